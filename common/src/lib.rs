@@ -1,0 +1,1 @@
+//! What server and worker must agree on: pure, without I/O, clock, entropy, async runtime or protobuf

@@ -1,0 +1,1 @@
+//! The stations of a push: ingress, admission, shard

@@ -1,0 +1,1 @@
+//! The stations before and after the wire: data, model, method, push, pull, transport
