@@ -1,1 +1,5 @@
-//! The stations of a push: ingress, admission, shard
+//! The server: the stations of a push, in their order.
+
+pub mod admission;
+pub mod coordinator;
+pub mod shard;

@@ -1,0 +1,3 @@
+//! Station 3.
+mod window;
+pub use window::{Known, Window, WINDOW};
