@@ -10,5 +10,6 @@ pub mod init;
 pub mod layout;
 pub mod shard_map;
 pub mod consistency;
+pub mod non_finite;
 pub mod message;
 pub mod error;
