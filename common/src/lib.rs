@@ -1,1 +1,7 @@
-//! What server and worker must agree on: pure, without I/O, clock, entropy, async runtime or protobuf
+//! What server and worker must agree on.
+//!
+//! The crate is pure: no I/O, no clock, no entropy, no async runtime, no protobuf. Seeds and times
+//! come in as arguments, so the same code runs on threads, on a cluster and in virtual time.
+
+pub mod registry;
+pub mod optimizer;
