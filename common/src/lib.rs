@@ -13,3 +13,5 @@ pub mod consistency;
 pub mod non_finite;
 pub mod message;
 pub mod error;
+pub mod registry;
+pub mod optimizer;
