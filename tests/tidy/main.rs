@@ -45,18 +45,12 @@ impl fmt::Display for Slip {
 /// Runs a rule over every file that `select` picks and fails with all slips at once.
 fn hold(rule: impl Fn(&File) -> Vec<Slip>, select: impl Fn(&File) -> bool) {
     let tree = Tree::of_this_repository();
-    report(
-        tree.files
-            .iter()
-            .filter(|file| select(file))
-            .flat_map(rule)
-            .collect(),
-    );
+    report(tree.files.iter().filter(|file| select(file)).flat_map(rule));
 }
 
 /// Fails with one line per slip, if there is one.
-fn report(slips: Vec<Slip>) {
-    let lines: Vec<String> = slips.iter().map(Slip::to_string).collect();
+fn report(slips: impl IntoIterator<Item = Slip>) {
+    let lines: Vec<String> = slips.into_iter().map(|slip| slip.to_string()).collect();
     assert!(
         lines.is_empty(),
         "{} slip(s):\n{}",
@@ -108,11 +102,7 @@ fn no_line_ends_in_blanks() {
 fn every_relative_link_in_the_docs_leads_to_a_file() {
     let tree = Tree::of_this_repository();
     let slips = tree.files.iter().filter(|file| file.is_markdown());
-    report(
-        slips
-            .flat_map(|file| links::lead_somewhere(file, |path| tree.has(path)))
-            .collect(),
-    );
+    report(slips.flat_map(|file| links::lead_somewhere(file, |path| tree.has(path))));
 }
 
 #[test]
@@ -146,7 +136,6 @@ fn the_shared_parts_of_the_clippy_settings_are_equal() {
     report(
         copies
             .iter()
-            .flat_map(|copy| rules::repeats_shared_part(root, copy))
-            .collect(),
+            .flat_map(|copy| rules::repeats_shared_part(root, copy)),
     );
 }
