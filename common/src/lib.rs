@@ -15,5 +15,4 @@ pub mod message;
 pub mod error;
 pub mod registry;
 pub mod optimizer;
-//! What server and worker must agree on: pure, without I/O, clock, entropy, async runtime or protobuf
 pub mod permutation;
