@@ -87,6 +87,10 @@ pub(crate) fn open(push: v1::Push) -> Result<Opened<Push>, ConvertError> {
         .map(Form::try_from)
         .transpose()
         .map_err(|error| error.within("form"))?;
+    if push.parts.is_empty() {
+        let expected = "a part for every shard of the server";
+        return Err(ConvertError::invalid("parts", expected, "none"));
+    }
     let mut missing = Vec::new();
     let mut parts = Vec::with_capacity(push.parts.len());
     for (index, part) in push.parts.into_iter().enumerate() {
