@@ -9,7 +9,10 @@ use thalweg_common::time::Time;
 pub(super) struct Clock(Instant);
 
 impl Clock {
-    #[expect(clippy::disallowed_methods, reason = "the driver hands the time to the decisions")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the driver hands the time to the decisions"
+    )]
     pub(super) fn start() -> Self {
         Self(Instant::now())
     }

@@ -22,7 +22,11 @@ pub(super) struct Counted {
 
 impl Counted {
     pub(super) fn new(stream: TcpStream, server: Arc<Server>, place: OwnedSemaphorePermit) -> Self {
-        Self { stream, server, _place: place }
+        Self {
+            stream,
+            server,
+            _place: place,
+        }
     }
 
     fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {

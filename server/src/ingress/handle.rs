@@ -6,7 +6,8 @@ use std::time::Duration;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::SessionId;
 use thalweg_common::message::{
-    Outcome, Part, PartAck, Payload, Pull, PullPart, PullReply, Push, PushHeader, Read, Reply, Request,
+    Outcome, Part, PartAck, Payload, Pull, PullPart, PullReply, Push, PushHeader, Read, Reply,
+    Request,
 };
 use thalweg_common::time::Time;
 use tokio::sync::oneshot;
@@ -66,12 +67,14 @@ impl Handler {
     pub(super) fn answer(&self, request: Request) -> Reply {
         let now = self.clock.now();
         let reply = match request {
-            Request::Register(register) => {
-                self.server.register(now, &register).map(|r| Reply::Registered(Box::new(r)))
-            }
-            Request::NextRange { session, worker } => {
-                self.server.next_range(now, worker, session).map(Reply::Granted)
-            }
+            Request::Register(register) => self
+                .server
+                .register(now, &register)
+                .map(|r| Reply::Registered(Box::new(r))),
+            Request::NextRange { session, worker } => self
+                .server
+                .next_range(now, worker, session)
+                .map(Reply::Granted),
             Request::Heartbeat(heartbeat) => {
                 self.server.heartbeat(now, &heartbeat).map(Reply::Heartbeat)
             }
@@ -98,15 +101,20 @@ impl Handler {
     ) -> Result<Submitted, Refusal> {
         let now = self.clock.now();
         self.server.judge_push(now, &push.header)?;
-        let begin_by = now + deadline.unwrap_or(self.request_time_max).min(self.request_time_max);
+        let begin_by = now
+            + deadline
+                .unwrap_or(self.request_time_max)
+                .min(self.request_time_max);
         let header = Arc::new(push.header);
         let acks = push
             .parts
             .into_iter()
-            .map(|part| match self.owners.token(part.shard, part.payload.bytes()) {
-                Some(_token) => Slot::Here(self.server.push_part(now, &header, &part)),
-                None => self.queue(&header, part, begin_by),
-            })
+            .map(
+                |part| match self.owners.token(part.shard, part.payload.bytes()) {
+                    Some(_token) => Slot::Here(self.server.push_part(now, &header, &part)),
+                    None => self.queue(&header, part, begin_by),
+                },
+            )
             .collect();
         Ok(Submitted { header, acks })
     }
@@ -131,7 +139,11 @@ impl Handler {
 
     fn queue(&self, header: &Arc<PushHeader>, part: Part, begin_by: Time) -> Slot {
         let (shard, sequence) = (part.shard, part.sequence);
-        let refused = move |refusal| PartAck { shard, sequence, outcome: Outcome::Refused(refusal) };
+        let refused = move |refusal| PartAck {
+            shard,
+            sequence,
+            outcome: Outcome::Refused(refusal),
+        };
         let (answer, ack) = oneshot::channel();
         let (server, header, clock) = (self.server.clone(), header.clone(), self.clock);
         let job = Box::new(move || {
@@ -188,13 +200,20 @@ impl Handler {
     ) -> Result<Option<PullReply>, Refusal> {
         let gate = self.server.ask(self.clock.now(), pull);
         self.release();
-        let Gate::Parked(ticket) = gate? else { return Ok(None) };
-        let guard = Parked { handler: self, ticket };
+        let Gate::Parked(ticket) = gate? else {
+            return Ok(None);
+        };
+        let guard = Parked {
+            handler: self,
+            ticket,
+        };
         let patience = pull
             .patience
             .min(deadline.unwrap_or(self.request_time_max))
             .min(self.request_time_max);
-        let released = tokio::time::timeout(patience, self.waiters.wait(ticket)).await.is_ok();
+        let released = tokio::time::timeout(patience, self.waiters.wait(ticket))
+            .await
+            .is_ok();
         if released {
             return Ok(None);
         }
@@ -250,7 +269,9 @@ struct Parked<'a> {
 impl Parked<'_> {
     fn give_up(&self) -> Option<PullReply> {
         self.handler.waiters.forget(self.ticket);
-        self.handler.server.give_up(self.handler.clock.now(), self.ticket)
+        self.handler
+            .server
+            .give_up(self.handler.clock.now(), self.ticket)
     }
 }
 

@@ -54,13 +54,19 @@ fn hint(error: &io::Error) -> &'static str {
 /// [`ListenError`] if the address does not parse or resolve, is off loopback without the words, or
 /// cannot be bound.
 pub async fn listen(address: &str, words: &str) -> Result<TcpListener, ListenError> {
-    let found = || ListenError::Address { found: address.to_owned() };
-    let mut resolved = tokio::net::lookup_host(address).await.map_err(|_| found())?;
+    let found = || ListenError::Address {
+        found: address.to_owned(),
+    };
+    let mut resolved = tokio::net::lookup_host(address)
+        .await
+        .map_err(|_| found())?;
     let address = resolved.next().ok_or_else(found)?;
     if !address.ip().to_canonical().is_loopback() && words != INSECURE_WORDS {
         return Err(ListenError::OffLoopback { address });
     }
-    TcpListener::bind(address).await.map_err(|source| ListenError::Bind { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ListenError::Bind { address, source })
 }
 
 #[cfg(test)]
@@ -75,7 +81,10 @@ mod tests {
         for address in ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0", "192.0.2.1:0"] {
             for words in ["", "yes", "true"] {
                 let error = listen(address, words).await.unwrap_err();
-                assert!(matches!(error, ListenError::OffLoopback { .. }), "{address}: {error}");
+                assert!(
+                    matches!(error, ListenError::OffLoopback { .. }),
+                    "{address}: {error}"
+                );
             }
         }
         assert!(listen("0.0.0.0:0", INSECURE_WORDS).await.is_ok());
@@ -86,7 +95,13 @@ mod tests {
         let taken = listen("127.0.0.1:0", "").await.unwrap();
         let address = taken.local_addr().unwrap().to_string();
         let error = listen(&address, "").await.unwrap_err().to_string();
-        assert!(error.contains(&address) && error.contains("another process"), "{error}");
-        assert!(matches!(listen("seven", "").await, Err(ListenError::Address { .. })));
+        assert!(
+            error.contains(&address) && error.contains("another process"),
+            "{error}"
+        );
+        assert!(matches!(
+            listen("seven", "").await,
+            Err(ListenError::Address { .. })
+        ));
     }
 }

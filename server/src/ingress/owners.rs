@@ -33,7 +33,9 @@ pub(super) struct Owners {
 
 impl fmt::Debug for Owners {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Owners").field("shards", &self.lanes.len()).finish_non_exhaustive()
+        f.debug_struct("Owners")
+            .field("shards", &self.lanes.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -45,7 +47,10 @@ impl Owners {
         queue_max: usize,
         threads: usize,
     ) -> Self {
-        let lane = || Lane { queue: bounded(queue_max), token: AtomicBool::new(false) };
+        let lane = || Lane {
+            queue: bounded(queue_max),
+            token: AtomicBool::new(false),
+        };
         let lanes: Arc<BTreeMap<_, _>> = Arc::new(shards.map(|shard| (shard, lane())).collect());
         // A shard is in here at most once: only who takes its token puts it in.
         let (ready, taken) = bounded::<ShardId>(lanes.len().max(1));
@@ -68,7 +73,11 @@ impl Owners {
     pub(super) fn token(&self, shard: ShardId, bytes: usize) -> Option<Token<'_>> {
         let lane = self.lanes.get(&shard)?;
         let idle = bytes <= INLINE_BYTES_MAX && lane.queue.1.is_empty() && lane.take_token();
-        idle.then_some(Token { owners: self, shard, lane })
+        idle.then_some(Token {
+            owners: self,
+            shard,
+            lane,
+        })
     }
 
     /// Queues a job for a shard.
@@ -76,7 +85,9 @@ impl Owners {
     /// # Errors
     /// Gives the job back if the shard's queue is full or the shard is not held here.
     pub(super) fn enqueue(&self, shard: ShardId, job: Job) -> Result<(), Job> {
-        let Some(lane) = self.lanes.get(&shard) else { return Err(job) };
+        let Some(lane) = self.lanes.get(&shard) else {
+            return Err(job);
+        };
         match lane.queue.0.try_send(job) {
             Ok(()) => {
                 self.wake(shard, lane);
@@ -88,7 +99,9 @@ impl Owners {
 
     fn wake(&self, shard: ShardId, lane: &Lane) {
         if !lane.queue.1.is_empty() && lane.take_token() {
-            self.ready.send(shard).expect("a shard is ready at most once, and owners outlive this");
+            self.ready
+                .send(shard)
+                .expect("a shard is ready at most once, and owners outlive this");
         }
     }
 }
@@ -110,7 +123,9 @@ impl Drop for Token<'_> {
 
 impl fmt::Debug for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lane").field("queued", &self.queue.1.len()).finish_non_exhaustive()
+        f.debug_struct("Lane")
+            .field("queued", &self.queue.1.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -162,8 +177,9 @@ mod tests {
                 None => assert!(owners.enqueue(id, job).is_ok()),
             }
         }
-        let mut seen: Vec<_> =
-            (0..900).map(|_| finished.recv_timeout(Duration::from_secs(10)).unwrap()).collect();
+        let mut seen: Vec<_> = (0..900)
+            .map(|_| finished.recv_timeout(Duration::from_secs(10)).unwrap())
+            .collect();
         seen.sort_unstable();
         assert!(seen.into_iter().eq(0..900));
     }
@@ -172,13 +188,18 @@ mod tests {
     fn a_full_queue_gives_the_job_back() {
         let owners = Owners::start([ShardId(0)].into_iter(), 1, 1);
         let (go, wait) = mpsc::sync_channel::<()>(0);
-        let blocked = Box::new(move || drop(wait.recv()));
+        let blocked = Box::new(move || {
+            wait.recv().ok();
+        });
         assert!(owners.enqueue(ShardId(0), blocked).is_ok());
         let mut refused = false;
         for _ in 0..3 {
             refused |= owners.enqueue(ShardId(0), Box::new(|| {})).is_err();
         }
-        assert!(owners.token(ShardId(0), 0).is_none(), "the shard is not idle");
+        assert!(
+            owners.token(ShardId(0), 0).is_none(),
+            "the shard is not idle"
+        );
         assert!(refused);
         drop(go);
     }

@@ -83,7 +83,11 @@ pub async fn serve(
 ) -> Result<End, ServeError> {
     let address = listener.local_addr()?;
     let handler = Arc::new(Handler {
-        owners: Owners::start(server.shard_ids(), options.queue_parts_max, options.owner_threads),
+        owners: Owners::start(
+            server.shard_ids(),
+            options.queue_parts_max,
+            options.owner_threads,
+        ),
         server: server.clone(),
         waiters: Waiters::default(),
         clock: Clock::start(),
@@ -98,8 +102,11 @@ pub async fn serve(
         end = tick_until_over(&handler, stop, options.stop_time_max) => end,
     };
     // The transport may have ended on its own in this moment.
-    drop(finish.send(()));
-    if tokio::time::timeout(options.stop_time_max, &mut transport).await.is_err() {
+    finish.send(()).ok();
+    if tokio::time::timeout(options.stop_time_max, &mut transport)
+        .await
+        .is_err()
+    {
         transport.abort();
     }
     Ok(end)
@@ -141,7 +148,9 @@ fn transport(
     let connections = accept(listener, handler.server.clone(), options.connections_max);
     Ok(async move {
         let (reporter, health) = tonic_health::server::health_reporter();
-        reporter.set_serving::<ParameterServerServer<Service>>().await;
+        reporter
+            .set_serving::<ParameterServerServer<Service>>()
+            .await;
         tune_server(tonic::transport::Server::builder())
             .add_service(service)
             .add_service(health)
@@ -213,12 +222,19 @@ async fn tick_until_over(
         handler.release();
         if server.is_finished(now) || end_by.is_some_and(|by| by < now) {
             let (phase, cause) = server.phase();
-            return if phase == Phase::Failed { End::Failed(cause) } else { End::Finished };
+            return if phase == Phase::Failed {
+                End::Failed(cause)
+            } else {
+                End::Finished
+            };
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the driver waits; decisions never do")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the driver waits; decisions never do"
+)]
 async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }

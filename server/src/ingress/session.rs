@@ -83,20 +83,33 @@ impl Session {
                 Ok(Assembled::Pending) => continue,
                 Ok(Assembled::Whole(envelope, request)) => (envelope, request),
                 Ok(Assembled::Refused(envelope, refusal)) => {
-                    answers.send(envelope.request_id, Reply::Refused(refusal)).await;
+                    answers
+                        .send(envelope.request_id, Reply::Refused(refusal))
+                        .await;
                     continue;
                 }
                 Err(error) => {
-                    let refusal = Refusal::invalid(format!("the session stream is broken: {error}"));
+                    let refusal =
+                        Refusal::invalid(format!("the session stream is broken: {error}"));
                     answers.end(&refusal).await;
                     break;
                 }
             };
             while tasks.try_join_next().is_some() {}
             match permits.clone().try_acquire_owned() {
-                Err(_) => answers.send(envelope.request_id, overloaded(self.requests_max)).await,
+                Err(_) => {
+                    answers
+                        .send(envelope.request_id, overloaded(self.requests_max))
+                        .await
+                }
                 Ok(permit) => {
-                    self.serve(envelope, request, permit, (&answers, &unfinished, &mut tasks)).await;
+                    self.serve(
+                        envelope,
+                        request,
+                        permit,
+                        (&answers, &unfinished, &mut tasks),
+                    )
+                    .await;
                 }
             }
         }
@@ -112,7 +125,10 @@ impl Session {
         permit: OwnedSemaphorePermit,
         (answers, unfinished, tasks): (&Answers, &mpsc::Sender<Unfinished>, &mut JoinSet<()>),
     ) {
-        let RequestEnvelope { request_id, deadline } = envelope;
+        let RequestEnvelope {
+            request_id,
+            deadline,
+        } = envelope;
         match request {
             Request::Push(push) => match self.handler.submit(push, deadline) {
                 Err(refusal) => answers.send(request_id, Reply::Refused(refusal)).await,
@@ -124,7 +140,11 @@ impl Session {
                     answers.send(request_id, Reply::Pushed(acks)).await;
                 }
                 Ok(submitted) => {
-                    let push = Unfinished { request_id, submitted, permit };
+                    let push = Unfinished {
+                        request_id,
+                        submitted,
+                        permit,
+                    };
                     // The finisher lives as long as this loop; the permits bound its queue.
                     drop(unfinished.send(push).await);
                 }
@@ -143,7 +163,12 @@ impl Session {
 }
 
 async fn finish_in_order(mut unfinished: mpsc::Receiver<Unfinished>, answers: Answers) {
-    while let Some(Unfinished { request_id, submitted, permit }) = unfinished.recv().await {
+    while let Some(Unfinished {
+        request_id,
+        submitted,
+        permit,
+    }) = unfinished.recv().await
+    {
         let acks = answers.handler.finish(submitted).await;
         answers.send(request_id, Reply::Pushed(acks)).await;
         drop(permit);
@@ -152,15 +177,17 @@ async fn finish_in_order(mut unfinished: mpsc::Receiver<Unfinished>, answers: An
 
 impl Answers {
     async fn send(&self, request_id: u64, reply: Reply) {
-        let envelope = ReplyEnvelope { request_id, credit: self.credit };
+        let envelope = ReplyEnvelope {
+            request_id,
+            credit: self.credit,
+        };
         let counter = match &reply {
             Reply::Pushed(_) => Some(&self.handler.server.counters.pushed),
             Reply::Pulled(_) => Some(&self.handler.server.counters.pulled),
             _ => None,
         };
-        let frames = reply_frames(envelope, &reply, &self.limits).or_else(|error| {
-            reply_frames(envelope, &Reply::Refused(error.into()), &self.limits)
-        });
+        let frames = reply_frames(envelope, &reply, &self.limits)
+            .or_else(|error| reply_frames(envelope, &Reply::Refused(error.into()), &self.limits));
         for frame in frames.into_iter().flatten() {
             if let Some(counter) = counter {
                 Counters::add(counter, framed_bytes(frame.encoded_len()));
@@ -173,7 +200,11 @@ impl Answers {
 
     async fn end(&self, refusal: &Refusal) {
         // A client that has gone away needs no reason.
-        drop(self.frames.send(Err(thalweg_proto::status::to_status(refusal))).await);
+        drop(
+            self.frames
+                .send(Err(thalweg_proto::status::to_status(refusal)))
+                .await,
+        );
     }
 }
 
@@ -216,4 +247,3 @@ impl Traffic {
         }
     }
 }
-

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::message::{Heartbeat, Leave, PullReply, Register, Reply, Request};
 use thalweg_common::ids::{SessionId, WorkerId};
+use thalweg_common::message::{Heartbeat, Leave, PullReply, Register, Reply, Request};
 use thalweg_proto::ParameterServer;
 use thalweg_proto::codec::FrameLimits;
 use thalweg_proto::convert::ConvertError;
@@ -84,17 +84,22 @@ impl ParameterServer for Service {
     }
 
     async fn push(&self, request: tonic::Request<v1::Push>) -> Answer<v1::PushReply> {
-        self.push_reply(request.into_inner()).await.map(Response::new)
+        self.push_reply(request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn pull(&self, request: tonic::Request<v1::Pull>) -> Answer<v1::PullReply> {
-        self.pull_reply(request.into_inner()).await.map(Response::new)
+        self.pull_reply(request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn push_pull(&self, request: tonic::Request<v1::PushPull>) -> Answer<v1::PushPullReply> {
         let v1::PushPull { push, pull } = request.into_inner();
         let (Some(push), Some(pull)) = (push, pull) else {
-            let message = "push_pull: expected both a push and a pull; call the one alone otherwise";
+            let message =
+                "push_pull: expected both a push and a pull; call the one alone otherwise";
             return Err(to_status(&Refusal::invalid(message)));
         };
         let push = Some(self.push_reply(push).await?);
@@ -104,7 +109,10 @@ impl ParameterServer for Service {
 
     async fn next_range(&self, request: tonic::Request<v1::NextRange>) -> Answer<v1::Grant> {
         let v1::NextRange { session, worker } = request.into_inner();
-        let request = Request::NextRange { session: SessionId(session), worker: WorkerId(worker) };
+        let request = Request::NextRange {
+            session: SessionId(session),
+            worker: WorkerId(worker),
+        };
         match self.call(request).await? {
             Reply::Granted(grant) => Ok(Response::new(grant.into())),
             other => Err(unexpected(&other)),

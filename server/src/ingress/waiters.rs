@@ -24,7 +24,7 @@ impl Waiters {
         let mut state = self.0.lock();
         if state.early.remove(&ticket) {
             // The receiver is held by the caller, so sending cannot fail.
-            drop(release.send(()));
+            release.send(()).ok();
         } else {
             state.waiting.insert(ticket, release);
         }
@@ -40,7 +40,9 @@ impl Waiters {
         for ticket in tickets {
             match state.waiting.remove(&ticket) {
                 // A task that has gone away waits for nothing.
-                Some(release) => drop(release.send(())),
+                Some(release) => {
+                    release.send(()).ok();
+                }
                 None => {
                     state.early.insert(ticket);
                 }
