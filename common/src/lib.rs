@@ -11,6 +11,7 @@ pub mod layout;
 pub mod shard_map;
 pub mod consistency;
 pub mod non_finite;
+pub mod config;
 pub mod message;
 pub mod error;
 pub mod registry;
