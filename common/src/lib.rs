@@ -4,4 +4,5 @@
 //! come in as arguments, so the same code runs on threads, on a cluster and in virtual time.
 
 pub mod registry;
+pub mod schedule;
 pub mod optimizer;
