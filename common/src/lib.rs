@@ -15,5 +15,6 @@ pub mod config;
 pub mod message;
 pub mod error;
 pub mod registry;
+pub mod schedule;
 pub mod optimizer;
 pub mod permutation;
