@@ -1,2 +1,15 @@
-//! What server and worker must agree on: pure, without I/O, clock, entropy, async runtime or protobuf
+//! What server and worker must agree on.
+//!
+//! The crate is pure: no I/O, no clock, no entropy, no async runtime, no protobuf. Seeds and times
+//! come in as arguments, so the same code runs on threads, on a cluster and in virtual time.
+
+pub mod ids;
+pub mod time;
+pub mod seed;
 pub mod permutation;
+pub mod init;
+pub mod layout;
+pub mod shard_map;
+pub mod consistency;
+pub mod message;
+pub mod error;

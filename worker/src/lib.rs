@@ -1,1 +1,3 @@
 //! The stations before and after the wire: data, model, method, push, pull, transport
+pub mod data;
+pub mod evaluate;

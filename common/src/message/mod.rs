@@ -1,0 +1,72 @@
+//! What workers and servers say to each other, as domain types.
+//!
+//! The unit is the **part**: what one push sends to one shard. A part is judged whole, applied
+//! whole and acknowledged alone; nothing promises atomicity across parts. None of these types is a
+//! protobuf type: the `proto` crate converts both ways and judges every field on the way in.
+
+mod address;
+mod payload;
+mod push;
+mod pull;
+mod session;
+mod status;
+
+pub use address::{Address, CoordinateError, Coordinates};
+pub use payload::Payload;
+pub use pull::{Holder, Pull, PullPart, PullReply, Read};
+pub use push::{Codec, DataRange, Dtype, Kind, Outcome, Part, PartAck, Push, PushHeader};
+pub use session::{
+    DataSummary, Grant, Heartbeat, HeartbeatReply, Leave, LeaveReason, PROTOCOL_VERSIONS, Register,
+    Registered, SessionRole,
+};
+pub use status::{
+    EpochStatus, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState, WorkerStatus,
+};
+
+use crate::error::Refusal;
+use crate::ids::{SessionId, WorkerId};
+
+/// Everything that a session may ask of a server.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Open a session.
+    Register(Register),
+    /// Parts for the shards of one server.
+    Push(Push),
+    /// Parameters of the shards of one server.
+    Pull(Pull),
+    /// The next data range (server 0 only).
+    NextRange {
+        /// The asking session.
+        session: SessionId,
+        /// Its worker.
+        worker: WorkerId,
+    },
+    /// A sign of life.
+    Heartbeat(Heartbeat),
+    /// How things stand.
+    Status,
+    /// Close a session.
+    Leave(Leave),
+}
+
+/// The answer to a [`Request`], variant for variant, or a refusal.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// To [`Request::Register`].
+    Registered(Box<Registered>),
+    /// To [`Request::Push`]: one acknowledgement per part, in the order of the parts.
+    Pushed(Vec<PartAck>),
+    /// To [`Request::Pull`].
+    Pulled(PullReply),
+    /// To [`Request::NextRange`].
+    Granted(Grant),
+    /// To [`Request::Heartbeat`].
+    Heartbeat(HeartbeatReply),
+    /// To [`Request::Status`].
+    Status(Box<Status>),
+    /// To [`Request::Leave`].
+    Left,
+    /// Nothing of the request was done.
+    Refused(Refusal),
+}

@@ -1,0 +1,141 @@
+//! A push: the parts that one worker sends to the shards of one server.
+//!
+//! Every push sends a part to every shard; a shard that gets no element gets a part of the empty
+//! address, so that its clock, its step count and its progress go on.
+
+use crate::error::Refusal;
+use crate::ids::{Clock, Fingerprint, Generation, Sequence, SessionId, ShardId, Version, WorkerId};
+use crate::message::{Address, Payload};
+
+/// What the values of a part are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A gradient: the optimizer turns it into a step.
+    Gradient,
+    /// A difference that is added as it is.
+    Delta,
+    /// A measured value that replaces the stored one.
+    Statistic,
+}
+
+/// The number format of a part's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    /// IEEE 754 binary32, little-endian.
+    F32,
+}
+
+/// How a part's values are coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// Values one after the other.
+    Raw,
+}
+
+/// Positions `start..end` of an epoch's permutation whose rows went into a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataRange {
+    /// The epoch, from 0.
+    pub epoch: u64,
+    /// The first position.
+    pub start: u64,
+    /// One past the last position.
+    pub end: u64,
+    /// The checksum of the row numbers that were really read
+    /// (`thalweg_common::permutation::rows_checksum`).
+    pub checksum: u64,
+}
+
+impl DataRange {
+    /// The number of examples.
+    #[must_use]
+    pub fn examples(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+/// What all parts of one push have in common. Every part of it is judged with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PushHeader {
+    /// The resolved job that the worker trains.
+    pub fingerprint: Fingerprint,
+    /// The shard map by which the push was cut.
+    pub generation: Generation,
+    /// The worker's session.
+    pub session: SessionId,
+    /// The worker.
+    pub worker: WorkerId,
+    /// Iterations that the worker has finished with this push.
+    pub clock: Clock,
+    /// Examples in this push.
+    pub weight: u64,
+    /// The sum of the examples' losses, as the worker saw them.
+    pub loss_sum: f64,
+    /// Where the examples lie in the data.
+    pub ranges: Vec<DataRange>,
+}
+
+/// What one push sends to one shard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The shard.
+    pub shard: ShardId,
+    /// The ordinal within (session, shard), contiguous from 1.
+    pub sequence: Sequence,
+    /// The shard's version that the worker had read when it computed this.
+    pub version_read: Version,
+    /// What the values are.
+    pub kind: Kind,
+    /// The number format.
+    pub dtype: Dtype,
+    /// The coding.
+    pub codec: Codec,
+    /// The elements.
+    pub address: Address,
+    /// Their values, as many as the address names.
+    pub payload: Payload,
+}
+
+/// Parts for the shards of one server, under one header.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Push {
+    /// What the parts have in common.
+    pub header: PushHeader,
+    /// The parts, at most one per shard.
+    pub parts: Vec<Part>,
+}
+
+/// What became of a part.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It is in the parameters.
+    Applied {
+        /// The shard's version after it.
+        version: Version,
+        /// Steps that the shard took between the worker's read and this one.
+        staleness: u64,
+    },
+    /// It is kept for the round's step.
+    Accepted {
+        /// The shard's version at acceptance.
+        version: Version,
+    },
+    /// It had arrived before and is not applied again.
+    Duplicate {
+        /// The shard's present version.
+        version: Version,
+    },
+    /// It is not applied and never will be under this sequence, or not yet: see the kind.
+    Refused(Refusal),
+}
+
+/// The acknowledgement of one part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartAck {
+    /// The shard.
+    pub shard: ShardId,
+    /// The part's sequence.
+    pub sequence: Sequence,
+    /// What became of it.
+    pub outcome: Outcome,
+}

@@ -1,0 +1,143 @@
+//! The life of a session: register, ask for data, give signs of life, leave.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::ids::{Clock, Fingerprint, Generation, ServerId, SessionId, WorkerId};
+
+/// The protocol versions that this build speaks.
+pub const PROTOCOL_VERSIONS: RangeInclusive<u32> = 1..=1;
+
+/// What a session may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionRole {
+    /// Pulls, pushes, asks for data ranges.
+    Worker,
+    /// Pulls and asks how things stand; never holds a gate.
+    Observer,
+}
+
+/// What a worker found in its data, compared with the resolved job's at registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataSummary {
+    /// Training rows.
+    pub rows: u64,
+    /// Input features.
+    pub features: u64,
+    /// A hash of the content.
+    pub hash: u64,
+}
+
+/// Opens a session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Register {
+    /// Protocol versions that the caller speaks, least and greatest.
+    pub protocol: RangeInclusive<u32>,
+    /// What the session may do.
+    pub role: SessionRole,
+    /// The job's fingerprint, when the caller knows it; a first contact learns it.
+    pub fingerprint: Option<Fingerprint>,
+    /// The wanted worker slot; `None` takes the first free one.
+    pub worker: Option<WorkerId>,
+    /// The session that server 0 gave, when registering with the other servers.
+    pub session: Option<SessionId>,
+    /// What the worker found in its data; a first contact has not looked yet.
+    pub data: Option<DataSummary>,
+    /// Where the caller runs, for people: host and process id.
+    pub place: String,
+}
+
+/// An open session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registered {
+    /// The protocol version that both will speak.
+    pub protocol: u32,
+    /// The session.
+    pub session: SessionId,
+    /// The worker slot; observers share one past the last slot.
+    pub worker: WorkerId,
+    /// Which server answered.
+    pub server: ServerId,
+    /// How many servers the job has.
+    pub servers: u32,
+    /// The resolved job's fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The present shard map's generation.
+    pub generation: Generation,
+    /// The resolved job, as the text that `thalweg check` prints.
+    pub job: String,
+}
+
+/// What the coordinator answers to a worker that asks for data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Train on these positions of the epoch's permutation, batch after batch.
+    Range {
+        /// The epoch, from 0.
+        epoch: u64,
+        /// The first position.
+        start: u64,
+        /// One past the last.
+        end: u64,
+    },
+    /// This round has no batch for this worker: push a clock-only part.
+    ClockOnly,
+    /// Nothing to do at present; ask again after this long.
+    Wait(Duration),
+    /// The job is done.
+    Done,
+}
+
+/// A sign of life.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heartbeat {
+    /// The session.
+    pub session: SessionId,
+    /// The worker.
+    pub worker: WorkerId,
+    /// Iterations begun, for people: `clock` at the server says those finished.
+    pub clock: Clock,
+    /// What the worker does, in words.
+    pub doing: String,
+    /// Bytes that the worker has sent to all servers, at its sockets.
+    pub sent_bytes: u64,
+    /// Bytes that the worker has received from all servers, at its sockets.
+    pub received_bytes: u64,
+    /// Time spent computing gradients.
+    pub compute: Duration,
+    /// Time spent waiting for pulls.
+    pub waited: Duration,
+}
+
+/// The answer to a sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeartbeatReply {
+    /// Examples committed.
+    pub progress: u64,
+    /// Whether the worker is to stop: the job is done, or the server is ending.
+    pub stop: bool,
+}
+
+/// Why a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaveReason {
+    /// The job is done.
+    Done,
+    /// The worker was told to stop.
+    Stopped,
+    /// The worker failed.
+    Failed,
+}
+
+/// Closes a session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leave {
+    /// The session.
+    pub session: SessionId,
+    /// The worker.
+    pub worker: WorkerId,
+    /// Why.
+    pub reason: LeaveReason,
+    /// The cause in words, when it failed.
+    pub cause: String,
+}

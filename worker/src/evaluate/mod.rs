@@ -1,0 +1,3 @@
+//! Evaluation.
+pub mod auc;
+pub use self::auc::auc;
