@@ -12,6 +12,8 @@ mod linear;
 mod logistic_regression;
 mod linear_regression;
 mod softmax_regression;
+#[cfg(test)]
+mod laws;
 
 use std::fmt::Debug;
 
