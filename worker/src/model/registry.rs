@@ -30,6 +30,8 @@ impl Shape {
     }
 }
 
+type Build = fn(&toml::Table, Shape) -> Result<Arc<dyn Model>, ModelError>;
+
 /// One family of models.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelEntry {
@@ -44,7 +46,7 @@ pub struct ModelEntry {
     /// Judges the keys.
     pub(super) check: fn(&toml::Table) -> Result<(), ModelError>,
     /// Makes the model for data of this shape.
-    pub(super) build: fn(&toml::Table, Shape) -> Result<Arc<dyn Model>, ModelError>,
+    pub(super) build: Build,
 }
 
 /// Every model there is, in order of growing complexity.
