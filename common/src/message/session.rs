@@ -41,7 +41,8 @@ pub struct Register {
     pub worker: Option<WorkerId>,
     /// The session that server 0 gave, when registering with the other servers.
     pub session: Option<SessionId>,
-    /// What the worker found in its data; a first contact has not looked yet.
+    /// What the worker found in its data. `None` asks for the job alone: no session is opened and
+    /// the answer's session is 0.
     pub data: Option<DataSummary>,
     /// Where the caller runs, for people: host and process id.
     pub place: String,
@@ -99,6 +100,8 @@ pub struct Heartbeat {
     pub clock: Clock,
     /// What the worker does, in words.
     pub doing: String,
+    /// Whether it was told to wait for data: an idle worker holds no gate and no round.
+    pub idle: bool,
     /// Bytes that the worker has sent to all servers, at its sockets.
     pub sent_bytes: u64,
     /// Bytes that the worker has received from all servers, at its sockets.

@@ -1,0 +1,277 @@
+//! The store that servers run: columns, vectorised loops, and L2 terms settled late.
+//!
+//! A dense gradient over a whole group is one fused pass. A sparse one touches its coordinates only;
+//! in a group with an L2 term the others owe the step to the group's [`Backlog`] until they are read
+//! or pushed to.
+
+use std::ops::Range;
+
+use super::backlog::Backlog;
+use super::drive;
+use super::gradient::{
+    AddressError, GradientError, GradientView, check_coordinates, check_range, covered, overlap,
+    pieces, within,
+};
+use super::real::Real;
+use super::rule::{StepContext, UpdateRule};
+use super::slots::SlotArray;
+use super::store::{GroupSpan, RestoreError, Store, StoreSpec, check_saved};
+use super::tile::{Columns, Formula};
+
+/// Parameters and slots of a shard under the rule `R`.
+#[derive(Debug)]
+pub(super) struct ColumnStore<F: Real, R: UpdateRule<F>> {
+    rule: R,
+    columns: Columns<F>,
+    groups: Vec<Group<F, R::Step>>,
+    /// For each element, how many steps of its group's backlog it has taken. Empty until there is a
+    /// backlog, so that dense training pays nothing for it.
+    taken: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Group<F, S> {
+    span: GroupSpan,
+    /// Only where there is an L2 term.
+    backlog: Option<Backlog<F, S>>,
+}
+
+impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
+    /// Builds the store of `spec` under `rule`.
+    pub(super) fn new(rule: R, spec: &StoreSpec<'_>) -> Self {
+        spec.assert_tiled();
+        let slots = rule
+            .init()
+            .as_slice()
+            .iter()
+            .map(|&slot| vec![slot; spec.len])
+            .collect();
+        let columns = Columns {
+            x: spec.parameters(),
+            slots,
+        };
+        let groups = spec.groups.iter().map(|span| Group {
+            span: span.clone(),
+            backlog: (0.0 < span.l2).then(|| Backlog::new(F::of(span.l2))),
+        });
+        let groups = groups.collect();
+        Self {
+            rule,
+            columns,
+            groups,
+            taken: Vec::new(),
+        }
+    }
+
+    fn step_dense(&mut self, group: usize, step: &R::Step, elements: &Dense<'_>) {
+        let whole = self.groups[group].span.range.clone();
+        let inside = overlap(&whole, &covered(elements.start, elements.segments));
+        self.settle_range(group, &inside);
+        let l2 = F::of(self.groups[group].span.l2);
+        let formula = Formula {
+            rule: &self.rule,
+            step,
+            l2,
+        };
+        for (start, values) in pieces(elements.start, elements.segments, &inside) {
+            let scale = F::from_f32(elements.scale);
+            drive::dense(&formula, &mut self.columns, start, values, scale);
+        }
+        if inside != whole {
+            self.defer(group, step, inside);
+        }
+    }
+
+    fn step_sparse(&mut self, group: usize, step: &R::Step, elements: &Sparse<'_>) {
+        let inside = within(elements.coordinates, &self.groups[group].span.range);
+        let coordinates = &elements.coordinates[inside.clone()];
+        let values = &elements.values[4 * inside.start..4 * inside.end];
+        self.settle(group, indices(coordinates));
+        let l2 = F::of(self.groups[group].span.l2);
+        let formula = Formula {
+            rule: &self.rule,
+            step,
+            l2,
+        };
+        let scale = F::from_f32(elements.scale);
+        drive::sparse(&formula, &mut self.columns, coordinates, values, scale);
+        self.defer(group, step, indices(coordinates));
+    }
+
+    /// Records a step that only `takers` of the group have taken, if the others must take it too.
+    fn defer(&mut self, group: usize, step: &R::Step, takers: impl Iterator<Item = usize>) {
+        let Some(backlog) = &mut self.groups[group].backlog else {
+            return;
+        };
+        if self.taken.is_empty() {
+            self.taken = vec![0; self.columns.x.len()];
+        }
+        backlog.push(&self.rule, step);
+        for element in takers {
+            self.taken[element] = backlog.stamp();
+        }
+        if backlog.is_full() {
+            let whole = self.groups[group].span.range.clone();
+            self.settle_range(group, &whole);
+        }
+    }
+
+    /// Lets elements of one group take all steps that they owe.
+    fn settle(&mut self, group: usize, elements: impl Iterator<Item = usize>) {
+        if let Some(backlog) = self.groups[group]
+            .backlog
+            .as_ref()
+            .filter(|log| !log.is_empty())
+        {
+            drive::catch_up(
+                &self.rule,
+                backlog,
+                &mut self.columns,
+                &mut self.taken,
+                elements,
+            );
+        }
+    }
+
+    /// [`Self::settle`] for neighbours; a group that is settled whole forgets its backlog.
+    fn settle_range(&mut self, group: usize, range: &Range<usize>) {
+        self.settle(group, range.clone());
+        let Group {
+            span,
+            backlog: Some(backlog),
+        } = &mut self.groups[group]
+        else {
+            return;
+        };
+        if *range == span.range && !backlog.is_empty() {
+            backlog.clear();
+            self.taken[range.clone()].fill(0);
+        }
+    }
+}
+
+/// A dense gradient, as in [`GradientView::Dense`], with its factor.
+struct Dense<'a> {
+    start: usize,
+    segments: &'a [&'a [u8]],
+    scale: f32,
+}
+
+/// A sparse gradient, as in [`GradientView::Sparse`], with its factor.
+struct Sparse<'a> {
+    coordinates: &'a [u32],
+    values: &'a [u8],
+    scale: f32,
+}
+
+fn indices(coordinates: &[u32]) -> impl Iterator<Item = usize> {
+    coordinates.iter().map(|&coordinate| coordinate as usize)
+}
+
+impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
+    fn len(&self) -> usize {
+        self.columns.x.len()
+    }
+
+    fn slot_names(&self) -> &'static [&'static str] {
+        R::SLOT_NAMES
+    }
+
+    fn step(
+        &mut self,
+        context: &StepContext,
+        gradient: GradientView<'_>,
+        scale: f32,
+    ) -> Result<(), GradientError> {
+        gradient.check(self.len())?;
+        for group in 0..self.groups.len() {
+            let step = self.rule.prepare(&self.groups[group].span.context(context));
+            match gradient {
+                GradientView::Dense { start, segments } => {
+                    self.step_dense(
+                        group,
+                        &step,
+                        &Dense {
+                            start,
+                            segments,
+                            scale,
+                        },
+                    );
+                }
+                GradientView::Sparse {
+                    coordinates,
+                    values,
+                } => {
+                    self.step_sparse(
+                        group,
+                        &step,
+                        &Sparse {
+                            coordinates,
+                            values,
+                            scale,
+                        },
+                    );
+                }
+                GradientView::Empty => self.defer(group, &step, std::iter::empty()),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_range(&mut self, range: Range<usize>, out: &mut Vec<u8>) -> Result<(), AddressError> {
+        check_range(&range, self.len())?;
+        for group in 0..self.groups.len() {
+            let inside = overlap(&self.groups[group].span.range, &range);
+            self.settle_range(group, &inside);
+        }
+        drive::publish(&self.rule, &self.columns, range, out);
+        Ok(())
+    }
+
+    fn read_coordinates(
+        &mut self,
+        coordinates: &[u32],
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
+        check_coordinates(coordinates, self.len())?;
+        for group in 0..self.groups.len() {
+            let inside = within(coordinates, &self.groups[group].span.range);
+            self.settle(group, indices(&coordinates[inside]));
+        }
+        drive::publish_at(&self.rule, &self.columns, coordinates, out);
+        Ok(())
+    }
+
+    fn columns(&mut self) -> Vec<&[F]> {
+        for group in 0..self.groups.len() {
+            let whole = self.groups[group].span.range.clone();
+            self.settle_range(group, &whole);
+        }
+        let Columns { x, slots } = &self.columns;
+        std::iter::once(x).chain(slots).map(Vec::as_slice).collect()
+    }
+
+    fn restore(&mut self, columns: &[&[F]]) -> Result<(), RestoreError> {
+        check_saved(columns, self.columns.slots.len(), self.len())?;
+        for group in &mut self.groups {
+            group.backlog.iter_mut().for_each(Backlog::clear);
+        }
+        self.taken.fill(0);
+        self.columns.x.copy_from_slice(columns[0]);
+        for (slot, saved) in self.columns.slots.iter_mut().zip(&columns[1..]) {
+            slot.copy_from_slice(saved);
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        let values = self.len() * (1 + self.columns.slots.len()) * size_of::<F>();
+        let owed: usize = self
+            .groups
+            .iter()
+            .flat_map(|group| &group.backlog)
+            .map(Backlog::bytes)
+            .sum();
+        values + self.taken.capacity() + owed
+    }
+}

@@ -1,0 +1,158 @@
+//! What a [`Store`] means, in the fewest words: each element by itself, at every step.
+//!
+//! No tile, no vector instructions, nothing put off. It is the oracle of the store that servers run:
+//! the laws require the same bits of both after any sequence of pushes and reads.
+
+use std::ops::Range;
+
+use super::gradient::{AddressError, GradientError, GradientView, check_coordinates, check_range};
+use super::real::Real;
+use super::rule::{StepContext, UpdateRule};
+use super::slots::SlotArray;
+use super::store::{GroupSpan, RestoreError, Store, StoreSpec, check_saved};
+use super::tile::Formula;
+
+/// Parameters and slots of a shard under the rule `R`.
+#[derive(Debug)]
+pub(super) struct PlainStore<F: Real, R: UpdateRule<F>> {
+    rule: R,
+    x: Vec<F>,
+    slots: Vec<Vec<F>>,
+    groups: Vec<GroupSpan>,
+}
+
+impl<F: Real, R: UpdateRule<F>> PlainStore<F, R> {
+    /// Builds the store of `spec` under `rule`.
+    pub(super) fn new(rule: R, spec: &StoreSpec<'_>) -> Self {
+        spec.assert_tiled();
+        let slots = rule
+            .init()
+            .as_slice()
+            .iter()
+            .map(|&slot| vec![slot; spec.len])
+            .collect();
+        Self {
+            rule,
+            x: spec.parameters(),
+            slots,
+            groups: spec.groups.clone(),
+        }
+    }
+
+    fn slots_of(&self, element: usize) -> R::Slots {
+        R::Slots::from_fn(|slot| self.slots[slot][element])
+    }
+
+    fn publish(&self, element: usize, out: &mut Vec<u8>) {
+        let value = self.rule.publish(self.x[element], &self.slots_of(element));
+        out.extend(value.to_f32().to_le_bytes());
+    }
+}
+
+impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
+    fn len(&self) -> usize {
+        self.x.len()
+    }
+
+    fn slot_names(&self) -> &'static [&'static str] {
+        R::SLOT_NAMES
+    }
+
+    fn step(
+        &mut self,
+        context: &StepContext,
+        gradient: GradientView<'_>,
+        scale: f32,
+    ) -> Result<(), GradientError> {
+        gradient.check(self.len())?;
+        let gradient = spread(gradient, self.len());
+        for group in &self.groups {
+            let l2 = F::of(group.l2);
+            let step = self.rule.prepare(&group.context(context));
+            let formula = Formula {
+                rule: &self.rule,
+                step: &step,
+                l2,
+            };
+            for element in group.range.clone() {
+                let g = match gradient[element] {
+                    Some(g) => F::from_f32(scale) * F::from_f32(g),
+                    None if F::ZERO < l2 => F::ZERO,
+                    None => continue,
+                };
+                let (x, slots) = formula.apply(self.x[element], g, self.slots_of(element));
+                self.x[element] = x;
+                for (column, slot) in self.slots.iter_mut().zip(slots.as_slice()) {
+                    column[element] = *slot;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_range(&mut self, range: Range<usize>, out: &mut Vec<u8>) -> Result<(), AddressError> {
+        check_range(&range, self.len())?;
+        range.for_each(|element| self.publish(element, out));
+        Ok(())
+    }
+
+    fn read_coordinates(
+        &mut self,
+        coordinates: &[u32],
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
+        check_coordinates(coordinates, self.len())?;
+        coordinates
+            .iter()
+            .for_each(|&coordinate| self.publish(coordinate as usize, out));
+        Ok(())
+    }
+
+    fn columns(&mut self) -> Vec<&[F]> {
+        std::iter::once(&self.x)
+            .chain(&self.slots)
+            .map(Vec::as_slice)
+            .collect()
+    }
+
+    fn restore(&mut self, columns: &[&[F]]) -> Result<(), RestoreError> {
+        check_saved(columns, self.slots.len(), self.len())?;
+        self.x = columns[0].to_vec();
+        self.slots = columns[1..].iter().map(|slot| slot.to_vec()).collect();
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.x.len() * (1 + self.slots.len()) * size_of::<F>()
+    }
+}
+
+/// The gradient of each of `len` elements, if it has one.
+fn spread(gradient: GradientView<'_>, len: usize) -> Vec<Option<f32>> {
+    let mut spread = vec![None; len];
+    match gradient {
+        GradientView::Empty => {}
+        GradientView::Dense { start, segments } => {
+            for (element, value) in (start..).zip(segments.iter().flat_map(|bytes| floats(bytes))) {
+                spread[element] = Some(value);
+            }
+        }
+        GradientView::Sparse {
+            coordinates,
+            values,
+        } => {
+            for (&coordinate, value) in coordinates.iter().zip(floats(values)) {
+                spread[coordinate as usize] = Some(value);
+            }
+        }
+    }
+    spread
+}
+
+fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    bytes
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|bytes| f32::from_le_bytes(*bytes))
+}

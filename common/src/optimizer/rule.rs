@@ -1,0 +1,105 @@
+//! What an optimizer is: one pure scalar formula, generic over the float type.
+//!
+//! A rule sees one parameter at a time and knows nothing of shards, messages or loops, so it can be
+//! read beside its paper, and any partition of the parameters gives the same bits. Everything that
+//! is the same for all elements of a step (the rate, βᵗ, bias corrections) is computed once, in
+//! f64, by [`UpdateRule::prepare`].
+
+use std::fmt::Debug;
+
+use super::real::Real;
+use super::slots::SlotArray;
+
+/// When a step happens, in all the units that a rule may ask for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepContext {
+    /// η: the learning rate of this step, from the schedule.
+    pub lr: f64,
+    /// t: the number of the step that is taken, the first is 1. Counts the shard's steps.
+    pub count: u64,
+    /// Examples committed by the whole job before this step.
+    pub progress: u64,
+    /// Steps that the shard has taken since the worker read it.
+    pub staleness: u64,
+}
+
+impl StepContext {
+    /// t as a number to compute with.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "no formula can tell 2^53 steps from one more"
+    )]
+    pub fn steps(&self) -> f64 {
+        self.count as f64
+    }
+}
+
+/// One element of a gradient.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grad<F> {
+    /// The derivative of the loss with respect to this parameter, L2 term included.
+    pub g: F,
+    /// The quantity named by [`UpdateRule::AT_READ`] as the worker last read it; zero for rules that
+    /// need nothing.
+    pub at_read: F,
+}
+
+/// What a rule must know of the worker's last read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtRead {
+    /// Nothing: the gradient alone decides.
+    Nothing,
+    /// The parameter as it was read.
+    Parameter,
+    /// This slot as it was at the time of the read.
+    Slot(usize),
+}
+
+/// Whether threads that share a parameter may each collect a delta and add it later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HotMerge {
+    /// Deltas of parameter and slots may be added in any order: the rule is additive enough.
+    AddDelta,
+    /// They may not: the new state is no sum of independent contributions.
+    Refuse,
+}
+
+/// An optimizer as a formula for one parameter.
+pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
+    /// The state per parameter, `[F; number of slots]`.
+    type Slots: SlotArray<F>;
+
+    /// The scalars of one step: what the formula needs beside the element's own numbers.
+    type Step: Copy + Debug + Send + Sync + 'static;
+
+    /// Names of the slots, as they stand in checkpoints.
+    const SLOT_NAMES: &'static [&'static str];
+
+    /// What the rule needs to know of the worker's last read.
+    const AT_READ: AtRead = AtRead::Nothing;
+
+    /// Whether deltas that were collected apart may be added.
+    const HOT_MERGE: HotMerge = HotMerge::Refuse;
+
+    /// The slots before the first step.
+    fn init(&self) -> Self::Slots;
+
+    /// Computes the scalars of a step, in f64, and rounds them.
+    fn prepare(&self, context: &StepContext) -> Self::Step;
+
+    /// The formula: the parameter and its slots after the step.
+    fn update(
+        &self,
+        step: &Self::Step,
+        x: F,
+        grad: Grad<F>,
+        slots: Self::Slots,
+    ) -> (F, Self::Slots);
+
+    /// What a pull shows of a parameter; the parameter itself for most.
+    #[inline(always)]
+    fn publish(&self, x: F, _slots: &Self::Slots) -> F {
+        x
+    }
+}

@@ -1,0 +1,194 @@
+//! What a shard holds: parameters and slots, behind one object-safe trait.
+//!
+//! A server knows optimizers by name only, so the rule is erased here, once per shard and step, and
+//! never per element.
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use thiserror::Error;
+
+use super::gradient::{AddressError, GradientError, GradientView};
+use super::real::Real;
+use super::rule::StepContext;
+
+/// Neighbouring elements that share a rate factor and an L2 term.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupSpan {
+    /// The elements, counted in the shard.
+    pub range: Range<usize>,
+    /// Multiplies the learning rate.
+    pub lr_factor: f64,
+    /// λ of the coupled L2 term, gradient per parameter; 0 for none.
+    pub l2: f64,
+}
+
+impl GroupSpan {
+    /// The step's context as this group sees it.
+    pub(super) fn context(&self, context: &StepContext) -> StepContext {
+        StepContext {
+            lr: context.lr * self.lr_factor,
+            ..*context
+        }
+    }
+}
+
+/// Parameters before the first step.
+pub enum Initial<'a> {
+    /// All zero. Memory is reserved, but used only from an element's first step on.
+    Zeros,
+    /// A function of the element's position in the shard.
+    Function(&'a dyn Fn(usize) -> f32),
+}
+
+impl Debug for Initial<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Initial::Zeros => "Zeros",
+            Initial::Function(_) => "Function",
+        })
+    }
+}
+
+/// Everything but the rule that a store is built from.
+#[derive(Debug)]
+pub struct StoreSpec<'a> {
+    /// Elements of the shard.
+    pub len: usize,
+    /// The parameters before the first step.
+    pub initial: Initial<'a>,
+    /// The groups, in order, without gaps; together they cover the shard.
+    pub groups: Vec<GroupSpan>,
+}
+
+impl StoreSpec<'_> {
+    /// The parameters before the first step.
+    pub(super) fn parameters<F: Real>(&self) -> Vec<F> {
+        match self.initial {
+            // Asks for zeroed memory, which costs nothing until it is written.
+            Initial::Zeros => vec![F::ZERO; self.len],
+            Initial::Function(value) => (0..self.len).map(|at| F::from_f32(value(at))).collect(),
+        }
+    }
+
+    /// Panics unless the groups cover the shard.
+    pub(super) fn assert_tiled(&self) {
+        let end = self.groups.iter().fold(0, |end, group| {
+            assert_eq!(
+                group.range.start, end,
+                "groups follow each other without a gap"
+            );
+            assert!(
+                group.range.start <= group.range.end,
+                "a group's range runs forward"
+            );
+            group.range.end
+        });
+        assert_eq!(end, self.len, "the groups cover the shard");
+    }
+}
+
+/// Why a store refused to take a saved state.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum RestoreError {
+    /// The state is of another optimizer.
+    #[error("the saved state has {found} columns; expected {expected}: parameters and each slot")]
+    Columns {
+        /// Columns of this store.
+        expected: usize,
+        /// Columns that came.
+        found: usize,
+    },
+    /// The state is of another shard.
+    #[error("column {column} of the saved state has {found} elements; the shard has {expected}")]
+    Length {
+        /// Which column, from 0.
+        column: usize,
+        /// Elements of this store.
+        expected: usize,
+        /// Elements that came.
+        found: usize,
+    },
+}
+
+/// The parameters of one shard with their optimizer.
+///
+/// `F` is f32 on servers and f64 in tests of the formulas; gradients and published values are f32
+/// bytes, little-endian, for both.
+pub trait Store<F: Real>: Debug + Send {
+    /// Elements of the shard.
+    fn len(&self) -> usize;
+
+    /// Whether the shard has no element.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The names of the slots, in the order of [`Store::columns`].
+    fn slot_names(&self) -> &'static [&'static str];
+
+    /// Takes one step with `scale × gradient` (1.0 leaves every bit).
+    ///
+    /// Elements without a value keep their slots untouched where their group has no L2 term, and
+    /// take the step with a gradient of zero where it has.
+    ///
+    /// # Errors
+    /// [`GradientError`] if the gradient does not fit the shard; nothing is changed then.
+    fn step(
+        &mut self,
+        context: &StepContext,
+        gradient: GradientView<'_>,
+        scale: f32,
+    ) -> Result<(), GradientError>;
+
+    /// Appends the published values of a range.
+    ///
+    /// # Errors
+    /// [`AddressError`] if the range is not inside the shard; nothing is appended then.
+    fn read_range(&mut self, range: Range<usize>, out: &mut Vec<u8>) -> Result<(), AddressError>;
+
+    /// Appends the published values at strictly increasing coordinates.
+    ///
+    /// # Errors
+    /// [`AddressError`] if the coordinates are not so, or not inside the shard; nothing is appended
+    /// then.
+    fn read_coordinates(
+        &mut self,
+        coordinates: &[u32],
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError>;
+
+    /// The state to save: the parameters, then each slot, with nothing left to settle.
+    fn columns(&mut self) -> Vec<&[F]>;
+
+    /// Takes a saved state: continuing from it gives the same bits as never having stopped.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if the state is of another optimizer or shard; nothing is changed then.
+    fn restore(&mut self, columns: &[&[F]]) -> Result<(), RestoreError>;
+
+    /// Bytes of memory that the store holds.
+    fn bytes(&self) -> usize;
+}
+
+/// Judges a saved state against a store of `slots` slots and `len` elements.
+pub(super) fn check_saved<F>(
+    columns: &[&[F]],
+    slots: usize,
+    len: usize,
+) -> Result<(), RestoreError> {
+    if columns.len() != 1 + slots {
+        return Err(RestoreError::Columns {
+            expected: 1 + slots,
+            found: columns.len(),
+        });
+    }
+    match columns.iter().position(|values| values.len() != len) {
+        Some(column) => Err(RestoreError::Length {
+            column,
+            expected: len,
+            found: columns[column].len(),
+        }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,170 @@
+//! Some elements in local arrays, and the formula applied to each.
+//!
+//! A tile cannot alias anything, its length is a constant, and a tail is a tile of which some lanes
+//! are not stored. So the compiler vectorises every rule without help, and a result never depends on
+//! where a part was cut.
+
+use super::real::Real;
+use super::rule::{AtRead, Grad, UpdateRule};
+use super::slots::{LANES, SlotArray};
+
+/// A rule at one step, with the L2 term: all that turns one element into its next value.
+#[derive(Debug)]
+pub(super) struct Formula<'a, F: Real, R: UpdateRule<F>> {
+    pub(super) rule: &'a R,
+    pub(super) step: &'a R::Step,
+    /// λ of the coupled L2 term; 0 leaves the gradient alone.
+    pub(super) l2: F,
+}
+
+impl<F: Real, R: UpdateRule<F>> Formula<'_, F, R> {
+    /// One element, one step: `g + λ·x` goes into the rule.
+    ///
+    /// A push that does not say what its worker read has missed nothing.
+    #[inline(always)]
+    pub(super) fn apply(&self, x: F, g: F, slots: R::Slots) -> (F, R::Slots) {
+        let g = if self.l2 == F::ZERO {
+            g
+        } else {
+            g + self.l2 * x
+        };
+        let at_read = match R::AT_READ {
+            AtRead::Nothing => F::ZERO,
+            AtRead::Parameter => x,
+            AtRead::Slot(slot) => slots.as_slice()[slot],
+        };
+        self.rule.update(self.step, x, Grad { g, at_read }, slots)
+    }
+}
+
+/// The columns of a shard: its parameters, and one column per slot.
+#[derive(Debug)]
+pub(super) struct Columns<F> {
+    pub(super) x: Vec<F>,
+    pub(super) slots: Vec<Vec<F>>,
+}
+
+impl<F: Real> Columns<F> {
+    /// Whether an element stands at zero with fresh slots.
+    #[inline(always)]
+    pub(super) fn is_at_rest<S: SlotArray<F>>(&self, element: usize, fresh: &S) -> bool {
+        let slots = self.slots.iter().zip(fresh.as_slice());
+        self.x[element].same_bits(F::ZERO)
+            && slots.fold(true, |same, (column, fresh)| {
+                same & column[element].same_bits(*fresh)
+            })
+    }
+}
+
+/// [`LANES`] elements.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tile<F: Real, S: SlotArray<F>> {
+    x: [F; LANES],
+    slots: S::Tile,
+}
+
+impl<F: Real, S: SlotArray<F>> Tile<F, S> {
+    /// Elements at zero with fresh slots.
+    #[inline(always)]
+    pub(super) fn fresh<R: UpdateRule<F, Slots = S>>(rule: &R) -> Self {
+        Self {
+            x: [F::ZERO; LANES],
+            slots: rule.init().splat(),
+        }
+    }
+
+    /// Loads `count` neighbours from `at`.
+    #[inline(always)]
+    pub(super) fn load(&mut self, columns: &Columns<F>, at: usize, count: usize) {
+        self.x[..count].copy_from_slice(&columns.x[at..at + count]);
+        for (lanes, column) in self.slots.as_mut().iter_mut().zip(&columns.slots) {
+            lanes[..count].copy_from_slice(&column[at..at + count]);
+        }
+    }
+
+    /// Stores `count` neighbours from `at`.
+    #[inline(always)]
+    pub(super) fn store(&self, columns: &mut Columns<F>, at: usize, count: usize) {
+        columns.x[at..at + count].copy_from_slice(&self.x[..count]);
+        for (lanes, column) in self.slots.as_ref().iter().zip(&mut columns.slots) {
+            column[at..at + count].copy_from_slice(&lanes[..count]);
+        }
+    }
+
+    /// Loads single elements, at most [`LANES`].
+    #[inline(always)]
+    pub(super) fn gather(&mut self, columns: &Columns<F>, elements: impl Iterator<Item = usize>) {
+        for (lane, element) in elements.enumerate() {
+            self.x[lane] = columns.x[element];
+            for (lanes, column) in self.slots.as_mut().iter_mut().zip(&columns.slots) {
+                lanes[lane] = column[element];
+            }
+        }
+    }
+
+    /// Stores single elements, at most [`LANES`].
+    #[inline(always)]
+    pub(super) fn scatter(&self, columns: &mut Columns<F>, elements: impl Iterator<Item = usize>) {
+        for (lane, element) in elements.enumerate() {
+            columns.x[element] = self.x[lane];
+            for (lanes, column) in self.slots.as_ref().iter().zip(&mut columns.slots) {
+                column[element] = lanes[lane];
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn lane(&self, lane: usize) -> S {
+        let slots = self.slots.as_ref();
+        S::from_fn(|slot| slots[slot][lane])
+    }
+
+    /// Takes one step with the gradient `g`.
+    #[inline(always)]
+    pub(super) fn advance<R: UpdateRule<F, Slots = S>>(
+        &mut self,
+        formula: &Formula<'_, F, R>,
+        g: &[F; LANES],
+    ) {
+        for lane in 0..LANES {
+            let (x, slots) = formula.apply(self.x[lane], g[lane], self.lane(lane));
+            self.x[lane] = x;
+            for (lanes, slot) in self.slots.as_mut().iter_mut().zip(slots.as_slice()) {
+                lanes[lane] = *slot;
+            }
+        }
+    }
+
+    /// Takes one step without a gradient in the lanes whose `first` step is not behind `number`.
+    #[inline(always)]
+    pub(super) fn advance_late<R: UpdateRule<F, Slots = S>>(
+        &mut self,
+        formula: &Formula<'_, F, R>,
+        number: u32,
+        first: &[u32; LANES],
+    ) {
+        let mut next = *self;
+        next.advance(formula, &[F::ZERO; LANES]);
+        for lane in 0..LANES {
+            let late = first[lane] <= number;
+            self.x[lane] = if late { next.x[lane] } else { self.x[lane] };
+        }
+        for (kept, next) in self.slots.as_mut().iter_mut().zip(next.slots.as_ref()) {
+            for lane in 0..LANES {
+                let late = first[lane] <= number;
+                kept[lane] = if late { next[lane] } else { kept[lane] };
+            }
+        }
+    }
+
+    /// What a pull shows of each lane, f32, little-endian.
+    #[inline(always)]
+    pub(super) fn published<R: UpdateRule<F, Slots = S>>(&self, rule: &R) -> [[u8; 4]; LANES] {
+        let mut bytes = [[0; 4]; LANES];
+        for lane in 0..LANES {
+            let x = rule.publish(self.x[lane], &self.lane(lane));
+            bytes[lane] = x.to_f32().to_le_bytes();
+        }
+        bytes
+    }
+}

@@ -1,0 +1,272 @@
+//! What every registry shares: finding an entry by name, and reading its settings.
+//!
+//! A registry is a plain static table of entries. Each entry states its defaults as TOML text, once:
+//! the text is what a list of entries shows, and what a job's own settings are laid over. So a key
+//! that the text does not have is unknown, and the error can say which key was meant.
+
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use toml::Table;
+
+/// An entry of a registry.
+pub trait Named {
+    /// The name that a job file writes.
+    fn name(&self) -> &'static str;
+}
+
+/// Settings that can judge themselves.
+pub trait Check {
+    /// Refuses values outside their permitted range.
+    ///
+    /// # Errors
+    /// [`SettingError::OutOfRange`] for the first such value.
+    fn check(&self) -> Result<(), SettingError>;
+}
+
+/// Why settings were refused.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum SettingError {
+    /// No entry has this name.
+    #[error("no {kind} is called `{name}`{}; there are: {known}", did_you_mean(.suggestion))]
+    UnknownName {
+        /// What was looked for, such as "optimizer".
+        kind: &'static str,
+        /// The name that was found.
+        name: String,
+        /// The known name that is most like it.
+        suggestion: Option<String>,
+        /// All names, separated by commas.
+        known: String,
+    },
+    /// The entry has no such setting.
+    #[error("`{entry}` has no setting `{key}`{}; {}", did_you_mean(.suggestion), known_keys(.known))]
+    UnknownKey {
+        /// The entry's name.
+        entry: &'static str,
+        /// The key that was found.
+        key: String,
+        /// The known key that is most like it.
+        suggestion: Option<String>,
+        /// All keys, separated by commas.
+        known: String,
+    },
+    /// The value has the wrong type.
+    #[error("`{entry}`: {message}")]
+    WrongType {
+        /// The entry's name.
+        entry: &'static str,
+        /// What was expected and what was found.
+        message: String,
+    },
+    /// The value is not permitted.
+    #[error("`{key}` is {value}, but must be {permitted}")]
+    OutOfRange {
+        /// The setting.
+        key: &'static str,
+        /// The value that was found.
+        value: f64,
+        /// The permitted range in words.
+        permitted: &'static str,
+    },
+}
+
+/// Finds the entry called `name` in a registry of `kind` (a word for the error, such as
+/// "optimizer").
+///
+/// # Errors
+/// [`SettingError::UnknownName`] with the most similar name and all names.
+pub fn find<'a, E: Named>(
+    kind: &'static str,
+    entries: &'a [E],
+    name: &str,
+) -> Result<&'a E, SettingError> {
+    entries
+        .iter()
+        .find(|entry| entry.name() == name)
+        .ok_or_else(|| SettingError::UnknownName {
+            kind,
+            name: name.to_owned(),
+            suggestion: most_similar(name, entries.iter().map(Named::name)),
+            known: list(entries.iter().map(Named::name)),
+        })
+}
+
+/// Reads the settings of `entry`: the job's own (`given`) over the entry's `defaults`, checked.
+///
+/// # Errors
+/// [`SettingError`] for an unknown key, a wrong type or a value out of range.
+///
+/// # Panics
+/// If `defaults` is not TOML; a test over each registry reads them all.
+pub fn settings<T: DeserializeOwned + Check>(
+    entry: &'static str,
+    defaults: &str,
+    given: &Table,
+) -> Result<T, SettingError> {
+    let mut table: Table = defaults.parse().expect("an entry's defaults are TOML");
+    for (key, value) in given {
+        if !table.contains_key(key) {
+            return Err(SettingError::UnknownKey {
+                entry,
+                key: key.clone(),
+                suggestion: most_similar(key, table.keys().map(String::as_str)),
+                known: list(table.keys().map(String::as_str)),
+            });
+        }
+        table.insert(key.clone(), value.clone());
+    }
+    let settings: T =
+        table
+            .try_into()
+            .map_err(|error: toml::de::Error| SettingError::WrongType {
+                entry,
+                message: error.to_string().trim_end().to_owned(),
+            })?;
+    settings.check()?;
+    Ok(settings)
+}
+
+/// Requires a finite value above zero.
+///
+/// # Errors
+/// [`SettingError::OutOfRange`].
+pub fn positive(key: &'static str, value: f64) -> Result<(), SettingError> {
+    require(
+        key,
+        value,
+        0.0 < value && value.is_finite(),
+        "a finite number above 0",
+    )
+}
+
+/// Requires a finite value of at least zero.
+///
+/// # Errors
+/// [`SettingError::OutOfRange`].
+pub fn not_negative(key: &'static str, value: f64) -> Result<(), SettingError> {
+    require(
+        key,
+        value,
+        0.0 <= value && value.is_finite(),
+        "a finite number of at least 0",
+    )
+}
+
+/// Requires a value in [0, 1): a memory such as β or a momentum.
+///
+/// # Errors
+/// [`SettingError::OutOfRange`].
+pub fn in_unit_interval(key: &'static str, value: f64) -> Result<(), SettingError> {
+    require(
+        key,
+        value,
+        (0.0..1.0).contains(&value),
+        "at least 0 and below 1",
+    )
+}
+
+/// Requires that `permitted` holds, with the range in words for the error.
+///
+/// # Errors
+/// [`SettingError::OutOfRange`].
+pub fn require(
+    key: &'static str,
+    value: f64,
+    permitted: bool,
+    words: &'static str,
+) -> Result<(), SettingError> {
+    if permitted {
+        Ok(())
+    } else {
+        Err(SettingError::OutOfRange {
+            key,
+            value,
+            permitted: words,
+        })
+    }
+}
+
+/// The candidate most like `word`, if one is like it enough to have been meant.
+pub fn most_similar<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+    const LIKE_ENOUGH: f64 = 0.7;
+    candidates
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| LIKE_ENOUGH < *likeness)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate.to_owned())
+}
+
+fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn did_you_mean(suggestion: &Option<String>) -> String {
+    suggestion
+        .as_ref()
+        .map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"))
+}
+
+fn known_keys(known: &str) -> String {
+    if known.is_empty() {
+        "it has none".to_owned()
+    } else {
+        format!("it has: {known}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Ball {
+        radius: f64,
+        mass: f64,
+    }
+
+    impl Check for Ball {
+        fn check(&self) -> Result<(), SettingError> {
+            positive("radius", self.radius)?;
+            not_negative("mass", self.mass)
+        }
+    }
+
+    fn ball(given: &str) -> Result<Ball, SettingError> {
+        settings("ball", "radius = 1.0\nmass = 2.0", &given.parse().unwrap())
+    }
+
+    #[test]
+    fn what_is_not_given_is_the_default() {
+        let ball = ball("mass = 3").unwrap();
+        assert_eq!((ball.radius, ball.mass), (1.0, 3.0));
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_key_that_was_meant() {
+        let text = ball("radios = 1.0").unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "`ball` has no setting `radios` (did you mean `radius`?); it has: radius, mass"
+        );
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_named_with_its_range() {
+        let text = ball("radius = -1.5").unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "`radius` is -1.5, but must be a finite number above 0"
+        );
+        assert!(ball("mass = nan").is_err());
+        assert!(ball("mass = inf").is_err());
+    }
+
+    #[test]
+    fn a_wrong_type_names_the_key() {
+        let text = ball("radius = 'big'").unwrap_err().to_string();
+        assert!(text.contains("radius") && text.contains("string"), "{text}");
+    }
+}

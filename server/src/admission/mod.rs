@@ -1,0 +1,267 @@
+//! Station 2: may it proceed? The clock table, the gate and the leases of one server.
+//!
+//! Comes after ingress, before the shards. One rule covers bulk-synchronous, stale-synchronous and
+//! asynchronous training: iteration `c` may start iff every worker that counts has reached clock
+//! `c − lag`. A worker counts from the start of the job until it leaves, is lost, or is idle for
+//! want of data. Decisions are pure: `now` comes in, released tickets go out.
+
+mod clocks;
+
+pub use clocks::{Clocks, Slot, SlotState};
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use thalweg_common::consistency::Consistency;
+use thalweg_common::ids::{Clock, SessionId, WorkerId};
+use thalweg_common::message::{Holder, Wait};
+use thalweg_common::time::Time;
+
+/// The name of a parked pull.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
+/// The answer of the gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Go on.
+    Open,
+    /// Wait; the ticket is released when the gate opens.
+    Parked(Ticket),
+}
+
+/// A worker whose lease ran out or that never came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lapse {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Its session, unless it never came.
+    pub session: Option<SessionId>,
+    /// What happened, in words.
+    pub why: String,
+}
+
+#[derive(Clone, Debug)]
+struct Parked {
+    worker: WorkerId,
+    floor: Clock,
+    since: Time,
+}
+
+/// Clock table, gate and leases of one server.
+#[derive(Debug)]
+pub struct Admission {
+    consistency: Consistency,
+    clocks: Clocks,
+    parked: BTreeMap<Ticket, Parked>,
+    next_ticket: u64,
+}
+
+impl Admission {
+    /// A table for `workers` slots, none of them taken, all at clock 0.
+    #[must_use]
+    pub fn new(consistency: Consistency, workers: u32) -> Self {
+        Self {
+            consistency,
+            clocks: Clocks::new(workers),
+            parked: BTreeMap::new(),
+            next_ticket: 0,
+        }
+    }
+
+    /// The clock table.
+    #[must_use]
+    pub fn clocks(&self) -> &Clocks {
+        &self.clocks
+    }
+
+    /// May `worker` read for `iteration`? Parks the question if not.
+    pub fn ask(&mut self, now: Time, worker: WorkerId, iteration: Clock) -> Gate {
+        let Some(floor) = self
+            .consistency
+            .floor(self.clocks.effective(worker, iteration))
+        else {
+            return Gate::Open;
+        };
+        if self.clocks.floor().is_none_or(|least| floor <= least) {
+            return Gate::Open;
+        }
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.parked.insert(
+            ticket,
+            Parked {
+                worker,
+                floor,
+                since: now,
+            },
+        );
+        Gate::Parked(ticket)
+    }
+
+    /// Takes a question back (its patience ended, or its connection did) and says whom it waited
+    /// for. `None` if it was released already.
+    pub fn give_up(&mut self, now: Time, ticket: Ticket) -> Option<(Clock, Vec<Holder>)> {
+        let parked = self.parked.remove(&ticket)?;
+        Some((parked.floor, self.clocks.holders(now, parked.floor)))
+    }
+
+    /// A session takes a slot. Its clock starts at the least that counts, so that a late or
+    /// restarted worker neither holds nor passes the gate.
+    pub fn enter(&mut self, now: Time, worker: WorkerId, session: SessionId) {
+        self.clocks.enter(now, worker, session);
+    }
+
+    /// A sign of life of a session.
+    pub fn alive(&mut self, now: Time, worker: WorkerId, session: SessionId) {
+        self.clocks.alive(now, worker, session);
+    }
+
+    /// A worker says whether it is idle. Returns the tickets that this releases.
+    pub fn idle(&mut self, now: Time, worker: WorkerId, idle: bool) -> Vec<Ticket> {
+        self.clocks.idle(now, worker, idle);
+        self.release()
+    }
+
+    /// A worker has finished `clock` iterations and their parts are applied here. Returns the
+    /// tickets that this releases.
+    pub fn advance(&mut self, now: Time, worker: WorkerId, clock: Clock) -> Vec<Ticket> {
+        self.clocks.advance(now, worker, clock);
+        self.release()
+    }
+
+    /// A slot no longer counts. Returns the tickets that this releases.
+    pub fn leave(&mut self, worker: WorkerId, state: SlotState, why: &str) -> Vec<Ticket> {
+        self.clocks.leave(worker, state, why);
+        self.release()
+    }
+
+    /// The workers that were silent for longer than `lease`, and, if the oldest session is older
+    /// than `join`, those that never came.
+    #[must_use]
+    pub fn lapsed(&self, now: Time, lease: Duration, join: Duration) -> Vec<Lapse> {
+        self.clocks.lapsed(now, lease, join)
+    }
+
+    /// The wait that `worker` is in, the longest if there are several.
+    #[must_use]
+    pub fn wait_of(&self, now: Time, worker: WorkerId) -> Option<Wait> {
+        let parked = self
+            .parked
+            .values()
+            .filter(|p| p.worker == worker)
+            .min_by_key(|p| p.since)?;
+        let holders = self.clocks.holders(now, parked.floor);
+        let why = holders
+            .iter()
+            .map(|h| format!("worker {} is at clock {} ({})", h.worker, h.clock, h.why))
+            .collect::<Vec<_>>()
+            .join("; ");
+        Some(Wait {
+            on: holders.iter().map(|h| h.worker).collect(),
+            since: now.since(parked.since),
+            why: format!("all must reach clock {}: {why}", parked.floor),
+        })
+    }
+
+    fn release(&mut self) -> Vec<Ticket> {
+        let least = self.clocks.floor();
+        let open = |parked: &Parked| least.is_none_or(|least| parked.floor <= least);
+        let released: Vec<_> = self
+            .parked
+            .iter()
+            .filter(|(_, p)| open(p))
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in &released {
+            self.parked.remove(ticket);
+        }
+        released
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time::ZERO;
+    const A: WorkerId = WorkerId(0);
+    const B: WorkerId = WorkerId(1);
+
+    fn pair(consistency: Consistency) -> Admission {
+        let mut admission = Admission::new(consistency, 2);
+        admission.enter(NOW, A, SessionId(1));
+        admission.enter(NOW, B, SessionId(2));
+        admission
+    }
+
+    fn parked(gate: &Gate) -> Ticket {
+        match gate {
+            Gate::Parked(ticket) => *ticket,
+            Gate::Open => panic!("the gate is shut"),
+        }
+    }
+
+    #[test]
+    fn bulk_synchronous_workers_wait_for_each_other() {
+        let mut gate = pair(Consistency::Bsp);
+        assert_eq!(gate.ask(NOW, A, Clock(0)), Gate::Open);
+        assert!(gate.advance(NOW, A, Clock(1)).is_empty());
+        let ticket = parked(&gate.ask(NOW, A, Clock(1)));
+        assert_eq!(gate.wait_of(NOW, A).unwrap().on, vec![B]);
+        assert_eq!(gate.advance(NOW, B, Clock(1)), vec![ticket]);
+        assert_eq!(gate.give_up(NOW, ticket), None);
+    }
+
+    #[test]
+    fn stale_synchronous_workers_run_ahead_by_the_lag() {
+        let mut gate = pair(Consistency::Ssp { lag: 2 });
+        gate.advance(NOW, A, Clock(2));
+        assert_eq!(gate.ask(NOW, A, Clock(2)), Gate::Open);
+        gate.advance(NOW, A, Clock(3));
+        let ticket = parked(&gate.ask(NOW, A, Clock(3)));
+        let (floor, holders) = gate.give_up(NOW, ticket).unwrap();
+        assert_eq!(
+            (floor, holders[0].worker, holders[0].clock),
+            (Clock(1), B, Clock(0))
+        );
+    }
+
+    #[test]
+    fn asynchronous_workers_never_wait() {
+        let mut gate = Admission::new(Consistency::Asp, 2);
+        assert_eq!(gate.ask(NOW, A, Clock(1_000)), Gate::Open);
+    }
+
+    #[test]
+    fn a_worker_that_has_not_joined_holds_the_gate_until_it_is_given_up() {
+        let mut gate = Admission::new(Consistency::Bsp, 2);
+        gate.enter(NOW, A, SessionId(1));
+        gate.advance(NOW, A, Clock(1));
+        let ticket = parked(&gate.ask(NOW, A, Clock(1)));
+        let later = NOW + Duration::from_secs(61);
+        gate.alive(later, A, SessionId(1));
+        let lapsed = gate.lapsed(later, Duration::from_secs(10), Duration::from_secs(60));
+        assert_eq!(lapsed.len(), 1);
+        assert_eq!((lapsed[0].worker, lapsed[0].session), (B, None));
+        assert_eq!(gate.leave(B, SlotState::Lost, "never joined"), vec![ticket]);
+    }
+
+    #[test]
+    fn a_lost_an_idle_and_a_late_worker_hold_nobody() {
+        let mut gate = pair(Consistency::Bsp);
+        gate.advance(NOW, A, Clock(5));
+        let ticket = parked(&gate.ask(NOW, A, Clock(5)));
+        assert_eq!(
+            gate.leave(B, SlotState::Lost, "lease expired"),
+            vec![ticket]
+        );
+        // B comes back with a clock of its own that starts at 0: the table lifts it to A's.
+        gate.enter(NOW, B, SessionId(3));
+        assert_eq!(gate.ask(NOW, A, Clock(5)), Gate::Open);
+        assert_eq!(gate.ask(NOW, B, Clock(0)), Gate::Open);
+        gate.advance(NOW, A, Clock(6));
+        let ticket = parked(&gate.ask(NOW, A, Clock(6)));
+        assert_eq!(gate.idle(NOW, B, true), vec![ticket]);
+    }
+}

@@ -1,0 +1,200 @@
+//! Beside the data path: membership, data ranges, progress, and when the job is done. One per job,
+//! on server 0.
+//!
+//! Decisions are pure: `now` comes in, answers go out. The coordinator never sees a parameter.
+
+mod ranges;
+mod epochs;
+mod loss;
+
+pub use epochs::Epochs;
+pub use loss::RecentLoss;
+pub use ranges::{Deal, RangeError, Ranges};
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use thalweg_common::ids::{SessionId, WorkerId};
+use thalweg_common::message::{Grant, Phase, PushHeader};
+use thalweg_common::time::Time;
+
+/// How long a worker without data waits before it asks again.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What the coordinator must know of a job.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Rows of the training set.
+    pub rows: u64,
+    /// Examples at which the job ends.
+    pub examples_total: u64,
+    /// Worker slots.
+    pub workers: u32,
+    /// How data is dealt out.
+    pub deal: Deal,
+    /// Examples that worker 0 trains alone before the others get data.
+    pub solo_examples: u64,
+    /// Wall time after which no more data is dealt out.
+    pub train_time_max: Option<Duration>,
+}
+
+/// Sessions, data ranges and progress of one job.
+#[derive(Debug)]
+pub struct Coordinator {
+    plan: Plan,
+    ranges: Ranges,
+    epochs: Epochs,
+    loss: RecentLoss,
+    examples: BTreeMap<WorkerId, u64>,
+    last_session: u64,
+    phase: Phase,
+    cause: String,
+    first_grant: Option<Time>,
+    ended: Option<Time>,
+}
+
+impl Coordinator {
+    /// A coordinator before its first worker.
+    #[must_use]
+    pub fn new(plan: Plan) -> Self {
+        let ranges = Ranges::new(plan.rows, plan.examples_total, plan.workers, plan.deal);
+        let loss = RecentLoss::new(plan.examples_total);
+        Self {
+            plan,
+            ranges,
+            epochs: Epochs::default(),
+            loss,
+            examples: BTreeMap::new(),
+            last_session: 0,
+            phase: Phase::Joining,
+            cause: String::new(),
+            first_grant: None,
+            ended: None,
+        }
+    }
+
+    /// A session number that was never given before in this job.
+    pub fn new_session(&mut self) -> SessionId {
+        self.last_session += 1;
+        SessionId(self.last_session)
+    }
+
+    /// Deals the next range to `worker`.
+    pub fn next_range(&mut self, now: Time, worker: WorkerId) -> Grant {
+        if self.over(now) {
+            return Grant::Done;
+        }
+        if worker != WorkerId(0) && self.ranges.committed() < self.plan.solo_examples {
+            return Grant::Wait(ASK_AGAIN);
+        }
+        let grant = self.ranges.next(worker).unwrap_or(Grant::Wait(ASK_AGAIN));
+        if matches!(grant, Grant::Range { .. }) && self.first_grant.is_none() {
+            self.first_grant = Some(now);
+            self.phase = Phase::Training;
+        }
+        grant
+    }
+
+    /// Judges the ranges of a push before its part is applied to the ledger shard.
+    ///
+    /// # Errors
+    /// [`RangeError`] if a range is not leased to the worker or the weight is not its length.
+    pub fn judge(&self, header: &PushHeader) -> Result<(), RangeError> {
+        self.ranges
+            .judge(header.worker, header.weight, &header.ranges)
+    }
+
+    /// Counts a push whose part the ledger shard has taken. Its ranges were judged.
+    pub fn commit(&mut self, now: Time, header: &PushHeader) {
+        self.ranges
+            .commit(header.worker, header.weight, &header.ranges);
+        self.epochs.record(&header.ranges);
+        self.loss.record(header.loss_sum, header.weight);
+        *self.examples.entry(header.worker).or_default() += header.weight;
+        if self.ranges.committed() >= self.plan.examples_total {
+            self.end(now, Phase::Done, "");
+        }
+    }
+
+    /// A worker is gone: what it held is dealt out again.
+    pub fn lose(&mut self, worker: WorkerId) {
+        self.ranges.give_back(worker);
+    }
+
+    /// Ends the job early.
+    pub fn fail(&mut self, now: Time, cause: &str) {
+        self.end(now, Phase::Failed, cause);
+    }
+
+    /// Where the job is in its life, and why it failed if it did.
+    #[must_use]
+    pub fn phase(&self) -> (Phase, &str) {
+        (self.phase, &self.cause)
+    }
+
+    /// Whether workers are to stop.
+    #[must_use]
+    pub fn over(&self, now: Time) -> bool {
+        matches!(self.phase, Phase::Done | Phase::Failed) || self.out_of_time(now)
+    }
+
+    /// Examples committed.
+    #[must_use]
+    pub fn committed(&self) -> u64 {
+        self.ranges.committed()
+    }
+
+    /// Examples at which the job ends.
+    #[must_use]
+    pub fn examples_total(&self) -> u64 {
+        self.plan.examples_total
+    }
+
+    /// Examples committed by one worker.
+    #[must_use]
+    pub fn examples_of(&self, worker: WorkerId) -> u64 {
+        self.examples.get(&worker).copied().unwrap_or(0)
+    }
+
+    /// From the first range dealt to now, or to the end of the job.
+    #[must_use]
+    pub fn trained(&self, now: Time) -> Duration {
+        self.first_grant.map_or(Duration::ZERO, |first| {
+            self.ended.unwrap_or(now).since(first)
+        })
+    }
+
+    /// The use of the data, epoch by epoch.
+    #[must_use]
+    pub fn epochs(&self) -> &Epochs {
+        &self.epochs
+    }
+
+    /// The recent training loss.
+    #[must_use]
+    pub fn loss(&self) -> &RecentLoss {
+        &self.loss
+    }
+
+    /// Called now and then: ends a job whose time is up once nothing is on loan.
+    pub fn tick(&mut self, now: Time) {
+        if self.out_of_time(now) && !self.ranges.on_loan() {
+            self.end(now, Phase::Done, "");
+        }
+    }
+
+    fn out_of_time(&self, now: Time) -> bool {
+        match (self.plan.train_time_max, self.first_grant) {
+            (Some(max), Some(first)) => now.since(first) >= max,
+            _ => false,
+        }
+    }
+
+    fn end(&mut self, now: Time, phase: Phase, cause: &str) {
+        if !matches!(self.phase, Phase::Done | Phase::Failed) {
+            self.phase = phase;
+            cause.clone_into(&mut self.cause);
+            self.ended = Some(now);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Which positions of the data go to whom, and which are committed.
+//!
+//! The positions of a job are numbered `0..examples_total`: epoch after epoch, each epoch one
+//! permutation of the rows. Every position is dealt, leased to one worker, and committed once; what
+//! a lost worker held is dealt again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use thalweg_common::ids::WorkerId;
+use thalweg_common::message::{DataRange, Grant};
+use thiserror::Error;
+
+/// How data is dealt out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deal {
+    /// Whoever asks gets the next `range_examples`, shorter towards the end so that all finish
+    /// together: a fast worker takes more.
+    Dynamic {
+        /// Examples per batch; ranges are whole batches but for an epoch's last.
+        batch_examples: u64,
+        /// Examples per range.
+        range_examples: u64,
+    },
+    /// Round `r` gives batch `r × workers + w` of the epoch to worker `w`: the same data to the same
+    /// worker in every run. A worker beyond the epoch's last batch gets a clock-only round.
+    Striped {
+        /// Examples per batch.
+        batch_examples: u64,
+    },
+}
+
+/// A push that claims data it does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RangeError {
+    /// The range was not dealt to this worker, or was committed already.
+    #[error(
+        "positions {start}..{end} of epoch {epoch} are not on loan to worker {worker}; push only \
+         ranges that were granted to this session, each once"
+    )]
+    NotOnLoan {
+        /// The claiming worker.
+        worker: WorkerId,
+        /// The epoch.
+        epoch: u64,
+        /// The first position.
+        start: u64,
+        /// One past the last.
+        end: u64,
+    },
+    /// The push's weight is not the length of its ranges.
+    #[error("the push weighs {weight} examples but its ranges hold {ranges}")]
+    Weight {
+        /// The stated weight.
+        weight: u64,
+        /// The examples of the ranges.
+        ranges: u64,
+    },
+}
+
+/// The ledger of positions.
+#[derive(Debug)]
+pub struct Ranges {
+    rows: u64,
+    total: u64,
+    workers: u32,
+    deal: Deal,
+    /// Dynamic: the first position never dealt. Striped: unused.
+    cursor: u64,
+    /// Striped: rounds dealt to each worker.
+    rounds: BTreeMap<WorkerId, u64>,
+    /// Striped: workers whose coming rounds nobody will ask for.
+    lost: BTreeSet<WorkerId>,
+    /// On loan: start → (end, holder).
+    loans: BTreeMap<u64, (u64, WorkerId)>,
+    /// Given back: start → end.
+    returned: BTreeMap<u64, u64>,
+    committed: u64,
+}
+
+impl Ranges {
+    /// Nothing dealt of `total` positions over epochs of `rows` (≥ 1).
+    #[must_use]
+    pub fn new(rows: u64, total: u64, workers: u32, deal: Deal) -> Self {
+        assert!(rows > 0, "a checked job has rows");
+        Self {
+            rows,
+            total,
+            workers,
+            deal,
+            cursor: 0,
+            rounds: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            loans: BTreeMap::new(),
+            returned: BTreeMap::new(),
+            committed: 0,
+        }
+    }
+
+    /// Examples committed.
+    #[must_use]
+    pub fn committed(&self) -> u64 {
+        self.committed
+    }
+
+    /// Whether any worker holds a range.
+    #[must_use]
+    pub fn on_loan(&self) -> bool {
+        !self.loans.is_empty()
+    }
+
+    /// The next grant for `worker`; `None` if nothing is left to deal.
+    pub fn next(&mut self, worker: WorkerId) -> Option<Grant> {
+        self.lost.remove(&worker);
+        let (start, end) = match self.deal {
+            Deal::Dynamic {
+                batch_examples,
+                range_examples,
+            } => self
+                .take_returned()
+                .or_else(|| self.take_next(batch_examples, range_examples))?,
+            Deal::Striped { batch_examples } => match self.take_stripe(worker, batch_examples) {
+                Some(Some(stripe)) => stripe,
+                Some(None) => return Some(Grant::ClockOnly),
+                None => self
+                    .take_returned()
+                    .or_else(|| self.take_stripe_of_the_lost(batch_examples))?,
+            },
+        };
+        self.loans.insert(start, (end, worker));
+        let epoch = start / self.rows;
+        let origin = epoch * self.rows;
+        Some(Grant::Range {
+            epoch,
+            start: start - origin,
+            end: end - origin,
+        })
+    }
+
+    /// Judges the claims of a push.
+    ///
+    /// # Errors
+    /// [`RangeError`] at the first claim that does not hold. A push without ranges claims nothing
+    /// but its weight.
+    pub fn judge(
+        &self,
+        worker: WorkerId,
+        weight: u64,
+        ranges: &[DataRange],
+    ) -> Result<(), RangeError> {
+        let sum = ranges
+            .iter()
+            .fold(0_u64, |sum, range| sum.saturating_add(range.examples()));
+        if !ranges.is_empty() && sum != weight {
+            return Err(RangeError::Weight {
+                weight,
+                ranges: sum,
+            });
+        }
+        for (i, range) in ranges.iter().enumerate() {
+            let twice = ranges[..i].iter().any(|other| {
+                other.epoch == range.epoch && other.start < range.end && range.start < other.end
+            });
+            if twice || self.loan_of(worker, range).is_none() {
+                let DataRange {
+                    epoch, start, end, ..
+                } = *range;
+                return Err(RangeError::NotOnLoan {
+                    worker,
+                    epoch,
+                    start,
+                    end,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits the claims of a push that was judged.
+    pub fn commit(&mut self, worker: WorkerId, weight: u64, ranges: &[DataRange]) {
+        self.committed += weight;
+        for range in ranges {
+            let (from, to) = self.positions(range).expect("the push was judged");
+            let loan = self.loan_of(worker, range).expect("the push was judged");
+            let (end, holder) = self.loans.remove(&loan).expect("the loan was just found");
+            if loan < from {
+                self.loans.insert(loan, (from, holder));
+            }
+            if to < end {
+                self.loans.insert(to, (end, holder));
+            }
+        }
+    }
+
+    /// Takes back everything on loan to `worker`, and deals its coming rounds to others unless it asks
+    /// again.
+    pub fn give_back(&mut self, worker: WorkerId) {
+        self.lost.insert(worker);
+        let held: Vec<_> = self
+            .loans
+            .iter()
+            .filter(|(_, (_, holder))| *holder == worker)
+            .map(|(start, (end, _))| (*start, *end))
+            .collect();
+        for (start, end) in held {
+            self.loans.remove(&start);
+            self.returned.insert(start, end);
+        }
+    }
+
+    fn positions(&self, range: &DataRange) -> Option<(u64, u64)> {
+        let origin = range.epoch.checked_mul(self.rows)?;
+        let inside = range.start < range.end && range.end <= self.rows;
+        inside.then_some((
+            origin.checked_add(range.start)?,
+            origin.checked_add(range.end)?,
+        ))
+    }
+
+    /// The start of the loan that holds all of `range` for `worker`.
+    fn loan_of(&self, worker: WorkerId, range: &DataRange) -> Option<u64> {
+        let (from, to) = self.positions(range)?;
+        let (start, (end, holder)) = self.loans.range(..=from).next_back()?;
+        (*holder == worker && to <= *end).then_some(*start)
+    }
+
+    fn take_returned(&mut self) -> Option<(u64, u64)> {
+        self.returned.pop_first()
+    }
+
+    fn take_next(&mut self, batch: u64, range: u64) -> Option<(u64, u64)> {
+        if self.cursor >= self.total {
+            return None;
+        }
+        let start = self.cursor;
+        let share = (self.total - start) / (2 * u64::from(self.workers.max(1)));
+        let wanted = range.min(share.next_multiple_of(batch)).max(batch);
+        let end = (start + wanted)
+            .min((start / self.rows + 1) * self.rows)
+            .min(self.total);
+        self.cursor = end;
+        Some((start, end))
+    }
+
+    fn take_stripe_of_the_lost(&mut self, batch: u64) -> Option<(u64, u64)> {
+        for worker in self.lost.clone() {
+            while let Some(stripe) = self.take_stripe(worker, batch) {
+                if stripe.is_some() {
+                    return stripe;
+                }
+            }
+        }
+        None
+    }
+
+    /// `None`: the worker has had all its rounds. `Some(None)`: a round without a batch for it.
+    fn take_stripe(&mut self, worker: WorkerId, batch: u64) -> Option<Option<(u64, u64)>> {
+        let workers = u64::from(self.workers.max(1));
+        let rounds_per_epoch = self.rows.div_ceil(batch).div_ceil(workers);
+        let round = self.rounds.entry(worker).or_default();
+        let (epoch, in_epoch) = (*round / rounds_per_epoch, *round % rounds_per_epoch);
+        let origin = epoch * self.rows;
+        let first_of_round = origin + in_epoch * workers * batch;
+        if first_of_round >= self.total {
+            return None;
+        }
+        *round += 1;
+        let start = first_of_round + u64::from(worker.0) * batch;
+        let end = (start + batch).min(origin + self.rows).min(self.total);
+        Some((start < end).then_some((start, end)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

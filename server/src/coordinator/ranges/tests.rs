@@ -1,0 +1,162 @@
+//! Laws of the ledger: every position is committed exactly once, whoever is lost on the way.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn range(grant: Grant) -> DataRange {
+    match grant {
+        Grant::Range { epoch, start, end } => DataRange {
+            epoch,
+            start,
+            end,
+            checksum: 0,
+        },
+        other => panic!("expected a range, found {other:?}"),
+    }
+}
+
+fn dynamic(rows: u64, total: u64, workers: u32) -> Ranges {
+    Ranges::new(
+        rows,
+        total,
+        workers,
+        Deal::Dynamic {
+            batch_examples: 4,
+            range_examples: 32,
+        },
+    )
+}
+
+#[test]
+fn a_claim_that_is_not_on_loan_is_refused() {
+    let mut ranges = dynamic(100, 100, 2);
+    let granted = range(ranges.next(WorkerId(0)).unwrap());
+    let weight = granted.examples();
+    assert!(ranges.judge(WorkerId(0), weight, &[granted]).is_ok());
+    assert!(ranges.judge(WorkerId(1), weight, &[granted]).is_err());
+    assert!(ranges.judge(WorkerId(0), weight + 1, &[granted]).is_err());
+    assert!(
+        ranges
+            .judge(WorkerId(0), 2 * weight, &[granted, granted])
+            .is_err()
+    );
+    let beyond = DataRange {
+        end: 101,
+        ..granted
+    };
+    assert!(
+        ranges
+            .judge(WorkerId(0), beyond.examples(), &[beyond])
+            .is_err()
+    );
+    let wild = DataRange {
+        epoch: u64::MAX,
+        start: 3,
+        end: 1,
+        checksum: 0,
+    };
+    assert!(ranges.judge(WorkerId(0), 0, &[wild]).is_err());
+    ranges.commit(WorkerId(0), weight, &[granted]);
+    assert!(
+        ranges.judge(WorkerId(0), weight, &[granted]).is_err(),
+        "committed twice"
+    );
+}
+
+#[test]
+fn ranges_get_shorter_towards_the_end_and_stay_whole_batches() {
+    let mut ranges = dynamic(1_000, 1_000, 4);
+    let mut lengths = Vec::new();
+    while let Some(grant) = ranges.next(WorkerId(0)) {
+        lengths.push(range(grant).examples());
+    }
+    assert_eq!(lengths.iter().sum::<u64>(), 1_000);
+    assert_eq!(lengths[0], 32);
+    assert!(*lengths.last().unwrap() <= 4);
+    assert!(lengths.iter().all(|length| length % 4 == 0));
+}
+
+#[test]
+fn stripes_deal_the_batches_of_a_round_in_worker_order() {
+    let mut ranges = Ranges::new(10, 20, 3, Deal::Striped { batch_examples: 2 });
+    let mut deal = |w| ranges.next(WorkerId(w));
+    let expect = |epoch, start, end| Some(Grant::Range { epoch, start, end });
+    assert_eq!(deal(1), expect(0, 2, 4));
+    assert_eq!(deal(0), expect(0, 0, 2));
+    assert_eq!(deal(2), expect(0, 4, 6));
+    assert_eq!(deal(0), expect(0, 6, 8));
+    assert_eq!(deal(1), expect(0, 8, 10));
+    assert_eq!(
+        deal(2),
+        Some(Grant::ClockOnly),
+        "the epoch has five batches"
+    );
+    assert_eq!(deal(2), expect(1, 4, 6));
+    assert_eq!(deal(2), Some(Grant::ClockOnly));
+    assert_eq!(deal(2), None);
+}
+
+#[test]
+fn the_rounds_of_a_lost_worker_go_to_the_others() {
+    let mut ranges = Ranges::new(10, 10, 2, Deal::Striped { batch_examples: 2 });
+    let first = range(ranges.next(WorkerId(1)).unwrap());
+    ranges.give_back(WorkerId(1));
+    let mut left = vec![first];
+    while let Some(grant) = ranges.next(WorkerId(0)) {
+        if grant != Grant::ClockOnly {
+            left.push(range(grant));
+        }
+    }
+    let mut starts: Vec<_> = left[1..].iter().map(|range| range.start).collect();
+    starts.sort_unstable();
+    assert_eq!(starts, [0, 2, 4, 6, 8]);
+}
+
+proptest! {
+    #[test]
+    fn every_position_is_committed_exactly_once(
+        rows in 1_u64..200,
+        epochs in 1_u64..4,
+        workers in 1_u32..8,
+        striped: bool,
+        fates in prop::collection::vec((0_u32..8, 0_u8..10), 0..2_000),
+    ) {
+        let total = rows * epochs;
+        let deal = if striped {
+            Deal::Striped { batch_examples: 3 }
+        } else {
+            Deal::Dynamic { batch_examples: 3, range_examples: 9 }
+        };
+        let mut ranges = Ranges::new(rows, total, workers, deal);
+        let mut held: BTreeMap<WorkerId, Vec<DataRange>> = BTreeMap::new();
+        let mut seen = vec![0_u32; usize::try_from(total).unwrap()];
+        let script = fates.into_iter().map(|(w, fate)| (w % workers, fate));
+        // After the script every worker asks and commits until all is done.
+        let rest = (0..u32::try_from(4 * total + 16).unwrap() * workers).map(|i| (i % workers, 5));
+        for (worker, fate) in script.chain(rest) {
+            let worker = WorkerId(worker);
+            let mine = held.entry(worker).or_default();
+            if fate == 0 {
+                mine.clear();
+                ranges.give_back(worker);
+            } else if let Some(range) = mine.pop() {
+                prop_assert!(ranges.judge(worker, range.examples(), &[range]).is_ok());
+                ranges.commit(worker, range.examples(), &[range]);
+                for position in range.start..range.end {
+                    seen[usize::try_from(range.epoch * rows + position).unwrap()] += 1;
+                }
+            } else if let Some(Grant::Range { epoch, start, end }) = ranges.next(worker) {
+                // Commit piecewise: first half, then second half.
+                let middle = start.midpoint(end);
+                let piece = |start, end| DataRange { epoch, start, end, checksum: 0 };
+                mine.extend([piece(middle, end)]);
+                if middle > start {
+                    mine.push(piece(start, middle));
+                }
+            }
+        }
+        prop_assert!(seen.iter().all(|count| *count == 1), "{seen:?}");
+        prop_assert_eq!(ranges.committed(), total);
+    }
+}

@@ -1,0 +1,129 @@
+//! The judgement of a part: everything that could be wrong with it is found before any of it
+//! changes a parameter.
+
+use std::borrow::Cow;
+
+use thalweg_common::error::{Refusal, RefusalKind};
+use thalweg_common::ids::{ShardId, Version};
+use thalweg_common::message::{Address, Kind, Part, Payload, PushHeader};
+use thalweg_common::non_finite::NonFinite;
+use thalweg_common::optimizer::{check_coordinates, check_range, first_non_finite};
+
+/// Judges a part's header and address against a shard of `len` elements at `version`.
+pub(super) fn part(
+    shard: ShardId,
+    header: &PushHeader,
+    part: &Part,
+    len: usize,
+    version: Version,
+) -> Result<(), Refusal> {
+    if part.kind != Kind::Gradient {
+        return Err(Refusal::new(
+            RefusalKind::Unsupported,
+            format!(
+                "the methods of this job push gradients; shard {shard} got a {:?}",
+                part.kind
+            ),
+        ));
+    }
+    address(shard, &part.address, len)?;
+    let (found, expected) = (
+        part.payload.bytes(),
+        part.address.len() * Payload::VALUE_BYTES,
+    );
+    if found != expected {
+        return Err(Refusal::invalid(format!(
+            "the part for shard {shard} names {} elements, {expected} bytes of f32, but carries \
+             {found} bytes",
+            part.address.len()
+        )));
+    }
+    if part
+        .payload
+        .segments()
+        .iter()
+        .any(|segment| segment.len() % Payload::VALUE_BYTES != 0)
+    {
+        return Err(Refusal::invalid(format!(
+            "a chunk of the part for shard {shard} ends inside a value; chunks hold whole f32 values"
+        )));
+    }
+    if header.weight == 0 && !part.address.is_empty() {
+        return Err(Refusal::invalid(format!(
+            "the part for shard {shard} carries values but its push weighs 0 examples; state the \
+             number of examples behind the gradient"
+        )));
+    }
+    if version < part.version_read {
+        return Err(Refusal::invalid(format!(
+            "the part says it read version {} of shard {shard}, which is at version {version}",
+            part.version_read
+        )));
+    }
+    Ok(())
+}
+
+/// Judges an address against a shard of `len` elements.
+pub(super) fn address(shard: ShardId, address: &Address, len: usize) -> Result<(), Refusal> {
+    let judged = match address {
+        Address::Range(range) => check_range(&(range.start as usize..range.end as usize), len),
+        Address::Coordinates(coordinates) => check_coordinates(coordinates.as_slice(), len),
+        Address::Rows { table, .. } => {
+            return Err(Refusal::new(
+                RefusalKind::Unsupported,
+                format!(
+                    "rows of a table by key (table {table}) are reserved in this protocol version; \
+                     address shard {shard} by an element range or a coordinate list"
+                ),
+            ));
+        }
+    };
+    judged.map_err(|error| Refusal::invalid(format!("shard {shard}: {error}")))
+}
+
+/// Judges the values by the policy and returns them as they are to be applied.
+pub(super) fn values(
+    shard: ShardId,
+    part: &Part,
+    policy: NonFinite,
+) -> Result<Cow<'_, Payload>, Refusal> {
+    if policy == NonFinite::Propagate {
+        return Ok(Cow::Borrowed(&part.payload));
+    }
+    let mut before = 0;
+    for segment in part.payload.segments() {
+        if let Some(at) = first_non_finite(segment) {
+            return match policy {
+                NonFinite::Zero => Ok(Cow::Owned(zeroed(&part.payload))),
+                _ => Err(non_finite(shard, part, before + at)),
+            };
+        }
+        before += segment.len() / Payload::VALUE_BYTES;
+    }
+    Ok(Cow::Borrowed(&part.payload))
+}
+
+fn zeroed(payload: &Payload) -> Payload {
+    let values: Vec<f32> = payload
+        .iter()
+        .map(|value| if value.is_finite() { value } else { 0.0 })
+        .collect();
+    Payload::from_values(&values)
+}
+
+fn non_finite(shard: ShardId, part: &Part, position: usize) -> Refusal {
+    let value = part.payload.iter().nth(position).unwrap_or(f32::NAN);
+    let element = match &part.address {
+        Address::Coordinates(coordinates) => coordinates.as_slice()[position] as usize,
+        Address::Range(range) => range.start as usize + position,
+        Address::Rows { .. } => position,
+    };
+    Refusal::new(
+        RefusalKind::NonFinite,
+        format!(
+            "the gradient of element {element} of shard {shard} is {value}; expected finite values. \
+             Lower the learning rate or look at the data; [train] non_finite = \"zero\" counts such \
+             values as 0, \"propagate\" lets them through"
+        ),
+    )
+}

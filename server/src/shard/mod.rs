@@ -1,0 +1,367 @@
+//! Station 3: the shard, a state machine that owns a piece of the parameters.
+//!
+//! Comes after admission, before the optimizer. A part is judged whole before it changes anything,
+//! applied whole, and remembered under its sequence. The shard has one holder at a time; who that
+//! is, and on which thread, is the driver's business.
+
+mod build;
+mod window;
+mod judge;
+mod round;
+
+pub(crate) use build::shards;
+pub use window::{Known, WINDOW, Window};
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use thalweg_common::consistency::Aggregation;
+use thalweg_common::error::{Refusal, RefusalKind};
+use thalweg_common::ids::{Sequence, SessionId, ShardId, Version, WorkerId};
+use thalweg_common::message::{
+    Address, Outcome, Part, PartAck, Payload, PushHeader, Read, ShardStatus, StalenessHistogram,
+};
+use thalweg_common::non_finite::NonFinite;
+use thalweg_common::optimizer::{GradientView, StepContext, Store};
+
+use round::{Combined, Pending, Round};
+
+/// The learning rate at a progress, in examples.
+pub type Rate = Arc<dyn Fn(u64) -> f64 + Send + Sync>;
+
+/// What a shard is made of.
+pub struct ShardSpec {
+    /// Its number.
+    pub id: ShardId,
+    /// Parameters and slots.
+    pub store: Box<dyn Store<f32>>,
+    /// The learning rate.
+    pub rate: Rate,
+    /// When the optimizer runs.
+    pub aggregation: Aggregation,
+    /// What becomes of NaN and infinity.
+    pub non_finite: NonFinite,
+    /// Worker slots of the job: a round waits for all that are enlisted.
+    pub workers: u32,
+}
+
+/// One shard.
+pub struct Shard {
+    id: ShardId,
+    store: Box<dyn Store<f32>>,
+    rate: Rate,
+    aggregation: Aggregation,
+    non_finite: NonFinite,
+    version: Version,
+    progress: u64,
+    windows: BTreeMap<SessionId, Window>,
+    round: Round,
+    staleness: StalenessHistogram,
+}
+
+impl fmt::Debug for ShardSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShardSpec")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard")
+            .field("id", &self.id)
+            .field("elements", &self.store.len())
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shard {
+    /// A shard before its first step.
+    #[must_use]
+    pub fn new(spec: ShardSpec) -> Self {
+        Self {
+            id: spec.id,
+            store: spec.store,
+            rate: spec.rate,
+            aggregation: spec.aggregation,
+            non_finite: spec.non_finite,
+            version: Version(0),
+            progress: 0,
+            windows: BTreeMap::new(),
+            round: Round::new(spec.workers),
+            staleness: StalenessHistogram::default(),
+        }
+    }
+
+    /// A session will push here: opens its window and lets rounds wait for its worker.
+    pub fn enlist(&mut self, worker: WorkerId, session: SessionId) {
+        self.windows.entry(session).or_default();
+        self.round.enlist(worker);
+    }
+
+    /// Rounds no longer wait for this worker. Its accepted part stays in the round.
+    pub fn retire(&mut self, worker: WorkerId) {
+        self.round.retire(worker);
+        self.complete_round();
+    }
+
+    /// Forgets the window of a session that can push no more.
+    pub fn close(&mut self, session: SessionId) {
+        self.windows.remove(&session);
+    }
+
+    /// Judges a part and applies or accepts it.
+    pub fn push(&mut self, header: &PushHeader, part: &Part) -> PartAck {
+        let outcome = self.outcome(header, part);
+        PartAck {
+            shard: self.id,
+            sequence: part.sequence,
+            outcome,
+        }
+    }
+
+    /// Whether `push` would take this part for the first time.
+    #[must_use]
+    pub fn is_new(&self, session: SessionId, sequence: Sequence) -> bool {
+        self.windows
+            .get(&session)
+            .is_some_and(|window| window.look(sequence) == Known::New)
+    }
+
+    /// Refuses a part for a reason found outside of the shard, and remembers it.
+    pub fn refuse(&mut self, session: SessionId, part: &Part, refusal: Refusal) -> PartAck {
+        if let Some(window) = self.windows.get_mut(&session)
+            && window.look(part.sequence) == Known::New
+        {
+            window.refuse(part.sequence, refusal.clone());
+        }
+        let outcome = Outcome::Refused(refusal);
+        PartAck {
+            shard: self.id,
+            sequence: part.sequence,
+            outcome,
+        }
+    }
+
+    /// Reads elements, all of one version.
+    ///
+    /// # Errors
+    /// [`RefusalKind::Invalid`] or [`RefusalKind::Unsupported`] if the address is not one of this
+    /// shard's elements.
+    pub fn read(&mut self, session: SessionId, address: &Address) -> Result<Read, Refusal> {
+        judge::address(self.id, address, self.store.len())?;
+        let mut out = Vec::with_capacity(address.len() * Payload::VALUE_BYTES);
+        let done = match address {
+            Address::Range(range) => self
+                .store
+                .read_range(range.start as usize..range.end as usize, &mut out),
+            Address::Coordinates(coordinates) => self
+                .store
+                .read_coordinates(coordinates.as_slice(), &mut out),
+            Address::Rows { .. } => Ok(()),
+        };
+        done.expect("the address was judged");
+        Ok(Read {
+            shard: self.id,
+            version: self.version,
+            applied: self
+                .windows
+                .get(&session)
+                .map_or(Sequence(0), Window::contiguous),
+            payload: Payload::from_bytes(Bytes::from(out)),
+        })
+    }
+
+    /// Parameters and slots.
+    pub fn store_mut(&mut self) -> &mut dyn Store<f32> {
+        self.store.as_mut()
+    }
+
+    /// How the shard stands.
+    #[must_use]
+    pub fn status(&self) -> ShardStatus {
+        ShardStatus {
+            shard: self.id,
+            elements: self.store.len() as u64,
+            version: self.version,
+            progress: self.progress,
+            pending: self.round.pending() as u64,
+        }
+    }
+
+    /// Staleness of every part applied here.
+    #[must_use]
+    pub fn staleness(&self) -> &StalenessHistogram {
+        &self.staleness
+    }
+
+    fn outcome(&mut self, header: &PushHeader, part: &Part) -> Outcome {
+        if part.sequence < Sequence::FIRST {
+            return Outcome::Refused(Refusal::invalid("sequences count from 1; found 0"));
+        }
+        let Some(window) = self.windows.get(&header.session) else {
+            return Outcome::Refused(unknown_session(self.id, header.session));
+        };
+        match window.look(part.sequence) {
+            Known::Duplicate => {
+                return Outcome::Duplicate {
+                    version: self.version,
+                };
+            }
+            Known::Refused(refusal) => return Outcome::Refused(refusal),
+            Known::TooFar { low } => {
+                return Outcome::Refused(too_far(self.id, part.sequence, low));
+            }
+            Known::New => {}
+        }
+        if self.aggregation == Aggregation::Round && self.round.holds(header.worker) {
+            return Outcome::Refused(round_open(self.id, header.worker));
+        }
+        let judged = judge::part(self.id, header, part, self.store.len(), self.version)
+            .and_then(|()| judge::values(self.id, part, self.non_finite));
+        let payload = match judged {
+            Ok(payload) => payload,
+            Err(refusal) => {
+                self.window(header.session)
+                    .refuse(part.sequence, refusal.clone());
+                return Outcome::Refused(refusal);
+            }
+        };
+        self.window(header.session).judge(part.sequence);
+        match self.aggregation {
+            Aggregation::Push => self.apply(header, part, &payload),
+            Aggregation::Round => self.accept(header, part, payload),
+        }
+    }
+
+    fn window(&mut self, session: SessionId) -> &mut Window {
+        self.windows
+            .get_mut(&session)
+            .expect("the session was looked up before the part was judged")
+    }
+
+    fn apply(&mut self, header: &PushHeader, part: &Part, payload: &Payload) -> Outcome {
+        let staleness = self.version.0 - part.version_read.0;
+        if header.weight > 0 {
+            self.step(&part.address, payload, 1.0, staleness);
+            self.progress += header.weight;
+            if !part.address.is_empty() {
+                self.staleness.record(staleness);
+            }
+        }
+        Outcome::Applied {
+            version: self.version,
+            staleness,
+        }
+    }
+
+    fn accept(&mut self, header: &PushHeader, part: &Part, payload: Cow<'_, Payload>) -> Outcome {
+        let version = self.version;
+        self.round.accept(
+            header.worker,
+            Pending {
+                weight: header.weight,
+                address: part.address.clone(),
+                payload: payload.into_owned(),
+            },
+        );
+        self.complete_round();
+        Outcome::Accepted { version }
+    }
+
+    fn complete_round(&mut self) {
+        let Some(parts) = self.round.take_complete() else {
+            return;
+        };
+        let weight: u64 = parts.iter().map(|part| part.weight).sum();
+        if weight == 0 {
+            return;
+        }
+        for part in parts.iter().filter(|part| !part.address.is_empty()) {
+            debug_assert!(
+                part.weight > 0,
+                "a part with values was judged to weigh something"
+            );
+            self.staleness.record(0);
+        }
+        let Combined {
+            address,
+            payload,
+            scale,
+        } = round::mean(&parts, self.store.len());
+        self.step(&address, &payload, scale, 0);
+        self.progress += weight;
+    }
+
+    fn step(&mut self, address: &Address, payload: &Payload, scale: f32, staleness: u64) {
+        let context = StepContext {
+            lr: (self.rate)(self.progress),
+            count: self.version.0 + 1,
+            progress: self.progress,
+            staleness,
+        };
+        let segments: Vec<&[u8]> = payload.segments().iter().map(|bytes| &bytes[..]).collect();
+        let joined;
+        let gradient = match address {
+            _ if address.is_empty() => GradientView::Empty,
+            Address::Range(range) => GradientView::Dense {
+                start: range.start as usize,
+                segments: &segments,
+            },
+            Address::Coordinates(coordinates) => {
+                joined = join(&segments);
+                GradientView::Sparse {
+                    coordinates: coordinates.as_slice(),
+                    values: &joined,
+                }
+            }
+            Address::Rows { .. } => unreachable!("rows were refused by the judge"),
+        };
+        self.store
+            .step(&context, gradient, scale)
+            .expect("the part was judged");
+        self.version.0 += 1;
+    }
+}
+
+fn join<'a>(segments: &[&'a [u8]]) -> Cow<'a, [u8]> {
+    match segments {
+        [one] => Cow::Borrowed(one),
+        many => Cow::Owned(many.concat()),
+    }
+}
+
+fn unknown_session(shard: ShardId, session: SessionId) -> Refusal {
+    Refusal::new(
+        RefusalKind::UnknownSession,
+        format!("session {session} is not open at shard {shard}; register with this server first"),
+    )
+}
+
+fn too_far(shard: ShardId, sequence: Sequence, low: Sequence) -> Refusal {
+    Refusal::new(
+        RefusalKind::TooFar,
+        format!(
+            "part {sequence} of shard {shard} is more than {WINDOW} ahead of the last contiguous \
+             one, {low}; send the missing parts first"
+        ),
+    )
+}
+
+fn round_open(shard: ShardId, worker: WorkerId) -> Refusal {
+    Refusal::new(
+        RefusalKind::TooFar,
+        format!(
+            "worker {worker} already has a part in the open round of shard {shard}; wait until the \
+             round is complete"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! A round: the parts of all enlisted workers, combined in worker order into one step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use thalweg_common::ids::WorkerId;
+use thalweg_common::message::{Address, Coordinates, Payload};
+
+/// An accepted part.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    pub(super) weight: u64,
+    pub(super) address: Address,
+    pub(super) payload: Payload,
+}
+
+/// The open round.
+#[derive(Debug)]
+pub(super) struct Round {
+    enlisted: BTreeSet<WorkerId>,
+    pending: BTreeMap<WorkerId, Pending>,
+}
+
+impl Round {
+    /// An empty round that waits for every slot of `0..workers`.
+    pub(super) fn new(workers: u32) -> Self {
+        Self {
+            enlisted: (0..workers).map(WorkerId).collect(),
+            pending: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn enlist(&mut self, worker: WorkerId) {
+        self.enlisted.insert(worker);
+    }
+
+    pub(super) fn retire(&mut self, worker: WorkerId) {
+        self.enlisted.remove(&worker);
+    }
+
+    pub(super) fn holds(&self, worker: WorkerId) -> bool {
+        self.pending.contains_key(&worker)
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(super) fn accept(&mut self, worker: WorkerId, part: Pending) {
+        self.pending.insert(worker, part);
+    }
+
+    /// The parts of the round in worker order, if every enlisted worker has one.
+    pub(super) fn take_complete(&mut self) -> Option<Vec<Pending>> {
+        let complete = !self.pending.is_empty()
+            && self
+                .enlisted
+                .iter()
+                .all(|worker| self.pending.contains_key(worker));
+        complete.then(|| std::mem::take(&mut self.pending).into_values().collect())
+    }
+}
+
+/// A combined gradient: `scale × payload` is the weighted mean.
+#[derive(Debug)]
+pub(super) struct Combined {
+    pub(super) address: Address,
+    pub(super) payload: Payload,
+    pub(super) scale: f32,
+}
+
+/// The mean of the parts' gradients, weighted by their examples, summed in the order given.
+///
+/// Parts of the greatest weight are summed unscaled and the sum is scaled by the step, so that
+/// equal parts add up exactly as one worker would accumulate them.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "weights"
+)]
+pub(super) fn mean(parts: &[Pending], len: usize) -> Combined {
+    let total: u64 = parts.iter().map(|part| part.weight).sum();
+    let greatest = parts.iter().map(|part| part.weight).max().unwrap_or(1);
+    let scale = (greatest as f64 / total as f64) as f32;
+    let ratio = |part: &Pending| (part.weight as f64 / greatest as f64) as f32;
+    let dense = parts
+        .iter()
+        .any(|part| matches!(&part.address, Address::Range(r) if !r.is_empty()));
+    let (address, payload) = if dense {
+        sum_dense(parts, len, ratio)
+    } else {
+        sum_sparse(parts, ratio)
+    };
+    Combined {
+        address,
+        payload,
+        scale,
+    }
+}
+
+fn sum_dense(parts: &[Pending], len: usize, ratio: impl Fn(&Pending) -> f32) -> (Address, Payload) {
+    let mut sum = vec![0.0_f32; len];
+    for part in parts {
+        let ratio = ratio(part);
+        match &part.address {
+            Address::Range(range) => {
+                for (to, value) in sum[range.start as usize..]
+                    .iter_mut()
+                    .zip(part.payload.iter())
+                {
+                    *to += ratio * value;
+                }
+            }
+            Address::Coordinates(coordinates) => {
+                for (at, value) in coordinates.as_slice().iter().zip(part.payload.iter()) {
+                    sum[*at as usize] += ratio * value;
+                }
+            }
+            Address::Rows { .. } => unreachable!("rows were refused by the judge"),
+        }
+    }
+    let end = u32::try_from(len).expect("a shard has fewer than 2^32 elements");
+    (Address::Range(0..end), Payload::from_values(&sum))
+}
+
+fn sum_sparse(parts: &[Pending], ratio: impl Fn(&Pending) -> f32) -> (Address, Payload) {
+    let mut sum = BTreeMap::<u32, f32>::new();
+    for part in parts {
+        let ratio = ratio(part);
+        if let Address::Coordinates(coordinates) = &part.address {
+            for (at, value) in coordinates.as_slice().iter().zip(part.payload.iter()) {
+                *sum.entry(*at).or_default() += ratio * value;
+            }
+        }
+    }
+    let (at, values): (Vec<_>, Vec<_>) = sum.into_iter().unzip();
+    let coordinates = Coordinates::new(at).expect("a map's keys rise strictly");
+    (
+        Address::Coordinates(coordinates),
+        Payload::from_values(&values),
+    )
+}
