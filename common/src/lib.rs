@@ -18,4 +18,3 @@ pub mod error;
 pub mod registry;
 pub mod schedule;
 pub mod optimizer;
-pub mod permutation;

@@ -52,4 +52,4 @@ pub use self::sections::method::{Method, Overlap};
 pub use self::sections::named::{Model, Schedule};
 pub use self::sections::optimizer::{Optimizer, OptimizerFile, Regularizer};
 pub use self::sections::quantity::{Pause, Seconds};
-pub use self::sections::train::{Evaluate, NonFinite, PullExtent, Train};
+pub use self::sections::train::{Evaluate, PullExtent, Train};

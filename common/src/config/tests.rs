@@ -46,7 +46,7 @@ seed = 1
 name = "flights"
 
 [model]
-name = "logistic"
+name = "logistic_regression"
 
 [optimizer]
 name = "adagrad"

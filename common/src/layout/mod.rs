@@ -70,10 +70,7 @@ impl ParameterLayout {
     /// The number of elements of all tensors.
     #[must_use]
     pub fn elements(&self) -> u64 {
-        *self
-            .starts
-            .last()
-            .expect("starts always ends with the total")
+        self.starts[self.tensors.len()]
     }
 
     /// The tensors, in layout order.

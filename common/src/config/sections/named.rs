@@ -7,7 +7,7 @@ use toml::Table;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Model {
-    /// The model's name in the registry. Default `"logistic"`.
+    /// The model's name in the registry. Default `"logistic_regression"`.
     pub name: String,
     /// The model's own keys, judged by the registry.
     #[serde(skip_deserializing, flatten)]
@@ -17,7 +17,7 @@ pub struct Model {
 impl Default for Model {
     fn default() -> Self {
         Self {
-            name: "logistic".to_owned(),
+            name: "logistic_regression".to_owned(),
             options: Table::new(),
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::quantity::{Pause, Seconds};
+use crate::non_finite::NonFinite;
 
 /// `[train]`: batches, length, and what a worker does with a gradient that is not finite.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,18 +47,6 @@ pub enum PullExtent {
     Sparse,
     /// Every parameter.
     Whole,
-}
-
-/// What happens to a gradient that holds NaN or infinity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NonFinite {
-    /// The push is refused as a whole.
-    Reject,
-    /// Those elements count as 0.
-    Zero,
-    /// Nothing: they are applied.
-    Propagate,
 }
 
 /// `[evaluate]`: how often the model is judged, on its own time.
