@@ -1,1 +1,2 @@
 //! Thalweg.
+pub mod command;

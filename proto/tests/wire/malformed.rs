@@ -21,11 +21,7 @@ fn push() -> v1::Push {
     };
     v1::Push {
         fingerprint: Bytes::from_static(&[7; 16]),
-        form: Some(v1::Form {
-            kind: 1,
-            dtype: 1,
-            codec: 1,
-        }),
+        form: Some(form(1)),
         parts: vec![v1::Part {
             shard: 4,
             sequence: 1,
@@ -43,6 +39,22 @@ fn offsets(offsets: &[u32]) -> Bytes {
         .iter()
         .flat_map(|offset| offset.to_le_bytes())
         .collect()
+}
+
+fn form(dtype: i32) -> v1::Form {
+    v1::Form {
+        kind: 1,
+        dtype,
+        codec: 1,
+    }
+}
+
+fn backwards() -> v1::DataRange {
+    v1::DataRange {
+        start: 2,
+        end: 1,
+        ..v1::DataRange::default()
+    }
 }
 
 /// The error of the push after `change`.
@@ -67,8 +79,10 @@ fn the_push_that_the_others_are_made_of_is_right() {
     assert_eq!(push.parts[0].address, Address::Coordinates(expected));
 }
 
+type Change = fn(&mut v1::Push);
+
 /// Every change of the right push must be refused with its text.
-fn refused(cases: &[(fn(&mut v1::Push), &str)]) {
+fn refused(cases: &[(Change, &str)]) {
     for (change, expected) in cases {
         assert_eq!(error_of(change).to_string(), *expected);
     }
@@ -99,13 +113,7 @@ fn a_wrong_field_of_a_push_is_named_with_what_was_expected_and_found() {
             "parts: expected a part for every shard of the server, found none",
         ),
         (
-            |push| {
-                push.ranges.push(v1::DataRange {
-                    start: 2,
-                    end: 1,
-                    ..Default::default()
-                })
-            },
+            |push| push.ranges.push(backwards()),
             "ranges[0].end: expected at least start, 2, found 1",
         ),
     ]);
@@ -115,13 +123,7 @@ fn a_wrong_field_of_a_push_is_named_with_what_was_expected_and_found() {
 fn a_wrong_field_of_a_part_is_named_with_what_was_expected_and_found() {
     refused(&[
         (
-            |push| {
-                push.parts[0].form = Some(v1::Form {
-                    kind: 1,
-                    dtype: 9,
-                    codec: 1,
-                })
-            },
+            |push| push.parts[0].form = Some(form(9)),
             "parts[0].form.dtype: expected one of f32 (1), found 9",
         ),
         (
@@ -232,10 +234,10 @@ proptest! {
     fn random_bytes_never_panic(bytes in vec(any::<u8>(), 0..600)) {
         let bytes = Bytes::from(bytes);
         if let Ok(frame) = v1::ClientFrame::decode(bytes.clone()) {
-            let _ = RequestAssembler::new(LIMITS).accept(frame);
+            drop(RequestAssembler::new(LIMITS).accept(frame));
         }
         if let Ok(frame) = v1::ServerFrame::decode(bytes) {
-            let _ = ReplyAssembler::new(LIMITS).accept(frame);
+            drop(ReplyAssembler::new(LIMITS).accept(frame));
         }
     }
 
@@ -250,7 +252,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = byte;
             if let Ok(frame) = v1::ClientFrame::decode(Bytes::from(bytes)) {
-                let _ = assembler.accept(frame);
+                drop(assembler.accept(frame));
             }
         }
     }
