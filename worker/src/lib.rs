@@ -1,1 +1,4 @@
 //! The stations before and after the wire: data, model, method, push, pull, transport
+pub mod data;
+pub mod model;
+pub mod evaluate;
