@@ -31,7 +31,12 @@ impl<Messages, Envelope, Frame> Interleave<Messages, Envelope, Frame> {
     #[must_use]
     pub fn new(messages: Messages, open_messages_max: usize) -> Self {
         let open_messages_max = open_messages_max.max(1);
-        Self { messages, ended: false, open_messages_max, turns: VecDeque::new() }
+        Self {
+            messages,
+            ended: false,
+            open_messages_max,
+            turns: VecDeque::new(),
+        }
     }
 }
 
