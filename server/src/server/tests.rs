@@ -194,7 +194,7 @@ impl Pusher {
         }
     }
 
-    fn value(&self, server: &Server) -> f32 {
+    fn value(&self, server: &Server) -> Vec<f32> {
         let part = PullPart {
             shard: ShardId(1),
             address: Address::Range(0..1),
@@ -235,7 +235,7 @@ fn a_job_is_done_when_all_examples_are_committed_once() {
         pushes += 1;
     }
     assert_eq!(pusher.grant(&server), Grant::Done);
-    assert_eq!([pusher.value(&server)], [-f32::from(pushes)]);
+    assert_eq!(pusher.value(&server), [-f32::from(pushes)]);
     let status = server.status(Time::ZERO);
     assert_eq!((status.phase, status.progress), (Phase::Done, 100));
     assert_eq!(
@@ -378,12 +378,10 @@ fn a_round_of_two_workers_waits_at_the_gate_and_is_one_step() {
     let Ok(Gate::Parked(ticket)) = server.ask(Time::ZERO, &a.pull(1)) else {
         panic!("the round is open")
     };
-    assert_eq!([a.value(&server)], [0.0]);
+    assert_eq!(a.value(&server), [0.0]);
     b.push(&server, vec![second]).unwrap();
     assert_eq!(server.take_released(), vec![ticket]);
-    assert_eq!(
-        [a.value(&server)],
-        [-1.0],
+    assert_eq!(a.value(&server), [-1.0],
         "the mean of two equal gradients"
     );
     assert_eq!(server.status(Time::ZERO).shards[0].version, Version(1));
@@ -400,9 +398,7 @@ fn a_silent_worker_is_lost_after_its_lease_and_its_data_go_to_the_others() {
     let lapsed = server.tick(later);
     assert_eq!(lapsed.len(), 1);
     assert_eq!(lapsed[0].worker, b.worker);
-    assert_eq!(
-        [a.value(&server)],
-        [-1.0],
+    assert_eq!(a.value(&server), [-1.0],
         "the round went on without the lost worker"
     );
     let refused = b.push_again(&server, vec![lost]).unwrap_err();
