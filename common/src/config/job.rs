@@ -15,7 +15,7 @@ use super::sections::method::Method;
 use super::sections::named::{Model, Schedule};
 use super::sections::optimizer::{Optimizer, OptimizerFile, Regularizer};
 use super::sections::train::{Evaluate, Train};
-use crate::optimizer;
+use crate::{optimizer, schedule};
 
 /// A job as it is read: keys and types are right, and nothing else is known of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -170,6 +170,13 @@ impl Registries {
         optimizer: |name, options| {
             let entry = optimizer::optimizer(name).map_err(|error| error.to_string())?;
             entry.check(options).map_err(|error| error.to_string())
+        },
+        schedule: |name, options| {
+            let entry = schedule::schedule(name).map_err(|error| error.to_string())?;
+            entry
+                .build(options)
+                .map(drop)
+                .map_err(|error| error.to_string())
         },
         ..Self::UNCHECKED
     };

@@ -300,7 +300,7 @@ fn a_registrys_refusal_stands_at_its_key() {
 }
 
 #[test]
-fn an_optimizer_is_judged_by_its_registry() {
+fn optimizer_and_schedule_are_judged_by_their_registries() {
     let refusal = |text: &str| {
         let draft = Draft::parse("job.toml", text).unwrap();
         draft.check(&Registries::COMMON).unwrap_err().to_string()
@@ -314,6 +314,11 @@ fn an_optimizer_is_judged_by_its_registry() {
     let text = refusal("[optimizer]\nname = \"adam\"\nlr = 0.1\nbeta_1 = 0.9\n");
     assert!(
         text.starts_with("job.toml:4: [optimizer]: `adam` has no setting `beta_1`"),
+        "{text}"
+    );
+    let text = refusal("[optimizer]\nlr = 0.1\n[schedule]\nname = \"stepp\"\n");
+    assert!(
+        text.starts_with("job.toml:4: [schedule]: no schedule is called `stepp`"),
         "{text}"
     );
     assert!(
