@@ -5,3 +5,4 @@ pub mod command;
 pub mod job;
 pub mod launch;
 pub mod observe;
+pub mod simulate;

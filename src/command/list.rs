@@ -58,7 +58,7 @@ fn section(kind: Kind) -> (&'static str, Vec<Line>) {
             ("[model] name", MODELS.iter().map(|e| line(e.name, e.about, e.keys)).collect())
         }
         Kind::Methods => {
-            ("[method] name", METHODS.iter().map(|e| line(e.name, e.source, "")).collect())
+            ("[method] name", METHODS.iter().map(|e| line(e.name, e.about, "")).collect())
         }
         Kind::Optimizers => (
             "[optimizer] name",
@@ -66,7 +66,7 @@ fn section(kind: Kind) -> (&'static str, Vec<Line>) {
         ),
         Kind::Schedules => (
             "[schedule] name",
-            SCHEDULES.iter().map(|e| line(e.name, e.source, e.defaults)).collect(),
+            SCHEDULES.iter().map(|e| line(e.name, e.formula, e.defaults)).collect(),
         ),
     }
 }

@@ -8,6 +8,7 @@ mod worker;
 mod status;
 mod list;
 mod check;
+pub mod bench;
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
     List(list::Arguments),
     /// Check a job: print it resolved, with what its servers will need.
     Check(check::Arguments),
+    /// Measure, with the physical limit beside it in the same run.
+    Bench(bench::BenchCommand),
 }
 
 /// How a command ended, if not in an error.
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments).map(|()| Ending::Done),
     };
     match ended {
         Ok(Ending::Done) => ExitCode::SUCCESS,
