@@ -1,5 +1,19 @@
 //! The server: the stations of a push, in their order.
+//!
+//! A part arrives at the ingress, is admitted, reaches its shard and becomes a step of the
+//! optimizer. Everything but the ingress's sockets is decided without I/O; [`Server`] puts the
+//! stations together for whoever drives them.
 
+pub mod ingress;
 pub mod admission;
-pub mod coordinator;
 pub mod shard;
+pub mod coordinator;
+
+mod desk;
+mod identity;
+mod observe;
+mod plan;
+mod server;
+
+pub use plan::{Bounds, OnWorkerLoss, Plan, Training};
+pub use server::{Counters, Server};

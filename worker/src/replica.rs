@@ -22,7 +22,7 @@ impl Vector {
     /// Zeros on these elements.
     #[must_use]
     pub fn zeros(coverage: Arc<Coverage>) -> Self {
-        let values = vec![0.0; elements(&coverage)];
+        let values = vec![0.0; index(coverage.elements())];
         Self { coverage, values }
     }
 
@@ -111,15 +111,6 @@ impl Vector {
                 *value,
             )
         })
-    }
-}
-
-/// The number of elements that a coverage names.
-#[must_use]
-pub fn elements(coverage: &Coverage) -> usize {
-    match coverage {
-        Coverage::Whole(elements) => index(*elements),
-        Coverage::Coordinates(list) => list.len(),
     }
 }
 

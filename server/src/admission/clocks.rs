@@ -79,7 +79,10 @@ impl Clocks {
             why: String::new(),
             lift: 0,
         };
-        Self { slots: vec![slot; workers as usize], first_entry: None }
+        Self {
+            slots: vec![slot; workers as usize],
+            first_entry: None,
+        }
     }
 
     /// The slots, by worker.
@@ -91,13 +94,19 @@ impl Clocks {
     /// The least clock among slots that count; `None` if none does.
     #[must_use]
     pub fn floor(&self) -> Option<Clock> {
-        self.slots.iter().filter(|slot| slot.state.counts()).map(|slot| slot.clock).min()
+        self.slots
+            .iter()
+            .filter(|slot| slot.state.counts())
+            .map(|slot| slot.clock)
+            .min()
     }
 
     /// A session's own clock on this table's scale.
     #[must_use]
     pub fn effective(&self, worker: WorkerId, own: Clock) -> Clock {
-        self.slots.get(worker.0 as usize).map_or(own, |slot| own.plus(slot.lift))
+        self.slots
+            .get(worker.0 as usize)
+            .map_or(own, |slot| own.plus(slot.lift))
     }
 
     /// Who has not reached `floor`.
@@ -119,7 +128,9 @@ impl Clocks {
     pub(super) fn enter(&mut self, now: Time, worker: WorkerId, session: SessionId) {
         self.first_entry.get_or_insert(now);
         let lifted = self.others_floor(worker);
-        let Some(slot) = self.slots.get_mut(worker.0 as usize) else { return };
+        let Some(slot) = self.slots.get_mut(worker.0 as usize) else {
+            return;
+        };
         if slot.session == Some(session) && slot.state != SlotState::Lost {
             slot.seen = now;
             return;
@@ -146,7 +157,9 @@ impl Clocks {
 
     pub(super) fn idle(&mut self, now: Time, worker: WorkerId, idle: bool) {
         let others = self.others_floor(worker);
-        let Some(slot) = self.slots.get_mut(worker.0 as usize) else { return };
+        let Some(slot) = self.slots.get_mut(worker.0 as usize) else {
+            return;
+        };
         match (slot.state, idle) {
             (SlotState::Active, true) => slot.state = SlotState::Idle,
             (SlotState::Idle, false) => {
@@ -178,7 +191,9 @@ impl Clocks {
     }
 
     pub(super) fn lapsed(&self, now: Time, lease: Duration, join: Duration) -> Vec<super::Lapse> {
-        let joined_too_late = self.first_entry.is_some_and(|first| now.since(first) > join);
+        let joined_too_late = self
+            .first_entry
+            .is_some_and(|first| now.since(first) > join);
         (0_u32..)
             .map(WorkerId)
             .zip(&self.slots)
@@ -195,7 +210,11 @@ impl Clocks {
                     ),
                     _ => return None,
                 };
-                Some(super::Lapse { worker, session: slot.session, why })
+                Some(super::Lapse {
+                    worker,
+                    session: slot.session,
+                    why,
+                })
             })
             .collect()
     }
@@ -207,7 +226,6 @@ impl Clocks {
             .map(|(_, slot)| slot.clock)
             .min()
     }
-
 }
 
 /// Silence after which a holder is described by it.
@@ -218,6 +236,9 @@ fn describe(now: Time, slot: &Slot) -> String {
     match slot.state {
         SlotState::Absent => "has not joined".to_owned(),
         _ if silent > NOTABLE_SILENCE => format!("silent for {:.1} s", silent.as_secs_f64()),
-        _ => format!("in an iteration for {:.1} s", now.since(slot.moved).as_secs_f64()),
+        _ => format!(
+            "in an iteration for {:.1} s",
+            now.since(slot.moved).as_secs_f64()
+        ),
     }
 }

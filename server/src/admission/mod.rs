@@ -61,7 +61,12 @@ impl Admission {
     /// A table for `workers` slots, none of them taken, all at clock 0.
     #[must_use]
     pub fn new(consistency: Consistency, workers: u32) -> Self {
-        Self { consistency, clocks: Clocks::new(workers), parked: BTreeMap::new(), next_ticket: 0 }
+        Self {
+            consistency,
+            clocks: Clocks::new(workers),
+            parked: BTreeMap::new(),
+            next_ticket: 0,
+        }
     }
 
     /// The clock table.
@@ -72,7 +77,10 @@ impl Admission {
 
     /// May `worker` read for `iteration`? Parks the question if not.
     pub fn ask(&mut self, now: Time, worker: WorkerId, iteration: Clock) -> Gate {
-        let Some(floor) = self.consistency.floor(self.clocks.effective(worker, iteration)) else {
+        let Some(floor) = self
+            .consistency
+            .floor(self.clocks.effective(worker, iteration))
+        else {
             return Gate::Open;
         };
         if self.clocks.floor().is_none_or(|least| floor <= least) {
@@ -80,7 +88,14 @@ impl Admission {
         }
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
-        self.parked.insert(ticket, Parked { worker, floor, since: now });
+        self.parked.insert(
+            ticket,
+            Parked {
+                worker,
+                floor,
+                since: now,
+            },
+        );
         Gate::Parked(ticket)
     }
 
@@ -131,8 +146,11 @@ impl Admission {
     /// The wait that `worker` is in, the longest if there are several.
     #[must_use]
     pub fn wait_of(&self, now: Time, worker: WorkerId) -> Option<Wait> {
-        let parked =
-            self.parked.values().filter(|p| p.worker == worker).min_by_key(|p| p.since)?;
+        let parked = self
+            .parked
+            .values()
+            .filter(|p| p.worker == worker)
+            .min_by_key(|p| p.since)?;
         let holders = self.clocks.holders(now, parked.floor);
         let why = holders
             .iter()
@@ -149,8 +167,12 @@ impl Admission {
     fn release(&mut self) -> Vec<Ticket> {
         let least = self.clocks.floor();
         let open = |parked: &Parked| least.is_none_or(|least| parked.floor <= least);
-        let released: Vec<_> =
-            self.parked.iter().filter(|(_, p)| open(p)).map(|(ticket, _)| *ticket).collect();
+        let released: Vec<_> = self
+            .parked
+            .iter()
+            .filter(|(_, p)| open(p))
+            .map(|(ticket, _)| *ticket)
+            .collect();
         for ticket in &released {
             self.parked.remove(ticket);
         }
@@ -199,7 +221,10 @@ mod tests {
         gate.advance(NOW, A, Clock(3));
         let ticket = parked(&gate.ask(NOW, A, Clock(3)));
         let (floor, holders) = gate.give_up(NOW, ticket).unwrap();
-        assert_eq!((floor, holders[0].worker, holders[0].clock), (Clock(1), B, Clock(0)));
+        assert_eq!(
+            (floor, holders[0].worker, holders[0].clock),
+            (Clock(1), B, Clock(0))
+        );
     }
 
     #[test]
@@ -227,7 +252,10 @@ mod tests {
         let mut gate = pair(Consistency::Bsp);
         gate.advance(NOW, A, Clock(5));
         let ticket = parked(&gate.ask(NOW, A, Clock(5)));
-        assert_eq!(gate.leave(B, SlotState::Lost, "lease expired"), vec![ticket]);
+        assert_eq!(
+            gate.leave(B, SlotState::Lost, "lease expired"),
+            vec![ticket]
+        );
         // B comes back with a clock of its own that starts at 0: the table lifts it to A's.
         gate.enter(NOW, B, SessionId(3));
         assert_eq!(gate.ask(NOW, A, Clock(5)), Gate::Open);

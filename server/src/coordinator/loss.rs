@@ -14,7 +14,11 @@ impl RecentLoss {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a length of memory")]
     pub fn new(examples_total: u64) -> Self {
-        Self { memory_examples: (examples_total as f64 / 100.0).max(1_000.0), sum: 0.0, weight: 0.0 }
+        Self {
+            memory_examples: (examples_total as f64 / 100.0).max(1_000.0),
+            sum: 0.0,
+            weight: 0.0,
+        }
     }
 
     /// Adds the losses of `examples` examples.

@@ -100,12 +100,14 @@ impl Coordinator {
     /// # Errors
     /// [`RangeError`] if a range is not leased to the worker or the weight is not its length.
     pub fn judge(&self, header: &PushHeader) -> Result<(), RangeError> {
-        self.ranges.judge(header.worker, header.weight, &header.ranges)
+        self.ranges
+            .judge(header.worker, header.weight, &header.ranges)
     }
 
     /// Counts a push whose part the ledger shard has taken. Its ranges were judged.
     pub fn commit(&mut self, now: Time, header: &PushHeader) {
-        self.ranges.commit(header.worker, header.weight, &header.ranges);
+        self.ranges
+            .commit(header.worker, header.weight, &header.ranges);
         self.epochs.record(&header.ranges);
         self.loss.record(header.loss_sum, header.weight);
         *self.examples.entry(header.worker).or_default() += header.weight;
@@ -157,7 +159,9 @@ impl Coordinator {
     /// From the first range dealt to now, or to the end of the job.
     #[must_use]
     pub fn trained(&self, now: Time) -> Duration {
-        self.first_grant.map_or(Duration::ZERO, |first| self.ended.unwrap_or(now).since(first))
+        self.first_grant.map_or(Duration::ZERO, |first| {
+            self.ended.unwrap_or(now).since(first)
+        })
     }
 
     /// The use of the data, epoch by epoch.

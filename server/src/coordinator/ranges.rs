@@ -112,9 +112,12 @@ impl Ranges {
     pub fn next(&mut self, worker: WorkerId) -> Option<Grant> {
         self.lost.remove(&worker);
         let (start, end) = match self.deal {
-            Deal::Dynamic { batch_examples, range_examples } => {
-                self.take_returned().or_else(|| self.take_next(batch_examples, range_examples))?
-            }
+            Deal::Dynamic {
+                batch_examples,
+                range_examples,
+            } => self
+                .take_returned()
+                .or_else(|| self.take_next(batch_examples, range_examples))?,
             Deal::Striped { batch_examples } => match self.take_stripe(worker, batch_examples) {
                 Some(Some(stripe)) => stripe,
                 Some(None) => return Some(Grant::ClockOnly),
@@ -126,7 +129,11 @@ impl Ranges {
         self.loans.insert(start, (end, worker));
         let epoch = start / self.rows;
         let origin = epoch * self.rows;
-        Some(Grant::Range { epoch, start: start - origin, end: end - origin })
+        Some(Grant::Range {
+            epoch,
+            start: start - origin,
+            end: end - origin,
+        })
     }
 
     /// Judges the claims of a push.
@@ -140,17 +147,29 @@ impl Ranges {
         weight: u64,
         ranges: &[DataRange],
     ) -> Result<(), RangeError> {
-        let sum = ranges.iter().fold(0_u64, |sum, range| sum.saturating_add(range.examples()));
+        let sum = ranges
+            .iter()
+            .fold(0_u64, |sum, range| sum.saturating_add(range.examples()));
         if !ranges.is_empty() && sum != weight {
-            return Err(RangeError::Weight { weight, ranges: sum });
+            return Err(RangeError::Weight {
+                weight,
+                ranges: sum,
+            });
         }
         for (i, range) in ranges.iter().enumerate() {
             let twice = ranges[..i].iter().any(|other| {
                 other.epoch == range.epoch && other.start < range.end && range.start < other.end
             });
             if twice || self.loan_of(worker, range).is_none() {
-                let DataRange { epoch, start, end, .. } = *range;
-                return Err(RangeError::NotOnLoan { worker, epoch, start, end });
+                let DataRange {
+                    epoch, start, end, ..
+                } = *range;
+                return Err(RangeError::NotOnLoan {
+                    worker,
+                    epoch,
+                    start,
+                    end,
+                });
             }
         }
         Ok(())
@@ -191,7 +210,10 @@ impl Ranges {
     fn positions(&self, range: &DataRange) -> Option<(u64, u64)> {
         let origin = range.epoch.checked_mul(self.rows)?;
         let inside = range.start < range.end && range.end <= self.rows;
-        inside.then_some((origin.checked_add(range.start)?, origin.checked_add(range.end)?))
+        inside.then_some((
+            origin.checked_add(range.start)?,
+            origin.checked_add(range.end)?,
+        ))
     }
 
     /// The start of the loan that holds all of `range` for `worker`.
@@ -212,7 +234,9 @@ impl Ranges {
         let start = self.cursor;
         let share = (self.total - start) / (2 * u64::from(self.workers.max(1)));
         let wanted = range.min(share.next_multiple_of(batch)).max(batch);
-        let end = (start + wanted).min((start / self.rows + 1) * self.rows).min(self.total);
+        let end = (start + wanted)
+            .min((start / self.rows + 1) * self.rows)
+            .min(self.total);
         self.cursor = end;
         Some((start, end))
     }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::ids::{Sequence, ShardId, Version};
+use thalweg_common::ids::{ShardId, Version};
 use thalweg_common::message::{Address, Kind, Part, Payload, PushHeader};
 use thalweg_common::non_finite::NonFinite;
 use thalweg_common::optimizer::{check_coordinates, check_range, first_non_finite};
@@ -17,17 +17,20 @@ pub(super) fn part(
     len: usize,
     version: Version,
 ) -> Result<(), Refusal> {
-    if part.sequence < Sequence::FIRST {
-        return Err(Refusal::invalid("sequences count from 1; found 0"));
-    }
     if part.kind != Kind::Gradient {
         return Err(Refusal::new(
             RefusalKind::Unsupported,
-            format!("the methods of this job push gradients; shard {shard} got a {:?}", part.kind),
+            format!(
+                "the methods of this job push gradients; shard {shard} got a {:?}",
+                part.kind
+            ),
         ));
     }
     address(shard, &part.address, len)?;
-    let (found, expected) = (part.payload.bytes(), part.address.len() * Payload::VALUE_BYTES);
+    let (found, expected) = (
+        part.payload.bytes(),
+        part.address.len() * Payload::VALUE_BYTES,
+    );
     if found != expected {
         return Err(Refusal::invalid(format!(
             "the part for shard {shard} names {} elements, {expected} bytes of f32, but carries \
@@ -35,7 +38,12 @@ pub(super) fn part(
             part.address.len()
         )));
     }
-    if part.payload.segments().iter().any(|segment| segment.len() % Payload::VALUE_BYTES != 0) {
+    if part
+        .payload
+        .segments()
+        .iter()
+        .any(|segment| segment.len() % Payload::VALUE_BYTES != 0)
+    {
         return Err(Refusal::invalid(format!(
             "a chunk of the part for shard {shard} ends inside a value; chunks hold whole f32 values"
         )));
@@ -96,8 +104,10 @@ pub(super) fn values(
 }
 
 fn zeroed(payload: &Payload) -> Payload {
-    let values: Vec<f32> =
-        payload.iter().map(|value| if value.is_finite() { value } else { 0.0 }).collect();
+    let values: Vec<f32> = payload
+        .iter()
+        .map(|value| if value.is_finite() { value } else { 0.0 })
+        .collect();
     Payload::from_values(&values)
 }
 

@@ -4,10 +4,12 @@
 //! applied whole, and remembered under its sequence. The shard has one holder at a time; who that
 //! is, and on which thread, is the driver's business.
 
+mod build;
 mod window;
 mod judge;
 mod round;
 
+pub(crate) use build::shards;
 pub use window::{Known, WINDOW, Window};
 
 use std::borrow::Cow;
@@ -60,6 +62,14 @@ pub struct Shard {
     staleness: StalenessHistogram,
 }
 
+impl fmt::Debug for ShardSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShardSpec")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shard")
@@ -108,13 +118,19 @@ impl Shard {
     /// Judges a part and applies or accepts it.
     pub fn push(&mut self, header: &PushHeader, part: &Part) -> PartAck {
         let outcome = self.outcome(header, part);
-        PartAck { shard: self.id, sequence: part.sequence, outcome }
+        PartAck {
+            shard: self.id,
+            sequence: part.sequence,
+            outcome,
+        }
     }
 
     /// Whether `push` would take this part for the first time.
     #[must_use]
     pub fn is_new(&self, session: SessionId, sequence: Sequence) -> bool {
-        self.windows.get(&session).is_some_and(|window| window.look(sequence) == Known::New)
+        self.windows
+            .get(&session)
+            .is_some_and(|window| window.look(sequence) == Known::New)
     }
 
     /// Refuses a part for a reason found outside of the shard, and remembers it.
@@ -125,7 +141,11 @@ impl Shard {
             window.refuse(part.sequence, refusal.clone());
         }
         let outcome = Outcome::Refused(refusal);
-        PartAck { shard: self.id, sequence: part.sequence, outcome }
+        PartAck {
+            shard: self.id,
+            sequence: part.sequence,
+            outcome,
+        }
     }
 
     /// Reads elements, all of one version.
@@ -137,19 +157,22 @@ impl Shard {
         judge::address(self.id, address, self.store.len())?;
         let mut out = Vec::with_capacity(address.len() * Payload::VALUE_BYTES);
         let done = match address {
-            Address::Range(range) => {
-                self.store.read_range(range.start as usize..range.end as usize, &mut out)
-            }
-            Address::Coordinates(coordinates) => {
-                self.store.read_coordinates(coordinates.as_slice(), &mut out)
-            }
+            Address::Range(range) => self
+                .store
+                .read_range(range.start as usize..range.end as usize, &mut out),
+            Address::Coordinates(coordinates) => self
+                .store
+                .read_coordinates(coordinates.as_slice(), &mut out),
             Address::Rows { .. } => Ok(()),
         };
         done.expect("the address was judged");
         Ok(Read {
             shard: self.id,
             version: self.version,
-            applied: self.windows.get(&session).map_or(Sequence(0), Window::contiguous),
+            applied: self
+                .windows
+                .get(&session)
+                .map_or(Sequence(0), Window::contiguous),
             payload: Payload::from_bytes(Bytes::from(out)),
         })
     }
@@ -178,11 +201,18 @@ impl Shard {
     }
 
     fn outcome(&mut self, header: &PushHeader, part: &Part) -> Outcome {
+        if part.sequence < Sequence::FIRST {
+            return Outcome::Refused(Refusal::invalid("sequences count from 1; found 0"));
+        }
         let Some(window) = self.windows.get(&header.session) else {
             return Outcome::Refused(unknown_session(self.id, header.session));
         };
         match window.look(part.sequence) {
-            Known::Duplicate => return Outcome::Duplicate { version: self.version },
+            Known::Duplicate => {
+                return Outcome::Duplicate {
+                    version: self.version,
+                };
+            }
             Known::Refused(refusal) => return Outcome::Refused(refusal),
             Known::TooFar { low } => {
                 return Outcome::Refused(too_far(self.id, part.sequence, low));
@@ -197,7 +227,8 @@ impl Shard {
         let payload = match judged {
             Ok(payload) => payload,
             Err(refusal) => {
-                self.window(header.session).refuse(part.sequence, refusal.clone());
+                self.window(header.session)
+                    .refuse(part.sequence, refusal.clone());
                 return Outcome::Refused(refusal);
             }
         };
@@ -209,7 +240,9 @@ impl Shard {
     }
 
     fn window(&mut self, session: SessionId) -> &mut Window {
-        self.windows.get_mut(&session).expect("the session was looked up before the part was judged")
+        self.windows
+            .get_mut(&session)
+            .expect("the session was looked up before the part was judged")
     }
 
     fn apply(&mut self, header: &PushHeader, part: &Part, payload: &Payload) -> Outcome {
@@ -221,7 +254,10 @@ impl Shard {
                 self.staleness.record(staleness);
             }
         }
-        Outcome::Applied { version: self.version, staleness }
+        Outcome::Applied {
+            version: self.version,
+            staleness,
+        }
     }
 
     fn accept(&mut self, header: &PushHeader, part: &Part, payload: Cow<'_, Payload>) -> Outcome {
@@ -239,16 +275,25 @@ impl Shard {
     }
 
     fn complete_round(&mut self) {
-        let Some(parts) = self.round.take_complete() else { return };
+        let Some(parts) = self.round.take_complete() else {
+            return;
+        };
         let weight: u64 = parts.iter().map(|part| part.weight).sum();
         if weight == 0 {
             return;
         }
         for part in parts.iter().filter(|part| !part.address.is_empty()) {
-            debug_assert!(part.weight > 0, "a part with values was judged to weigh something");
+            debug_assert!(
+                part.weight > 0,
+                "a part with values was judged to weigh something"
+            );
             self.staleness.record(0);
         }
-        let Combined { address, payload, scale } = round::mean(&parts, self.store.len());
+        let Combined {
+            address,
+            payload,
+            scale,
+        } = round::mean(&parts, self.store.len());
         self.step(&address, &payload, scale, 0);
         self.progress += weight;
     }
@@ -264,16 +309,22 @@ impl Shard {
         let joined;
         let gradient = match address {
             _ if address.is_empty() => GradientView::Empty,
-            Address::Range(range) => {
-                GradientView::Dense { start: range.start as usize, segments: &segments }
-            }
+            Address::Range(range) => GradientView::Dense {
+                start: range.start as usize,
+                segments: &segments,
+            },
             Address::Coordinates(coordinates) => {
                 joined = join(&segments);
-                GradientView::Sparse { coordinates: coordinates.as_slice(), values: &joined }
+                GradientView::Sparse {
+                    coordinates: coordinates.as_slice(),
+                    values: &joined,
+                }
             }
             Address::Rows { .. } => unreachable!("rows were refused by the judge"),
         };
-        self.store.step(&context, gradient, scale).expect("the part was judged");
+        self.store
+            .step(&context, gradient, scale)
+            .expect("the part was judged");
         self.version.0 += 1;
     }
 }

@@ -23,7 +23,10 @@ pub(super) struct Round {
 impl Round {
     /// An empty round that waits for every slot of `0..workers`.
     pub(super) fn new(workers: u32) -> Self {
-        Self { enlisted: (0..workers).map(WorkerId).collect(), pending: BTreeMap::new() }
+        Self {
+            enlisted: (0..workers).map(WorkerId).collect(),
+            pending: BTreeMap::new(),
+        }
     }
 
     pub(super) fn enlist(&mut self, worker: WorkerId) {
@@ -49,7 +52,10 @@ impl Round {
     /// The parts of the round in worker order, if every enlisted worker has one.
     pub(super) fn take_complete(&mut self) -> Option<Vec<Pending>> {
         let complete = !self.pending.is_empty()
-            && self.enlisted.iter().all(|worker| self.pending.contains_key(worker));
+            && self
+                .enlisted
+                .iter()
+                .all(|worker| self.pending.contains_key(worker));
         complete.then(|| std::mem::take(&mut self.pending).into_values().collect())
     }
 }
@@ -66,16 +72,29 @@ pub(super) struct Combined {
 ///
 /// Parts of the greatest weight are summed unscaled and the sum is scaled by the step, so that
 /// equal parts add up exactly as one worker would accumulate them.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "weights")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "weights"
+)]
 pub(super) fn mean(parts: &[Pending], len: usize) -> Combined {
     let total: u64 = parts.iter().map(|part| part.weight).sum();
     let greatest = parts.iter().map(|part| part.weight).max().unwrap_or(1);
     let scale = (greatest as f64 / total as f64) as f32;
     let ratio = |part: &Pending| (part.weight as f64 / greatest as f64) as f32;
-    let dense = parts.iter().any(|part| matches!(&part.address, Address::Range(r) if !r.is_empty()));
-    let (address, payload) =
-        if dense { sum_dense(parts, len, ratio) } else { sum_sparse(parts, ratio) };
-    Combined { address, payload, scale }
+    let dense = parts
+        .iter()
+        .any(|part| matches!(&part.address, Address::Range(r) if !r.is_empty()));
+    let (address, payload) = if dense {
+        sum_dense(parts, len, ratio)
+    } else {
+        sum_sparse(parts, ratio)
+    };
+    Combined {
+        address,
+        payload,
+        scale,
+    }
 }
 
 fn sum_dense(parts: &[Pending], len: usize, ratio: impl Fn(&Pending) -> f32) -> (Address, Payload) {
@@ -84,7 +103,10 @@ fn sum_dense(parts: &[Pending], len: usize, ratio: impl Fn(&Pending) -> f32) -> 
         let ratio = ratio(part);
         match &part.address {
             Address::Range(range) => {
-                for (to, value) in sum[range.start as usize..].iter_mut().zip(part.payload.iter()) {
+                for (to, value) in sum[range.start as usize..]
+                    .iter_mut()
+                    .zip(part.payload.iter())
+                {
                     *to += ratio * value;
                 }
             }
@@ -112,5 +134,8 @@ fn sum_sparse(parts: &[Pending], ratio: impl Fn(&Pending) -> f32) -> (Address, P
     }
     let (at, values): (Vec<_>, Vec<_>) = sum.into_iter().unzip();
     let coordinates = Coordinates::new(at).expect("a map's keys rise strictly");
-    (Address::Coordinates(coordinates), Payload::from_values(&values))
+    (
+        Address::Coordinates(coordinates),
+        Payload::from_values(&values),
+    )
 }

@@ -53,9 +53,15 @@ impl Window {
         }
         let ahead = sequence.0 - self.low - 1;
         if ahead >= WINDOW {
-            return Known::TooFar { low: Sequence(self.low) };
+            return Known::TooFar {
+                low: Sequence(self.low),
+            };
         }
-        if self.judged >> ahead & 1 == 1 { Known::Duplicate } else { Known::New }
+        if self.judged >> ahead & 1 == 1 {
+            Known::Duplicate
+        } else {
+            Known::New
+        }
     }
 
     /// Remembers that `sequence` was judged. It was [`Known::New`].
@@ -97,7 +103,10 @@ mod tests {
     fn sixty_four_ahead_is_the_limit() {
         let mut window = Window::default();
         assert_eq!(window.look(Sequence(64)), Known::New);
-        assert_eq!(window.look(Sequence(65)), Known::TooFar { low: Sequence(0) });
+        assert_eq!(
+            window.look(Sequence(65)),
+            Known::TooFar { low: Sequence(0) }
+        );
         for sequence in 1..=64 {
             window.judge(Sequence(sequence));
         }

@@ -1,19 +1,86 @@
 //! The first station of a gradient: rows of labelled, sparse features, numbered from 0.
+//!
+//! Before this station: nothing but the job's `[data]` table. After it: [`crate::model`], which
+//! turns a batch of rows into a gradient. The order in which an epoch visits the rows is not the
+//! data's business: it is [`thalweg_common::permutation`], the same for every data set.
 
 pub mod rows;
+pub mod error;
+pub mod registry;
+pub mod in_memory;
+pub mod libsvm;
+pub mod flights;
+pub mod steady;
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
-pub use self::rows::Rows;
+pub use self::{
+    error::{DataError, LineProblem},
+    in_memory::InMemory,
+    registry::{DATASETS, DatasetEntry, check, load},
+    rows::Rows,
+};
+
+/// What the labels of a data set mean, and so which losses and metrics apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Two classes, label +1 or −1.
+    Binary,
+    /// So many classes, label 0, 1, … below that number.
+    Classes(u32),
+    /// A real number.
+    Real,
+}
 
 /// A numbered collection of rows that any thread can read at any position.
+///
+/// A data set may be stored or computed on the fly; the same row number always gives the same row.
+/// Implement it in any crate to train on data of another kind.
 pub trait Dataset: Debug + Send + Sync {
     /// How many rows there are; row numbers are `0..rows()`.
     fn rows(&self) -> u64;
 
-    /// How many input features there are, at most 2³².
+    /// How many input features there are, at most 2³²; feature numbers are `0..features()`.
     fn features(&self) -> u64;
 
+    /// What the labels mean.
+    fn task(&self) -> Task;
+
     /// Replaces what `out` holds by the rows of these numbers, in this order.
+    ///
+    /// Features of a row are strictly increasing, values are finite, labels are those of
+    /// [`Self::task`].
+    ///
+    /// # Panics
+    /// When a number is not below [`Self::rows`]: ranges are judged where they are handed out.
     fn fill(&self, rows: &[u64], out: &mut Rows);
+
+    /// A hash of labels, features and values that is the same on every machine: two workers whose
+    /// hashes differ do not read the same data.
+    fn content_hash(&self) -> u64;
+
+    /// Bytes of memory that the data set holds.
+    fn memory_bytes(&self) -> u64;
+
+    /// The quality that the rule behind the data reaches on these rows, where it is known: no
+    /// model can be expected to do better. `None` for measured data.
+    fn ideal(&self) -> Option<Ideal>;
+}
+
+/// What the true probabilities score on a data set of the task [`Task::Binary`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ideal {
+    /// Mean of −ln(probability of the label), nats.
+    pub log_loss: f64,
+    /// Area under the ROC curve.
+    pub auc: f64,
+}
+
+/// What the job's `[data]` table names, ready to be read.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The rows that are trained on.
+    pub train: Arc<dyn Dataset>,
+    /// The rows that only judge; they have the features and the task of `train`.
+    pub test: Option<Arc<dyn Dataset>>,
 }

@@ -1,38 +1,139 @@
-//! The second station of a gradient: batch × parameters → loss, gradient.
+//! The second station of a gradient: a batch of rows and the parameters give loss and gradient.
+//!
+//! Before this station: [`crate::data`]. After it: the gradient transforms and the training method.
+//! A model sees its parameters through a replica that holds all elements or only some of them
+//! ([`Coverage`]); where the elements of a batch lie in it is looked up once ([`Located`]) and used
+//! for loss, gradient and scores. What a model computes is the same bits under either coverage.
+
+pub mod coverage;
+pub mod loss;
+pub mod registry;
+mod linear;
+mod logistic_regression;
+mod linear_regression;
+mod softmax_regression;
+#[cfg(test)]
+mod laws;
 
 use std::fmt::Debug;
 
-use thalweg_common::layout::ParameterLayout;
+use thalweg_common::layout::{LayoutError, ParameterLayout};
 
-use crate::data::Rows;
+pub use self::{
+    coverage::{Coverage, Located},
+    registry::{MODELS, ModelEntry, Shape, build, check},
+};
+use crate::data::{Rows, Task};
 
-/// Which elements of the layout a vector holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Coverage {
-    /// All of so many.
-    Whole(u64),
-    /// These, strictly increasing.
-    Coordinates(Vec<u64>),
+/// What the scores of a model mean, and so which metrics apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// One score per row: the logarithm of the odds of the label +1.
+    Logit,
+    /// So many scores per row: logarithms of the classes' probabilities, up to a constant.
+    Logits(u32),
+    /// One score per row: the predicted number.
+    Value,
 }
 
-/// Where in a vector the parameters of each non-zero of a batch lie.
-#[derive(Clone, Debug, Default)]
-pub struct Located {
-    /// One position per non-zero.
-    pub positions: Vec<u32>,
+impl Output {
+    /// Scores per row.
+    #[must_use]
+    pub fn scores_per_row(self) -> usize {
+        match self {
+            Self::Logit | Self::Value => 1,
+            Self::Logits(classes) => classes as usize,
+        }
+    }
 }
 
-/// Batch × parameters → loss, gradient.
+/// A differentiable function of rows and parameters.
+///
+/// Implement it in any crate. All methods are deterministic: sums run over the rows in batch order
+/// and over the non-zeros of a row in their order.
 pub trait Model: Debug + Send + Sync {
-    /// The parameters.
+    /// The named tensors of the parameters, laid end to end.
     fn layout(&self) -> &ParameterLayout;
 
-    /// Replaces `out` by the elements that these rows touch, strictly increasing.
+    /// What the scores mean.
+    fn output(&self) -> Output;
+
+    /// Replaces `out` by the flat indices of all elements that these rows read or change, sorted
+    /// and unique, always-needed elements (the bias) included.
     fn touched(&self, rows: &Rows, out: &mut Vec<u64>);
 
-    /// Finds the parameters of these rows in a vector of this coverage.
-    fn locate(&self, rows: &Rows, coverage: &Coverage, located: &mut Located);
+    /// Replaces `out` by the places of these rows' elements in a replica of that coverage.
+    ///
+    /// # Errors
+    /// [`ModelError::NotCovered`] when the replica does not hold an element of [`Self::touched`].
+    fn locate(&self, rows: &Rows, coverage: &Coverage, out: &mut Located)
+    -> Result<(), ModelError>;
 
-    /// Adds the gradient of the mean loss over the rows; returns the sum of the losses.
+    /// Adds the gradient of the mean loss over the rows to `gradient` and returns the *sum* of the
+    /// losses.
+    ///
+    /// `x` and `gradient` have one number per element of the coverage that `located` was made for.
+    ///
+    /// # Panics
+    /// When they have not.
     fn gradient(&self, rows: &Rows, located: &Located, x: &[f32], gradient: &mut [f32]) -> f64;
+
+    /// Replaces `out` by the scores, [`Output::scores_per_row`] for each row.
+    ///
+    /// # Panics
+    /// When `x` is not of the coverage that `located` was made for.
+    fn scores(&self, rows: &Rows, located: &Located, x: &[f32], out: &mut Vec<f32>);
+
+    /// The loss of one row with this label and these scores: what [`Self::gradient`] sums.
+    fn loss(&self, label: f32, scores: &[f32]) -> f64;
+}
+
+/// Why there is no such model, or why it cannot work on a replica.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ModelError {
+    /// The job names a model that does not exist.
+    #[error("[model]: expected one of {known}; found \"{found}\"; `thalweg list` describes them")]
+    UnknownName {
+        /// The name in the job.
+        found: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// A key of the `[model]` table is unknown or has an impossible value.
+    #[error("[model] of \"{model}\": {problem}")]
+    Options {
+        /// The name of the model.
+        model: &'static str,
+        /// Which key, what was expected, what was found.
+        problem: String,
+    },
+    /// The model is for labels of another kind.
+    #[error("the model \"{model}\" expects {expected}, found data with {found:?}; {mend}")]
+    WrongTask {
+        /// The name of the model.
+        model: &'static str,
+        /// The labels that it is for.
+        expected: &'static str,
+        /// The task of the data.
+        found: Task,
+        /// What to change.
+        mend: &'static str,
+    },
+    /// The parameters cannot be laid out.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// A replica lacks an element that a batch needs.
+    #[error(
+        "expected a replica with the element {element}, found one without it; pull the elements that the batch touches"
+    )]
+    NotCovered {
+        /// The flat index of the first missing element.
+        element: u64,
+    },
+    /// A replica has more elements than a place can number.
+    #[error("expected a replica of at most 2^32 elements, found {elements}; use sparse pulls")]
+    ReplicaTooLarge {
+        /// Elements that the replica holds.
+        elements: u64,
+    },
 }

@@ -48,6 +48,9 @@ pub struct Seen {
 impl Gather {
     /// Plans the questions for a coverage: one request per server that owns something of it, with a
     /// part for each such shard.
+    ///
+    /// # Panics
+    /// If the coverage has an element that the map has not.
     #[must_use]
     pub fn plan(map: &ShardMap, coverage: &Coverage) -> Self {
         let mut slots: BTreeMap<ServerId, Vec<Slot>> = BTreeMap::new();

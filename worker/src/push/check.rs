@@ -1,6 +1,6 @@
 //! Judging a whole gradient before it is cut, so that a bad one is pushed to no shard at all.
 
-use crate::worker::NonFinite;
+use thalweg_common::non_finite::NonFinite;
 
 /// What is wrong with a gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]

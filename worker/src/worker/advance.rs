@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use thalweg_common::config::Overlap;
 use thalweg_common::message::{DataRange, Kind, LeaveReason, PushHeader};
 use thalweg_common::time::Time;
 
@@ -9,7 +10,7 @@ use crate::method::{self, Missing};
 use crate::model::Coverage;
 use crate::pull::Gather;
 use crate::push::{Label, check, cut};
-use crate::replica::{Vector, elements};
+use crate::replica::Vector;
 use crate::worker::Worker;
 use crate::worker::calls::Errand;
 use crate::worker::compute::{ComputeDone, ComputeTask};
@@ -17,7 +18,6 @@ use crate::worker::ending::Phase;
 use crate::worker::failure::Failure;
 use crate::worker::feed::Portion;
 use crate::worker::group::{Group, give_back, lend};
-use crate::worker::settings::Overlap;
 
 /// What stays here of a batch while it is computed.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) struct Computing {
 
 impl Worker {
     /// Goes on until something has to be waited for.
-    pub(super) fn train(&mut self) {
+    pub(super) fn train(&mut self) -> Result<(), Failure> {
         loop {
             self.ask_for_data();
             while self.may_plan() {
@@ -38,7 +38,7 @@ impl Worker {
                 if portions.is_empty() {
                     break;
                 }
-                self.plan(portions);
+                self.plan(portions)?;
             }
             if !self.iterate() {
                 break;
@@ -51,6 +51,7 @@ impl Worker {
                 self.begin_end(LeaveReason::Done);
             }
         }
+        Ok(())
     }
 
     /// Whether there is nothing to train on, and the coordinator has said so.
@@ -76,7 +77,10 @@ impl Worker {
         match self.settings.overlap {
             Overlap::Off => self.groups.is_empty() && self.outbox.in_flight() == 0,
             Overlap::Push => self.groups.is_empty(),
-            Overlap::Full => self.groups.len() <= self.settings.prefetch,
+            Overlap::Full => {
+                let asked = self.groups.iter().filter(|group| !group.is_ready()).count();
+                self.groups.len() <= self.settings.prefetch && asked < self.settings.prefetch.max(1)
+            }
         }
     }
 
@@ -90,10 +94,10 @@ impl Worker {
     }
 
     /// Reads the batches of a group and asks for what they touch.
-    fn plan(&mut self, portions: Vec<Portion>) {
+    fn plan(&mut self, portions: Vec<Portion>) -> Result<(), Failure> {
         let iterations = portions.len() as u64;
         let work = &self.work;
-        let (batches, coverage) = self.reader.read(portions, &*work.data, &*work.model);
+        let (batches, coverage) = self.reader.read(portions, &*work.data, &*work.model)?;
         let gather = Gather::plan(&work.map, &coverage);
         self.numbered += 1;
         for server in gather.servers() {
@@ -112,6 +116,7 @@ impl Worker {
             holders: Vec::new(),
         });
         self.planned += iterations;
+        Ok(())
     }
 
     /// Begins the next iteration if it can begin. Answers whether an iteration without data was
@@ -185,7 +190,7 @@ impl Worker {
         self.task = Some(ComputeTask {
             pause: self.settings.compute,
             x: lend(&mut group.replica, &batch.coverage),
-            gradient: vec![0.0; elements(&batch.coverage)],
+            gradient: Vector::zeros(Arc::clone(&batch.coverage)).values,
             rows: batch.rows,
             located: batch.located,
         });

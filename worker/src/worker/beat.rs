@@ -16,7 +16,7 @@ pub(super) struct Times {
     pub(super) compute: Duration,
     waited: Duration,
     waiting_since: Option<Time>,
-    /// When the next sign of life is due; none before the start and after the end.
+    /// When the next sign of life is due; none before the start and when leaving.
     pub(super) next_beat: Option<Time>,
     /// Whether the servers were last told that the worker is idle.
     idle: bool,
@@ -57,8 +57,7 @@ impl Worker {
             self.calls
                 .retain(|errand| !matches!(errand, Errand::Heartbeat(_)));
         }
-        let is_time = self.times.next_beat.is_some_and(|time| time <= self.now);
-        if !is_time || matches!(self.phase, Phase::Leaving { .. } | Phase::Over) {
+        if self.times.next_beat.is_none_or(|time| self.now < time) {
             return;
         }
         for server in self.servers() {

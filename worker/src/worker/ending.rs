@@ -44,7 +44,7 @@ impl Worker {
         let until = match reason {
             LeaveReason::Done => None,
             LeaveReason::Stopped | LeaveReason::Failed => {
-                Some(self.now + self.settings.request_timeout)
+                Some(self.now + self.settings.stop_within / 2)
             }
         };
         self.phase = Phase::Ending { reason, until };
@@ -65,10 +65,11 @@ impl Worker {
             }
             if is_late || (self.computing.is_none() && self.outbox.in_flight() == 0) {
                 self.calls.retain(|_| false);
+                self.times.next_beat = None;
                 for server in self.servers() {
                     self.calls.begin(self.now, Errand::Leave(server));
                 }
-                let until = self.now + self.settings.request_timeout;
+                let until = self.now + self.settings.stop_within / 2;
                 self.phase = Phase::Leaving { reason, until };
             }
         }

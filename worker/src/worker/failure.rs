@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use thalweg_common::error::{Next, Refusal};
+
+use crate::model::ModelError;
 use thiserror::Error;
 
 /// Why a worker could not go on. `server` is a server's number and address.
@@ -63,6 +65,9 @@ pub enum Failure {
         /// What was expected and what was found.
         found: String,
     },
+    /// The model cannot work on what was pulled.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// A gradient holds NaN or infinity, and the policy is to reject it.
     #[error(
         "the gradient of iteration {iteration} is {value} at element {element} of `{tensor}`: \

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use thalweg_common::config::PullExtent;
 use thalweg_common::ids::Sequence;
 use thalweg_common::message::{DataRange, Holder};
 use thalweg_common::permutation::{Permutation, rows_checksum};
@@ -11,8 +12,11 @@ use crate::data::{Dataset, Rows};
 use crate::model::{Coverage, Located, Model};
 use crate::pull::Gather;
 use crate::replica::Vector;
+use crate::worker::failure::Failure;
 use crate::worker::feed::Portion;
-use crate::worker::settings::PullExtent;
+
+/// Elements beyond which [`PullExtent::Auto`] never asks for all.
+const WHOLE_ELEMENTS_MAX: u64 = 4 << 20;
 
 /// A batch that is ready to be computed.
 #[derive(Debug)]
@@ -83,12 +87,15 @@ impl Reader {
     }
 
     /// Reads the batches of a group; answers with what the whole group covers.
+    ///
+    /// # Errors
+    /// [`Failure::Model`] if the model cannot work on such a replica.
     pub(super) fn read(
         &mut self,
         portions: Vec<Portion>,
         data: &dyn Dataset,
         model: &dyn Model,
-    ) -> (VecDeque<Batch>, Arc<Coverage>) {
+    ) -> Result<(VecDeque<Batch>, Arc<Coverage>), Failure> {
         let mut batches = VecDeque::with_capacity(portions.len());
         for portion in portions {
             match portion {
@@ -108,9 +115,9 @@ impl Reader {
         }
         let group = self.cover(&mut batches, model);
         for batch in &mut batches {
-            model.locate(&batch.rows, &batch.coverage, &mut batch.located);
+            model.locate(&batch.rows, &batch.coverage, &mut batch.located)?;
         }
-        (batches, group)
+        Ok((batches, group))
     }
 
     /// Gives back the memory of a batch.
@@ -167,8 +174,9 @@ impl Reader {
             }
         };
         let is_sparse = match self.extent {
+            // A coordinate costs its value and its offset: half of all is as many bytes as all.
             PullExtent::Auto => {
-                PullExtent::WHOLE_ELEMENTS_MAX < self.elements
+                WHOLE_ELEMENTS_MAX < self.elements
                     || (union.len() as u64) < self.elements.div_ceil(2)
             }
             PullExtent::Sparse => true,

@@ -19,11 +19,13 @@ mod advance;
 mod answers;
 mod beat;
 mod ending;
+#[cfg(test)]
+mod tests;
 
 pub use compute::{ComputeDone, ComputeTask};
 pub use event::{Effect, Event, Outcome, RequestId, Tally};
 pub use failure::Failure;
-pub use settings::{LoopSettings, NonFinite, Overlap, Place, PullExtent};
+pub use settings::{LoopSettings, Place};
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -183,7 +185,7 @@ impl Worker {
             });
         }
         match self.phase {
-            Phase::Training => self.train(),
+            Phase::Training => self.train()?,
             Phase::Ending { .. } | Phase::Leaving { .. } | Phase::Over => {}
         }
         self.end();

@@ -2,46 +2,9 @@
 
 use std::time::Duration;
 
+use thalweg_common::config::{Overlap, PullExtent};
 use thalweg_common::ids::{Fingerprint, ServerId, SessionId, WorkerId};
-
-/// What of the transfer goes on while a worker computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overlap {
-    /// Nothing: pull, compute, push and wait for the acknowledgement, in this order.
-    Off,
-    /// Pushes.
-    Push,
-    /// Pushes, and pulls asked for ahead.
-    Full,
-}
-
-/// What a pull asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PullExtent {
-    /// The coordinates that the coming batches touch if these are less than half of all elements,
-    /// or if the layout has more than [`PullExtent::WHOLE_ELEMENTS_MAX`]; else every parameter.
-    Auto,
-    /// The coordinates that the coming batches touch.
-    Sparse,
-    /// Every parameter.
-    Whole,
-}
-
-impl PullExtent {
-    /// Elements beyond which [`PullExtent::Auto`] never asks for all.
-    pub const WHOLE_ELEMENTS_MAX: u64 = 4 << 20;
-}
-
-/// What happens to a gradient that holds NaN or infinity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NonFinite {
-    /// The worker ends with the iteration, the parameter and the value as the cause.
-    Reject,
-    /// Those elements count as 0.
-    Zero,
-    /// Nothing: they are pushed.
-    Propagate,
-}
+use thalweg_common::non_finite::NonFinite;
 
 /// The settings of a worker's loop.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +25,8 @@ pub struct LoopSettings {
     pub gate_wait: Duration,
     /// How long the answer to a request may take, without the time at the gate.
     pub request_timeout: Duration,
+    /// How long a worker that is told to stop may take, pushing the rest and leaving.
+    pub stop_within: Duration,
     /// How long a request is repeated before the worker gives up.
     pub retry_total: Duration,
     /// Between two signs of life.

@@ -6,13 +6,26 @@ use super::*;
 
 fn range(grant: Grant) -> DataRange {
     match grant {
-        Grant::Range { epoch, start, end } => DataRange { epoch, start, end, checksum: 0 },
+        Grant::Range { epoch, start, end } => DataRange {
+            epoch,
+            start,
+            end,
+            checksum: 0,
+        },
         other => panic!("expected a range, found {other:?}"),
     }
 }
 
 fn dynamic(rows: u64, total: u64, workers: u32) -> Ranges {
-    Ranges::new(rows, total, workers, Deal::Dynamic { batch_examples: 4, range_examples: 32 })
+    Ranges::new(
+        rows,
+        total,
+        workers,
+        Deal::Dynamic {
+            batch_examples: 4,
+            range_examples: 32,
+        },
+    )
 }
 
 #[test]
@@ -23,13 +36,32 @@ fn a_claim_that_is_not_on_loan_is_refused() {
     assert!(ranges.judge(WorkerId(0), weight, &[granted]).is_ok());
     assert!(ranges.judge(WorkerId(1), weight, &[granted]).is_err());
     assert!(ranges.judge(WorkerId(0), weight + 1, &[granted]).is_err());
-    assert!(ranges.judge(WorkerId(0), 2 * weight, &[granted, granted]).is_err());
-    let beyond = DataRange { end: 101, ..granted };
-    assert!(ranges.judge(WorkerId(0), beyond.examples(), &[beyond]).is_err());
-    let wild = DataRange { epoch: u64::MAX, start: 3, end: 1, checksum: 0 };
+    assert!(
+        ranges
+            .judge(WorkerId(0), 2 * weight, &[granted, granted])
+            .is_err()
+    );
+    let beyond = DataRange {
+        end: 101,
+        ..granted
+    };
+    assert!(
+        ranges
+            .judge(WorkerId(0), beyond.examples(), &[beyond])
+            .is_err()
+    );
+    let wild = DataRange {
+        epoch: u64::MAX,
+        start: 3,
+        end: 1,
+        checksum: 0,
+    };
     assert!(ranges.judge(WorkerId(0), 0, &[wild]).is_err());
     ranges.commit(WorkerId(0), weight, &[granted]);
-    assert!(ranges.judge(WorkerId(0), weight, &[granted]).is_err(), "committed twice");
+    assert!(
+        ranges.judge(WorkerId(0), weight, &[granted]).is_err(),
+        "committed twice"
+    );
 }
 
 #[test]
@@ -55,7 +87,11 @@ fn stripes_deal_the_batches_of_a_round_in_worker_order() {
     assert_eq!(deal(2), expect(0, 4, 6));
     assert_eq!(deal(0), expect(0, 6, 8));
     assert_eq!(deal(1), expect(0, 8, 10));
-    assert_eq!(deal(2), Some(Grant::ClockOnly), "the epoch has five batches");
+    assert_eq!(
+        deal(2),
+        Some(Grant::ClockOnly),
+        "the epoch has five batches"
+    );
     assert_eq!(deal(2), expect(1, 4, 6));
     assert_eq!(deal(2), Some(Grant::ClockOnly));
     assert_eq!(deal(2), None);

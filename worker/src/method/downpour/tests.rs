@@ -30,12 +30,7 @@ fn vector(values: Vec<f32>) -> Vector {
 }
 
 fn numbers(value: &Value) -> Vec<f32> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|x| x.as_f64().unwrap() as f32)
-        .collect()
+    serde_json::from_value(value.clone()).unwrap()
 }
 
 /// The server of a golden file: plain gradient descent, or AdaGrad on the accrued sum.
@@ -68,7 +63,7 @@ impl Replay {
     fn new(text: &str) -> Self {
         let golden: Value = serde_json::from_str(text).unwrap();
         let hyper = &golden["hyper"];
-        let number = |key: &str| hyper[key].as_f64().unwrap_or(0.0) as f32;
+        let number = |key: &str| serde_json::from_value(hyper[key].clone()).unwrap_or(0_f32);
         let settings = settings(
             hyper["n_push"].as_u64().unwrap(),
             hyper["n_fetch"].as_u64().unwrap(),

@@ -75,7 +75,7 @@ fn a_push_is_settled_when_every_server_has_acknowledged_every_part() {
     outbox
         .acknowledge(Sequence(2), ServerId(0), &[applied(0, 2), applied(2, 2)])
         .unwrap();
-    assert_eq!((outbox.in_flight(), outbox.settled()), (1, Sequence(0)));
+    assert_eq!((outbox.in_flight(), outbox.settled()), (2, Sequence(0)));
     outbox
         .acknowledge(Sequence(1), ServerId(1), &[applied(1, 1)])
         .unwrap();

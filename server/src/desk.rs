@@ -1,0 +1,414 @@
+//! The desk: what one server knows of sessions, beside its shards. Sessions, admission and, on
+//! server 0, the coordinator, behind one lock.
+//!
+//! Nothing here touches a parameter, so the lock is held for less than a microsecond a part.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use thalweg_common::error::{Refusal, RefusalKind};
+use thalweg_common::ids::{SessionId, WorkerId};
+use thalweg_common::message::{Grant, Heartbeat, LeaveReason, PartAck, Phase};
+use thalweg_common::message::{Outcome, Register, SessionRole};
+use thalweg_common::time::Time;
+
+use crate::admission::{Admission, Lapse, SlotState, Ticket};
+use crate::coordinator::Coordinator;
+use crate::plan::{OnWorkerLoss, Plan};
+
+/// What a worker said of itself, for people.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Note {
+    pub(crate) place: String,
+    pub(crate) doing: String,
+    pub(crate) sent_bytes: u64,
+    pub(crate) received_bytes: u64,
+    pub(crate) compute: Duration,
+    pub(crate) waited: Duration,
+    pub(crate) duplicates: u64,
+    pub(crate) refused: u64,
+}
+
+/// A change of membership that the shards must follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Follow {
+    Enlist(WorkerId, SessionId),
+    Retire(WorkerId),
+    Close(SessionId),
+}
+
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) admission: Admission,
+    pub(crate) coordinator: Option<Coordinator>,
+    pub(crate) notes: Vec<Note>,
+    pub(crate) refusals: BTreeMap<RefusalKind, u64>,
+    pub(crate) released: Vec<Ticket>,
+    pub(crate) follow: Vec<Follow>,
+    observers: BTreeMap<SessionId, Time>,
+    observed: bool,
+    stopped: Option<String>,
+    sessions: u64,
+    on_worker_loss: OnWorkerLoss,
+    started: Time,
+    over_since: Option<Time>,
+}
+
+impl Desk {
+    pub(crate) fn new(plan: &Plan, now: Time) -> Self {
+        let workers = plan.training.workers;
+        let coordinates = plan.server.0 == 0;
+        Self {
+            admission: Admission::new(plan.consistency, workers),
+            coordinator: coordinates.then(|| Coordinator::new(plan.coordinator.clone())),
+            notes: vec![Note::default(); workers as usize],
+            refusals: BTreeMap::new(),
+            released: Vec::new(),
+            follow: Vec::new(),
+            observers: BTreeMap::new(),
+            observed: false,
+            stopped: None,
+            sessions: 0,
+            on_worker_loss: plan.on_worker_loss,
+            started: now,
+            over_since: None,
+        }
+    }
+
+    /// Opens a session, or finds the open one again. On server 0 numbers are made, elsewhere they
+    /// are brought along.
+    pub(crate) fn open(
+        &mut self,
+        now: Time,
+        register: &Register,
+        sessions_max: u64,
+    ) -> Result<(SessionId, WorkerId), Refusal> {
+        if let Some(why) = &self.stopped {
+            return Err(Refusal::new(
+                RefusalKind::Stopping,
+                format!("this server is ending: {why}"),
+            ));
+        }
+        if self.sessions >= sessions_max {
+            return Err(Refusal::new(
+                RefusalKind::Overloaded,
+                format!(
+                    "{sessions_max} sessions were opened, as many as [limits] sessions_max says"
+                ),
+            ));
+        }
+        let worker = match register.role {
+            SessionRole::Observer => WorkerId(self.slots()),
+            SessionRole::Worker => self.slot_for(register)?,
+        };
+        let session = match (register.session, &mut self.coordinator) {
+            (Some(session), _) => session,
+            (None, Some(coordinator)) => coordinator.new_session(),
+            (None, None) => return Err(not_the_coordinator()),
+        };
+        match register.role {
+            SessionRole::Observer => {
+                self.observers.insert(session, now);
+                self.observed = true;
+            }
+            SessionRole::Worker => self.enter(now, worker, session, &register.place)?,
+        }
+        self.sessions += 1;
+        Ok((session, worker))
+    }
+
+    fn slot_for(&self, register: &Register) -> Result<WorkerId, Refusal> {
+        let slots = self.admission.clocks().slots();
+        match register.worker {
+            Some(worker) if (worker.0 as usize) < slots.len() => Ok(worker),
+            Some(worker) => Err(Refusal::invalid(format!(
+                "worker {worker} asked for a slot, but the job has workers 0 to {}; raise [cluster] \
+                 workers or ask for another slot",
+                slots.len().saturating_sub(1)
+            ))),
+            None => (0_u32..)
+                .zip(slots)
+                .find(|(_, slot)| !matches!(slot.state, SlotState::Active | SlotState::Idle))
+                .map(|(worker, _)| WorkerId(worker))
+                .ok_or_else(|| {
+                    Refusal::new(
+                        RefusalKind::SlotsTaken,
+                        format!(
+                            "all {} worker slots of the job are taken; raise [cluster] workers",
+                            slots.len()
+                        ),
+                    )
+                }),
+        }
+    }
+
+    fn enter(
+        &mut self,
+        now: Time,
+        worker: WorkerId,
+        session: SessionId,
+        place: &str,
+    ) -> Result<(), Refusal> {
+        let slot = &self.admission.clocks().slots()[worker.0 as usize];
+        if let Some(living) = slot.session
+            && session < living
+        {
+            return Err(fenced(
+                worker,
+                session,
+                "a later session has taken its slot",
+            ));
+        }
+        if slot.session == Some(session) && slot.state == SlotState::Lost {
+            return Err(fenced(worker, session, &slot.why));
+        }
+        if let Some(old) = slot.session
+            && old != session
+        {
+            self.follow.push(Follow::Close(old));
+            if let Some(coordinator) = &mut self.coordinator {
+                coordinator.lose(worker);
+            }
+        }
+        self.admission.enter(now, worker, session);
+        self.follow.push(Follow::Enlist(worker, session));
+        let note = &mut self.notes[worker.0 as usize];
+        *note = Note {
+            place: place.to_owned(),
+            doing: "joined".to_owned(),
+            ..Note::default()
+        };
+        Ok(())
+    }
+
+    /// Judges who is speaking, and takes it as a sign of life.
+    pub(crate) fn hear(
+        &mut self,
+        now: Time,
+        worker: WorkerId,
+        session: SessionId,
+    ) -> Result<(), Refusal> {
+        if let Some(seen) = self.observers.get_mut(&session) {
+            *seen = now;
+            return Ok(());
+        }
+        let slot = self.admission.clocks().slots().get(worker.0 as usize);
+        let Some(slot) = slot.filter(|slot| slot.session.is_some()) else {
+            return Err(unknown(worker, session));
+        };
+        match (slot.session, slot.state) {
+            (Some(held), SlotState::Active | SlotState::Idle) if held == session => {
+                self.admission.alive(now, worker, session);
+                Ok(())
+            }
+            (Some(held), _) if held == session => Err(fenced(worker, session, &slot.why)),
+            (Some(held), _) if session < held => Err(fenced(
+                worker,
+                session,
+                "a later session has taken its slot",
+            )),
+            _ => Err(unknown(worker, session)),
+        }
+    }
+
+    /// Whether `session` observes.
+    pub(crate) fn observes(&self, session: SessionId) -> bool {
+        self.observers.contains_key(&session)
+    }
+
+    /// A worker pushes or pulls: it is not idle. Says whether it was.
+    pub(crate) fn active(&mut self, now: Time, worker: WorkerId, session: SessionId) -> bool {
+        self.set_idle(now, worker, session, false)
+    }
+
+    pub(crate) fn next_range(&mut self, now: Time, worker: WorkerId) -> Result<Grant, Refusal> {
+        if self.stopped.is_some() {
+            return Ok(Grant::Done);
+        }
+        let coordinator = self.coordinator.as_mut().ok_or_else(not_the_coordinator)?;
+        Ok(coordinator.next_range(now, worker))
+    }
+
+    pub(crate) fn heartbeat(&mut self, now: Time, heartbeat: &Heartbeat) {
+        let _ = self.set_idle(now, heartbeat.worker, heartbeat.session, heartbeat.idle);
+        if let Some(note) = self.notes.get_mut(heartbeat.worker.0 as usize) {
+            note.doing.clone_from(&heartbeat.doing);
+            note.sent_bytes = heartbeat.sent_bytes;
+            note.received_bytes = heartbeat.received_bytes;
+            note.compute = heartbeat.compute;
+            note.waited = heartbeat.waited;
+        }
+    }
+
+    fn set_idle(&mut self, now: Time, worker: WorkerId, session: SessionId, idle: bool) -> bool {
+        let slots = self.admission.clocks().slots();
+        let Some(slot) = slots.get(worker.0 as usize) else {
+            return false;
+        };
+        match (slot.state, idle) {
+            (SlotState::Active, true) => self.follow.push(Follow::Retire(worker)),
+            (SlotState::Idle, false) => self.follow.push(Follow::Enlist(worker, session)),
+            _ => return false,
+        }
+        let released = self.admission.idle(now, worker, idle);
+        self.released.extend(released);
+        true
+    }
+
+    /// Whether workers are to stop.
+    pub(crate) fn is_over(&self, now: Time) -> bool {
+        self.stopped.is_some() || self.coordinator.as_ref().is_some_and(|c| c.over(now))
+    }
+
+    /// Ends the job from here: the process was told to stop.
+    pub(crate) fn stop(&mut self, now: Time, why: &str) {
+        self.stopped.get_or_insert_with(|| why.to_owned());
+        if let Some(coordinator) = &mut self.coordinator {
+            coordinator.fail(now, why);
+        }
+    }
+
+    pub(crate) fn leave(&mut self, now: Time, worker: WorkerId, reason: LeaveReason, cause: &str) {
+        match reason {
+            LeaveReason::Done | LeaveReason::Stopped => {
+                self.depart(now, worker, SlotState::Left, "left");
+            }
+            LeaveReason::Failed => {
+                self.lose(now, worker, &format!("worker {worker} failed: {cause}"));
+            }
+        }
+    }
+
+    pub(crate) fn dismiss(&mut self, session: SessionId) {
+        self.observers.remove(&session);
+    }
+
+    /// Counts an acknowledgement that says something is odd.
+    pub(crate) fn count(&mut self, worker: WorkerId, ack: &PartAck) {
+        let Some(note) = self.notes.get_mut(worker.0 as usize) else {
+            return;
+        };
+        match &ack.outcome {
+            Outcome::Duplicate { .. } => note.duplicates += 1,
+            Outcome::Refused(refusal) => {
+                note.refused += 1;
+                *self.refusals.entry(refusal.kind).or_default() += 1;
+            }
+            Outcome::Applied { .. } | Outcome::Accepted { .. } => {}
+        }
+    }
+
+    /// Time passes: leases run out. Returns who was lost.
+    pub(crate) fn tick(&mut self, now: Time, plan: &Plan) -> Vec<Lapse> {
+        let bounds = plan.bounds;
+        self.observers
+            .retain(|_, seen| now.since(*seen) <= bounds.lease);
+        let over = self.is_over(now);
+        let lapsed = self.admission.lapsed(now, bounds.lease, bounds.join);
+        for lapse in &lapsed {
+            if over && lapse.session.is_none() {
+                self.depart(now, lapse.worker, SlotState::Left, "never joined");
+            } else {
+                self.lose(now, lapse.worker, &lapse.why);
+            }
+        }
+        if let Some(coordinator) = &mut self.coordinator {
+            coordinator.tick(now);
+        }
+        lapsed
+    }
+
+    /// Whether there is nothing left to do here and nobody left to wait for.
+    pub(crate) fn is_finished(&mut self, now: Time, plan: &Plan) -> bool {
+        if self.sessions == 0 {
+            return now.since(self.started) > plan.bounds.first_contact;
+        }
+        let slots = self.admission.clocks().slots();
+        let present = |s: SlotState| matches!(s, SlotState::Active | SlotState::Idle);
+        let gone = slots.iter().all(|slot| !present(slot.state));
+        let any_left = slots
+            .iter()
+            .any(|slot| matches!(slot.state, SlotState::Left));
+        let none_expected =
+            any_left || self.is_over(now) || slots.iter().all(|slot| slot.state == SlotState::Lost);
+        if !(gone && none_expected) {
+            self.over_since = None;
+            return false;
+        }
+        let since = *self.over_since.get_or_insert(now);
+        let lingered = now.since(since) > plan.bounds.linger;
+        (self.observed && self.observers.is_empty()) || (lingered && self.observers.is_empty())
+    }
+
+    /// Where the job is in its life, and why it ended if it ended early.
+    pub(crate) fn phase(&self) -> (Phase, String) {
+        match (&self.coordinator, &self.stopped) {
+            (_, Some(why)) => (Phase::Failed, why.clone()),
+            (Some(coordinator), None) => {
+                let (phase, cause) = coordinator.phase();
+                (phase, cause.to_owned())
+            }
+            (None, None) if self.sessions == 0 => (Phase::Joining, String::new()),
+            (None, None) => (Phase::Training, String::new()),
+        }
+    }
+
+    fn lose(&mut self, now: Time, worker: WorkerId, why: &str) {
+        self.depart(now, worker, SlotState::Lost, why);
+        let counts = |s: SlotState| s.counts() || s == SlotState::Idle;
+        let survivors = self
+            .admission
+            .clocks()
+            .slots()
+            .iter()
+            .filter(|slot| counts(slot.state))
+            .count();
+        let Some(coordinator) = &mut self.coordinator else {
+            return;
+        };
+        match self.on_worker_loss {
+            _ if survivors == 0 => coordinator.fail(now, &format!("{why}; it was the last worker")),
+            OnWorkerLoss::Stop => coordinator.fail(now, why),
+            OnWorkerLoss::Continue => {}
+        }
+    }
+
+    fn depart(&mut self, _now: Time, worker: WorkerId, state: SlotState, why: &str) {
+        let released = self.admission.leave(worker, state, why);
+        self.released.extend(released);
+        self.follow.push(Follow::Retire(worker));
+        if let Some(coordinator) = &mut self.coordinator {
+            coordinator.lose(worker);
+        }
+        if let Some(note) = self.notes.get_mut(worker.0 as usize) {
+            why.clone_into(&mut note.doing);
+        }
+    }
+
+    fn slots(&self) -> u32 {
+        u32::try_from(self.notes.len()).expect("slots are counted in 32 bits")
+    }
+}
+
+fn fenced(worker: WorkerId, session: SessionId, why: &str) -> Refusal {
+    Refusal::new(
+        RefusalKind::Fenced,
+        format!("session {session} of worker {worker} is over ({why}); register anew"),
+    )
+}
+
+fn unknown(worker: WorkerId, session: SessionId) -> Refusal {
+    Refusal::new(
+        RefusalKind::UnknownSession,
+        format!(
+            "session {session} of worker {worker} was never opened here; register with this server"
+        ),
+    )
+}
+
+fn not_the_coordinator() -> Refusal {
+    Refusal::invalid(
+        "this server is not server 0: open sessions and ask for data ranges at server 0, the first \
+         address of --join",
+    )
+}

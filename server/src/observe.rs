@@ -1,0 +1,81 @@
+//! How things stand: the status of one server, put together from desk and shards.
+
+use std::sync::atomic::Ordering;
+
+use thalweg_common::ids::WorkerId;
+use thalweg_common::message::{StalenessHistogram, Status, WorkerStatus};
+use thalweg_common::time::Time;
+
+use crate::desk::Desk;
+use crate::server::Server;
+
+impl Server {
+    /// How things stand.
+    #[must_use]
+    pub fn status(&self, now: Time) -> Status {
+        let mut staleness = StalenessHistogram::default();
+        let mut shards = Vec::with_capacity(self.shards.len());
+        for shard in self.shards.values() {
+            let shard = shard.lock();
+            staleness.merge(shard.staleness());
+            shards.push(shard.status());
+        }
+        let desk = self.desk.lock();
+        let coordinator = desk.coordinator.as_ref();
+        let (phase, cause) = desk.phase();
+        let (loss_sum, loss_weight) = coordinator.map_or((0.0, 0.0), |c| c.loss().sum_and_weight());
+        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        Status {
+            server: self.plan.server,
+            job: self.plan.job.clone(),
+            phase,
+            cause,
+            progress: shards.first().map_or(0, |shard| shard.progress),
+            examples_total: self.plan.coordinator.examples_total,
+            up: now.since(self.started),
+            trained: coordinator.map_or(std::time::Duration::ZERO, |c| c.trained(now)),
+            loss_sum,
+            loss_weight,
+            workers: workers(&desk, now),
+            shards,
+            staleness,
+            pushed_bytes: load(&self.counters.pushed),
+            pulled_bytes: load(&self.counters.pulled),
+            received_bytes: load(&self.counters.received),
+            sent_bytes: load(&self.counters.sent),
+            refusals: desk
+                .refusals
+                .iter()
+                .map(|(kind, count)| (*kind, *count))
+                .collect(),
+            epochs: coordinator.map_or_else(Vec::new, |c| c.epochs().iter().collect()),
+        }
+    }
+}
+
+fn workers(desk: &Desk, now: Time) -> Vec<WorkerStatus> {
+    (0_u32..)
+        .map(WorkerId)
+        .zip(desk.admission.clocks().slots().iter().zip(&desk.notes))
+        .map(|(worker, (slot, note))| WorkerStatus {
+            worker,
+            session: slot.session,
+            state: slot.state.shown(),
+            place: note.place.clone(),
+            doing: note.doing.clone(),
+            clock: slot.clock,
+            examples: desk
+                .coordinator
+                .as_ref()
+                .map_or(0, |c| c.examples_of(worker)),
+            duplicates: note.duplicates,
+            refused: note.refused,
+            silent: now.since(slot.seen),
+            sent_bytes: note.sent_bytes,
+            received_bytes: note.received_bytes,
+            compute: note.compute,
+            waited: note.waited,
+            wait: desk.admission.wait_of(now, worker),
+        })
+        .collect()
+}

@@ -1,0 +1,376 @@
+//! One server without I/O: every decision that a server takes, as plain calls.
+//!
+//! Three drivers stand around it: gRPC, threads in one process, and virtual time. `now` comes in
+//! with every call, and whoever a call releases from the gate is asked for with
+//! [`Server::take_released`]. Each shard has a lock of its own, its token; locks are taken in the
+//! order shard, desk.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use thalweg_common::error::{Refusal, RefusalKind};
+use thalweg_common::ids::{Fingerprint, Generation, SessionId, ShardId, WorkerId};
+use thalweg_common::message::{
+    Grant, Heartbeat, HeartbeatReply, Leave, Outcome, Part, PartAck, Phase, Pull, PullPart,
+    PullReply, PushHeader, Read, Register, Registered, SessionRole,
+};
+use thalweg_common::registry::SettingError;
+use thalweg_common::time::Time;
+
+use crate::admission::{Gate, Lapse, Ticket};
+use crate::desk::{Desk, Follow};
+use crate::identity;
+use crate::plan::Plan;
+use crate::shard::{self, Shard};
+
+/// Bytes that went through a server; the driver counts them.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Bytes of pushes, as framed.
+    pub pushed: AtomicU64,
+    /// Bytes of answers to pulls, as framed.
+    pub pulled: AtomicU64,
+    /// Bytes received at the sockets.
+    pub received: AtomicU64,
+    /// Bytes sent at the sockets.
+    pub sent: AtomicU64,
+}
+
+impl Counters {
+    /// Adds to a counter.
+    pub fn add(counter: &AtomicU64, bytes: usize) {
+        counter.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// One server of a job.
+#[derive(Debug)]
+pub struct Server {
+    pub(crate) plan: Plan,
+    pub(crate) desk: Mutex<Desk>,
+    pub(crate) shards: BTreeMap<ShardId, Mutex<Shard>>,
+    pub(crate) started: Time,
+    /// Held while shards follow the desk, so that changes reach them in the order of decision.
+    following: Mutex<()>,
+    /// Bytes that went through.
+    pub counters: Counters,
+}
+
+impl Server {
+    /// Builds a server's shards and an empty desk.
+    ///
+    /// # Errors
+    /// [`SettingError`] if the optimizer or one of its settings is unknown or out of range.
+    pub fn new(plan: Plan, now: Time) -> Result<Self, SettingError> {
+        let shards = shard::shards(&plan.layout, &plan.map, plan.server, &plan.training)?;
+        let shards = shards
+            .into_iter()
+            .map(|(id, shard)| (id, Mutex::new(shard)))
+            .collect();
+        let desk = Mutex::new(Desk::new(&plan, now));
+        Ok(Self {
+            plan,
+            desk,
+            shards,
+            started: now,
+            following: Mutex::new(()),
+            counters: Counters::default(),
+        })
+    }
+
+    /// The server's part in the job.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The shards held here.
+    pub fn shard_ids(&self) -> impl Iterator<Item = ShardId> {
+        self.shards.keys().copied()
+    }
+
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if versions, job or data do not match, or no slot is free.
+    pub fn register(&self, now: Time, register: &Register) -> Result<Registered, Refusal> {
+        let protocol = identity::judge(&self.plan, register)?;
+        let (session, worker) = match (register.role, register.data) {
+            (SessionRole::Worker, None) => (SessionId(0), WorkerId(0)),
+            _ => {
+                let max = self.plan.bounds.sessions_max;
+                let opened = self.desk.lock().open(now, register, max)?;
+                self.follow();
+                opened
+            }
+        };
+        Ok(Registered {
+            protocol,
+            session,
+            worker,
+            server: self.plan.server,
+            servers: self.plan.map.servers(),
+            fingerprint: self.plan.fingerprint,
+            generation: self.plan.map.generation(),
+            job: self.plan.job_text.clone(),
+        })
+    }
+
+    /// Judges who pushes what, before any part of it is looked at.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if job, map or session is not the present one.
+    pub fn judge_push(&self, now: Time, header: &PushHeader) -> Result<(), Refusal> {
+        self.judge_job(header.fingerprint, header.generation)?;
+        let mut desk = self.desk.lock();
+        desk.hear(now, header.worker, header.session)?;
+        if desk.observes(header.session) {
+            return Err(Refusal::invalid(
+                "observers do not push; register as a worker",
+            ));
+        }
+        let changed = desk.active(now, header.worker, header.session);
+        drop(desk);
+        if changed {
+            self.follow();
+        }
+        Ok(())
+    }
+
+    /// Judges one part of a push and applies or accepts it. Its header was judged.
+    #[must_use]
+    pub fn push_part(&self, now: Time, header: &PushHeader, part: &Part) -> PartAck {
+        let ack = match self.shards.get(&part.shard) {
+            None => PartAck {
+                shard: part.shard,
+                sequence: part.sequence,
+                outcome: Outcome::Refused(self.no_such_shard(part.shard)),
+            },
+            Some(shard) if self.keeps_the_ledger(part.shard) => {
+                self.push_ledger(now, &mut shard.lock(), header, part)
+            }
+            Some(shard) => shard.lock().push(header, part),
+        };
+        if !matches!(
+            ack.outcome,
+            Outcome::Applied { .. } | Outcome::Accepted { .. }
+        ) {
+            self.desk.lock().count(header.worker, &ack);
+        }
+        ack
+    }
+
+    /// The ledger shard's parts commit data: judged with their ranges, counted once.
+    fn push_ledger(
+        &self,
+        now: Time,
+        shard: &mut Shard,
+        header: &PushHeader,
+        part: &Part,
+    ) -> PartAck {
+        let new = shard.is_new(header.session, part.sequence);
+        if new {
+            let judged = self
+                .desk
+                .lock()
+                .coordinator
+                .as_ref()
+                .map(|c| c.judge(header));
+            if let Some(Err(error)) = judged {
+                return shard.refuse(header.session, part, Refusal::invalid(error.to_string()));
+            }
+        }
+        let ack = shard.push(header, part);
+        if matches!(
+            ack.outcome,
+            Outcome::Applied { .. } | Outcome::Accepted { .. }
+        ) && let Some(coordinator) = &mut self.desk.lock().coordinator
+        {
+            coordinator.commit(now, header);
+        }
+        ack
+    }
+
+    /// All parts of a push have been through [`Server::push_part`]: the worker's clock moves on.
+    pub fn finish_push(&self, now: Time, header: &PushHeader) {
+        let mut desk = self.desk.lock();
+        let released = desk.admission.advance(now, header.worker, header.clock);
+        desk.released.extend(released);
+    }
+
+    /// Asks the gate whether a pull may be served.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if job, map or session is not the present one.
+    pub fn ask(&self, now: Time, pull: &Pull) -> Result<Gate, Refusal> {
+        self.judge_job(pull.fingerprint, pull.generation)?;
+        let mut desk = self.desk.lock();
+        desk.hear(now, pull.worker, pull.session)?;
+        if desk.observes(pull.session) {
+            return Ok(Gate::Open);
+        }
+        let changed = desk.active(now, pull.worker, pull.session);
+        let gate = desk.admission.ask(now, pull.worker, pull.clock);
+        drop(desk);
+        if changed {
+            self.follow();
+        }
+        Ok(gate)
+    }
+
+    /// Takes a parked pull back and says whom it waits for; `None` if it was released meanwhile.
+    pub fn give_up(&self, now: Time, ticket: Ticket) -> Option<PullReply> {
+        let (floor, holders) = self.desk.lock().admission.give_up(now, ticket)?;
+        Some(PullReply::NotYet { floor, holders })
+    }
+
+    /// The tickets released since the last call.
+    pub fn take_released(&self) -> Vec<Ticket> {
+        std::mem::take(&mut self.desk.lock().released)
+    }
+
+    /// Reads one part of an admitted pull.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if the shard or the address is not held here.
+    pub fn read(&self, session: SessionId, part: &PullPart) -> Result<Read, Refusal> {
+        let shard = self.shards.get(&part.shard);
+        shard
+            .ok_or_else(|| self.no_such_shard(part.shard))?
+            .lock()
+            .read(session, &part.address)
+    }
+
+    /// Deals the next data range.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if the session is not open, or this is not server 0.
+    pub fn next_range(
+        &self,
+        now: Time,
+        worker: WorkerId,
+        session: SessionId,
+    ) -> Result<Grant, Refusal> {
+        let mut desk = self.desk.lock();
+        desk.hear(now, worker, session)?;
+        desk.next_range(now, worker)
+    }
+
+    /// Takes a sign of life.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if the session is not open.
+    pub fn heartbeat(&self, now: Time, heartbeat: &Heartbeat) -> Result<HeartbeatReply, Refusal> {
+        let mut desk = self.desk.lock();
+        desk.hear(now, heartbeat.worker, heartbeat.session)?;
+        if !desk.observes(heartbeat.session) {
+            desk.heartbeat(now, heartbeat);
+        }
+        let progress = desk
+            .coordinator
+            .as_ref()
+            .map_or(0, crate::coordinator::Coordinator::committed);
+        let stop = desk.is_over(now);
+        drop(desk);
+        self.follow();
+        Ok(HeartbeatReply { progress, stop })
+    }
+
+    /// Closes a session. Closing one that is not open is no error: the wish is fulfilled.
+    pub fn leave(&self, now: Time, leave: &Leave) {
+        let mut desk = self.desk.lock();
+        if desk.observes(leave.session) {
+            desk.dismiss(leave.session);
+        } else if desk.hear(now, leave.worker, leave.session).is_ok() {
+            desk.leave(now, leave.worker, leave.reason, &leave.cause);
+        }
+        drop(desk);
+        self.follow();
+    }
+
+    /// Time passes. Returns who was lost since the last call.
+    pub fn tick(&self, now: Time) -> Vec<Lapse> {
+        let lapsed = self.desk.lock().tick(now, &self.plan);
+        self.follow();
+        lapsed
+    }
+
+    /// Ends the job from here: the process was told to stop.
+    pub fn stop(&self, now: Time, why: &str) {
+        self.desk.lock().stop(now, why);
+    }
+
+    /// Whether there is nothing left to do here and nobody left to wait for.
+    #[must_use]
+    pub fn is_finished(&self, now: Time) -> bool {
+        self.desk.lock().is_finished(now, &self.plan)
+    }
+
+    /// Where the job is in its life, and why it ended if it ended early.
+    #[must_use]
+    pub fn phase(&self) -> (Phase, String) {
+        self.desk.lock().phase()
+    }
+
+    /// Judges whether a shard is held here.
+    ///
+    /// # Errors
+    /// [`RefusalKind::UnknownShard`] with its holder, if it has one.
+    pub fn judge_shard(&self, shard: ShardId) -> Result<(), Refusal> {
+        if self.shards.contains_key(&shard) {
+            Ok(())
+        } else {
+            Err(self.no_such_shard(shard))
+        }
+    }
+
+    fn judge_job(&self, fingerprint: Fingerprint, generation: Generation) -> Result<(), Refusal> {
+        identity::judge_fingerprint(&self.plan, fingerprint)?;
+        let held = self.plan.map.generation();
+        if generation == held {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            RefusalKind::WrongGeneration,
+            format!("the part was cut by shard map {generation}; this server holds map {held}"),
+        ))
+    }
+
+    fn keeps_the_ledger(&self, shard: ShardId) -> bool {
+        self.plan.server.0 == 0 && self.shards.keys().next() == Some(&shard)
+    }
+
+    fn no_such_shard(&self, shard: ShardId) -> Refusal {
+        let server = self.plan.server;
+        let message = match self.plan.map.shard(shard) {
+            Some(span) => {
+                format!(
+                    "shard {shard} is held by server {}, not by server {server}",
+                    span.server
+                )
+            }
+            None => format!(
+                "shard {shard} does not exist: the map has shards 0 to {}",
+                self.plan.map.shards().len() - 1
+            ),
+        };
+        Refusal::new(RefusalKind::UnknownShard, message)
+    }
+
+    /// Lets the shards follow what the desk decided.
+    fn follow(&self) {
+        let _in_order = self.following.lock();
+        let follow = std::mem::take(&mut self.desk.lock().follow);
+        for change in follow {
+            for shard in self.shards.values() {
+                let mut shard = shard.lock();
+                match change {
+                    Follow::Enlist(worker, session) => shard.enlist(worker, session),
+                    Follow::Retire(worker) => shard.retire(worker),
+                    Follow::Close(session) => shard.close(session),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Laws of the shard: a part is judged whole, applied once, remembered for ever.
+
+use thalweg_common::ids::{Clock, Fingerprint, Generation};
+use thalweg_common::message::{Codec, Coordinates, Dtype, Kind};
+use thalweg_common::optimizer::{GroupSpan, Initial, StoreSpec, optimizer};
+
+use super::*;
+
+const LEN: usize = 10;
+
+fn shard(aggregation: Aggregation, non_finite: NonFinite, workers: u32) -> Shard {
+    let spec = StoreSpec {
+        len: LEN,
+        initial: Initial::Zeros,
+        groups: vec![GroupSpan {
+            range: 0..LEN,
+            lr_factor: 1.0,
+            l2: 0.0,
+        }],
+    };
+    let store = optimizer("sgd")
+        .unwrap()
+        .build(&toml::Table::new(), &spec)
+        .unwrap();
+    let mut shard = Shard::new(ShardSpec {
+        id: ShardId(3),
+        store,
+        rate: Arc::new(|_| 1.0),
+        aggregation,
+        non_finite,
+        workers,
+    });
+    for worker in 0..workers {
+        shard.enlist(WorkerId(worker), SessionId(u64::from(worker) + 1));
+    }
+    shard
+}
+
+fn header(worker: u32, weight: u64) -> PushHeader {
+    PushHeader {
+        fingerprint: Fingerprint::default(),
+        generation: Generation(1),
+        session: SessionId(u64::from(worker) + 1),
+        worker: WorkerId(worker),
+        clock: Clock(1),
+        weight,
+        loss_sum: 0.0,
+        ranges: vec![],
+    }
+}
+
+fn part(sequence: u64, address: Address, values: &[f32]) -> Part {
+    Part {
+        shard: ShardId(3),
+        sequence: Sequence(sequence),
+        version_read: Version(0),
+        kind: Kind::Gradient,
+        dtype: Dtype::F32,
+        codec: Codec::Raw,
+        address,
+        payload: Payload::from_values(values),
+    }
+}
+
+fn sparse(sequence: u64, at: &[u32], values: &[f32]) -> Part {
+    part(
+        sequence,
+        Address::Coordinates(Coordinates::new(at).unwrap()),
+        values,
+    )
+}
+
+fn values(shard: &mut Shard) -> Vec<f32> {
+    let whole = Address::Range(0..u32::try_from(LEN).unwrap());
+    shard
+        .read(SessionId(1), &whole)
+        .unwrap()
+        .payload
+        .iter()
+        .collect()
+}
+
+fn refusal(ack: &PartAck) -> &Refusal {
+    match &ack.outcome {
+        Outcome::Refused(refusal) => refusal,
+        other => panic!("expected a refusal, found {other:?}"),
+    }
+}
+
+#[test]
+fn a_part_is_applied_once_however_often_it_comes() {
+    let mut shard = shard(Aggregation::Push, NonFinite::Reject, 1);
+    let part = sparse(1, &[2, 5], &[1.0, -2.0]);
+    let applied = Outcome::Applied {
+        version: Version(1),
+        staleness: 0,
+    };
+    assert_eq!(shard.push(&header(0, 1), &part).outcome, applied);
+    for _ in 0..3 {
+        let ack = shard.push(&header(0, 1), &part);
+        assert_eq!(
+            ack.outcome,
+            Outcome::Duplicate {
+                version: Version(1)
+            }
+        );
+    }
+    let x = values(&mut shard);
+    assert_eq!((x[2], x[5]), (-1.0, 2.0));
+    assert_eq!(shard.status().progress, 1);
+}
+
+#[test]
+fn a_refused_part_changes_nothing_and_stays_refused() {
+    let mut shard = shard(Aggregation::Push, NonFinite::Reject, 1);
+    let bad = sparse(1, &[2, 5], &[1.0, f32::NAN]);
+    let first = shard.push(&header(0, 1), &bad);
+    assert_eq!(refusal(&first).kind, RefusalKind::NonFinite);
+    assert!(
+        refusal(&first)
+            .message
+            .contains("element 5 of shard 3 is NaN")
+    );
+    let mended = sparse(1, &[2, 5], &[1.0, 1.0]);
+    assert_eq!(
+        shard.push(&header(0, 1), &mended),
+        first,
+        "same sequence, same answer"
+    );
+    assert_eq!(values(&mut shard), [0.0; LEN]);
+    let next = shard.push(&header(0, 1), &sparse(2, &[0], &[1.0]));
+    assert!(matches!(next.outcome, Outcome::Applied { .. }));
+}
+
+#[test]
+fn zero_and_propagate_do_what_their_words_say() {
+    let bad = sparse(1, &[2, 5], &[1.0, f32::INFINITY]);
+    let mut zero = shard(Aggregation::Push, NonFinite::Zero, 1);
+    zero.push(&header(0, 1), &bad);
+    assert_eq!((values(&mut zero)[2], values(&mut zero)[5]), (-1.0, 0.0));
+    let mut propagate = shard(Aggregation::Push, NonFinite::Propagate, 1);
+    propagate.push(&header(0, 1), &bad);
+    assert_eq!(values(&mut propagate)[5], f32::NEG_INFINITY);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_name() {
+    let last = u32::try_from(LEN).unwrap();
+    let cases = [
+        (sparse(1, &[last], &[1.0]), 1, "element 10 is addressed"),
+        (part(1, Address::Range(8..12), &[1.0; 4]), 1, "shard 3"),
+        (sparse(1, &[1, 2], &[1.0]), 1, "carries 4 bytes"),
+        (sparse(1, &[1], &[1.0]), 0, "weighs 0 examples"),
+        (
+            part(
+                1,
+                Address::Rows {
+                    table: 0,
+                    keys: vec![7],
+                },
+                &[1.0],
+            ),
+            1,
+            "reserved",
+        ),
+        (
+            Part {
+                kind: Kind::Delta,
+                ..sparse(1, &[1], &[1.0])
+            },
+            1,
+            "push gradients",
+        ),
+        (
+            Part {
+                version_read: Version(9),
+                ..sparse(1, &[1], &[1.0])
+            },
+            1,
+            "version 9",
+        ),
+    ];
+    for (part, weight, words) in cases {
+        let mut shard = shard(Aggregation::Push, NonFinite::Reject, 1);
+        let ack = shard.push(&header(0, weight), &part);
+        assert!(
+            refusal(&ack).message.contains(words),
+            "{}",
+            refusal(&ack).message
+        );
+        assert_eq!(values(&mut shard), [0.0; LEN]);
+        assert_eq!(shard.status().version, Version(0));
+    }
+}
+
+#[test]
+fn an_empty_part_counts_and_a_clock_only_part_does_not() {
+    let mut shard = shard(Aggregation::Push, NonFinite::Reject, 1);
+    shard.push(&header(0, 16), &part(1, Address::NONE, &[]));
+    assert_eq!(
+        (shard.status().version, shard.status().progress),
+        (Version(1), 16)
+    );
+    shard.push(&header(0, 0), &part(2, Address::NONE, &[]));
+    assert_eq!(
+        (shard.status().version, shard.status().progress),
+        (Version(1), 16)
+    );
+    assert_eq!(
+        shard.staleness().total(),
+        0,
+        "a part without elements has read nothing"
+    );
+}
+
+#[test]
+fn a_strange_session_and_a_sequence_too_far_are_turned_away() {
+    let mut shard = shard(Aggregation::Push, NonFinite::Reject, 1);
+    let ack = shard.push(&header(4, 1), &sparse(1, &[0], &[1.0]));
+    assert_eq!(refusal(&ack).kind, RefusalKind::UnknownSession);
+    let ack = shard.push(&header(0, 1), &sparse(65, &[0], &[1.0]));
+    assert_eq!(refusal(&ack).kind, RefusalKind::TooFar);
+    let ack = shard.push(&header(0, 1), &sparse(0, &[0], &[1.0]));
+    assert_eq!(refusal(&ack).kind, RefusalKind::Invalid);
+}
+
+#[test]
+fn a_round_is_the_weighted_mean_in_worker_order() {
+    let mut shard = shard(Aggregation::Round, NonFinite::Reject, 3);
+    let accepted = Outcome::Accepted {
+        version: Version(0),
+    };
+    assert_eq!(
+        shard.push(&header(2, 2), &sparse(1, &[0], &[4.0])).outcome,
+        accepted
+    );
+    assert_eq!(
+        shard
+            .push(&header(0, 1), &sparse(1, &[0, 1], &[1.0, 3.0]))
+            .outcome,
+        accepted
+    );
+    assert_eq!(values(&mut shard), [0.0; LEN], "the round is open");
+    let again = shard.push(&header(0, 1), &sparse(2, &[0], &[1.0]));
+    assert_eq!(refusal(&again).kind, RefusalKind::TooFar);
+    shard.push(&header(1, 0), &part(1, Address::NONE, &[]));
+    let x = values(&mut shard);
+    assert!((x[0] + 3.0).abs() < 1e-6, "(1·1 + 2·4) / 3");
+    assert!((x[1] + 1.0).abs() < 1e-6, "(1·3) / 3");
+    assert_eq!(
+        (shard.status().version, shard.status().progress),
+        (Version(1), 3)
+    );
+}
+
+#[test]
+fn a_round_does_not_wait_for_a_retired_worker_and_keeps_its_part() {
+    let mut shard = shard(Aggregation::Round, NonFinite::Reject, 3);
+    shard.push(&header(0, 1), &sparse(1, &[0], &[2.0]));
+    shard.push(&header(1, 1), &sparse(1, &[0], &[4.0]));
+    shard.retire(WorkerId(1));
+    assert_eq!(values(&mut shard)[0], 0.0);
+    shard.retire(WorkerId(2));
+    assert_eq!(values(&mut shard)[0], -3.0);
+}
+
+#[test]
+fn dense_and_sparse_parts_of_a_round_add_up_alike() {
+    let dense: Vec<f32> = (0..10_u8).map(|i| f32::from(i % 3)).collect();
+    let at: Vec<u32> = (0..10).filter(|i| i % 3 != 0).collect();
+    let picked: Vec<f32> = at.iter().map(|i| dense[*i as usize]).collect();
+    let mut results = Vec::new();
+    for first_dense in [false, true] {
+        let mut shard = shard(Aggregation::Round, NonFinite::Reject, 2);
+        let first = if first_dense {
+            part(1, Address::Range(0..10), &dense)
+        } else {
+            sparse(1, &at, &picked)
+        };
+        shard.push(&header(0, 4), &first);
+        shard.push(&header(1, 4), &sparse(1, &at, &picked));
+        results.push(values(&mut shard));
+    }
+    assert_eq!(results[0], results[1]);
+    assert_eq!(results[0], dense.iter().map(|g| -g).collect::<Vec<_>>());
+}

@@ -1,0 +1,171 @@
+//! What can be wrong with data: each error says where, what was expected, what was found and how to
+//! mend it.
+
+use std::{io, path::PathBuf};
+
+/// Why a data set cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The job names a data set that does not exist.
+    #[error("[data]: expected one of {known}; found \"{found}\"; `thalweg list` describes them")]
+    UnknownName {
+        /// The name in the job.
+        found: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// A key of the `[data]` table is unknown, missing or has an impossible value.
+    #[error("[data] of \"{dataset}\": {problem}")]
+    Options {
+        /// The name of the data set.
+        dataset: &'static str,
+        /// Which key, what was expected, what was found.
+        problem: String,
+    },
+    /// The operating system cannot give the file's bytes.
+    #[error("{}: expected a readable file: {source}; mend the path in [data] (a relative path starts at the job file's folder)", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The gzip stream is cut short or damaged.
+    #[error("{}: expected a whole gzip stream, found one that is damaged or breaks off after line {lines} ({source}); copy the file again", path.display())]
+    Gzip {
+        /// The file.
+        path: PathBuf,
+        /// Whole lines that could be read.
+        lines: u64,
+        /// What the decoder said.
+        source: io::Error,
+    },
+    /// There is not one row in the file.
+    #[error("{}: expected at least one row, found none; name a file with data", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line of a text file cannot be understood.
+    #[error("{}:{line}:{column}: {problem}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// Column in bytes, counted from 1.
+        column: usize,
+        /// What is wrong there.
+        problem: LineProblem,
+    },
+    /// The data set that is part of the program is damaged.
+    #[error(
+        "the embedded data set \"{dataset}\" is damaged: {problem}; build the program again from clean sources"
+    )]
+    Embedded {
+        /// The name of the data set.
+        dataset: &'static str,
+        /// Which part of it is wrong.
+        problem: String,
+    },
+}
+
+/// What is wrong at one place of a text file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineProblem {
+    /// Bytes that no text has.
+    #[error("expected text, found the byte 0x{found:02x}; give a libsvm text file, plain or gzip")]
+    NotText {
+        /// The first such byte.
+        found: u8,
+    },
+    /// A line longer than the reader keeps.
+    #[error(
+        "expected a line of at most {bytes_max} bytes, found a longer one; is this a libsvm text file?"
+    )]
+    LineTooLong {
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// The first word of the line is no finite number.
+    #[error("expected a label (a finite number), found \"{found}\"; start each row with its label")]
+    Label {
+        /// The word.
+        found: String,
+    },
+    /// The label is a number, but none of the task.
+    #[error("expected {expected}, found the label {found}; {mend}")]
+    LabelRange {
+        /// The labels of the task.
+        expected: String,
+        /// The label.
+        found: String,
+        /// What to change.
+        mend: &'static str,
+    },
+    /// Two ways of writing labels in one data set.
+    #[error(
+        "expected {expected} as at {first_place}, found the label {found}; write all labels in one way"
+    )]
+    MixedLabels {
+        /// The labels that go with what was seen first.
+        expected: String,
+        /// Where that was seen.
+        first_place: String,
+        /// The label.
+        found: String,
+    },
+    /// A word that is not `index:value`.
+    #[error(
+        "expected index:value, found \"{found}\"; write each feature as a whole number, a colon and a number"
+    )]
+    Pair {
+        /// The word.
+        found: String,
+    },
+    /// A ranking file.
+    #[error(
+        "expected index:value, found \"{found}\"; query groups (qid) are not supported: remove them"
+    )]
+    QueryGroup {
+        /// The word.
+        found: String,
+    },
+    /// Index 0 in a format that counts from 1.
+    #[error(
+        "expected an index from 1 on, found 0; libsvm counts features from 1: add 1 to every index"
+    )]
+    IndexZero,
+    /// An index beyond the number of features.
+    #[error(
+        "expected an index up to {features_max}, found {found}; raise `features` in [data] or mend the file"
+    )]
+    IndexPastEnd {
+        /// Declared number of features, or the most that there can be.
+        features_max: u64,
+        /// The index (a bound, when it has more than 19 digits).
+        found: u64,
+    },
+    /// The same index twice in a row.
+    #[error("expected strictly increasing indices, found {found} twice; keep one of them")]
+    IndexTwice {
+        /// The index.
+        found: u64,
+    },
+    /// An index that is lower than the one before.
+    #[error("expected an index above {previous}, found {found}; sort each row by index")]
+    IndexOrder {
+        /// The index before.
+        previous: u64,
+        /// The index.
+        found: u64,
+    },
+    /// NaN, infinity or a number beyond f32.
+    #[error(
+        "expected a finite 32-bit value, found \"{found}\"; remove the feature or give it a number"
+    )]
+    NotFinite {
+        /// The word.
+        found: String,
+    },
+}

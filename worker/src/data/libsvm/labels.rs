@@ -1,0 +1,270 @@
+//! What the labels of a libsvm file mean: several ways of writing them are in use, and one data set
+//! must keep to one of them.
+
+use std::collections::BTreeSet;
+
+use crate::data::{DataError, LineProblem, Task};
+
+/// How the job wants labels read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Meaning {
+    /// +1/−1 or 0/1.
+    Binary,
+    /// 0..k−1 or 1..k.
+    Classes(u32),
+    /// Any finite number.
+    Real,
+    /// Whole numbers: these are +1, the others −1.
+    Positive(BTreeSet<i64>),
+}
+
+impl Meaning {
+    pub(super) fn task(&self) -> Task {
+        match self {
+            Self::Binary | Self::Positive(_) => Task::Binary,
+            Self::Classes(classes) => Task::Classes(*classes),
+            Self::Real => Task::Real,
+        }
+    }
+}
+
+/// Judges labels one by one, over train and test together, and in the end brings them into the
+/// task's own form.
+#[derive(Debug)]
+pub(super) struct Labels {
+    meaning: Meaning,
+    /// Where the lower way of writing (0 and not −1 or k) was seen first.
+    zero: Option<String>,
+    /// Where the other way of writing (−1 of two classes, k of k) was seen first.
+    other: Option<String>,
+    has_positive: bool,
+}
+
+impl Labels {
+    pub(super) fn new(meaning: Meaning) -> Self {
+        Self {
+            meaning,
+            zero: None,
+            other: None,
+            has_positive: false,
+        }
+    }
+
+    /// Judges one label; `place` names where it stands.
+    pub(super) fn accept(
+        &mut self,
+        label: f32,
+        place: impl FnOnce() -> String,
+    ) -> Result<(), LineProblem> {
+        match &self.meaning {
+            Meaning::Real => Ok(()),
+            Meaning::Positive(positive) => {
+                let label = whole(label).ok_or_else(|| out_of_range(&self.meaning, label))?;
+                self.has_positive |= positive.contains(&label);
+                Ok(())
+            }
+            Meaning::Binary => self.accept_one_way(label, -1, 1, place),
+            Meaning::Classes(classes) => {
+                let classes = i64::from(*classes);
+                self.accept_one_way(label, classes, classes - 1, place)
+            }
+        }
+    }
+
+    /// Accepts 0, `other` or what lies in `1..=common_max`; 0 and `other` exclude each other.
+    fn accept_one_way(
+        &mut self,
+        label: f32,
+        other: i64,
+        common_max: i64,
+        place: impl FnOnce() -> String,
+    ) -> Result<(), LineProblem> {
+        let whole = whole(label).ok_or_else(|| out_of_range(&self.meaning, label))?;
+        if (1..=common_max).contains(&whole) {
+            return Ok(());
+        }
+        let (seen, excluded) = match whole {
+            0 => (&mut self.zero, &self.other),
+            _ if whole == other => (&mut self.other, &self.zero),
+            _ => return Err(out_of_range(&self.meaning, label)),
+        };
+        if let Some(first_place) = excluded {
+            let (zero_way, other_way) = ways(&self.meaning);
+            return Err(LineProblem::MixedLabels {
+                expected: if whole == 0 { other_way } else { zero_way },
+                first_place: first_place.clone(),
+                found: label.to_string(),
+            });
+        }
+        seen.get_or_insert_with(place);
+        Ok(())
+    }
+
+    /// After the train file: a list of positive labels that hits no row is a slip.
+    pub(super) fn check_train(&self) -> Result<(), DataError> {
+        match &self.meaning {
+            Meaning::Positive(positive) if !self.has_positive => Err(DataError::Options {
+                dataset: super::NAME,
+                problem: format!(
+                    "expected label_positive to name labels of the train file, found none of \
+                     {positive:?} in it; mend the list"
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings accepted labels into the form of the task: ±1, or classes from 0.
+    pub(super) fn settle(&self, labels: &mut [f32]) {
+        match &self.meaning {
+            Meaning::Real => {}
+            Meaning::Binary => labels
+                .iter_mut()
+                .for_each(|label| *label = sign(0.0 < *label)),
+            Meaning::Positive(positive) => {
+                for label in labels {
+                    *label = sign(whole(*label).is_some_and(|label| positive.contains(&label)));
+                }
+            }
+            Meaning::Classes(_) if self.zero.is_some() => {}
+            Meaning::Classes(_) => labels.iter_mut().for_each(|label| *label -= 1.0),
+        }
+    }
+}
+
+fn sign(is_positive: bool) -> f32 {
+    if is_positive { 1.0 } else { -1.0 }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the bound is checked first"
+)]
+fn whole(label: f32) -> Option<i64> {
+    let is_exact = label.fract() == 0.0 && label.abs() <= 16_777_216.0;
+    is_exact.then_some(label as i64)
+}
+
+/// The two ways of writing: with a 0, and without.
+fn ways(meaning: &Meaning) -> (String, String) {
+    match meaning {
+        Meaning::Classes(classes) => (
+            format!("labels 0 to {}", classes - 1),
+            format!("labels 1 to {classes}"),
+        ),
+        _ => ("labels 0 and 1".into(), "labels +1 and -1".into()),
+    }
+}
+
+fn out_of_range(meaning: &Meaning, label: f32) -> LineProblem {
+    let (zero_way, other_way) = ways(meaning);
+    let (expected, mend) = match meaning {
+        Meaning::Positive(_) => (
+            "a whole number (label_positive is set)".into(),
+            "remove label_positive or mend the label",
+        ),
+        Meaning::Classes(_) => (
+            format!("{zero_way}, or {other_way}"),
+            "raise `classes` in [data] or mend the label",
+        ),
+        Meaning::Binary | Meaning::Real => (
+            format!("{other_way}, or {zero_way}"),
+            "set `classes`, `label_positive` or task = \"real\" in [data], or mend the label",
+        ),
+    };
+    LineProblem::LabelRange {
+        expected,
+        found: label.to_string(),
+        mend,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Labels, Meaning};
+    use crate::data::LineProblem;
+
+    fn settled(meaning: Meaning, labels: &[f32]) -> Result<Vec<f32>, LineProblem> {
+        let mut judge = Labels::new(meaning);
+        for (row, label) in labels.iter().enumerate() {
+            judge.accept(*label, || format!("a.svm:{row}"))?;
+        }
+        let mut labels = labels.to_vec();
+        judge.settle(&mut labels);
+        Ok(labels)
+    }
+
+    #[test]
+    fn both_ways_of_writing_two_classes_mean_the_same() {
+        let expected = Ok(vec![1.0, -1.0, 1.0]);
+        assert_eq!(settled(Meaning::Binary, &[1.0, -1.0, 1.0]), expected);
+        assert_eq!(settled(Meaning::Binary, &[1.0, 0.0, 1.0]), expected);
+        let positive = Meaning::Positive([-2, 5].into());
+        assert_eq!(settled(positive, &[5.0, 0.0, -2.0]), expected);
+    }
+
+    #[test]
+    fn classes_count_from_zero_or_from_one() {
+        assert_eq!(
+            settled(Meaning::Classes(3), &[0.0, 2.0, 1.0]),
+            Ok(vec![0.0, 2.0, 1.0])
+        );
+        assert_eq!(
+            settled(Meaning::Classes(3), &[1.0, 3.0, 2.0]),
+            Ok(vec![0.0, 2.0, 1.0])
+        );
+        assert_eq!(settled(Meaning::Real, &[1.5, -3.0]), Ok(vec![1.5, -3.0]));
+    }
+
+    #[test]
+    fn two_ways_of_writing_in_one_data_set_are_refused() {
+        let mixed = |meaning, labels: &[f32]| match settled(meaning, labels) {
+            Err(LineProblem::MixedLabels {
+                expected,
+                first_place,
+                ..
+            }) => (expected, first_place),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            mixed(Meaning::Binary, &[1.0, -1.0, 0.0]),
+            ("labels +1 and -1".into(), "a.svm:1".into())
+        );
+        assert_eq!(
+            mixed(Meaning::Classes(3), &[0.0, 3.0]),
+            ("labels 0 to 2".into(), "a.svm:0".into())
+        );
+    }
+
+    #[test]
+    fn labels_outside_the_task_are_refused() {
+        for (meaning, label) in [
+            (Meaning::Binary, 2.0),
+            (Meaning::Binary, 0.5),
+            (Meaning::Classes(3), 4.0),
+            (Meaning::Classes(3), -1.0),
+            (Meaning::Classes(3), 1.5),
+            (Meaning::Positive([1].into()), 0.5),
+            (Meaning::Positive([1].into()), 1e30),
+        ] {
+            let problem = settled(meaning, &[label]).unwrap_err();
+            assert!(
+                matches!(problem, LineProblem::LabelRange { .. }),
+                "{problem:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_positive_list_that_hits_nothing_is_refused() {
+        let mut labels = Labels::new(Meaning::Positive([7].into()));
+        labels.accept(3.0, String::new).unwrap();
+        assert!(
+            labels
+                .check_train()
+                .unwrap_err()
+                .to_string()
+                .contains("label_positive")
+        );
+    }
+}

@@ -1,0 +1,299 @@
+//! One line of a libsvm file, byte by byte; columns count from 1.
+
+use super::number;
+use crate::data::{LineProblem, in_memory::Columns};
+
+/// What is wrong, and in which column.
+pub(super) type Misfit = (usize, LineProblem);
+
+/// Longest piece of a file that an error repeats.
+const SHOWN_BYTES_MAX: usize = 40;
+
+/// Reads one line: adds its features (made 0-based) to `columns` and returns its label, as it is
+/// written, with the label's column. `None` when the line is blank or a comment.
+///
+/// The row is not closed: its label has still to be judged.
+pub(super) fn parse_row(
+    line: &[u8],
+    features_max: u64,
+    columns: &mut Columns,
+) -> Result<Option<(f32, usize)>, Misfit> {
+    match parse_words(line, features_max, columns) {
+        Err((column, problem)) => Err(first_foreign_byte(line).unwrap_or((column, problem))),
+        row => row,
+    }
+}
+
+fn parse_words(
+    line: &[u8],
+    features_max: u64,
+    columns: &mut Columns,
+) -> Result<Option<(f32, usize)>, Misfit> {
+    let mut at = 0;
+    let Some(label_word) = next_word(line, &mut at) else {
+        return Ok(None);
+    };
+    let label_column = at - label_word.len() + 1;
+    let label = number::parse(label_word)
+        .filter(|label| label.is_finite())
+        .ok_or_else(|| {
+            (
+                label_column,
+                LineProblem::Label {
+                    found: shown(label_word),
+                },
+            )
+        })?;
+    let mut previous = 0;
+    while let Some(word) = next_word(line, &mut at) {
+        let column = at - word.len() + 1;
+        let (index, value_word) = split_pair(word).map_err(|problem| (column, problem))?;
+        let feature =
+            judge_index(index, previous, features_max).map_err(|problem| (column, problem))?;
+        let value_column = at - value_word.len() + 1;
+        let value = number::parse(value_word)
+            .ok_or_else(|| (column, LineProblem::Pair { found: shown(word) }))?;
+        if !value.is_finite() {
+            return Err((
+                value_column,
+                LineProblem::NotFinite {
+                    found: shown(value_word),
+                },
+            ));
+        }
+        columns.push(feature, value);
+        previous = index;
+    }
+    Ok(Some((label, label_column)))
+}
+
+/// The next run of bytes without white space, before a comment; `at` is left behind it.
+fn next_word<'a>(line: &'a [u8], at: &mut usize) -> Option<&'a [u8]> {
+    let rest = &line[*at..];
+    let start = *at + rest.iter().position(|byte| !is_space(*byte))?;
+    let rest = &line[start..];
+    let length = rest.iter().position(|&byte| is_space(byte) || byte == b'#');
+    let end = start + length.unwrap_or(rest.len());
+    *at = end;
+    (start < end).then(|| &line[start..end])
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r')
+}
+
+/// Splits `index:value`; an index of more than 19 digits is cut to the largest u64.
+fn split_pair(word: &[u8]) -> Result<(u64, &[u8]), LineProblem> {
+    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match (digits, word.get(digits)) {
+        (1.., Some(b':')) => {
+            let index = word[..digits].iter().fold(0_u64, |index, &digit| {
+                index
+                    .saturating_mul(10)
+                    .saturating_add(u64::from(digit - b'0'))
+            });
+            Ok((index, &word[digits + 1..]))
+        }
+        _ if word.starts_with(b"qid:") => Err(LineProblem::QueryGroup { found: shown(word) }),
+        _ => Err(LineProblem::Pair { found: shown(word) }),
+    }
+}
+
+/// The 0-based feature of a 1-based index that follows `previous` (0 at the start of a row).
+fn judge_index(index: u64, previous: u64, features_max: u64) -> Result<u32, LineProblem> {
+    if index == 0 {
+        return Err(LineProblem::IndexZero);
+    }
+    if index == previous {
+        return Err(LineProblem::IndexTwice { found: index });
+    }
+    if index < previous {
+        return Err(LineProblem::IndexOrder {
+            previous,
+            found: index,
+        });
+    }
+    match u32::try_from(index - 1) {
+        Ok(feature) if index <= features_max => Ok(feature),
+        _ => Err(LineProblem::IndexPastEnd {
+            features_max,
+            found: index,
+        }),
+    }
+}
+
+/// A byte that no text has explains an error better than the word it stands in.
+fn first_foreign_byte(line: &[u8]) -> Option<Misfit> {
+    let foreign = |byte: &u8| !matches!(byte, b'\t' | b'\r' | b' '..=b'~');
+    let place = line.iter().position(foreign)?;
+    Some((place + 1, LineProblem::NotText { found: line[place] }))
+}
+
+fn shown(word: &[u8]) -> String {
+    match word.get(..SHOWN_BYTES_MAX) {
+        Some(start) if SHOWN_BYTES_MAX < word.len() => format!("{}…", start.escape_ascii()),
+        _ => word.escape_ascii().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Misfit, parse_row};
+    use crate::data::{Dataset, InMemory, LineProblem, Rows, Task, in_memory::Columns};
+
+    fn parsed(line: &str) -> Option<(f32, Vec<u32>, Vec<f32>)> {
+        let mut columns = Columns::new();
+        let (label, _) = parse_row(line.as_bytes(), 100, &mut columns).unwrap()?;
+        columns.close(label);
+        let mut rows = Rows::new();
+        InMemory::new(columns, 100, Task::Real).fill(&[0], &mut rows);
+        Some((label, rows.features().to_vec(), rows.values().to_vec()))
+    }
+
+    fn misfit(line: &str) -> Misfit {
+        parse_row(line.as_bytes(), 100, &mut Columns::new()).unwrap_err()
+    }
+
+    #[test]
+    fn white_space_and_comments_are_free() {
+        assert_eq!(
+            parsed("+1 1:1 4:0.5"),
+            Some((1.0, vec![0, 3], vec![1.0, 0.5]))
+        );
+        assert_eq!(
+            parsed("\t 3.5\t2:-1e-2   100:7 \t"),
+            Some((3.5, vec![1, 99], vec![-0.01, 7.0]))
+        );
+        assert_eq!(parsed("-1 1:1# 2:1"), Some((-1.0, vec![0], vec![1.0])));
+        assert_eq!(parsed("-1 # nothing"), Some((-1.0, vec![], vec![])));
+        assert_eq!(parsed("0"), Some((0.0, vec![], vec![])));
+        for nothing in ["", "   ", "# a comment", "\t\r"] {
+            assert_eq!(parsed(nothing), None);
+        }
+    }
+
+    #[test]
+    fn each_misfit_names_its_column() {
+        let found = |word: &str| word.to_owned();
+        assert_eq!(
+            misfit("one 1:1"),
+            (
+                1,
+                LineProblem::Label {
+                    found: found("one")
+                }
+            )
+        );
+        assert_eq!(
+            misfit(" nan 1:1"),
+            (
+                2,
+                LineProblem::Label {
+                    found: found("nan")
+                }
+            )
+        );
+        assert_eq!(
+            misfit("1 1:1 x 3:1"),
+            (7, LineProblem::Pair { found: found("x") })
+        );
+        assert_eq!(
+            misfit("1 1:1 3:"),
+            (7, LineProblem::Pair { found: found("3:") })
+        );
+        assert_eq!(
+            misfit("1 :1"),
+            (3, LineProblem::Pair { found: found(":1") })
+        );
+        assert_eq!(
+            misfit("1 1:1:1"),
+            (
+                3,
+                LineProblem::Pair {
+                    found: found("1:1:1")
+                }
+            )
+        );
+        assert_eq!(
+            misfit("1 -1:1"),
+            (
+                3,
+                LineProblem::Pair {
+                    found: found("-1:1")
+                }
+            )
+        );
+        assert_eq!(
+            misfit("1 qid:3 1:1"),
+            (
+                3,
+                LineProblem::QueryGroup {
+                    found: found("qid:3")
+                }
+            )
+        );
+        assert_eq!(misfit("1 0:1"), (3, LineProblem::IndexZero));
+        assert_eq!(
+            misfit("1 2:1 2:1"),
+            (7, LineProblem::IndexTwice { found: 2 })
+        );
+        assert_eq!(
+            misfit("1 7:1 2:1"),
+            (
+                7,
+                LineProblem::IndexOrder {
+                    previous: 7,
+                    found: 2
+                }
+            )
+        );
+        assert_eq!(
+            misfit("1 1:inf"),
+            (
+                5,
+                LineProblem::NotFinite {
+                    found: found("inf")
+                }
+            )
+        );
+        assert_eq!(
+            misfit("1 1:1e40"),
+            (
+                5,
+                LineProblem::NotFinite {
+                    found: found("1e40")
+                }
+            )
+        );
+        let past = LineProblem::IndexPastEnd {
+            features_max: 100,
+            found: 101,
+        };
+        assert_eq!(misfit("1 101:1"), (3, past));
+        let huge = LineProblem::IndexPastEnd {
+            features_max: 100,
+            found: u64::MAX,
+        };
+        assert_eq!(misfit("1 99999999999999999999999:1"), (3, huge));
+    }
+
+    #[test]
+    fn binary_data_is_called_so() {
+        assert_eq!(
+            misfit("PK\u{3}\u{4}"),
+            (3, LineProblem::NotText { found: 3 })
+        );
+        assert_eq!(misfit("1 1:1 2:\0"), (9, LineProblem::NotText { found: 0 }));
+    }
+
+    #[test]
+    fn a_long_word_is_shown_by_its_start() {
+        let (_, problem) = misfit(&"x".repeat(1_000));
+        assert_eq!(
+            problem,
+            LineProblem::Label {
+                found: format!("{}…", "x".repeat(40))
+            }
+        );
+    }
+}

@@ -1,0 +1,188 @@
+//! The models that a job can name.
+//!
+//! A new one is one file and one line here: the job file then accepts the name, `thalweg list` shows
+//! it, and the gradient laws run on it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{Model, ModelError, linear_regression, logistic_regression, softmax_regression};
+use crate::data::{Dataset, Task};
+
+/// What a model must know of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Number of input features.
+    pub features: u64,
+    /// What the labels mean.
+    pub task: Task,
+}
+
+impl Shape {
+    /// The shape of a data set.
+    #[must_use]
+    pub fn of(data: &dyn Dataset) -> Self {
+        Self {
+            features: data.features(),
+            task: data.task(),
+        }
+    }
+}
+
+type Build = fn(&toml::Table, Shape) -> Result<Arc<dyn Model>, ModelError>;
+
+/// One family of models.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelEntry {
+    /// The name in the job file.
+    pub name: &'static str,
+    /// One line for `thalweg list`.
+    pub about: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// Every key with its default, as TOML.
+    pub keys: &'static str,
+    /// Judges the keys.
+    pub(super) check: fn(&toml::Table) -> Result<(), ModelError>,
+    /// Makes the model for data of this shape.
+    pub(super) build: Build,
+}
+
+/// Every model there is, in order of growing complexity.
+pub static MODELS: &[ModelEntry] = &[
+    linear_regression::ENTRY,
+    logistic_regression::ENTRY,
+    softmax_regression::ENTRY,
+];
+
+/// Judges the keys of a job's `[model]` table (without `name`).
+///
+/// # Errors
+/// [`ModelError::UnknownName`] or [`ModelError::Options`].
+pub fn check(name: &str, keys: &toml::Table) -> Result<(), ModelError> {
+    (find(name)?.check)(keys)
+}
+
+/// Makes the model that a job's `[model]` table (without `name`) describes, for data of this shape.
+///
+/// # Errors
+/// Those of [`check`], [`ModelError::WrongTask`] and [`ModelError::Layout`].
+///
+/// # Examples
+/// ```
+/// use thalweg_worker::{data::Task, model::{self, Shape}};
+///
+/// let shape = Shape { features: 123, task: Task::Binary };
+/// let model = model::build("logistic_regression", &"bias = false".parse()?, shape)?;
+/// assert_eq!(model.layout().elements(), 123);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn build(name: &str, keys: &toml::Table, shape: Shape) -> Result<Arc<dyn Model>, ModelError> {
+    (find(name)?.build)(keys, shape)
+}
+
+fn find(name: &str) -> Result<&'static ModelEntry, ModelError> {
+    MODELS
+        .iter()
+        .find(|entry| entry.name == name)
+        .ok_or_else(|| {
+            let known: Vec<_> = MODELS
+                .iter()
+                .map(|entry| format!("\"{}\"", entry.name))
+                .collect();
+            ModelError::UnknownName {
+                found: name.to_owned(),
+                known: known.join(", "),
+            }
+        })
+}
+
+/// The keys of the linear models.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LinearKeys {
+    /// Whether there is a tensor `bias`.
+    pub(super) bias: bool,
+}
+
+impl Default for LinearKeys {
+    fn default() -> Self {
+        Self { bias: true }
+    }
+}
+
+/// Reads the keys of one model; unknown ones are refused by the type's `deny_unknown_fields`.
+pub(super) fn read_keys<T: DeserializeOwned>(
+    model: &'static str,
+    keys: &toml::Table,
+) -> Result<T, ModelError> {
+    keys.clone()
+        .try_into()
+        .map_err(|error: toml::de::Error| ModelError::Options {
+            model,
+            problem: error.to_string().trim().replace('\n', ", "),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MODELS, Shape, build, check};
+    use crate::{data::Task, model::ModelError};
+
+    #[test]
+    fn every_entry_accepts_its_own_documented_keys_and_refuses_others() {
+        for entry in MODELS {
+            let mut keys: toml::Table = entry.keys.parse().unwrap();
+            check(entry.name, &keys).unwrap();
+            keys.insert("no_such_key".into(), 1.into());
+            let error = check(entry.name, &keys).unwrap_err().to_string();
+            assert!(
+                error.contains("no_such_key") && !error.contains('\n'),
+                "{error}"
+            );
+        }
+        assert!(check("perceptron", &toml::Table::new()).is_err());
+    }
+
+    #[test]
+    fn every_task_has_a_model_and_every_model_names_the_way_out_of_a_wrong_task() {
+        let tasks = [Task::Real, Task::Binary, Task::Classes(3)];
+        for entry in MODELS {
+            let mut built = 0;
+            for task in tasks {
+                match build(entry.name, &toml::Table::new(), Shape { features: 4, task }) {
+                    Ok(_) => built += 1,
+                    Err(ModelError::WrongTask { found, .. }) => assert_eq!(found, task),
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            assert_eq!(built, 1, "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn the_layout_has_weights_and_an_unregularized_bias() {
+        let shape = Shape {
+            features: 5,
+            task: Task::Classes(3),
+        };
+        let model = build("softmax_regression", &toml::Table::new(), shape).unwrap();
+        assert_eq!(model.layout().span("weight"), Some(0..15));
+        assert_eq!(model.layout().span("bias"), Some(15..18));
+        assert!(!model.layout().tensors()[1].group.regularized);
+        let without = "bias = false".parse().unwrap();
+        let model = build("softmax_regression", &without, shape).unwrap();
+        assert_eq!(model.layout().elements(), 15);
+    }
+
+    #[test]
+    fn a_layout_beyond_the_address_space_is_refused() {
+        let shape = Shape {
+            features: 1 << 32,
+            task: Task::Classes(1 << 24),
+        };
+        let error = build("softmax_regression", &toml::Table::new(), shape).unwrap_err();
+        assert!(matches!(error, ModelError::Layout(_)), "{error}");
+    }
+}

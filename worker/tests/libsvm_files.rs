@@ -1,0 +1,278 @@
+//! libsvm files as they come: plain, gzip, damaged, and how each error reads.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use flate2::{Compression, write::GzEncoder};
+use tempfile::TempDir;
+use thalweg_worker::data::{DataError, LineProblem, Loaded, Rows, Task, load};
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn load(&self, keys: &str) -> Result<Loaded, DataError> {
+        load("libsvm", &keys.parse().unwrap(), self.0.path())
+    }
+
+    /// The error of a train file with this text, without the folder.
+    fn refused(&self, text: &str, more_keys: &str) -> String {
+        self.write("train.svm", text.as_bytes());
+        let error = self
+            .load(&format!("train = \"train.svm\"\n{more_keys}"))
+            .unwrap_err();
+        error
+            .to_string()
+            .replace(&format!("{}/", self.0.path().display()), "")
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+const TEXT: &[u8] = b"# two rows\n+1 1:0.5 3:2\r\n\n-1 2:1 # the second\n-1";
+
+#[test]
+fn plain_gzip_and_joined_gzip_files_are_the_same_data_whatever_their_names() {
+    let folder = Folder::new();
+    folder.write("plain.gz", TEXT);
+    folder.write("zipped.svm", &gzip(TEXT));
+    folder.write("joined", &[gzip(&TEXT[..20]), gzip(&TEXT[20..])].concat());
+    let hashes = ["plain.gz", "zipped.svm", "joined"].map(|name| {
+        let loaded = folder.load(&format!("train = \"{name}\"")).unwrap();
+        assert_eq!((loaded.train.rows(), loaded.train.features()), (3, 3));
+        loaded.train.content_hash()
+    });
+    assert_eq!(hashes[0], hashes[1]);
+    assert_eq!(hashes[0], hashes[2]);
+}
+
+#[test]
+fn the_number_of_features_is_declared_or_the_largest_of_train_and_test() {
+    let folder = Folder::new();
+    folder.write("a", b"1 4:1\n");
+    folder.write("b", b"-1 9:1\n");
+    let loaded = folder.load("train = \"a\"\ntest = \"b\"").unwrap();
+    let test = loaded.test.unwrap();
+    assert_eq!((loaded.train.features(), test.features()), (9, 9));
+    let loaded = folder.load("train = \"a\"\nfeatures = 123").unwrap();
+    assert_eq!(loaded.train.features(), 123);
+    let error = folder
+        .load("train = \"a\"\ntest = \"b\"\nfeatures = 8")
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("b:1:4: expected an index up to 8, found 9"),
+        "{error}"
+    );
+}
+
+#[test]
+fn labels_of_train_and_test_are_read_in_one_way() {
+    let folder = Folder::new();
+    folder.write("a", b"1 1:1\n2 1:1\n");
+    folder.write("b", b"3 1:1\n");
+    let loaded = folder
+        .load("train = \"a\"\ntest = \"b\"\nclasses = 3")
+        .unwrap();
+    assert_eq!(loaded.train.task(), Task::Classes(3));
+    let mut rows = Rows::new();
+    loaded.test.unwrap().fill(&[0], &mut rows);
+    assert_eq!(rows.labels(), [2.0]);
+    folder.write("c", b"0 1:1\n");
+    folder.write("d", b"-1 1:1\n");
+    let error = folder.load("train = \"c\"\ntest = \"d\"").unwrap_err();
+    let DataError::Line {
+        problem: LineProblem::MixedLabels { first_place, .. },
+        path,
+        ..
+    } = error
+    else {
+        panic!("{error}");
+    };
+    assert!(
+        first_place.ends_with("c:1") && path.ends_with("d"),
+        "{first_place}"
+    );
+}
+
+#[test]
+fn some_labels_can_be_called_positive() {
+    let folder = Folder::new();
+    folder.write("a", b"0 1:1\n3 1:1\n7 1:1\n");
+    let loaded = folder
+        .load("train = \"a\"\nlabel_positive = [3, 7]")
+        .unwrap();
+    let mut rows = Rows::new();
+    loaded.train.fill(&[0, 1, 2], &mut rows);
+    assert_eq!(rows.labels(), [-1.0, 1.0, 1.0]);
+    assert_eq!(loaded.train.task(), Task::Binary);
+}
+
+#[test]
+fn every_misfit_names_file_line_column_and_the_way_out() {
+    let folder = Folder::new();
+    for (text, keys, expected) in [
+        ("+1 1:1\nyes 1:1\n", "", "train.svm:2:1: expected a label"),
+        (
+            "+1 1:1\n5 1:1\n",
+            "",
+            "train.svm:2:1: expected labels +1 and -1, or labels 0 and 1, found the label 5; set `classes`",
+        ),
+        (
+            "4 1:1\n",
+            "classes = 3",
+            "train.svm:1:1: expected labels 0 to 2, or labels 1 to 3, found the label 4; raise",
+        ),
+        (
+            "0 1:1\n3 1:1\n",
+            "classes = 3",
+            "train.svm:2:1: expected labels 0 to 2 as at train.svm:1, found the label 3; write",
+        ),
+        (
+            "1.5 1:1\n",
+            "label_positive = [1]",
+            "train.svm:1:1: expected a whole number",
+        ),
+        (
+            "+1 0:1\n",
+            "",
+            "train.svm:1:4: expected an index from 1 on, found 0; libsvm counts",
+        ),
+        (
+            "+1 1:1 9:1\n",
+            "features = 8",
+            "train.svm:1:8: expected an index up to 8, found 9; raise",
+        ),
+        (
+            "+1 3:1 2:1\n",
+            "",
+            "train.svm:1:8: expected an index above 3, found 2; sort",
+        ),
+        (
+            "+1 3:1 3:1\n",
+            "",
+            "train.svm:1:8: expected strictly increasing indices, found 3 twice",
+        ),
+        (
+            "+1 3;1\n",
+            "",
+            "train.svm:1:4: expected index:value, found \"3;1\"",
+        ),
+        (
+            "+1 3:nan\n",
+            "",
+            "train.svm:1:6: expected a finite 32-bit value, found \"nan\"",
+        ),
+        (
+            "2 qid:1 3:1\n",
+            "task = \"real\"",
+            "train.svm:1:3: expected index:value, found \"qid:1\"; query groups",
+        ),
+        (
+            "+1 4294967297:1\n",
+            "",
+            "train.svm:1:4: expected an index up to 4294967296, found 4294967297",
+        ),
+        ("", "", "train.svm: expected at least one row, found none"),
+        (
+            "# nothing\n\n",
+            "",
+            "train.svm: expected at least one row, found none",
+        ),
+    ] {
+        let error = folder.refused(text, keys);
+        assert!(
+            error.starts_with(expected) && !error.contains('\n'),
+            "{text:?}: {error}"
+        );
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_and_broken_gzip_are_told_apart() {
+    let folder = Folder::new();
+    folder.write("elf", b"\x7fELF\x02\x01\x01\x00");
+    let error = folder.load("train = \"elf\"").unwrap_err().to_string();
+    assert!(
+        error.contains("elf:1:1: expected text, found the byte 0x7f"),
+        "{error}"
+    );
+    let text: String = (1..3_000).map(|row| format!("1 {row}:0.{row}\n")).collect();
+    let whole = gzip(text.as_bytes());
+    folder.write("cut", &whole[..whole.len() / 2]);
+    let error = folder.load("train = \"cut\"").unwrap_err();
+    let DataError::Gzip { lines, .. } = error else {
+        panic!("{error}")
+    };
+    assert!((10..3_000).contains(&lines), "{lines}");
+    let mut damaged = whole.clone();
+    let last = damaged.len() - 6;
+    damaged[last] ^= 1;
+    folder.write("damaged", &damaged);
+    let error = folder.load("train = \"damaged\"").unwrap_err();
+    assert!(matches!(error, DataError::Gzip { .. }), "{error}");
+}
+
+#[test]
+fn files_that_cannot_be_read_name_themselves() {
+    let folder = Folder::new();
+    let error = folder.load("train = \"none.svm\"").unwrap_err().to_string();
+    assert!(
+        error.contains("none.svm: expected a readable file"),
+        "{error}"
+    );
+    let error = folder.load("train = \".\"").unwrap_err();
+    assert!(matches!(error, DataError::Read { .. }), "{error}");
+}
+
+#[test]
+fn impossible_keys_are_refused_before_any_file_is_opened() {
+    let nowhere = Path::new("/nowhere");
+    for (keys, expected) in [
+        ("", "missing field `train`"),
+        ("train = \"a\"\ntrian = \"b\"", "unknown field `trian`"),
+        ("train = \"a\"\nclasses = 1", "expected classes from 2"),
+        ("train = \"a\"\nfeatures = 0", "expected features from 1"),
+        (
+            "train = \"a\"\nclasses = 3\ntask = \"real\"",
+            "expected at most one of",
+        ),
+        (
+            "train = \"a\"\nclasses = 3\nlabel_positive = [1]",
+            "expected at most one of",
+        ),
+        (
+            "train = \"a\"\nlabel_positive = []",
+            "expected label_positive to list labels",
+        ),
+        (
+            "train = \"a\"\ntask = \"ranking\"",
+            "unknown variant `ranking`",
+        ),
+    ] {
+        let error = load("libsvm", &keys.parse().unwrap(), nowhere)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(expected) && !error.contains('\n'),
+            "{keys:?}: {error}"
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! The public data sets, counted, when they are there.
+
+mod support;
+
+use std::path::Path;
+
+use thalweg_worker::data::{Dataset, Loaded, Rows, Task, load};
+
+use crate::support::public_data;
+
+fn libsvm(folder: &Path, keys: &str) -> Loaded {
+    load("libsvm", &keys.parse().unwrap(), folder).unwrap()
+}
+
+fn all(data: &dyn Dataset) -> Rows {
+    let mut rows = Rows::new();
+    data.fill(&(0..data.rows()).collect::<Vec<_>>(), &mut rows);
+    rows
+}
+
+fn positive(data: &dyn Dataset) -> usize {
+    all(data)
+        .labels()
+        .iter()
+        .filter(|label| 0.0 < **label)
+        .count()
+}
+
+/// Label and features of every row, sorted: the multiset of rows.
+fn multiset(data: &dyn Dataset) -> Vec<(u32, Vec<u32>)> {
+    let rows = all(data);
+    assert!(
+        rows.values()
+            .iter()
+            .all(|value| value.to_bits() == 1_f32.to_bits())
+    );
+    let label = |row: usize| rows.labels()[row].to_bits();
+    let mut set: Vec<_> = (0..rows.len())
+        .map(|row| (label(row), rows.row(row).0.to_vec()))
+        .collect();
+    set.sort_unstable();
+    set
+}
+
+#[test]
+fn the_embedded_flights_are_the_published_rows() {
+    let Some(folder) = public_data("the_embedded_flights_are_the_published_rows") else {
+        return;
+    };
+    let keys = "train = \"nycflights-embed/nyc98k.train.svm.gz\"\n\
+                test = \"nycflights-embed/nyc16k.test.svm.gz\"\nfeatures = 4270";
+    let published = libsvm(&folder, keys);
+    let embedded = load("flights", &toml::Table::new(), &folder).unwrap();
+    assert!(multiset(&*published.train) == multiset(&*embedded.train));
+    assert!(multiset(&*published.test.unwrap()) == multiset(&*embedded.test.unwrap()));
+}
+
+#[test]
+fn published_sets_have_their_published_shapes() {
+    let Some(folder) = public_data("published_sets_have_their_published_shapes") else {
+        return;
+    };
+    for (train, test, rows, features, positives) in [
+        (
+            "a9a/a9a.train.svm.gz",
+            "a9a/a9a.test.svm.gz",
+            (32_561, 16_281),
+            123,
+            (7_841, 3_846),
+        ),
+        (
+            "agaricus/agaricus.train.svm.gz",
+            "agaricus/agaricus.test.svm.gz",
+            (6_513, 1_611),
+            126,
+            (3_140, 776),
+        ),
+        (
+            "rcv1-small/rcv1_small.train.svm.gz",
+            "rcv1-small/rcv1_small.test.svm.gz",
+            (1_000, 500),
+            47_236,
+            (459, 245),
+        ),
+        (
+            "frappe/frappe57k.train.svm.gz",
+            "frappe/frappe28k.test.svm.gz",
+            (57_722, 28_860),
+            5_382,
+            (19_063, 9_536),
+        ),
+    ] {
+        let declared = if train.starts_with("rcv1") {
+            "features = 47236"
+        } else {
+            ""
+        };
+        let keys = format!("train = \"{train}\"\ntest = \"{test}\"\n{declared}");
+        let loaded = libsvm(&folder, &keys);
+        let test = loaded.test.unwrap();
+        assert_eq!((loaded.train.rows(), test.rows()), rows, "{train}");
+        assert_eq!(loaded.train.features(), features, "{train}");
+        assert_eq!(
+            (positive(&*loaded.train), positive(&*test)),
+            positives,
+            "{train}"
+        );
+    }
+}
+
+#[test]
+fn newsgroups_are_twenty_classes_or_two() {
+    let Some(folder) = public_data("newsgroups_are_twenty_classes_or_two") else {
+        return;
+    };
+    let files = "train = \"20news/20news.train.svm.gz\"\ntest = \"20news/20news.test.svm.gz\"\n";
+    let classes = libsvm(&folder, &format!("{files}classes = 20"));
+    assert_eq!(
+        (classes.train.rows(), classes.train.task()),
+        (11_314, Task::Classes(20))
+    );
+    assert_eq!(classes.train.features(), 42_208);
+    assert_eq!(all(&*classes.train).features().len(), 983_656);
+    let list = "label_positive = [1, 2, 3, 4, 5, 11, 12, 13, 14]";
+    let two = libsvm(&folder, &format!("{files}{list}"));
+    let of_classes = all(&*classes.train)
+        .labels()
+        .iter()
+        .filter(|label| (1.0..=5.0).contains(*label) || (11.0..=14.0).contains(*label))
+        .count();
+    assert_eq!(positive(&*two.train), of_classes);
+}
