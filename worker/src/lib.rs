@@ -13,3 +13,4 @@ pub mod push;
 pub mod pull;
 pub mod worker;
 pub mod evaluate;
+pub mod transport;

@@ -17,6 +17,10 @@ impl Clock {
         Self(Instant::now())
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the driver hands the time to the decisions"
+    )]
     pub(super) fn now(&self) -> Time {
         Time::from_origin(self.0.elapsed())
     }

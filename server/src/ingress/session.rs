@@ -100,7 +100,7 @@ impl Session {
                 Err(_) => {
                     answers
                         .send(envelope.request_id, overloaded(self.requests_max))
-                        .await
+                        .await;
                 }
                 Ok(permit) => {
                     self.serve(
