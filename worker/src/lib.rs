@@ -12,5 +12,6 @@ pub mod method;
 pub mod push;
 pub mod pull;
 pub mod worker;
-pub mod evaluate;
 pub mod transport;
+pub mod evaluate;
+
