@@ -6,7 +6,6 @@
 pub mod ids;
 pub mod time;
 pub mod seed;
-pub mod permutation;
 pub mod init;
 pub mod layout;
 pub mod shard_map;
