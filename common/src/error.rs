@@ -142,7 +142,10 @@ impl Refusal {
     /// A refusal of `kind` that says `message`.
     #[must_use]
     pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
 
     /// Shorthand for [`RefusalKind::Invalid`].

@@ -61,7 +61,10 @@ mod tests {
             let mean = values.iter().sum::<f64>() / f64::from(n);
             let second = values.iter().map(|x| x * x).sum::<f64>() / f64::from(n);
             assert!(mean.abs() < 0.01, "{init:?}: mean {mean}");
-            assert!((second - variance).abs() <= 0.05 * variance, "{init:?}: variance {second}");
+            assert!(
+                (second - variance).abs() <= 0.05 * variance,
+                "{init:?}: variance {second}"
+            );
         }
     }
 }

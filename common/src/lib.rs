@@ -6,13 +6,15 @@
 pub mod ids;
 pub mod time;
 pub mod seed;
+pub mod permutation;
 pub mod init;
 pub mod layout;
 pub mod shard_map;
 pub mod consistency;
 pub mod non_finite;
+pub mod config;
 pub mod message;
 pub mod error;
 pub mod registry;
+pub mod schedule;
 pub mod optimizer;
-pub mod permutation;

@@ -4,6 +4,7 @@
 //! optimizer. Everything but the ingress's sockets is decided without I/O; [`Server`] puts the
 //! stations together for whoever drives them.
 
+pub mod ingress;
 pub mod admission;
 pub mod shard;
 pub mod coordinator;

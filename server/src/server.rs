@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Fingerprint, Generation, SessionId, ShardId, WorkerId};
 use thalweg_common::message::{
-    Grant, Heartbeat, HeartbeatReply, Leave, Outcome, Part, PartAck, Pull, PullPart, PullReply,
-    PushHeader, Read, Register, Registered, SessionRole,
+    Grant, Heartbeat, HeartbeatReply, Leave, Outcome, Part, PartAck, Phase, Pull, PullPart,
+    PullReply, PushHeader, Read, Register, Registered, SessionRole,
 };
 use thalweg_common::registry::SettingError;
 use thalweg_common::time::Time;
@@ -305,6 +305,24 @@ impl Server {
     #[must_use]
     pub fn is_finished(&self, now: Time) -> bool {
         self.desk.lock().is_finished(now, &self.plan)
+    }
+
+    /// Where the job is in its life, and why it ended if it ended early.
+    #[must_use]
+    pub fn phase(&self) -> (Phase, String) {
+        self.desk.lock().phase()
+    }
+
+    /// Judges whether a shard is held here.
+    ///
+    /// # Errors
+    /// [`RefusalKind::UnknownShard`] with its holder, if it has one.
+    pub fn judge_shard(&self, shard: ShardId) -> Result<(), Refusal> {
+        if self.shards.contains_key(&shard) {
+            Ok(())
+        } else {
+            Err(self.no_such_shard(shard))
+        }
     }
 
     fn judge_job(&self, fingerprint: Fingerprint, generation: Generation) -> Result<(), Refusal> {

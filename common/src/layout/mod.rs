@@ -26,7 +26,9 @@ pub struct ParameterLayout {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LayoutError {
     /// There is nothing to train.
-    #[error("the layout has no elements: a model needs at least one tensor of at least one element")]
+    #[error(
+        "the layout has no elements: a model needs at least one tensor of at least one element"
+    )]
     Empty,
     /// Two tensors have one name.
     #[error("two tensors are named `{0}`: every tensor of a layout needs a name of its own")]
@@ -68,7 +70,7 @@ impl ParameterLayout {
     /// The number of elements of all tensors.
     #[must_use]
     pub fn elements(&self) -> u64 {
-        *self.starts.last().expect("starts always ends with the total")
+        self.starts[self.tensors.len()]
     }
 
     /// The tensors, in layout order.
@@ -79,13 +81,18 @@ impl ParameterLayout {
 
     /// Each tensor with the range of flat indices that it takes, in layout order.
     pub fn spans(&self) -> impl Iterator<Item = (Range<u64>, &Tensor)> {
-        self.starts.windows(2).zip(&self.tensors).map(|(ends, tensor)| (ends[0]..ends[1], tensor))
+        self.starts
+            .windows(2)
+            .zip(&self.tensors)
+            .map(|(ends, tensor)| (ends[0]..ends[1], tensor))
     }
 
     /// The flat range of the tensor named `name`.
     #[must_use]
     pub fn span(&self, name: &str) -> Option<Range<u64>> {
-        self.spans().find(|(_, tensor)| tensor.name == name).map(|(range, _)| range)
+        self.spans()
+            .find(|(_, tensor)| tensor.name == name)
+            .map(|(range, _)| range)
     }
 }
 
@@ -123,9 +130,18 @@ mod tests {
     #[test]
     fn a_layout_without_elements_or_with_a_name_twice_is_refused() {
         assert_eq!(ParameterLayout::new(vec![]), Err(LayoutError::Empty));
-        let twice = vec![Tensor::trainable("w", vec![1]), Tensor::trainable("w", vec![1])];
-        assert_eq!(ParameterLayout::new(twice), Err(LayoutError::DuplicateName("w".into())));
+        let twice = vec![
+            Tensor::trainable("w", vec![1]),
+            Tensor::trainable("w", vec![1]),
+        ];
+        assert_eq!(
+            ParameterLayout::new(twice),
+            Err(LayoutError::DuplicateName("w".into()))
+        );
         let huge = vec![Tensor::trainable("w", vec![u64::MAX, 2])];
-        assert_eq!(ParameterLayout::new(huge), Err(LayoutError::TooLarge("w".into())));
+        assert_eq!(
+            ParameterLayout::new(huge),
+            Err(LayoutError::TooLarge("w".into()))
+        );
     }
 }

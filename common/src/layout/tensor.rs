@@ -27,7 +27,10 @@ pub struct Group {
 
 impl Default for Group {
     fn default() -> Self {
-        Self { lr_factor: 1.0, regularized: true }
+        Self {
+            lr_factor: 1.0,
+            regularized: true,
+        }
     }
 }
 
@@ -70,7 +73,9 @@ impl Tensor {
     /// The number of elements; `None` if it does not fit 64 bits.
     #[must_use]
     pub fn elements(&self) -> Option<u64> {
-        self.shape.iter().try_fold(1_u64, |product, size| product.checked_mul(*size))
+        self.shape
+            .iter()
+            .try_fold(1_u64, |product, size| product.checked_mul(*size))
     }
 
     /// Elements per row: the product of all sizes but the first. 1 for a vector.

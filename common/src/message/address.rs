@@ -106,6 +106,13 @@ mod tests {
         assert!(Coordinates::new(vec![]).is_ok());
         assert!(Coordinates::new(vec![3, 5, 9]).is_ok());
         let error = Coordinates::new(vec![3, 5, 5]).unwrap_err();
-        assert_eq!(error, CoordinateError { position: 2, found: 5, before: 5 });
+        assert_eq!(
+            error,
+            CoordinateError {
+                position: 2,
+                found: 5,
+                before: 5
+            }
+        );
     }
 }

@@ -13,11 +13,11 @@ mod status;
 
 pub use address::{Address, CoordinateError, Coordinates};
 pub use payload::Payload;
-pub use push::{Codec, DataRange, Dtype, Kind, Outcome, Part, PartAck, Push, PushHeader};
 pub use pull::{Holder, Pull, PullPart, PullReply, Read};
+pub use push::{Codec, DataRange, Dtype, Kind, Outcome, Part, PartAck, Push, PushHeader};
 pub use session::{
-    DataSummary, Grant, Heartbeat, HeartbeatReply, Leave, LeaveReason, Register, Registered,
-    SessionRole, PROTOCOL_VERSIONS,
+    DataSummary, Grant, Heartbeat, HeartbeatReply, Leave, LeaveReason, PROTOCOL_VERSIONS, Register,
+    Registered, SessionRole,
 };
 pub use status::{
     EpochStatus, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState, WorkerStatus,

@@ -114,7 +114,10 @@ mod tests {
         assert_eq!(cut.values(), 3);
         let mut out = [0.0; 3];
         cut.copy_to(&mut out);
-        assert_eq!(out.map(f32::to_bits), [1.0_f32, -2.0, 3.5].map(f32::to_bits));
+        assert_eq!(
+            out.map(f32::to_bits),
+            [1.0_f32, -2.0, 3.5].map(f32::to_bits)
+        );
         assert!(cut.iter().eq(whole.iter()));
     }
 }

@@ -161,7 +161,11 @@ impl StalenessHistogram {
     #[must_use]
     pub fn floor(bucket: usize) -> u64 {
         let bucket = bucket as u64;
-        if bucket < Self::EXACT { bucket } else { Self::EXACT << (bucket - Self::EXACT) }
+        if bucket < Self::EXACT {
+            bucket
+        } else {
+            Self::EXACT << (bucket - Self::EXACT)
+        }
     }
 
     fn bucket(staleness: u64) -> usize {

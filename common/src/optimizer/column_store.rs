@@ -275,3 +275,91 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
         values + self.taken.capacity() + owed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::plain::PlainStore;
+    use super::super::rule::{AtRead, Grad};
+    use super::super::store::Initial;
+    use super::*;
+
+    /// Does all that a rule may do and the listed ones do not: it moves elements at rest, publishes
+    /// something else than the parameter, and looks at a slot as it was read.
+    #[derive(Debug)]
+    struct Awkward;
+
+    impl UpdateRule<f32> for Awkward {
+        type Slots = [f32; 3];
+        type Step = f32;
+        const SLOT_NAMES: &'static [&'static str] = &["sum", "last", "seen"];
+        const AT_READ: AtRead = AtRead::Slot(1);
+
+        fn init(&self) -> [f32; 3] {
+            [0.0, 0.5, 0.0]
+        }
+
+        fn prepare(&self, context: &StepContext) -> f32 {
+            // Leaves elements at rest alone at even steps only.
+            if context.count.is_multiple_of(2) {
+                0.0
+            } else {
+                0.125
+            }
+        }
+
+        fn update(&self, step: &f32, x: f32, grad: Grad<f32>, slots: [f32; 3]) -> (f32, [f32; 3]) {
+            let [sum, last, _] = slots;
+            (0.5 * x + grad.g + step, [sum + x, last, grad.at_read])
+        }
+
+        fn publish(&self, x: f32, slots: &[f32; 3]) -> f32 {
+            x + slots[0]
+        }
+    }
+
+    #[test]
+    fn a_rule_that_moves_at_rest_or_publishes_a_sum_equals_its_plain_twin() {
+        let group = |range, l2| GroupSpan {
+            range,
+            lr_factor: 1.0,
+            l2,
+        };
+        let groups = vec![group(0..40, 0.25), group(40..50, 0.0), group(50..90, 0.5)];
+        let spec = StoreSpec {
+            len: 90,
+            initial: Initial::Zeros,
+            groups,
+        };
+        let mut fast = ColumnStore::new(Awkward, &spec);
+        let mut slow = PlainStore::new(Awkward, &spec);
+        for count in 1..=400 {
+            let context = StepContext {
+                lr: 1.0,
+                count,
+                progress: 0,
+                staleness: 0,
+            };
+            let at = u32::try_from(count % 89).unwrap();
+            let coordinates = [at, at + 1];
+            let push = GradientView::Sparse {
+                coordinates: &coordinates,
+                values: &[63; 8],
+            };
+            let (mut a, mut b) = (Vec::new(), Vec::new());
+            for (store, out) in [
+                (&mut fast as &mut dyn Store<f32>, &mut a),
+                (&mut slow, &mut b),
+            ] {
+                store.step(&context, push, 1.0).unwrap();
+                store
+                    .read_coordinates(&[7, at + 8], out)
+                    .unwrap_or_default();
+                if count % 60 == 0 {
+                    store.read_range(0..90, out).unwrap();
+                }
+            }
+            assert_eq!(a, b, "step {count}");
+        }
+        assert_eq!(fast.columns(), slow.columns());
+    }
+}

@@ -29,7 +29,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Sgd>(
     "Robbins, Monro, Ann. Math. Statist. 22 (1951)",
     "",
     [
-        Descent::parabola(0.1, 300, 1e-6),
+        Descent::parabola(0.05, 300, 1e-6),
         Descent::rosenbrock(0.001, 10_000, 1e-2),
     ],
 );

@@ -56,8 +56,9 @@ impl<F: Real> Columns<F> {
     }
 }
 
-/// [`LANES`] elements.
+/// [`LANES`] elements, aligned so that no vector of them crosses a cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
 pub(super) struct Tile<F: Real, S: SlotArray<F>> {
     x: [F; LANES],
     slots: S::Tile,
@@ -145,26 +146,28 @@ impl<F: Real, S: SlotArray<F>> Tile<F, S> {
     ) {
         let mut next = *self;
         next.advance(formula, &[F::ZERO; LANES]);
-        for lane in 0..LANES {
-            let late = first[lane] <= number;
-            self.x[lane] = if late { next.x[lane] } else { self.x[lane] };
-        }
-        for (kept, next) in self.slots.as_mut().iter_mut().zip(next.slots.as_ref()) {
-            for lane in 0..LANES {
-                let late = first[lane] <= number;
-                kept[lane] = if late { next[lane] } else { kept[lane] };
-            }
+        let late = first.map(|first| first <= number);
+        replace(&mut self.x, &next.x, &late);
+        for (lanes, next) in self.slots.as_mut().iter_mut().zip(next.slots.as_ref()) {
+            replace(lanes, next, &late);
         }
     }
 
     /// What a pull shows of each lane, f32, little-endian.
     #[inline(always)]
     pub(super) fn published<R: UpdateRule<F, Slots = S>>(&self, rule: &R) -> [[u8; 4]; LANES] {
-        let mut bytes = [[0; 4]; LANES];
-        for lane in 0..LANES {
-            let x = rule.publish(self.x[lane], &self.lane(lane));
-            bytes[lane] = x.to_f32().to_le_bytes();
-        }
-        bytes
+        std::array::from_fn(|lane| {
+            rule.publish(self.x[lane], &self.lane(lane))
+                .to_f32()
+                .to_le_bytes()
+        })
+    }
+}
+
+/// Replaces the chosen lanes.
+#[inline(always)]
+fn replace<F: Real>(lanes: &mut [F; LANES], by: &[F; LANES], chosen: &[bool; LANES]) {
+    for ((lane, by), chosen) in lanes.iter_mut().zip(by).zip(chosen) {
+        *lane = if *chosen { *by } else { *lane };
     }
 }

@@ -7,8 +7,10 @@ use crate::layout::ParameterLayout;
 /// Cuts near `count` equal pieces, each cut moved back to the start of a row; pieces that become
 /// empty are dropped.
 pub(super) fn on_rows(layout: &ParameterLayout, count: u64) -> Vec<Range<u64>> {
-    let rows: Vec<_> =
-        layout.spans().map(|(span, tensor)| (span, tensor.row_elements())).collect();
+    let rows: Vec<_> = layout
+        .spans()
+        .map(|(span, tensor)| (span, tensor.row_elements()))
+        .collect();
     let row_start = |at: u64| {
         let (span, row) = rows
             .iter()
@@ -16,7 +18,10 @@ pub(super) fn on_rows(layout: &ParameterLayout, count: u64) -> Vec<Range<u64>> {
             .expect("a cut lies inside the layout");
         span.start + (at - span.start) / row * row
     };
-    pieces(layout.elements(), ideal(layout.elements(), count).map(row_start))
+    pieces(
+        layout.elements(),
+        ideal(layout.elements(), count).map(row_start),
+    )
 }
 
 /// Cuts `count` equal pieces wherever they end; pieces that become empty are dropped.

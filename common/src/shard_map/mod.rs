@@ -82,7 +82,9 @@ impl ShardMap {
         if u64::from(servers) > elements {
             return Err(ShardMapError::TooManyServers { servers, elements });
         }
-        let count = elements.div_ceil(Self::SHARD_ELEMENTS).max(4 * u64::from(servers));
+        let count = elements
+            .div_ceil(Self::SHARD_ELEMENTS)
+            .max(4 * u64::from(servers));
         if count > Self::SHARDS_MAX {
             return Err(ShardMapError::TooManyElements { elements });
         }
@@ -93,9 +95,16 @@ impl ShardMap {
         let shards = cuts
             .into_iter()
             .zip((0..servers).cycle())
-            .map(|(elements, server)| ShardSpan { elements, server: ServerId(server) })
+            .map(|(elements, server)| ShardSpan {
+                elements,
+                server: ServerId(server),
+            })
             .collect();
-        Ok(Self { generation, servers, shards })
+        Ok(Self {
+            generation,
+            servers,
+            shards,
+        })
     }
 
     /// The number of this map.
@@ -130,7 +139,8 @@ impl ShardMap {
 
     /// The shards of one server, in layout order.
     pub fn of_server(&self, server: ServerId) -> impl Iterator<Item = (ShardId, &ShardSpan)> {
-        self.numbered().filter(move |(_, span)| span.server == server)
+        self.numbered()
+            .filter(move |(_, span)| span.server == server)
     }
 
     /// Every shard with its number, in layout order.
@@ -203,8 +213,14 @@ mod tests {
         let layout = layout(&[&[3]]);
         assert_eq!(
             ShardMap::plan(&layout, 4, Generation(1)),
-            Err(ShardMapError::TooManyServers { servers: 4, elements: 3 })
+            Err(ShardMapError::TooManyServers {
+                servers: 4,
+                elements: 3
+            })
         );
-        assert_eq!(ShardMap::plan(&layout, 0, Generation(1)), Err(ShardMapError::NoServer));
+        assert_eq!(
+            ShardMap::plan(&layout, 0, Generation(1)),
+            Err(ShardMapError::NoServer)
+        );
     }
 }

@@ -79,6 +79,9 @@ pub struct Ranges {
 
 impl Ranges {
     /// Nothing dealt of `total` positions over epochs of `rows` (≥ 1).
+    ///
+    /// # Panics
+    /// If there is no row; a checked job has some.
     #[must_use]
     pub fn new(rows: u64, total: u64, workers: u32, deal: Deal) -> Self {
         assert!(rows > 0, "a checked job has rows");
@@ -176,6 +179,9 @@ impl Ranges {
     }
 
     /// Commits the claims of a push that was judged.
+    ///
+    /// # Panics
+    /// If the push was not judged.
     pub fn commit(&mut self, worker: WorkerId, weight: u64, ranges: &[DataRange]) {
         self.committed += weight;
         for range in ranges {

@@ -165,7 +165,7 @@ impl Shard {
                 .read_coordinates(coordinates.as_slice(), &mut out),
             Address::Rows { .. } => Ok(()),
         };
-        done.expect("the address was judged");
+        done.map_err(|error| Refusal::invalid(format!("shard {}: {error}", self.id)))?;
         Ok(Read {
             shard: self.id,
             version: self.version,

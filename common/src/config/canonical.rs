@@ -1,0 +1,72 @@
+//! The one text of a checked job, and its fingerprint.
+
+use toml::{Table, Value};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::job::JobConfig;
+use crate::ids::Fingerprint;
+
+/// The keys that are one process's own affair: two processes may hold different values, and neither
+/// misunderstands the other. Everything else is what a cluster must agree on.
+///
+/// | why a process may differ | keys |
+/// |---|---|
+/// | its patience | connect, request, retry, join, stop, linger |
+/// | its memory and its queues | memory, in flight, queue, sessions |
+/// | how slow a machine it plays | `train.compute` |
+/// | who may reach it | `cluster.insecure_listen` |
+/// | what the launcher looks at | `[evaluate]` |
+const OF_ONE_PROCESS: &[(&str, &str)] = &[
+    ("limits", "connect_seconds"),
+    ("limits", "request_seconds"),
+    ("limits", "retry_total_seconds"),
+    ("limits", "join_seconds"),
+    ("limits", "stop_seconds"),
+    ("limits", "linger_seconds"),
+    ("limits", "memory_bytes_max"),
+    ("limits", "inflight_pushes_max"),
+    ("limits", "inflight_pulls_max"),
+    ("limits", "queue_parts_max"),
+    ("limits", "sessions_max"),
+    ("train", "compute"),
+    ("cluster", "insecure_listen"),
+    ("evaluate", "every"),
+    ("evaluate", "train_rows"),
+];
+
+impl JobConfig {
+    /// The job as a job file with every default written out. Reading it gives the same job, and
+    /// equal jobs have equal texts.
+    ///
+    /// # Panics
+    /// Never: every value of a checked job is one that TOML can write.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&**self).expect("a checked job holds only what TOML can write")
+    }
+
+    /// The hash of what a cluster must agree on: XXH3, 128 bits, of the [canonical
+    /// text](Self::to_toml) without the keys that are one process's own affair (time-outs of its
+    /// own requests, its queues and memory, `train.compute`, `cluster.insecure_listen`,
+    /// `[evaluate]`).
+    ///
+    /// # Panics
+    /// Never, as for [`Self::to_toml`].
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut job =
+            Table::try_from(&**self).expect("a checked job holds only what TOML can write");
+        for (section, key) in OF_ONE_PROCESS {
+            let removed = match job.get_mut(*section) {
+                Some(Value::Table(table)) => table.remove(*key),
+                _ => None,
+            };
+            assert!(
+                removed.is_some(),
+                "{section}.{key} stands in every canonical text"
+            );
+        }
+        let text = toml::to_string(&job).expect("a table is TOML");
+        Fingerprint(xxh3_128(text.as_bytes()))
+    }
+}

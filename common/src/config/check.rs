@@ -1,0 +1,297 @@
+//! Values that are right on their own: ranges, names, and the defaults that depend on other keys.
+
+use std::collections::BTreeMap;
+use std::mem;
+
+use toml::{Table, Value};
+
+use super::error::Problems;
+use super::job::{CheckEntry, Job, JobFile, Registries};
+use super::pairs;
+use super::sections::cluster::{Cluster, INSECURE_LISTEN_WORDS, OnWorkerLoss};
+use super::sections::consistency::{ConsistencyFile, ConsistencyModel, ConsistencySection};
+use super::sections::limits::Limits;
+use super::sections::optimizer::Optimizer;
+use crate::consistency::{Aggregation, Consistency};
+
+/// Parts of one session and shard that may be unacknowledged: what a server remembers of each
+/// session to tell a duplicate from a new part.
+const DUPLICATE_WINDOW_PARTS: usize = 64;
+
+/// Pulls that may be asked for ahead.
+const PREFETCH_MAX: usize = 64;
+
+/// The longest name of a job, bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Fills in what a job file may leave open. Where that is impossible, notes it and puts in some
+/// value, so that the rest can be judged.
+pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
+    if file.optimizer.lr.is_none() {
+        let text = "`optimizer.lr` is missing: no learning rate is right for every rule; \
+                    set `lr` in [optimizer], for AdaGrad perhaps to 0.1";
+        problems.add("optimizer.lr", text);
+    }
+    let model = consistency_model(file.consistency, problems);
+    let usual = if model == Consistency::Bsp {
+        Aggregation::Round
+    } else {
+        Aggregation::Push
+    };
+    let loss = if model == Consistency::Bsp {
+        OnWorkerLoss::Stop
+    } else {
+        OnWorkerLoss::Continue
+    };
+    let mut job = Job {
+        name: file.name,
+        seed: file.seed,
+        data: file.data,
+        model: file.model,
+        optimizer: Optimizer {
+            name: file.optimizer.name,
+            lr: file.optimizer.lr.unwrap_or(1.0),
+            options: file.optimizer.options,
+        },
+        schedule: file.schedule,
+        regularizer: file.regularizer,
+        method: file.method,
+        consistency: ConsistencySection {
+            model,
+            aggregation: file.consistency.aggregation.unwrap_or(usual),
+        },
+        train: file.train,
+        evaluate: file.evaluate,
+        cluster: Cluster {
+            servers: file.cluster.servers,
+            workers: file.cluster.workers,
+            on_worker_loss: file.cluster.on_worker_loss.unwrap_or(loss),
+            insecure_listen: file.cluster.insecure_listen,
+        },
+        limits: file.limits,
+    };
+    for options in [
+        &mut job.data.options,
+        &mut job.model.options,
+        &mut job.optimizer.options,
+        &mut job.schedule.options,
+    ] {
+        *options = sorted(mem::take(options));
+    }
+    job
+}
+
+/// Asks the registries about the names and keys that are theirs.
+pub(super) fn names(job: &Job, registries: &Registries, problems: &mut Problems) {
+    let none = Table::new();
+    let questions: [(&str, CheckEntry, &str, &Table); 5] = [
+        ("data", registries.data, &job.data.name, &job.data.options),
+        (
+            "model",
+            registries.model,
+            &job.model.name,
+            &job.model.options,
+        ),
+        (
+            "optimizer",
+            registries.optimizer,
+            &job.optimizer.name,
+            &job.optimizer.options,
+        ),
+        (
+            "schedule",
+            registries.schedule,
+            &job.schedule.name,
+            &job.schedule.options,
+        ),
+        ("method", registries.method, &job.method.name, &none),
+    ];
+    for (section, check, name, options) in questions {
+        if let Err(refusal) = check(name, options) {
+            let refusal = refusal.trim().replace('\n', ", ");
+            let meant = options
+                .keys()
+                .find(|key| refusal.contains(&format!("`{key}`")));
+            let key = meant.map_or("name", String::as_str);
+            problems.add(
+                &format!("{section}.{key}"),
+                format!("[{section}]: {refusal}"),
+            );
+        }
+    }
+}
+
+/// Judges every value and every pair of values.
+pub(super) fn judge(job: &Job, problems: &mut Problems) {
+    name(&job.name, problems);
+    let permitted = "a number from 0 to 9223372036854775807";
+    problems.expect("seed", i64::try_from(job.seed).is_ok(), permitted, job.seed);
+    learning(job, problems);
+    counts(job, problems);
+    sizes(&job.limits, problems);
+    times(&job.limits, problems);
+    let listen = job.cluster.insecure_listen.as_str();
+    let permitted = format!("nothing, or the exact words \"{INSECURE_LISTEN_WORDS}\"");
+    let holds = listen.is_empty() || job.cluster.may_listen_off_loopback();
+    problems.expect(
+        "cluster.insecure_listen",
+        holds,
+        &permitted,
+        format!("\"{listen}\""),
+    );
+    pairs::judge(job, problems);
+}
+
+fn consistency_model(file: ConsistencyFile, problems: &mut Problems) -> Consistency {
+    let key = "consistency.lag";
+    match (file.model, file.lag) {
+        (ConsistencyModel::Asp, None) => Consistency::Asp,
+        (ConsistencyModel::Bsp, None) => Consistency::Bsp,
+        (ConsistencyModel::Ssp, Some(lag)) if 1 <= lag => Consistency::Ssp { lag },
+        (ConsistencyModel::Ssp, Some(_)) => {
+            let text = "`consistency.lag` = 0 means that nobody may be ahead: \
+                        set `consistency.model` = \"bsp\" and leave out `lag`, or raise it";
+            problems.add(key, text);
+            Consistency::Bsp
+        }
+        (ConsistencyModel::Ssp, None) => {
+            let text = "`consistency.lag` is missing: `consistency.model` = \"ssp\" needs to know \
+                        how many iterations a worker may be ahead of the slowest; set `lag`";
+            problems.add(key, text);
+            Consistency::Asp
+        }
+        (ConsistencyModel::Asp | ConsistencyModel::Bsp, Some(lag)) => {
+            let text = format!(
+                "`consistency.lag` = {lag} cannot go with `consistency.model` = \"{}\": only \
+                 \"ssp\" has a lag; set `consistency.model` = \"ssp\" or leave out `lag`",
+                if file.model == ConsistencyModel::Asp {
+                    "asp"
+                } else {
+                    "bsp"
+                }
+            );
+            problems.add(key, text);
+            Consistency::Asp
+        }
+    }
+}
+
+fn name(name: &str, problems: &mut Problems) {
+    let small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let holds = name.len() <= NAME_BYTES_MAX
+        && name.starts_with(small)
+        && name.chars().all(|c| small(c) || "._-".contains(c));
+    let permitted = "at most 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit";
+    problems.expect("name", holds, permitted, format!("{name:?}"));
+}
+
+fn learning(job: &Job, problems: &mut Problems) {
+    let mut positive = |key: &str, value: f64| {
+        let holds = 0.0 < value && value.is_finite();
+        problems.expect(key, holds, "a finite number above 0", value);
+    };
+    positive("optimizer.lr", job.optimizer.lr);
+    positive("train.epochs", job.train.epochs);
+    if let Some(limit) = job.train.seconds {
+        positive("train.seconds", limit.0);
+    }
+    let mut not_negative = |key: &str, value: f64| {
+        let holds = 0.0 <= value && value.is_finite();
+        problems.expect(key, holds, "a finite number of at least 0", value);
+    };
+    not_negative("regularizer.l2", job.regularizer.l2);
+    not_negative("evaluate.every", job.evaluate.every);
+    if let Some(rate) = job.method.local_lr {
+        not_negative("method.local_lr", rate);
+    }
+}
+
+fn counts(job: &Job, problems: &mut Problems) {
+    for (key, count) in [
+        ("train.batch_size", job.train.batch_size),
+        ("method.n_push", job.method.n_push),
+        ("method.n_pull", job.method.n_pull),
+        ("cluster.servers", u64::from(job.cluster.servers)),
+        ("cluster.workers", u64::from(job.cluster.workers)),
+        ("limits.range_batches", job.limits.range_batches),
+    ] {
+        problems.expect(key, 1 <= count, "a whole number of at least 1", count);
+    }
+    let prefetch = job.method.prefetch;
+    let holds = (1..=PREFETCH_MAX).contains(&prefetch);
+    problems.expect(
+        "method.prefetch",
+        holds,
+        "a whole number from 1 to 64",
+        prefetch,
+    );
+}
+
+fn sizes(limits: &Limits, problems: &mut Problems) {
+    for (key, size) in [
+        ("limits.message_bytes_max", limits.message_bytes_max),
+        ("limits.part_bytes_max", limits.part_bytes_max),
+        ("limits.inflight_pulls_max", limits.inflight_pulls_max),
+        ("limits.queue_parts_max", limits.queue_parts_max),
+        ("limits.sessions_max", limits.sessions_max),
+    ] {
+        problems.expect(key, 1 <= size, "a whole number of at least 1", size);
+    }
+    let chunk = limits.chunk_bytes;
+    let holds = 0 < chunk && chunk.is_multiple_of(4);
+    problems.expect(
+        "limits.chunk_bytes",
+        holds,
+        "a multiple of 4 above 0",
+        chunk,
+    );
+    let pushes = limits.inflight_pushes_max;
+    let holds = (1..=DUPLICATE_WINDOW_PARTS).contains(&pushes);
+    problems.expect(
+        "limits.inflight_pushes_max",
+        holds,
+        "a whole number from 1 to 64",
+        pushes,
+    );
+}
+
+fn times(limits: &Limits, problems: &mut Problems) {
+    for (key, time) in [
+        ("limits.lease_seconds", limits.lease_seconds),
+        ("limits.heartbeat_seconds", limits.heartbeat_seconds),
+        ("limits.join_seconds", limits.join_seconds),
+        ("limits.gate_wait_seconds", limits.gate_wait_seconds),
+        ("limits.connect_seconds", limits.connect_seconds),
+        ("limits.request_seconds", limits.request_seconds),
+        ("limits.retry_total_seconds", limits.retry_total_seconds),
+        ("limits.stop_seconds", limits.stop_seconds),
+    ] {
+        let holds = time.is_valid() && 0.0 < time.0;
+        problems.expect(key, holds, "seconds above 0 and at most 1e9", time);
+    }
+    let linger = limits.linger_seconds;
+    problems.expect(
+        "limits.linger_seconds",
+        linger.is_valid(),
+        "seconds from 0 to 1e9",
+        linger,
+    );
+}
+
+/// The same keys in the order of the alphabet, so that the order in which they were written does
+/// not matter.
+fn sorted(table: Table) -> Table {
+    let in_order: BTreeMap<String, Value> = table.into_iter().collect();
+    in_order
+        .into_iter()
+        .map(|(key, value)| (key, in_sorted_tables(value)))
+        .collect()
+}
+
+fn in_sorted_tables(value: Value) -> Value {
+    match value {
+        Value::Table(table) => Value::Table(sorted(table)),
+        Value::Array(list) => Value::Array(list.into_iter().map(in_sorted_tables).collect()),
+        plain => plain,
+    }
+}

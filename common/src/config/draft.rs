@@ -1,0 +1,168 @@
+//! A job's text on its way to a job: what is written where.
+
+use std::collections::BTreeMap;
+
+use toml::Table;
+use toml::de::{DeTable, DeValue};
+
+use super::assignment::Assignment;
+use super::error::{ConfigError, Origin, Problem, Problems};
+use super::job::{JobConfig, JobFile, Registries};
+use super::read;
+
+/// A job's text, parsed but not judged, with the place of every value.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    source: String,
+    table: Table,
+    /// By the key's path, such as `train.batch_size`.
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Draft {
+    /// Parses a job file's `text`; `source` is its name in errors.
+    ///
+    /// # Errors
+    /// When `text` is no TOML.
+    pub fn parse(source: &str, text: &str) -> Result<Self, ConfigError> {
+        let table = text
+            .parse::<Table>()
+            .map_err(|error| syntax(source, text, &error))?;
+        let spanned = DeTable::parse(text).map_err(|error| syntax(source, text, &error))?;
+        let mut draft = Self {
+            source: source.to_owned(),
+            table,
+            origins: BTreeMap::new(),
+        };
+        draft.note_lines(text, "", spanned.get_ref());
+        Ok(draft)
+    }
+
+    /// Sets one value over what the text says: `train.batch_size=32`. The value is TOML, or else a
+    /// text without quotes.
+    ///
+    /// # Errors
+    /// When `assignment` has no key or no `=`, or leads into a value that is no section. Whether
+    /// the key exists is judged with all others by [`Self::read`].
+    pub fn set(&mut self, assignment: &str) -> Result<(), ConfigError> {
+        let refused = |text: String| ConfigError {
+            problems: vec![Problem {
+                keys: Vec::new(),
+                origin: Some(Origin::Flag(assignment.to_owned())),
+                text,
+            }],
+        };
+        let parsed = Assignment::parse(assignment).map_err(refused)?;
+        let path = parsed.path.join(".");
+        parsed.apply(&mut self.table).map_err(refused)?;
+        let below = format!("{path}.");
+        self.origins.retain(|key, _| !key.starts_with(&below));
+        self.origins
+            .insert(path, Origin::Flag(assignment.to_owned()));
+        Ok(())
+    }
+
+    /// Reads keys and types.
+    ///
+    /// # Errors
+    /// Every unknown key and every value of a wrong type, at once.
+    pub fn read(&self) -> Result<JobFile, ConfigError> {
+        let mut problems = Problems::default();
+        let job = read::job(&self.table, &mut problems);
+        problems.none_or(job).map_err(|error| self.located(error))
+    }
+
+    /// Reads and checks.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`]; if there are none, those of [`JobFile::check`].
+    pub fn check(&self, registries: &Registries) -> Result<JobConfig, ConfigError> {
+        self.read()?
+            .check(registries)
+            .map_err(|error| self.located(error))
+    }
+
+    fn note_lines(&mut self, text: &str, prefix: &str, table: &DeTable<'_>) {
+        for (key, value) in table {
+            let path = format!("{prefix}{}", key.get_ref());
+            let line = line_of(text, key.span().start);
+            let origin = Origin::Line {
+                source: self.source.clone(),
+                line,
+            };
+            self.origins.insert(path.clone(), origin);
+            if let DeValue::Table(inner) = value.get_ref() {
+                self.note_lines(text, &format!("{path}."), inner);
+            }
+        }
+    }
+
+    /// The same problems with their places, in the order of the text.
+    fn located(&self, mut error: ConfigError) -> ConfigError {
+        for problem in &mut error.problems {
+            problem.origin = Some(self.origin_of(&problem.keys));
+        }
+        error.problems.sort_by_key(|problem| match &problem.origin {
+            Some(Origin::Line { line, .. }) => *line,
+            _ => usize::MAX,
+        });
+        error
+    }
+
+    /// Where the first of `keys` stands that was written at all; if none was, where the section of
+    /// the first one stands.
+    fn origin_of(&self, keys: &[String]) -> Origin {
+        let written = keys.iter().find_map(|key| self.written(key));
+        let sections = keys.first().into_iter().flat_map(|key| sections_above(key));
+        let origin = written.or_else(|| sections.filter_map(|path| self.origins.get(path)).next());
+        origin
+            .cloned()
+            .unwrap_or_else(|| Origin::Whole(self.source.clone()))
+    }
+
+    /// Where `key` was written, or a key below it.
+    fn written(&self, key: &str) -> Option<&Origin> {
+        let below = format!("{key}.");
+        let first_below = || {
+            self.origins
+                .iter()
+                .find(|(path, _)| path.starts_with(&below))
+        };
+        self.origins
+            .get(key)
+            .or_else(|| first_below().map(|(_, origin)| origin))
+    }
+}
+
+/// The sections around `key`, the innermost first.
+fn sections_above(key: &str) -> impl Iterator<Item = &str> {
+    key.rmatch_indices('.').map(|(at, _)| &key[..at])
+}
+
+/// The number, from 1, of the line with the byte at `offset`.
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text
+        .bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count()
+}
+
+fn syntax(source: &str, text: &str, error: &toml::de::Error) -> ConfigError {
+    let source = source.to_owned();
+    let origin = match error.span() {
+        Some(span) => Origin::Line {
+            source,
+            line: line_of(text, span.start),
+        },
+        None => Origin::Whole(source),
+    };
+    let text = format!("this is no TOML: {}", error.message().replace('\n', ", "));
+    ConfigError {
+        problems: vec![Problem {
+            keys: Vec::new(),
+            origin: Some(origin),
+            text,
+        }],
+    }
+}

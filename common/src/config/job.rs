@@ -1,0 +1,175 @@
+//! A job before and after its check.
+
+use std::ops::Deref;
+
+use serde::Serialize;
+use toml::Table;
+
+use super::check;
+use super::error::{ConfigError, Problems};
+use super::sections::cluster::{Cluster, ClusterFile};
+use super::sections::consistency::{ConsistencyFile, ConsistencySection};
+use super::sections::data::{Data, Resolved};
+use super::sections::limits::Limits;
+use super::sections::method::Method;
+use super::sections::named::{Model, Schedule};
+use super::sections::optimizer::{Optimizer, OptimizerFile, Regularizer};
+use super::sections::train::{Evaluate, Train};
+
+/// A job as it is read: keys and types are right, and nothing else is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobFile {
+    /// See [`Job::name`].
+    pub name: String,
+    /// See [`Job::seed`].
+    pub seed: u64,
+    /// `[data]`.
+    pub data: Data,
+    /// `[model]`.
+    pub model: Model,
+    /// `[optimizer]`.
+    pub optimizer: OptimizerFile,
+    /// `[schedule]`.
+    pub schedule: Schedule,
+    /// `[regularizer]`.
+    pub regularizer: Regularizer,
+    /// `[method]`.
+    pub method: Method,
+    /// `[consistency]`.
+    pub consistency: ConsistencyFile,
+    /// `[train]`.
+    pub train: Train,
+    /// `[evaluate]`.
+    pub evaluate: Evaluate,
+    /// `[cluster]`.
+    pub cluster: ClusterFile,
+    /// `[limits]`.
+    pub limits: Limits,
+}
+
+impl Default for JobFile {
+    fn default() -> Self {
+        Self {
+            name: "job".to_owned(),
+            seed: 1,
+            data: Data::default(),
+            model: Model::default(),
+            optimizer: OptimizerFile::default(),
+            schedule: Schedule::default(),
+            regularizer: Regularizer::default(),
+            method: Method::default(),
+            consistency: ConsistencyFile::default(),
+            train: Train::default(),
+            evaluate: Evaluate::default(),
+            cluster: ClusterFile::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl JobFile {
+    /// Judges every value and every pair of values, and fills in the defaults that depend on
+    /// others.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn check(self, registries: &Registries) -> Result<JobConfig, ConfigError> {
+        let mut problems = Problems::default();
+        let job = check::resolve(self, &mut problems);
+        check::names(&job, registries, &mut problems);
+        check::judge(&job, &mut problems);
+        problems.none_or(JobConfig(job))
+    }
+}
+
+/// A job's values, every default filled in. A checked one stands behind a [`JobConfig`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Job {
+    /// The job's name: `[a-z0-9][a-z0-9._-]{0,63}`. Default `"job"`.
+    pub name: String,
+    /// Everything random derives from it: initial values, permutations, noise; at most 2⁶³ − 1,
+    /// where TOML's integers end. Default 1.
+    pub seed: u64,
+    /// `[data]`.
+    pub data: Data,
+    /// `[model]`.
+    pub model: Model,
+    /// `[optimizer]`.
+    pub optimizer: Optimizer,
+    /// `[schedule]`.
+    pub schedule: Schedule,
+    /// `[regularizer]`.
+    pub regularizer: Regularizer,
+    /// `[method]`.
+    pub method: Method,
+    /// `[consistency]`.
+    pub consistency: ConsistencySection,
+    /// `[train]`.
+    pub train: Train,
+    /// `[evaluate]`.
+    pub evaluate: Evaluate,
+    /// `[cluster]`.
+    pub cluster: Cluster,
+    /// `[limits]`.
+    pub limits: Limits,
+}
+
+/// A checked job. The only ways to one are [`JobFile::check`] and [`JobConfig::with_resolved`], so
+/// holding one is the proof that it makes sense.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobConfig(Job);
+
+impl Deref for JobConfig {
+    type Target = Job;
+
+    fn deref(&self) -> &Job {
+        &self.0
+    }
+}
+
+impl JobConfig {
+    /// The same job with what its data turned out to be.
+    ///
+    /// # Errors
+    /// When the job cannot run on such data, as with fewer rows than workers.
+    pub fn with_resolved(self, resolved: Resolved) -> Result<Self, ConfigError> {
+        let mut job = self.0;
+        job.data.resolved = Some(resolved);
+        let mut problems = Problems::default();
+        check::judge(&job, &mut problems);
+        problems.none_or(Self(job))
+    }
+}
+
+/// Judges a name in a registry and that entry's own keys. The error is one line without the
+/// section's name; a key that it names stands between backquotes.
+pub type CheckEntry = fn(name: &str, options: &Table) -> Result<(), String>;
+
+/// What judges the sections whose names and keys are a registry's.
+///
+/// The registries of data, models and methods belong to the worker; a process that does not hold
+/// one passes the check of [`Registries::UNCHECKED`] and leaves the judgement to one that does.
+#[derive(Clone, Copy, Debug)]
+pub struct Registries {
+    /// Judges `[data]`.
+    pub data: CheckEntry,
+    /// Judges `[model]`.
+    pub model: CheckEntry,
+    /// Judges `[optimizer]`, without `lr`.
+    pub optimizer: CheckEntry,
+    /// Judges `[schedule]`.
+    pub schedule: CheckEntry,
+    /// Judges the name in `[method]`; it is given no keys.
+    pub method: CheckEntry,
+}
+
+impl Registries {
+    /// Accepts every name and every key.
+    pub const UNCHECKED: Self = Self {
+        data: |_, _| Ok(()),
+        model: |_, _| Ok(()),
+        optimizer: |_, _| Ok(()),
+        schedule: |_, _| Ok(()),
+        method: |_, _| Ok(()),
+    };
+}

@@ -1,0 +1,232 @@
+//! Values that are right on their own and impossible together. Each refusal names both keys, says
+//! why, and how to mend it.
+
+use std::fmt::Display;
+
+use super::error::Problems;
+use super::job::Job;
+use super::sections::limits::Limits;
+use super::sections::method::Overlap;
+use crate::consistency::{Aggregation, Consistency};
+
+/// Bytes of every message that are kept for its frame, beside the chunk.
+const FRAME_BYTES: usize = 4096;
+
+/// Signs of life that a worker may lose before its lease ends.
+const HEARTBEATS_PER_LEASE: f64 = 2.0;
+
+/// Judges every pair.
+pub(super) fn judge(job: &Job, problems: &mut Problems) {
+    match job.consistency.model {
+        Consistency::Bsp => bulk_synchronous(job, problems),
+        Consistency::Ssp { lag } => stale_synchronous(job, lag, problems),
+        Consistency::Asp => {}
+    }
+    rounds(job, problems);
+    solo_phase(job, problems);
+    prefetch(job, problems);
+    sessions(job, problems);
+    rows(job, problems);
+    sizes(&job.limits, problems);
+    times(&job.limits, problems);
+}
+
+/// Notes that two settings exclude each other.
+fn cannot_go(
+    problems: &mut Problems,
+    (key, value): (&str, &dyn Display),
+    (other, other_value): (&str, &dyn Display),
+    why_and_cure: &str,
+) {
+    let text =
+        format!("`{key}` = {value} cannot go with `{other}` = {other_value}: {why_and_cure}");
+    problems.add_between(&[key, other], text);
+}
+
+/// A round is one gradient of every worker at the same parameters, so every iteration pulls and
+/// pushes. Overlap is no contradiction: the gate keeps the pull until the round is applied.
+fn bulk_synchronous(job: &Job, problems: &mut Problems) {
+    let model = ("consistency.model", &"\"bsp\"" as &dyn Display);
+    for (key, count, does) in [
+        ("method.n_push", job.method.n_push, "pushes"),
+        ("method.n_pull", job.method.n_pull, "pulls"),
+    ] {
+        if 1 < count {
+            let cure = format!(
+                "under bsp every iteration {does}; set `{key}` = 1, or `consistency.model` = \
+                 \"ssp\" with `lag` = {} or more",
+                count - 1
+            );
+            cannot_go(problems, (key, &count), model, &cure);
+        }
+    }
+}
+
+/// A server learns a worker's clock from its pushes, and the gate acts on pulls: between two pushes
+/// a clock seems up to `n_push` − 1 iterations old, and between two pulls a worker runs `n_pull` − 1
+/// iterations unasked. A lag below either would stop every worker for ever, or be no bound.
+fn stale_synchronous(job: &Job, lag: u64, problems: &mut Problems) {
+    for (key, count, why) in [
+        (
+            "method.n_push",
+            job.method.n_push,
+            "between two pushes its clock stands still for the servers",
+        ),
+        (
+            "method.n_pull",
+            job.method.n_pull,
+            "between two pulls no gate is asked",
+        ),
+    ] {
+        let needed = count.saturating_sub(1);
+        if lag < needed {
+            let cure = format!(
+                "a worker runs {needed} iterations of its own, and {why}; set `lag` = {needed} or \
+                 more, or `{key}` = {} or less",
+                lag.saturating_add(1)
+            );
+            cannot_go(problems, ("consistency.lag", &lag), (key, &count), &cure);
+        }
+    }
+}
+
+/// Only under BSP has a round an end: otherwise a worker may push twice before another pushes once.
+fn rounds(job: &Job, problems: &mut Problems) {
+    let round = job.consistency.aggregation == Aggregation::Round;
+    if round && job.consistency.model != Consistency::Bsp {
+        cannot_go(
+            problems,
+            ("consistency.aggregation", &"\"round\""),
+            ("consistency.model", &model_in_quotes(job)),
+            "only bsp has rounds; set `consistency.model` = \"bsp\" or `aggregation` = \"push\"",
+        );
+    }
+}
+
+/// While worker 0 is alone, the clocks of the others stand at 0, and a gate would hold it up.
+fn solo_phase(job: &Job, problems: &mut Problems) {
+    if 0 < job.method.solo_phase && job.consistency.model != Consistency::Asp {
+        cannot_go(
+            problems,
+            ("method.solo_phase", &job.method.solo_phase),
+            ("consistency.model", &model_in_quotes(job)),
+            "worker 0 alone would wait for the others, which wait for it; \
+             set `consistency.model` = \"asp\" or `solo_phase` = 0",
+        );
+    }
+}
+
+/// Every pull that is asked for ahead is a pull in flight.
+fn prefetch(job: &Job, problems: &mut Problems) {
+    let (ahead, most) = (job.method.prefetch, job.limits.inflight_pulls_max);
+    if job.method.overlap == Overlap::Full && most < ahead {
+        cannot_go(
+            problems,
+            ("method.prefetch", &ahead),
+            ("limits.inflight_pulls_max", &most),
+            "every pull asked for ahead is in flight; lower the first or raise the second",
+        );
+    }
+}
+
+/// Besides the workers there is at least the evaluator.
+fn sessions(job: &Job, problems: &mut Problems) {
+    let most = job.limits.sessions_max;
+    let workers = usize::try_from(job.cluster.workers).unwrap_or(usize::MAX);
+    if most <= workers {
+        cannot_go(
+            problems,
+            ("cluster.workers", &workers),
+            ("limits.sessions_max", &most),
+            "each worker has a session, and the evaluator one more; raise `sessions_max`",
+        );
+    }
+}
+
+/// A worker without a row would never finish an iteration.
+fn rows(job: &Job, problems: &mut Problems) {
+    let Some(resolved) = job.data.resolved else {
+        return;
+    };
+    let workers = job.cluster.workers;
+    if resolved.rows < u64::from(workers) {
+        cannot_go(
+            problems,
+            ("cluster.workers", &workers),
+            ("data.resolved.rows", &resolved.rows),
+            "each worker needs a row of its own; start fewer workers",
+        );
+    }
+    let least = "a whole number of at least 1";
+    problems.expect(
+        "data.resolved.features",
+        1 <= resolved.features,
+        least,
+        resolved.features,
+    );
+    let permitted = "2 or more, or 0 for a regression";
+    problems.expect(
+        "data.resolved.classes",
+        resolved.classes != 1,
+        permitted,
+        resolved.classes,
+    );
+}
+
+fn sizes(limits: &Limits, problems: &mut Problems) {
+    let (chunk, message) = (limits.chunk_bytes, limits.message_bytes_max);
+    if message < chunk.saturating_add(FRAME_BYTES) {
+        let why = format!(
+            "a message holds a chunk and {FRAME_BYTES} bytes of frame; \
+             lower the first or raise the second"
+        );
+        let other = ("limits.message_bytes_max", &message as &dyn Display);
+        cannot_go(problems, ("limits.chunk_bytes", &chunk), other, &why);
+    }
+    if limits.part_bytes_max < chunk {
+        cannot_go(
+            problems,
+            ("limits.chunk_bytes", &chunk),
+            ("limits.part_bytes_max", &limits.part_bytes_max),
+            "a chunk is a piece of a part; lower the first or raise the second",
+        );
+    }
+}
+
+fn times(limits: &Limits, problems: &mut Problems) {
+    let (heartbeat, lease) = (limits.heartbeat_seconds, limits.lease_seconds);
+    if lease.0 < heartbeat.0 * HEARTBEATS_PER_LEASE {
+        cannot_go(
+            problems,
+            ("limits.heartbeat_seconds", &heartbeat),
+            ("limits.lease_seconds", &lease),
+            "one late sign of life would end the lease; let the lease be at least twice as long",
+        );
+    }
+    let (wait, request) = (limits.gate_wait_seconds, limits.request_seconds);
+    if request.0 <= wait.0 {
+        cannot_go(
+            problems,
+            ("limits.gate_wait_seconds", &wait),
+            ("limits.request_seconds", &request),
+            "a pull at the gate must be answered before its request ends; lower the first",
+        );
+    }
+    let total = limits.retry_total_seconds;
+    if total.0 < request.0 {
+        cannot_go(
+            problems,
+            ("limits.request_seconds", &request),
+            ("limits.retry_total_seconds", &total),
+            "all tries together last at least as long as one; raise the second",
+        );
+    }
+}
+
+fn model_in_quotes(job: &Job) -> &'static str {
+    match job.consistency.model {
+        Consistency::Asp => "\"asp\"",
+        Consistency::Ssp { .. } => "\"ssp\"",
+        Consistency::Bsp => "\"bsp\"",
+    }
+}

@@ -1,0 +1,65 @@
+//! The sections of a job file, one file each, and the table of all of them.
+
+pub(super) mod data;
+pub(super) mod named;
+pub(super) mod optimizer;
+pub(super) mod method;
+pub(super) mod consistency;
+pub(super) mod train;
+pub(super) mod cluster;
+pub(super) mod limits;
+pub(super) mod quantity;
+
+use self::cluster::ClusterFile;
+use self::consistency::ConsistencyFile;
+use self::data::{Data, Resolved};
+use self::limits::Limits;
+use self::method::Method;
+use self::named::{Model, Schedule};
+use self::optimizer::{OptimizerFile, Regularizer};
+use self::train::{Evaluate, Train};
+use super::fields;
+
+/// A section, for errors and hints.
+#[derive(Debug)]
+pub(super) struct Section {
+    /// Its name between brackets; a dot leads into a section inside a section.
+    pub(super) name: &'static str,
+    /// The keys that it reads itself.
+    keys: fn() -> &'static [&'static str],
+}
+
+impl Section {
+    const fn new(name: &'static str, keys: fn() -> &'static [&'static str]) -> Self {
+        Self { name, keys }
+    }
+
+    /// The keys that the section reads itself; a section with free keys has others besides.
+    pub(super) fn keys(&self) -> Vec<&'static str> {
+        (self.keys)().to_vec()
+    }
+
+    /// The section called `name`, which must exist.
+    pub(super) fn called(name: &str) -> &'static Self {
+        SECTIONS
+            .iter()
+            .find(|section| section.name == name)
+            .expect("every section is listed")
+    }
+}
+
+/// Every section, in the order of a job file.
+pub(super) static SECTIONS: &[Section] = &[
+    Section::new("data", fields::of::<Data>),
+    Section::new("data.resolved", fields::of::<Resolved>),
+    Section::new("model", fields::of::<Model>),
+    Section::new("optimizer", fields::of::<OptimizerFile>),
+    Section::new("schedule", fields::of::<Schedule>),
+    Section::new("regularizer", fields::of::<Regularizer>),
+    Section::new("method", fields::of::<Method>),
+    Section::new("consistency", fields::of::<ConsistencyFile>),
+    Section::new("train", fields::of::<Train>),
+    Section::new("evaluate", fields::of::<Evaluate>),
+    Section::new("cluster", fields::of::<ClusterFile>),
+    Section::new("limits", fields::of::<Limits>),
+];

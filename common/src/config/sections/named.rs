@@ -1,0 +1,44 @@
+//! `[model]` and `[schedule]`: a name in a registry and that entry's own keys.
+
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+/// `[model]`: what turns a batch and parameters into a loss and a gradient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Model {
+    /// The model's name in the registry. Default `"logistic_regression"`.
+    pub name: String,
+    /// The model's own keys, judged by the registry.
+    #[serde(skip_deserializing, flatten)]
+    pub options: Table,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            name: "logistic_regression".to_owned(),
+            options: Table::new(),
+        }
+    }
+}
+
+/// `[schedule]`: how the learning rate changes with the job's progress.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Schedule {
+    /// The schedule's name in the registry. Default `"constant"`.
+    pub name: String,
+    /// The schedule's own keys, judged by the registry.
+    #[serde(skip_deserializing, flatten)]
+    pub options: Table,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            name: "constant".to_owned(),
+            options: Table::new(),
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! Bad jobs, each with the exact words of its refusal.
+
+use super::{LEAST, checked, with};
+
+/// A job's text and what must be said of it, line by line.
+const TEXTS: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            "job.toml: `optimizer.lr` is missing: no learning rate is right for every rule; set \
+             `lr` in [optimizer], for AdaGrad perhaps to 0.1",
+        ],
+    ),
+    (
+        "[optimizer\nlr = 1",
+        &["job.toml:1: this is no TOML: unclosed table, expected `]`"],
+    ),
+    (
+        "seed = 1\nseed = 2",
+        &["job.toml:2: this is no TOML: duplicate key"],
+    ),
+    (
+        "seed = 9223372036854775808",
+        &["job.toml:1: this is no TOML: u64 value was too large"],
+    ),
+    (
+        "seed = -1\n[optimizer]\nlr = 1",
+        &["job.toml:1: `seed`: expected a whole number of at least 0, found -1"],
+    ),
+    (
+        "seed = 'x'\n\n[optimizer]\nlr = 'fast'\n[train]\nbatch_size = 1.5",
+        &[
+            "job.toml:1: `seed`: expected a whole number of at least 0, found the text \"x\"",
+            "job.toml:4: `optimizer.lr`: expected a number, found the text \"fast\"",
+            "job.toml:6: `train.batch_size`: expected a whole number of at least 0, found 1.5",
+        ],
+    ),
+    (
+        "[optimizer]\nlr = 1\nlearning_rate = 2\nweight_decay = 1",
+        &[
+            "job.toml:3: unknown key `learning_rate` in [optimizer]; did you mean `lr`?",
+            "job.toml:4: unknown key `weight_decay` in [optimizer]; did you mean `l2` in \
+             [regularizer]?",
+        ],
+    ),
+    (
+        "[optimizer]\nlr = 1\n[trian]\nepochs = 1",
+        &["job.toml:3: unknown key `trian` at the top; did you mean `train`?"],
+    ),
+    (
+        "lr = 1",
+        &["job.toml:1: unknown key `lr` at the top; did you mean `lr` in [optimizer]?"],
+    ),
+    (
+        "[optimizer]\nlr = 1\n[train]\nbach_size = 3\nzzz = 1\nworkers = 3",
+        &[
+            "job.toml:4: unknown key `bach_size` in [train]; did you mean `batch_size`?",
+            "job.toml:5: unknown key `zzz` in [train]; known there: batch_size, compute, epochs, \
+             non_finite, pull, seconds",
+            "job.toml:6: unknown key `workers` in [train]; did you mean `workers` in [cluster]?",
+        ],
+    ),
+    (
+        "train = 3\n[optimizer]\nlr = 1",
+        &["job.toml:1: `train`: expected a section [train], found 3"],
+    ),
+    (
+        "[optimizer]\nlr = 1\n[method]\noverlap = 'ful'\n[consistency]\nmodel = 3",
+        &[
+            "job.toml:4: `method.overlap`: expected \"off\" or \"push\" or \"full\", found the \
+             text \"ful\"; did you mean \"full\"?",
+            "job.toml:6: `consistency.model`: expected \"asp\" or \"ssp\" or \"bsp\", found 3",
+        ],
+    ),
+    (
+        "[optimizer]\nlr = 1\n[train]\ncompute = 20\npull = true",
+        &[
+            "job.toml:4: `train.compute`: expected a whole number with us, ms or s in quotes, \
+             such as \"20ms\", found 20",
+            "job.toml:5: `train.pull`: expected \"auto\" or \"sparse\" or \"whole\", found true",
+        ],
+    ),
+    (
+        "[optimizer]\nlr = 1\n[train]\ncompute = '20 minutes'",
+        &[
+            "job.toml:4: `train.compute`: expected a whole number with us, ms or s in quotes, \
+             such as \"20ms\", found the text \"20 minutes\"",
+        ],
+    ),
+    (
+        "[optimizer]\nlr = 1\n[data.resolved]\nrows = 3\nhash = 'xyz'\nwhat = 1",
+        &[
+            "job.toml:3: `data.resolved.test_rows` is missing: the launcher writes all keys of \
+             [data.resolved], or none",
+            "job.toml:3: `data.resolved.features` is missing: the launcher writes all keys of \
+             [data.resolved], or none",
+            "job.toml:3: `data.resolved.classes` is missing: the launcher writes all keys of \
+             [data.resolved], or none",
+            "job.toml:5: `data.resolved.hash`: expected a text of 16 hexadecimal digits, found \
+             the text \"xyz\"",
+            "job.toml:6: unknown key `what` in [data.resolved]; known there: classes, features, \
+             hash, rows, test_rows",
+        ],
+    ),
+    (
+        "[optimizer]\nlr = 1\n[limits]\nmessage_bytes_max = '2 MiB'",
+        &[
+            "job.toml:4: `limits.message_bytes_max`: expected a whole number of at least 0, found \
+             the text \"2 MiB\"",
+        ],
+    ),
+];
+
+/// Assignments over the least job and what must be said of them, line by line.
+const ASSIGNMENTS: &[(&[&str], &[&str])] = &[
+    (
+        &["train"],
+        &["--set train: expected KEY=VALUE, such as train.batch_size=32, found no `=`"],
+    ),
+    (
+        &["train.bach_size=3"],
+        &[
+            "--set train.bach_size=3: unknown key `bach_size` in [train]; did you mean \
+             `batch_size`?",
+        ],
+    ),
+    (
+        &["seed.x=3"],
+        &["--set seed.x=3: `seed`: expected a whole number of at least 0, found a table"],
+    ),
+    (
+        &["name=My Job"],
+        &[
+            "--set name=My Job: `name`: expected at most 64 of a-z, 0-9, `.`, `_` and `-`, \
+             beginning with a letter or digit, found \"My Job\"",
+        ],
+    ),
+    (
+        &[
+            "optimizer.lr=0",
+            "train.epochs=-1",
+            "train.seconds=nan",
+            "regularizer.l2=-1e-3",
+        ],
+        &[
+            "--set optimizer.lr=0: `optimizer.lr`: expected a finite number above 0, found 0",
+            "--set train.epochs=-1: `train.epochs`: expected a finite number above 0, found -1",
+            "--set train.seconds=nan: `train.seconds`: expected a finite number above 0, found NaN",
+            "--set regularizer.l2=-1e-3: `regularizer.l2`: expected a finite number of at least \
+             0, found -0.001",
+        ],
+    ),
+    (
+        &[
+            "train.batch_size=0",
+            "method.n_push=0",
+            "cluster.workers=0",
+            "cluster.servers=0",
+        ],
+        &[
+            "--set train.batch_size=0: `train.batch_size`: expected a whole number of at least 1, \
+             found 0",
+            "--set method.n_push=0: `method.n_push`: expected a whole number of at least 1, found \
+             0",
+            "--set cluster.servers=0: `cluster.servers`: expected a whole number of at least 1, \
+             found 0",
+            "--set cluster.workers=0: `cluster.workers`: expected a whole number of at least 1, \
+             found 0",
+        ],
+    ),
+    (
+        &["method.prefetch=0"],
+        &[
+            "--set method.prefetch=0: `method.prefetch`: expected a whole number from 1 to 64, \
+             found 0",
+        ],
+    ),
+    (
+        &["method.prefetch=65", "limits.inflight_pulls_max=65"],
+        &[
+            "--set method.prefetch=65: `method.prefetch`: expected a whole number from 1 to 64, \
+             found 65",
+        ],
+    ),
+    (
+        &["consistency.lag=2"],
+        &[
+            "--set consistency.lag=2: `consistency.lag` = 2 cannot go with `consistency.model` = \
+             \"asp\": only \"ssp\" has a lag; set `consistency.model` = \"ssp\" or leave out \
+             `lag`",
+        ],
+    ),
+    (
+        &["consistency.model=bsp", "consistency.lag=2"],
+        &[
+            "--set consistency.lag=2: `consistency.lag` = 2 cannot go with `consistency.model` = \
+             \"bsp\": only \"ssp\" has a lag; set `consistency.model` = \"ssp\" or leave out \
+             `lag`",
+        ],
+    ),
+    (
+        &["consistency.model=ssp"],
+        &[
+            "job.toml: `consistency.lag` is missing: `consistency.model` = \"ssp\" needs to know \
+             how many iterations a worker may be ahead of the slowest; set `lag`",
+        ],
+    ),
+    (
+        &["consistency.model=ssp", "consistency.lag=0"],
+        &[
+            "--set consistency.lag=0: `consistency.lag` = 0 means that nobody may be ahead: set \
+             `consistency.model` = \"bsp\" and leave out `lag`, or raise it",
+        ],
+    ),
+    (
+        &[
+            "consistency.model=bsp",
+            "method.n_push=4",
+            "method.n_pull=2",
+        ],
+        &[
+            "--set method.n_push=4: `method.n_push` = 4 cannot go with `consistency.model` = \
+             \"bsp\": under bsp every iteration pushes; set `method.n_push` = 1, or \
+             `consistency.model` = \"ssp\" with `lag` = 3 or more",
+            "--set method.n_pull=2: `method.n_pull` = 2 cannot go with `consistency.model` = \
+             \"bsp\": under bsp every iteration pulls; set `method.n_pull` = 1, or \
+             `consistency.model` = \"ssp\" with `lag` = 1 or more",
+        ],
+    ),
+    (
+        &[
+            "consistency.model=ssp",
+            "consistency.lag=1",
+            "method.n_push=4",
+            "method.n_pull=3",
+        ],
+        &[
+            "--set consistency.lag=1: `consistency.lag` = 1 cannot go with `method.n_push` = 4: a \
+             worker runs 3 iterations of its own, and between two pushes its clock stands still \
+             for the servers; set `lag` = 3 or more, or `method.n_push` = 2 or less",
+            "--set consistency.lag=1: `consistency.lag` = 1 cannot go with `method.n_pull` = 3: a \
+             worker runs 2 iterations of its own, and between two pulls no gate is asked; set \
+             `lag` = 2 or more, or `method.n_pull` = 2 or less",
+        ],
+    ),
+    (
+        &["consistency.aggregation=round"],
+        &[
+            "--set consistency.aggregation=round: `consistency.aggregation` = \"round\" cannot go \
+             with `consistency.model` = \"asp\": only bsp has rounds; set `consistency.model` = \
+             \"bsp\" or `aggregation` = \"push\"",
+        ],
+    ),
+    (
+        &["consistency.model=bsp", "method.solo_phase=100"],
+        &[
+            "--set method.solo_phase=100: `method.solo_phase` = 100 cannot go with \
+             `consistency.model` = \"bsp\": worker 0 alone would wait for the others, which wait \
+             for it; set `consistency.model` = \"asp\" or `solo_phase` = 0",
+        ],
+    ),
+    (
+        &["method.prefetch=8"],
+        &[
+            "--set method.prefetch=8: `method.prefetch` = 8 cannot go with \
+             `limits.inflight_pulls_max` = 4: every pull asked for ahead is in flight; lower the \
+             first or raise the second",
+        ],
+    ),
+    (
+        &["cluster.workers=256"],
+        &[
+            "--set cluster.workers=256: `cluster.workers` = 256 cannot go with \
+             `limits.sessions_max` = 256: each worker has a session, and the evaluator one more; \
+             raise `sessions_max`",
+        ],
+    ),
+    (
+        &["limits.chunk_bytes=6"],
+        &[
+            "--set limits.chunk_bytes=6: `limits.chunk_bytes`: expected a multiple of 4 above 0, \
+             found 6",
+        ],
+    ),
+    (
+        &["limits.chunk_bytes=2097152"],
+        &[
+            "--set limits.chunk_bytes=2097152: `limits.chunk_bytes` = 2097152 cannot go with \
+             `limits.message_bytes_max` = 2097152: a message holds a chunk and 4096 bytes of \
+             frame; lower the first or raise the second",
+        ],
+    ),
+    (
+        &["limits.part_bytes_max=4096"],
+        &[
+            "--set limits.part_bytes_max=4096: `limits.chunk_bytes` = 262144 cannot go with \
+             `limits.part_bytes_max` = 4096: a chunk is a piece of a part; lower the first or \
+             raise the second",
+        ],
+    ),
+    (
+        &["limits.inflight_pushes_max=65"],
+        &[
+            "--set limits.inflight_pushes_max=65: `limits.inflight_pushes_max`: expected a whole \
+             number from 1 to 64, found 65",
+        ],
+    ),
+    (
+        &["limits.lease_seconds=1.5"],
+        &[
+            "--set limits.lease_seconds=1.5: `limits.heartbeat_seconds` = 1 cannot go with \
+             `limits.lease_seconds` = 1.5: one late sign of life would end the lease; let the \
+             lease be at least twice as long",
+        ],
+    ),
+    (
+        &["limits.gate_wait_seconds=30"],
+        &[
+            "--set limits.gate_wait_seconds=30: `limits.gate_wait_seconds` = 30 cannot go with \
+             `limits.request_seconds` = 30: a pull at the gate must be answered before its \
+             request ends; lower the first",
+        ],
+    ),
+    (
+        &["limits.retry_total_seconds=20"],
+        &[
+            "--set limits.retry_total_seconds=20: `limits.request_seconds` = 30 cannot go with \
+             `limits.retry_total_seconds` = 20: all tries together last at least as long as one; \
+             raise the second",
+        ],
+    ),
+    (
+        &["limits.linger_seconds=-1", "limits.stop_seconds=0"],
+        &[
+            "--set limits.stop_seconds=0: `limits.stop_seconds`: expected seconds above 0 and at \
+             most 1e9, found 0",
+            "--set limits.linger_seconds=-1: `limits.linger_seconds`: expected seconds from 0 to \
+             1e9, found -1",
+        ],
+    ),
+    (
+        &["cluster.insecure_listen=yes"],
+        &[
+            "--set cluster.insecure_listen=yes: `cluster.insecure_listen`: expected nothing, or \
+             the exact words \"i-accept-plaintext-on-this-network\", found \"yes\"",
+        ],
+    ),
+];
+
+#[test]
+fn every_bad_text_is_refused_in_these_words() {
+    for (text, expected) in TEXTS {
+        let said = checked(text).map(|_| "accepted").unwrap_err().to_string();
+        assert_eq!(
+            said.lines().collect::<Vec<_>>(),
+            *expected,
+            "for the text\n{text}"
+        );
+    }
+}
+
+#[test]
+fn every_bad_assignment_is_refused_in_these_words() {
+    assert!(checked(LEAST).is_ok());
+    for (assignments, expected) in ASSIGNMENTS {
+        let said = with(assignments)
+            .map(|_| "accepted")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            said.lines().collect::<Vec<_>>(),
+            *expected,
+            "for {assignments:?}"
+        );
+    }
+}

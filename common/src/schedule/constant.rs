@@ -1,0 +1,29 @@
+//! A rate that stays.
+//!
+//! ```text
+//! η(n) = η₀
+//! ```
+
+use serde::Deserialize;
+
+use super::{Schedule, ScheduleEntry};
+use crate::registry::{Check, SettingError};
+
+/// A rate that stays; it has no settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Constant {}
+
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Constant>("constant", "lr", "");
+
+impl Check for Constant {
+    fn check(&self) -> Result<(), SettingError> {
+        Ok(())
+    }
+}
+
+impl Schedule for Constant {
+    fn rate(&self, base: f64, _progress: u64, _epoch_rows: u64) -> f64 {
+        base
+    }
+}

@@ -1,0 +1,62 @@
+//! A rate that falls by a factor at chosen moments.
+//!
+//! ```text
+//! η(n) = η₀ · γ^(number of milestones ≤ n)
+//! ```
+//!
+//! | symbol | here | meaning, unit |
+//! |---|---|---|
+//! | n | `progress` | committed examples |
+//! | – | `milestones` | moments, epochs, increasing; rounded to whole examples |
+//! | γ | `gamma` | factor, > 0 |
+//!
+//! Differs from `torch.optim.lr_scheduler.MultiStepLR`: a milestone may lie inside an epoch, and
+//! each stands once.
+
+use serde::Deserialize;
+
+use super::{Schedule, ScheduleEntry, as_f64, examples};
+use crate::registry::{Check, SettingError, positive, require};
+
+/// Settings of the multi-step schedule.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Multistep {
+    /// Strictly increasing, each > 0, in epochs.
+    pub milestones: Vec<f64>,
+    /// γ > 0.
+    pub gamma: f64,
+}
+
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Multistep>(
+    "multistep",
+    "lr · gamma^(milestones passed)",
+    "milestones = [30.0, 80.0]\ngamma = 0.1\n",
+);
+
+impl Check for Multistep {
+    fn check(&self) -> Result<(), SettingError> {
+        let mut before = 0.0;
+        for &milestone in &self.milestones {
+            let increases = before < milestone && milestone.is_finite();
+            require(
+                "milestones",
+                milestone,
+                increases,
+                "increasing, each above 0",
+            )?;
+            before = milestone;
+        }
+        positive("gamma", self.gamma)
+    }
+}
+
+impl Schedule for Multistep {
+    fn rate(&self, base: f64, progress: u64, epoch_rows: u64) -> f64 {
+        let passed = self
+            .milestones
+            .iter()
+            .filter(|&&at| examples(at, epoch_rows) <= as_f64(progress));
+        passed.fold(base, |rate, _| rate * self.gamma)
+    }
+}

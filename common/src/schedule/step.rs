@@ -1,0 +1,48 @@
+//! A rate that falls by a factor at regular intervals.
+//!
+//! ```text
+//! η(n) = η₀ · γ^⌊n/S⌋
+//! ```
+//!
+//! | symbol | here | meaning, unit |
+//! |---|---|---|
+//! | n | `progress` | committed examples |
+//! | S | `step_size` | interval, epochs; rounded to whole examples |
+//! | γ | `gamma` | factor, > 0 |
+//!
+//! Differs from `torch.optim.lr_scheduler.StepLR`: an interval may end inside an epoch.
+
+use serde::Deserialize;
+
+use super::{Schedule, ScheduleEntry, as_f64, examples};
+use crate::registry::{Check, SettingError, positive};
+
+/// Settings of the step schedule.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// S > 0, in epochs.
+    pub step_size: f64,
+    /// γ > 0.
+    pub gamma: f64,
+}
+
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Step>(
+    "step",
+    "lr · gamma^⌊epochs / step_size⌋",
+    "step_size = 10.0\ngamma = 0.1\n",
+);
+
+impl Check for Step {
+    fn check(&self) -> Result<(), SettingError> {
+        positive("step_size", self.step_size)?;
+        positive("gamma", self.gamma)
+    }
+}
+
+impl Schedule for Step {
+    fn rate(&self, base: f64, progress: u64, epoch_rows: u64) -> f64 {
+        let falls = (as_f64(progress) / examples(self.step_size, epoch_rows)).floor();
+        base * self.gamma.powf(falls)
+    }
+}

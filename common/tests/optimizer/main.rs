@@ -1,0 +1,10 @@
+//! What every optimizer of the registry is held to: the numbers of independent references, the laws
+//! of the stores, and descent on two known surfaces. A new line of the registry is tested by being
+//! there.
+
+mod support;
+mod settings;
+mod golden;
+mod store;
+mod laws;
+mod descent;

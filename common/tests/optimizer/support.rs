@@ -1,0 +1,194 @@
+//! Gradients made from seeds, and stores to apply them to.
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use thalweg_common::optimizer::{
+    GradientView, GroupSpan, Initial, OptimizerEntry, StepContext, Store, StoreSpec,
+};
+use toml::Table;
+
+/// A gradient that owns its bytes.
+#[derive(Clone, Debug)]
+pub(crate) enum Gradient {
+    Dense {
+        start: usize,
+        values: Vec<f32>,
+    },
+    Sparse {
+        coordinates: Vec<u32>,
+        values: Vec<f32>,
+    },
+    Empty,
+}
+
+impl Gradient {
+    /// Applies the gradient at step `count`, dense values in three unaligned segments.
+    pub(crate) fn apply(&self, store: &mut dyn Store<f32>, count: u64) {
+        let context = StepContext {
+            lr: lr(count),
+            count,
+            progress: 0,
+            staleness: 0,
+        };
+        let mut bytes = vec![0];
+        bytes.extend(self.values().iter().flat_map(|value| value.to_le_bytes()));
+        let values = &bytes[1..];
+        let (third, two_thirds) = (values.len() / 12 * 4, values.len() / 12 * 8);
+        let segments = [
+            &values[..third],
+            &values[third..two_thirds],
+            &values[two_thirds..],
+        ];
+        let view = match self {
+            Gradient::Dense { start, .. } => GradientView::Dense {
+                start: *start,
+                segments: &segments,
+            },
+            Gradient::Sparse { coordinates, .. } => GradientView::Sparse {
+                coordinates,
+                values,
+            },
+            Gradient::Empty => GradientView::Empty,
+        };
+        store.step(&context, view, 1.0).expect("the gradient fits");
+    }
+
+    /// The same gradient with a zero for every absent element.
+    pub(crate) fn to_dense(&self, len: usize) -> Self {
+        let mut dense = vec![0.0; len];
+        match self {
+            Gradient::Dense { start, values } => {
+                dense[*start..start + values.len()].copy_from_slice(values);
+            }
+            Gradient::Sparse {
+                coordinates,
+                values,
+            } => {
+                for (coordinate, value) in coordinates.iter().zip(values) {
+                    dense[*coordinate as usize] = *value;
+                }
+            }
+            Gradient::Empty => {}
+        }
+        Gradient::Dense {
+            start: 0,
+            values: dense,
+        }
+    }
+
+    fn values(&self) -> &[f32] {
+        match self {
+            Gradient::Dense { values, .. } | Gradient::Sparse { values, .. } => values,
+            Gradient::Empty => &[],
+        }
+    }
+}
+
+/// A rate that changes from step to step.
+fn lr(count: u64) -> f64 {
+    [0.05, 0.02, 0.03][usize::try_from(count % 3).expect("below 3")]
+}
+
+/// A generator that gives the same numbers in every run.
+pub(crate) fn seeded(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// Gradient values between −1 and 1.
+pub(crate) fn values(rng: &mut impl Rng, count: usize) -> Vec<f32> {
+    (0..count).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+/// Each coordinate of a shard with the given chance.
+pub(crate) fn coordinates(rng: &mut impl Rng, len: usize, chance: f64) -> Vec<u32> {
+    let len = u32::try_from(len).expect("a small shard");
+    (0..len).filter(|_| rng.random_bool(chance)).collect()
+}
+
+/// A gradient of some kind.
+pub(crate) fn gradient(rng: &mut impl Rng, len: usize) -> Gradient {
+    match rng.random_range(0..8) {
+        0 => Gradient::Empty,
+        1 => Gradient::Dense {
+            start: 0,
+            values: values(rng, len),
+        },
+        2 => {
+            let start = rng.random_range(0..=len);
+            let count = rng.random_range(0..=len - start);
+            Gradient::Dense {
+                start,
+                values: values(rng, count),
+            }
+        }
+        _ => {
+            let chance = rng.random_range(0.0..0.3);
+            let coordinates = coordinates(rng, len, chance);
+            let values = values(rng, coordinates.len());
+            Gradient::Sparse {
+                coordinates,
+                values,
+            }
+        }
+    }
+}
+
+/// Initial parameters; every third is zero, so that some elements are at rest.
+pub(crate) fn initial(element: usize) -> f32 {
+    if element % 3 == 0 {
+        0.0
+    } else {
+        (element % 17) as f32 * 0.25 - 2.0
+    }
+}
+
+/// A shard of one group.
+pub(crate) fn one_group(len: usize, l2: f64) -> StoreSpec<'static> {
+    let groups = vec![GroupSpan {
+        range: 0..len,
+        lr_factor: 1.0,
+        l2,
+    }];
+    StoreSpec {
+        len,
+        initial: Initial::Function(&initial),
+        groups,
+    }
+}
+
+/// A shard of four groups, one of them empty, with and without L2 terms and rate factors.
+pub(crate) fn four_groups(len: usize) -> StoreSpec<'static> {
+    let (a, b) = (len / 3, len / 2);
+    let group = |range, lr_factor, l2| GroupSpan {
+        range,
+        lr_factor,
+        l2,
+    };
+    let groups = vec![
+        group(0..a, 1.0, 0.1),
+        group(a..a, 1.0, 0.2),
+        group(a..b, 0.5, 0.0),
+        group(b..len, 2.0, 0.01),
+    ];
+    StoreSpec {
+        len,
+        initial: Initial::Function(&initial),
+        groups,
+    }
+}
+
+/// The store of `spec` with default hyper-parameters.
+pub(crate) fn build(entry: &OptimizerEntry, spec: &StoreSpec<'_>) -> Box<dyn Store<f32>> {
+    entry
+        .build(&Table::new(), spec)
+        .expect("defaults are permitted")
+}
+
+/// The bits of parameters and slots.
+pub(crate) fn bits(store: &mut dyn Store<f32>) -> Vec<Vec<u32>> {
+    let columns = store.columns();
+    columns
+        .iter()
+        .map(|column| column.iter().map(|value| value.to_bits()).collect())
+        .collect()
+}

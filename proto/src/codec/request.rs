@@ -1,0 +1,201 @@
+//! Requests in client frames, both ways.
+
+use prost::Message;
+use thalweg_common::error::RefusalKind;
+use thalweg_common::ids::{SessionId, WorkerId};
+use thalweg_common::message::{Address, Heartbeat, Leave, Register, Request};
+
+use super::assembly::{Around, Assembled, Assembly, Fill};
+use super::chunks::{Chunks, inline_what_fits};
+use super::envelope::RequestEnvelope;
+use super::error::FrameError;
+use super::frames::Frames;
+use super::gather::Filled;
+use super::limits::FrameLimits;
+use crate::convert::section::{Opened, Section};
+use crate::convert::{ConvertError, pull, push};
+use crate::v1;
+use crate::v1::client_frame::Body;
+
+/// The frames of a request.
+pub type RequestFrames = Frames<RequestEnvelope, v1::ClientFrame>;
+
+/// Cuts a request into frames. Coordinates are written out; values are never copied, unless they
+/// lie in segments of less than a few kilobytes.
+///
+/// # Errors
+/// [`ConvertError`] of kind `TooLarge` if the request without its coordinates and values is larger
+/// than a message may be.
+pub fn request_frames(
+    envelope: RequestEnvelope,
+    request: &Request,
+    limits: &FrameLimits,
+) -> Result<RequestFrames, ConvertError> {
+    let (body, sections) = split(request);
+    let mut head = frame(envelope, body, true);
+    let rest = inline_what_fits(
+        head.encoded_len(),
+        sections,
+        limits,
+        |section| match &mut head.body {
+            Some(Body::Push(head)) => push::inline(head, section),
+            Some(Body::Pull(head)) => pull::inline(head, section),
+            _ => unreachable!("only pushes and pulls have sections"),
+        },
+    )?;
+    head.more = !rest.is_empty();
+    let wrap = |envelope, chunk, more| frame(envelope, Body::Chunk(chunk), more);
+    Ok(Frames {
+        head: Some(head),
+        chunks: Chunks::new(rest, limits),
+        envelope,
+        wrap,
+    })
+}
+
+fn frame(envelope: RequestEnvelope, body: Body, more: bool) -> v1::ClientFrame {
+    v1::ClientFrame {
+        request_id: envelope.request_id,
+        deadline_ms: envelope.deadline_ms(),
+        body: Some(body),
+        more,
+    }
+}
+
+fn split(request: &Request) -> (Body, Vec<Section>) {
+    let body = match request {
+        Request::Push(whole) => {
+            let (head, sections) = push::split(whole);
+            return (Body::Push(head), sections);
+        }
+        Request::Pull(whole) => {
+            let (head, sections) = pull::split(whole);
+            return (Body::Pull(head), sections);
+        }
+        Request::Register(register) => Body::Register(register.into()),
+        Request::NextRange { session, worker } => Body::NextRange(v1::NextRange {
+            session: session.0,
+            worker: worker.0,
+        }),
+        Request::Heartbeat(heartbeat) => Body::Heartbeat(heartbeat.into()),
+        Request::Status => Body::Status(v1::StatusRequest {}),
+        Request::Leave(leave) => Body::Leave(leave.into()),
+    };
+    (body, Vec::new())
+}
+
+/// Makes requests of the frames of one session stream.
+#[derive(Debug)]
+pub struct RequestAssembler {
+    assembly: Assembly<RequestEnvelope, Request>,
+}
+
+impl RequestAssembler {
+    /// An assembler without any message open.
+    #[must_use]
+    pub fn new(limits: FrameLimits) -> Self {
+        Self {
+            assembly: Assembly::new(limits),
+        }
+    }
+
+    /// Coordinates and values that were announced and whose messages are not whole yet, in bytes.
+    #[must_use]
+    pub fn in_flight_bytes(&self) -> usize {
+        self.assembly.in_flight_bytes()
+    }
+
+    /// Takes the next frame of the stream.
+    ///
+    /// # Errors
+    /// [`FrameError`] if the stream is broken and is to be closed.
+    pub fn accept(
+        &mut self,
+        frame: v1::ClientFrame,
+    ) -> Result<Assembled<RequestEnvelope, Request>, FrameError> {
+        let deadline = (frame.deadline_ms > 0)
+            .then(|| std::time::Duration::from_millis(u64::from(frame.deadline_ms)));
+        let request_id = frame.request_id;
+        let envelope = RequestEnvelope {
+            request_id,
+            deadline,
+        };
+        let around = Around {
+            envelope,
+            request_id,
+            more: frame.more,
+        };
+        match frame.body {
+            Some(Body::Chunk(chunk)) => self.assembly.chunk(around, chunk),
+            body => self.assembly.head(around, open(body)),
+        }
+    }
+}
+
+fn open(body: Option<Body>) -> Result<Opened<Request>, ConvertError> {
+    let message = match body {
+        Some(Body::Push(head)) => {
+            let Opened { message, missing } =
+                push::open(head).map_err(|error| error.within("push"))?;
+            return Ok(Opened {
+                message: Request::Push(message),
+                missing,
+            });
+        }
+        Some(Body::Pull(head)) => {
+            let Opened { message, missing } =
+                pull::open(head).map_err(|error| error.within("pull"))?;
+            return Ok(Opened {
+                message: Request::Pull(message),
+                missing,
+            });
+        }
+        Some(Body::Register(register)) => Request::Register(
+            Register::try_from(register).map_err(|error| error.within("register"))?,
+        ),
+        Some(Body::NextRange(next)) => Request::NextRange {
+            session: SessionId(next.session),
+            worker: WorkerId(next.worker),
+        },
+        Some(Body::Heartbeat(heartbeat)) => Request::Heartbeat(Heartbeat::from(heartbeat)),
+        Some(Body::Status(v1::StatusRequest {})) => Request::Status,
+        Some(Body::Leave(leave)) => {
+            Request::Leave(Leave::try_from(leave).map_err(|error| error.within("leave"))?)
+        }
+        Some(Body::Chunk(_)) => unreachable!("a chunk is no head"),
+        None => {
+            return Err(ConvertError::invalid(
+                "frame.body",
+                "a request of thalweg.v1",
+                "nothing known",
+            )
+            .of_kind(RefusalKind::Unsupported));
+        }
+    };
+    Ok(Opened {
+        message,
+        missing: Vec::new(),
+    })
+}
+
+impl Fill for Request {
+    fn fill(&mut self, part: usize, section: Filled) -> Result<(), ConvertError> {
+        match (self, section) {
+            (Self::Push(push), Filled::Values(payload)) => push.parts[part].payload = payload,
+            (Self::Push(push), Filled::Coordinates(segments)) => {
+                push.parts[part].address =
+                    read(&segments).map_err(|error| error.at("push.parts", part))?;
+            }
+            (Self::Pull(pull), Filled::Coordinates(segments)) => {
+                pull.parts[part].address =
+                    read(&segments).map_err(|error| error.at("pull.parts", part))?;
+            }
+            (other, section) => unreachable!("{other:?} announces no {section:?}"),
+        }
+        Ok(())
+    }
+}
+
+fn read(segments: &[bytes::Bytes]) -> Result<Address, ConvertError> {
+    Filled::coordinates(segments).map(Address::Coordinates)
+}

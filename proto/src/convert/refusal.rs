@@ -1,0 +1,71 @@
+//! Refusals and their kinds.
+
+use thalweg_common::error::{Refusal, RefusalKind};
+
+use super::{ConvertError, field};
+use crate::v1;
+
+impl From<RefusalKind> for v1::RefusalKind {
+    fn from(kind: RefusalKind) -> Self {
+        match kind {
+            RefusalKind::Invalid => Self::Invalid,
+            RefusalKind::NonFinite => Self::NonFinite,
+            RefusalKind::TooLarge => Self::TooLarge,
+            RefusalKind::Unsupported => Self::Unsupported,
+            RefusalKind::Protocol => Self::Protocol,
+            RefusalKind::WrongJob => Self::WrongJob,
+            RefusalKind::UnknownShard => Self::UnknownShard,
+            RefusalKind::WrongGeneration => Self::WrongGeneration,
+            RefusalKind::UnknownSession => Self::UnknownSession,
+            RefusalKind::Fenced => Self::Fenced,
+            RefusalKind::SlotsTaken => Self::SlotsTaken,
+            RefusalKind::TooFar => Self::TooFar,
+            RefusalKind::Overloaded => Self::Overloaded,
+            RefusalKind::Deadline => Self::Deadline,
+            RefusalKind::Stopping => Self::Stopping,
+            RefusalKind::Internal => Self::Internal,
+        }
+    }
+}
+
+/// Reads the number of a refusal kind.
+pub(super) fn kind(number: i32) -> Result<RefusalKind, ConvertError> {
+    RefusalKind::ALL
+        .into_iter()
+        .find(|kind| v1::RefusalKind::from(*kind) as i32 == number)
+        .ok_or_else(|| field::unnamed("kind", "the refusal kinds 1 to 16", number))
+}
+
+impl From<&Refusal> for v1::Refusal {
+    fn from(refusal: &Refusal) -> Self {
+        Self {
+            kind: v1::RefusalKind::from(refusal.kind) as i32,
+            message: refusal.message.clone(),
+        }
+    }
+}
+
+impl TryFrom<v1::Refusal> for Refusal {
+    type Error = ConvertError;
+
+    fn try_from(refusal: v1::Refusal) -> Result<Self, ConvertError> {
+        Ok(Self::new(kind(refusal.kind)?, refusal.message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_travels_and_no_number_but_theirs_is_taken() {
+        for kind in RefusalKind::ALL {
+            let refusal = Refusal::new(kind, "expected 1, found 2");
+            assert_eq!(Refusal::try_from(v1::Refusal::from(&refusal)), Ok(refusal));
+        }
+        for number in [0, 17, -1, i32::MAX] {
+            let error = kind(number).unwrap_err();
+            assert_eq!(error.field, "kind");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! How things stand on one server.
+
+use std::time::Duration;
+
+use thalweg_common::ids::{ServerId, ShardId, Version};
+use thalweg_common::message::{
+    EpochStatus, Phase, ShardStatus, StalenessHistogram, Status, WorkerStatus,
+};
+
+use super::{ConvertError, field, refusal};
+use crate::v1;
+
+impl From<&Status> for v1::Status {
+    fn from(status: &Status) -> Self {
+        let refusals = status
+            .refusals
+            .iter()
+            .map(|(kind, count)| v1::RefusalCount {
+                kind: v1::RefusalKind::from(*kind) as i32,
+                count: *count,
+            });
+        Self {
+            server: status.server.0,
+            job: status.job.clone(),
+            phase: write_phase(status.phase) as i32,
+            cause: status.cause.clone(),
+            progress: status.progress,
+            examples_total: status.examples_total,
+            up_us: field::micros(status.up),
+            trained_us: field::micros(status.trained),
+            loss_sum: status.loss_sum,
+            loss_weight: status.loss_weight,
+            workers: status.workers.iter().map(v1::WorkerStatus::from).collect(),
+            shards: status.shards.iter().map(v1::ShardStatus::from).collect(),
+            staleness: Some(v1::StalenessHistogram {
+                counts: status.staleness.counts.clone(),
+                max: status.staleness.max,
+            }),
+            pushed_bytes: status.pushed_bytes,
+            pulled_bytes: status.pulled_bytes,
+            received_bytes: status.received_bytes,
+            sent_bytes: status.sent_bytes,
+            refusals: refusals.collect(),
+            epochs: status.epochs.iter().map(v1::EpochStatus::from).collect(),
+        }
+    }
+}
+
+impl TryFrom<v1::Status> for Status {
+    type Error = ConvertError;
+
+    fn try_from(status: v1::Status) -> Result<Self, ConvertError> {
+        let mut workers = Vec::with_capacity(status.workers.len());
+        for (index, worker) in status.workers.into_iter().enumerate() {
+            workers
+                .push(WorkerStatus::try_from(worker).map_err(|error| error.at("workers", index))?);
+        }
+        let mut refusals = Vec::with_capacity(status.refusals.len());
+        for (index, entry) in status.refusals.into_iter().enumerate() {
+            let kind = refusal::kind(entry.kind).map_err(|error| error.at("refusals", index))?;
+            refusals.push((kind, entry.count));
+        }
+        Ok(Self {
+            server: ServerId(status.server),
+            job: status.job,
+            phase: read_phase(status.phase)?,
+            cause: status.cause,
+            progress: status.progress,
+            examples_total: status.examples_total,
+            up: Duration::from_micros(status.up_us),
+            trained: Duration::from_micros(status.trained_us),
+            loss_sum: status.loss_sum,
+            loss_weight: status.loss_weight,
+            workers,
+            shards: status.shards.into_iter().map(ShardStatus::from).collect(),
+            staleness: read_staleness(status.staleness.unwrap_or_default())?,
+            pushed_bytes: status.pushed_bytes,
+            pulled_bytes: status.pulled_bytes,
+            received_bytes: status.received_bytes,
+            sent_bytes: status.sent_bytes,
+            refusals,
+            epochs: status.epochs.into_iter().map(EpochStatus::from).collect(),
+        })
+    }
+}
+
+fn write_phase(phase: Phase) -> v1::Phase {
+    match phase {
+        Phase::Joining => v1::Phase::Joining,
+        Phase::Training => v1::Phase::Training,
+        Phase::Done => v1::Phase::Done,
+        Phase::Failed => v1::Phase::Failed,
+    }
+}
+
+fn read_phase(number: i32) -> Result<Phase, ConvertError> {
+    match v1::Phase::try_from(number) {
+        Ok(v1::Phase::Joining) => Ok(Phase::Joining),
+        Ok(v1::Phase::Training) => Ok(Phase::Training),
+        Ok(v1::Phase::Done) => Ok(Phase::Done),
+        Ok(v1::Phase::Failed) => Ok(Phase::Failed),
+        Ok(v1::Phase::Unspecified) | Err(_) => {
+            let names = "joining (1), training (2), done (3), failed (4)";
+            Err(field::unnamed("phase", names, number))
+        }
+    }
+}
+
+/// More buckets than a histogram has would not only be wrong: the floor of a bucket past the last
+/// does not exist.
+fn read_staleness(histogram: v1::StalenessHistogram) -> Result<StalenessHistogram, ConvertError> {
+    const BUCKETS_MAX: usize = 64 + 58;
+    if histogram.counts.len() > BUCKETS_MAX {
+        return Err(ConvertError::invalid(
+            "staleness.counts",
+            format!("at most {BUCKETS_MAX} buckets"),
+            histogram.counts.len(),
+        ));
+    }
+    Ok(StalenessHistogram {
+        counts: histogram.counts,
+        max: histogram.max,
+    })
+}
+
+impl From<&ShardStatus> for v1::ShardStatus {
+    fn from(shard: &ShardStatus) -> Self {
+        Self {
+            shard: shard.shard.0,
+            elements: shard.elements,
+            version: shard.version.0,
+            progress: shard.progress,
+            pending: shard.pending,
+        }
+    }
+}
+
+impl From<v1::ShardStatus> for ShardStatus {
+    fn from(shard: v1::ShardStatus) -> Self {
+        Self {
+            shard: ShardId(shard.shard),
+            elements: shard.elements,
+            version: Version(shard.version),
+            progress: shard.progress,
+            pending: shard.pending,
+        }
+    }
+}
+
+impl From<&EpochStatus> for v1::EpochStatus {
+    fn from(epoch: &EpochStatus) -> Self {
+        Self {
+            epoch: epoch.epoch,
+            rows: epoch.rows,
+            checksum: epoch.checksum,
+        }
+    }
+}
+
+impl From<v1::EpochStatus> for EpochStatus {
+    fn from(epoch: v1::EpochStatus) -> Self {
+        Self {
+            epoch: epoch.epoch,
+            rows: epoch.rows,
+            checksum: epoch.checksum,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! How one worker slot stands.
+
+use std::time::Duration;
+
+use thalweg_common::ids::{Clock, SessionId, WorkerId};
+use thalweg_common::message::{Wait, WorkerState, WorkerStatus};
+
+use super::{ConvertError, field};
+use crate::v1;
+
+impl From<&WorkerStatus> for v1::WorkerStatus {
+    fn from(worker: &WorkerStatus) -> Self {
+        let state = match worker.state {
+            WorkerState::Absent => v1::WorkerState::Absent,
+            WorkerState::Active => v1::WorkerState::Active,
+            WorkerState::Left => v1::WorkerState::Left,
+            WorkerState::Lost => v1::WorkerState::Lost,
+        };
+        Self {
+            worker: worker.worker.0,
+            session: worker.session.map(|session| session.0),
+            state: state as i32,
+            place: worker.place.clone(),
+            doing: worker.doing.clone(),
+            clock: worker.clock.0,
+            examples: worker.examples,
+            duplicates: worker.duplicates,
+            refused: worker.refused,
+            silent_us: field::micros(worker.silent),
+            sent_bytes: worker.sent_bytes,
+            received_bytes: worker.received_bytes,
+            compute_us: field::micros(worker.compute),
+            waited_us: field::micros(worker.waited),
+            wait: worker.wait.as_ref().map(|wait| v1::Wait {
+                on: wait.on.iter().map(|worker| worker.0).collect(),
+                since_us: field::micros(wait.since),
+                why: wait.why.clone(),
+            }),
+        }
+    }
+}
+
+impl TryFrom<v1::WorkerStatus> for WorkerStatus {
+    type Error = ConvertError;
+
+    fn try_from(worker: v1::WorkerStatus) -> Result<Self, ConvertError> {
+        let state = match v1::WorkerState::try_from(worker.state) {
+            Ok(v1::WorkerState::Absent) => WorkerState::Absent,
+            Ok(v1::WorkerState::Active) => WorkerState::Active,
+            Ok(v1::WorkerState::Left) => WorkerState::Left,
+            Ok(v1::WorkerState::Lost) => WorkerState::Lost,
+            Ok(v1::WorkerState::Unspecified) | Err(_) => {
+                let names = "absent (1), active (2), left (3), lost (4)";
+                return Err(field::unnamed("state", names, worker.state));
+            }
+        };
+        Ok(Self {
+            worker: WorkerId(worker.worker),
+            session: worker.session.map(SessionId),
+            state,
+            place: worker.place,
+            doing: worker.doing,
+            clock: Clock(worker.clock),
+            examples: worker.examples,
+            duplicates: worker.duplicates,
+            refused: worker.refused,
+            silent: Duration::from_micros(worker.silent_us),
+            sent_bytes: worker.sent_bytes,
+            received_bytes: worker.received_bytes,
+            compute: Duration::from_micros(worker.compute_us),
+            waited: Duration::from_micros(worker.waited_us),
+            wait: worker.wait.map(|wait| Wait {
+                on: wait.on.into_iter().map(WorkerId).collect(),
+                since: Duration::from_micros(wait.since_us),
+                why: wait.why,
+            }),
+        })
+    }
+}

@@ -1,0 +1,243 @@
+//! What no peer should send is named, and never panics.
+
+mod support;
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::{any, proptest};
+use prost::Message;
+use support::LIMITS;
+use thalweg_common::error::RefusalKind;
+use thalweg_common::message::{Address, Coordinates, Pull, PullReply, Push};
+use thalweg_proto::codec::{ReplyAssembler, RequestAssembler};
+use thalweg_proto::convert::ConvertError;
+use thalweg_proto::v1;
+
+/// A push of one part of three values at coordinates 2, 5 and 9.
+fn push() -> v1::Push {
+    let coordinates = v1::Coordinates {
+        count: 3,
+        offsets: offsets(&[2, 5, 9]),
+    };
+    v1::Push {
+        fingerprint: Bytes::from_static(&[7; 16]),
+        form: Some(v1::Form {
+            kind: 1,
+            dtype: 1,
+            codec: 1,
+        }),
+        parts: vec![v1::Part {
+            shard: 4,
+            sequence: 1,
+            address: Some(v1::part::Address::Coordinates(coordinates)),
+            payload_bytes: 12,
+            payload: Bytes::from_static(&[0; 12]),
+            ..v1::Part::default()
+        }],
+        ..v1::Push::default()
+    }
+}
+
+fn offsets(offsets: &[u32]) -> Bytes {
+    offsets
+        .iter()
+        .flat_map(|offset| offset.to_le_bytes())
+        .collect()
+}
+
+/// The error of the push after `change`.
+fn error_of(change: impl FnOnce(&mut v1::Push)) -> ConvertError {
+    let mut push = push();
+    change(&mut push);
+    Push::try_from(push).unwrap_err()
+}
+
+fn coordinates(count: u32, list: &[u32]) -> Option<v1::part::Address> {
+    let offsets = offsets(list);
+    Some(v1::part::Address::Coordinates(v1::Coordinates {
+        count,
+        offsets,
+    }))
+}
+
+#[test]
+fn the_push_that_the_others_are_made_of_is_right() {
+    let push = Push::try_from(push()).unwrap();
+    let expected = Coordinates::new(vec![2, 5, 9]).unwrap();
+    assert_eq!(push.parts[0].address, Address::Coordinates(expected));
+}
+
+#[test]
+fn a_wrong_field_of_a_push_is_named_with_what_was_expected_and_found() {
+    type Change = fn(&mut v1::Push);
+    let cases: [(Change, &str); 14] = [
+        (
+            |push| push.fingerprint = Bytes::from_static(b"short"),
+            "fingerprint: expected 16 bytes, found 5 bytes",
+        ),
+        (
+            |push| push.form = None,
+            "parts[0].form: expected kind, dtype and codec, here or once in the push, found nothing",
+        ),
+        (
+            |push| {
+                push.form = Some(v1::Form {
+                    kind: 0,
+                    dtype: 1,
+                    codec: 1,
+                })
+            },
+            "form.kind: expected one of gradient (1), delta (2), statistic (3), found 0 (unspecified)",
+        ),
+        (
+            |push| {
+                push.parts[0].form = Some(v1::Form {
+                    kind: 1,
+                    dtype: 9,
+                    codec: 1,
+                })
+            },
+            "parts[0].form.dtype: expected one of f32 (1), found 9",
+        ),
+        (
+            |push| push.parts[0].sequence = 0,
+            "parts[0].sequence: expected a number from 1, found 0",
+        ),
+        (
+            |push| push.parts[0].payload_bytes = 16,
+            "parts[0].payload_bytes: expected 12 (3 elements of 4 bytes), found 16",
+        ),
+        (
+            |push| push.parts[0].payload = Bytes::from_static(&[0; 8]),
+            "parts[0].payload: expected payload_bytes, 12, or none of them, found 8 bytes",
+        ),
+        (
+            |push| push.parts[0].payload = Bytes::new(),
+            "parts[0].values: expected 12 bytes inline (chunks exist only on the session stream), \
+          found none",
+        ),
+        (
+            |push| push.parts[0].address = coordinates(3, &[2, 9, 5]),
+            "parts[0].coordinates.offsets: expected offsets that rise strictly, found 5 after 9 at 2",
+        ),
+        (
+            |push| push.parts[0].address = coordinates(4, &[2, 5, 9]),
+            "parts[0].coordinates.offsets: expected 16 bytes for a count of 4, found 12 bytes",
+        ),
+        (
+            |push| push.parts[0].address = None,
+            "parts[0].payload_bytes: expected 0 (0 elements of 4 bytes), found 12",
+        ),
+        (
+            |push| {
+                push.parts[0].address = Some(v1::part::Address::Range(v1::ElementRange {
+                    start: u32::MAX,
+                    count: 3,
+                }))
+            },
+            "parts[0].range.count: expected at most 0 elements from 4294967295 on, found 3",
+        ),
+        (
+            |push| push.parts.push(push.parts[0].clone()),
+            "parts[1].shard: expected at most one part per shard, found shard 4 a second time",
+        ),
+        (
+            |push| {
+                push.ranges.push(v1::DataRange {
+                    start: 2,
+                    end: 1,
+                    ..Default::default()
+                })
+            },
+            "ranges[0].end: expected at least start, 2, found 1",
+        ),
+    ];
+    for (change, expected) in cases {
+        let error = error_of(change);
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn a_value_at_read_is_refused_as_unsupported_and_not_ignored() {
+    let error = error_of(|push| push.parts[0].value_at_read = Bytes::from_static(&[0; 12]));
+    assert_eq!(error.kind, RefusalKind::Unsupported);
+    assert!(
+        error.to_string().contains("parts[0].value_at_read"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_pull_must_say_what_it_asks_for() {
+    let pull = v1::Pull {
+        fingerprint: Bytes::from_static(&[7; 16]),
+        parts: vec![v1::PullPart {
+            shard: 1,
+            address: None,
+        }],
+        ..v1::Pull::default()
+    };
+    assert_eq!(Pull::try_from(pull).unwrap_err().field, "parts[0].address");
+}
+
+#[test]
+fn a_read_of_a_broken_value_is_refused() {
+    let read = v1::Read {
+        payload_bytes: 6,
+        payload: Bytes::from_static(&[0; 6]),
+        ..Default::default()
+    };
+    let reads = v1::Reads { reads: vec![read] };
+    let reply = v1::PullReply {
+        outcome: Some(v1::pull_reply::Outcome::Ready(reads)),
+    };
+    let error = PullReply::try_from(reply).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "reads[0].payload_bytes: expected a multiple of 4, found 6"
+    );
+}
+
+#[test]
+fn a_push_cut_short_anywhere_is_refused() {
+    let bytes = Bytes::from(push().encode_to_vec());
+    for length in 0..bytes.len() {
+        if let Ok(push) = v1::Push::decode(bytes.slice(..length)) {
+            assert!(
+                Push::try_from(push).is_err(),
+                "{length} of {} bytes",
+                bytes.len()
+            );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_never_panic(bytes in vec(any::<u8>(), 0..600)) {
+        let bytes = Bytes::from(bytes);
+        if let Ok(frame) = v1::ClientFrame::decode(bytes.clone()) {
+            let _ = RequestAssembler::new(LIMITS).accept(frame);
+        }
+        if let Ok(frame) = v1::ServerFrame::decode(bytes) {
+            let _ = ReplyAssembler::new(LIMITS).accept(frame);
+        }
+    }
+
+    #[test]
+    fn a_frame_with_one_byte_changed_never_panics(
+        request in support::request(), at in any::<proptest::sample::Index>(), byte in any::<u8>(),
+    ) {
+        let envelope = thalweg_proto::codec::RequestEnvelope { request_id: 1, deadline: None };
+        let mut assembler = RequestAssembler::new(LIMITS);
+        for frame in thalweg_proto::codec::request_frames(envelope, &request, &LIMITS).unwrap() {
+            let mut bytes = frame.encode_to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(frame) = v1::ClientFrame::decode(Bytes::from(bytes)) {
+                let _ = assembler.accept(frame);
+            }
+        }
+    }
+}

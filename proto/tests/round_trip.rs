@@ -1,0 +1,143 @@
+//! Whatever one side says, the other side hears: through protobuf bytes, inline and in chunks.
+
+mod support;
+
+use std::time::Duration;
+
+use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
+use support::{reply_round_trip, request_round_trip, through_bytes};
+use thalweg_common::error::RefusalKind;
+use thalweg_common::ids::{Clock, ServerId, SessionId, ShardId, Version, WorkerId};
+use thalweg_common::message::{
+    EpochStatus, Phase, Pull, PullReply, Push, Reply, Request, ShardStatus, StalenessHistogram,
+    Status, Wait, WorkerState, WorkerStatus,
+};
+use thalweg_proto::codec::{ReplyEnvelope, RequestEnvelope};
+use thalweg_proto::v1;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn a_request_survives_the_stream(request in support::request(), request_id in 1_u64.., ms in 1_u32..) {
+        let deadline = Some(Duration::from_millis(u64::from(ms)));
+        let sent = RequestEnvelope { request_id, deadline };
+        let (envelope, found) = request_round_trip(sent, &request);
+        prop_assert_eq!(envelope, sent);
+        match (&found, &request) {
+            (Request::Push(found), Request::Push(expected)) => prop_assert_eq!(found, expected),
+            (Request::Pull(found), Request::Pull(expected)) => prop_assert_eq!(found, expected),
+            _ => prop_assert_eq!(format!("{found:?}"), format!("{request:?}")),
+        }
+    }
+
+    #[test]
+    fn a_reply_survives_the_stream(reply in support::reply(), request_id in 1_u64.., credit in any::<u32>()) {
+        let sent = ReplyEnvelope { request_id, credit };
+        let (envelope, found) = reply_round_trip(sent, &reply);
+        prop_assert_eq!(envelope, sent);
+        match (&found, &reply) {
+            (Reply::Pulled(found), Reply::Pulled(expected)) => prop_assert_eq!(found, expected),
+            _ => prop_assert_eq!(format!("{found:?}"), format!("{reply:?}")),
+        }
+    }
+
+    #[test]
+    fn a_push_a_pull_and_its_answer_survive_a_unary_call(
+        push in support::push(), pull in support::pull(), answer in support::pull_reply(),
+    ) {
+        let (wire, _) = through_bytes(&v1::Push::from(&push));
+        prop_assert_eq!(Push::try_from(wire), Ok(push));
+        let (wire, _) = through_bytes(&v1::Pull::from(&pull));
+        prop_assert_eq!(Pull::try_from(wire), Ok(pull));
+        let (wire, _) = through_bytes(&v1::PullReply::from(&answer));
+        prop_assert!(PullReply::try_from(wire).as_ref() == Ok(&answer));
+    }
+}
+
+#[test]
+fn a_status_survives_the_stream() {
+    let sent = ReplyEnvelope {
+        request_id: 1,
+        credit: 0,
+    };
+    let (_, found) = reply_round_trip(sent, &Reply::Status(Box::new(status())));
+    match found {
+        Reply::Status(found) => assert_eq!(*found, status()),
+        other => panic!("a status, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_request_without_a_deadline_has_none_at_the_other_end() {
+    let sent = RequestEnvelope {
+        request_id: 1,
+        deadline: None,
+    };
+    assert_eq!(request_round_trip(sent, &Request::Status).0, sent);
+}
+
+fn status() -> Status {
+    let mut staleness = StalenessHistogram::default();
+    staleness.record(3);
+    staleness.record(1 << 40);
+    Status {
+        server: ServerId(1),
+        job: "flights".into(),
+        phase: Phase::Training,
+        cause: String::new(),
+        progress: 64_000,
+        examples_total: 98_000,
+        up: Duration::from_micros(1_234_567),
+        trained: Duration::from_secs(1),
+        loss_sum: 31_250.5,
+        loss_weight: 64_000.0,
+        workers: vec![worker_status(None), worker_status(Some(SessionId(7)))],
+        shards: vec![ShardStatus {
+            shard: ShardId(4),
+            elements: 1 << 20,
+            version: Version(2000),
+            progress: 64_000,
+            pending: 1,
+        }],
+        staleness,
+        pushed_bytes: 1,
+        pulled_bytes: 2,
+        received_bytes: 3,
+        sent_bytes: 4,
+        refusals: RefusalKind::ALL.into_iter().zip(1..).collect(),
+        epochs: vec![EpochStatus {
+            epoch: 0,
+            rows: 98_000,
+            checksum: u64::MAX,
+        }],
+    }
+}
+
+fn worker_status(session: Option<SessionId>) -> WorkerStatus {
+    WorkerStatus {
+        worker: WorkerId(2),
+        session,
+        state: if session.is_some() {
+            WorkerState::Active
+        } else {
+            WorkerState::Absent
+        },
+        place: "host 4711".into(),
+        doing: "computing".into(),
+        clock: Clock(99),
+        examples: 6400,
+        duplicates: 1,
+        refused: 2,
+        silent: Duration::from_millis(20),
+        sent_bytes: 5,
+        received_bytes: 6,
+        compute: Duration::from_secs(7),
+        waited: Duration::from_secs(8),
+        wait: session.map(|_| Wait {
+            on: vec![WorkerId(0), WorkerId(1)],
+            since: Duration::from_millis(9),
+            why: "computing".into(),
+        }),
+    }
+}

@@ -1,0 +1,282 @@
+//! From a request to its reply: the one function that the session stream and the unary calls enter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thalweg_common::error::{Refusal, RefusalKind};
+use thalweg_common::ids::SessionId;
+use thalweg_common::message::{
+    Outcome, Part, PartAck, Payload, Pull, PullPart, PullReply, Push, PushHeader, Read, Reply,
+    Request,
+};
+use thalweg_common::time::Time;
+use tokio::sync::oneshot;
+
+use super::clock::Clock;
+use super::owners::Owners;
+use super::waiters::Waiters;
+use crate::admission::{Gate, Ticket};
+use crate::server::Server;
+
+/// A server with what is needed to drive it.
+#[derive(Debug)]
+pub(super) struct Handler {
+    pub(super) server: Arc<Server>,
+    pub(super) owners: Owners,
+    pub(super) waiters: Waiters,
+    pub(super) clock: Clock,
+    /// How long a request may wait before it is begun, unless it says less.
+    pub(super) request_time_max: Duration,
+}
+
+/// A push whose parts are under way.
+#[derive(Debug)]
+pub(super) struct Submitted {
+    header: Arc<PushHeader>,
+    acks: Vec<Slot>,
+}
+
+/// An acknowledgement, or where it will come from.
+#[derive(Debug)]
+enum Slot {
+    Here(PartAck),
+    Coming(oneshot::Receiver<PartAck>),
+}
+
+impl Submitted {
+    /// Whether every part has been judged.
+    pub(super) fn is_ready(&self) -> bool {
+        self.acks.iter().all(|slot| matches!(slot, Slot::Here(_)))
+    }
+}
+
+impl Handler {
+    /// Serves a request to its end.
+    pub(super) async fn handle(&self, request: Request, deadline: Option<Duration>) -> Reply {
+        match request {
+            Request::Push(push) => match self.submit(push, deadline) {
+                Ok(submitted) => Reply::Pushed(self.finish(submitted).await),
+                Err(refusal) => Reply::Refused(refusal),
+            },
+            Request::Pull(pull) => self.pull(pull, deadline).await,
+            other => self.answer(other),
+        }
+    }
+
+    /// Answers what needs no shard.
+    pub(super) fn answer(&self, request: Request) -> Reply {
+        let now = self.clock.now();
+        let reply = match request {
+            Request::Register(register) => self
+                .server
+                .register(now, &register)
+                .map(|r| Reply::Registered(Box::new(r))),
+            Request::NextRange { session, worker } => self
+                .server
+                .next_range(now, worker, session)
+                .map(Reply::Granted),
+            Request::Heartbeat(heartbeat) => {
+                self.server.heartbeat(now, &heartbeat).map(Reply::Heartbeat)
+            }
+            Request::Status => Ok(Reply::Status(Box::new(self.server.status(now)))),
+            Request::Leave(leave) => {
+                self.server.leave(now, &leave);
+                Ok(Reply::Left)
+            }
+            Request::Push(_) | Request::Pull(_) => Err(Refusal::new(
+                RefusalKind::Internal,
+                "a push or pull was handed to the desk; this is a bug of the server",
+            )),
+        };
+        self.release();
+        reply.unwrap_or_else(Reply::Refused)
+    }
+
+    /// Judges a push's header and sends its parts on their way: small ones to idle shards at once,
+    /// the others to the owner threads.
+    pub(super) fn submit(
+        &self,
+        push: Push,
+        deadline: Option<Duration>,
+    ) -> Result<Submitted, Refusal> {
+        let now = self.clock.now();
+        self.server.judge_push(now, &push.header)?;
+        let begin_by = now
+            + deadline
+                .unwrap_or(self.request_time_max)
+                .min(self.request_time_max);
+        let header = Arc::new(push.header);
+        let acks = push
+            .parts
+            .into_iter()
+            .map(
+                |part| match self.owners.token(part.shard, part.payload.bytes()) {
+                    Some(_token) => Slot::Here(self.server.push_part(now, &header, &part)),
+                    None => self.queue(&header, part, begin_by),
+                },
+            )
+            .collect();
+        Ok(Submitted { header, acks })
+    }
+
+    /// Waits for the parts of a push, then moves the worker's clock. Pushes of one session are
+    /// finished in the order of their arrival.
+    pub(super) async fn finish(&self, submitted: Submitted) -> Vec<PartAck> {
+        let mut acks = Vec::with_capacity(submitted.acks.len());
+        for slot in submitted.acks {
+            acks.push(match slot {
+                Slot::Here(ack) => ack,
+                Slot::Coming(ack) => ack.await.expect("an owner thread answers every part"),
+            });
+        }
+        let refused = |ack: &PartAck| matches!(ack.outcome, Outcome::Refused(_));
+        if !acks.iter().any(refused) {
+            self.server.finish_push(self.clock.now(), &submitted.header);
+        }
+        self.release();
+        acks
+    }
+
+    fn queue(&self, header: &Arc<PushHeader>, part: Part, begin_by: Time) -> Slot {
+        let (shard, sequence) = (part.shard, part.sequence);
+        let refused = move |refusal| PartAck {
+            shard,
+            sequence,
+            outcome: Outcome::Refused(refusal),
+        };
+        let (answer, ack) = oneshot::channel();
+        let (server, header, clock) = (self.server.clone(), header.clone(), self.clock);
+        let job = Box::new(move || {
+            let now = clock.now();
+            let done = if now > begin_by {
+                refused(Refusal::new(
+                    RefusalKind::Deadline,
+                    format!("the part for shard {shard} waited past its deadline; send it again"),
+                ))
+            } else {
+                server.push_part(now, &header, &part)
+            };
+            // The session may have ended; the part is done all the same.
+            drop(answer.send(done));
+        });
+        match self.owners.enqueue(shard, job) {
+            Ok(()) => Slot::Coming(ack),
+            Err(_) => Slot::Here(refused(self.cannot_queue(shard))),
+        }
+    }
+
+    async fn pull(&self, pull: Pull, deadline: Option<Duration>) -> Reply {
+        match self.admit(&pull, deadline).await {
+            Ok(None) => {}
+            Ok(Some(not_yet)) => return Reply::Pulled(not_yet),
+            Err(refusal) => return Reply::Refused(refusal),
+        }
+        let mut slots = Vec::with_capacity(pull.parts.len());
+        for part in pull.parts {
+            match self.read(pull.session, part) {
+                Ok(slot) => slots.push(slot),
+                Err(refusal) => return Reply::Refused(refusal),
+            }
+        }
+        let mut reads = Vec::with_capacity(slots.len());
+        for slot in slots {
+            let read = match slot {
+                ReadSlot::Here(read) => read,
+                ReadSlot::Coming(read) => read.await.expect("an owner thread answers every read"),
+            };
+            match read {
+                Ok(read) => reads.push(read),
+                Err(refusal) => return Reply::Refused(refusal),
+            }
+        }
+        Reply::Pulled(PullReply::Ready(reads))
+    }
+
+    /// Waits at the gate, within the pull's patience.
+    async fn admit(
+        &self,
+        pull: &Pull,
+        deadline: Option<Duration>,
+    ) -> Result<Option<PullReply>, Refusal> {
+        let gate = self.server.ask(self.clock.now(), pull);
+        self.release();
+        let Gate::Parked(ticket) = gate? else {
+            return Ok(None);
+        };
+        let guard = Parked {
+            handler: self,
+            ticket,
+        };
+        let patience = pull
+            .patience
+            .min(deadline.unwrap_or(self.request_time_max))
+            .min(self.request_time_max);
+        let released = tokio::time::timeout(patience, self.waiters.wait(ticket))
+            .await
+            .is_ok();
+        if released {
+            return Ok(None);
+        }
+        // Released in this very moment: then the gate is open.
+        Ok(guard.give_up())
+    }
+
+    fn read(&self, session: SessionId, part: PullPart) -> Result<ReadSlot, Refusal> {
+        let (shard, bytes) = (part.shard, part.address.len() * Payload::VALUE_BYTES);
+        if let Some(_token) = self.owners.token(shard, bytes) {
+            return Ok(ReadSlot::Here(self.server.read(session, &part)));
+        }
+        let (answer, read) = oneshot::channel();
+        let server = self.server.clone();
+        let job = Box::new(move || drop(answer.send(server.read(session, &part))));
+        match self.owners.enqueue(shard, job) {
+            Ok(()) => Ok(ReadSlot::Coming(read)),
+            Err(_) => Err(self.cannot_queue(shard)),
+        }
+    }
+
+    fn cannot_queue(&self, shard: thalweg_common::ids::ShardId) -> Refusal {
+        match self.server.judge_shard(shard) {
+            Err(refusal) => refusal,
+            Ok(()) => Refusal::new(
+                RefusalKind::Overloaded,
+                format!(
+                    "the queue of shard {shard} is full; send again later, or raise [limits] \
+                     queue_parts_max"
+                ),
+            ),
+        }
+    }
+
+    /// Wakes whoever the last decisions released.
+    pub(super) fn release(&self) {
+        self.waiters.release(self.server.take_released());
+    }
+}
+
+enum ReadSlot {
+    Here(Result<Read, Refusal>),
+    Coming(oneshot::Receiver<Result<Read, Refusal>>),
+}
+
+/// A place at the gate; leaving it in any way, by an answer or because the session ended, gives
+/// it up.
+struct Parked<'a> {
+    handler: &'a Handler,
+    ticket: Ticket,
+}
+
+impl Parked<'_> {
+    fn give_up(&self) -> Option<PullReply> {
+        self.handler.waiters.forget(self.ticket);
+        self.handler
+            .server
+            .give_up(self.handler.clock.now(), self.ticket)
+    }
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        drop(self.give_up());
+    }
+}

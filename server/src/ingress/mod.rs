@@ -1,0 +1,19 @@
+//! Station 1: a part arrives. The gRPC driver of a [`Server`](crate::Server): sockets, frames,
+//! limits, and which thread does the work.
+//!
+//! Comes after the worker's push and the wire, before admission. This is the only place of the
+//! server that knows protobuf, threads or the clock; what is decided here is only *where* something
+//! runs, never *whether*.
+
+mod clock;
+mod counted;
+mod listen;
+mod owners;
+mod waiters;
+mod handle;
+mod session;
+mod unary;
+mod serve;
+
+pub use listen::{INSECURE_WORDS, ListenError, listen};
+pub use serve::{End, ServeError, ServeOptions, serve};

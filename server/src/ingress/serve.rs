@@ -1,0 +1,240 @@
+//! Running a server: the accept loop, the ticking of its leases, and its orderly end.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thalweg_common::message::Phase;
+use thalweg_proto::codec::FrameLimits;
+use thalweg_proto::transport::tune_server;
+use thalweg_proto::{FILE_DESCRIPTOR_SET, ParameterServerServer};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::clock::Clock;
+use super::counted::Counted;
+use super::handle::Handler;
+use super::owners::Owners;
+use super::unary::Service;
+use super::waiters::Waiters;
+use crate::server::Server;
+
+/// How often leases and the end of the job are looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Pause after the system refused to hand over a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How a server is to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct ServeOptions {
+    /// Bounds of frames and parts.
+    pub limits: FrameLimits,
+    /// Parts that may wait for one shard.
+    pub queue_parts_max: usize,
+    /// Requests of one session in flight.
+    pub requests_max: u32,
+    /// Open connections.
+    pub connections_max: usize,
+    /// Owner threads.
+    pub owner_threads: usize,
+    /// How long a request may wait before it is begun.
+    pub request_time_max: Duration,
+    /// How long an orderly end may take.
+    pub stop_time_max: Duration,
+}
+
+/// How a server ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The job is done, or nothing came and nothing is left to do.
+    Finished,
+    /// The job ended early.
+    Failed(String),
+}
+
+/// Why a server could not run.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The transport failed.
+    #[error("the server's transport failed: {0}")]
+    Transport(#[from] tonic::transport::Error),
+    /// The listener has no address.
+    #[error("the listener failed: {0}")]
+    Listener(#[from] std::io::Error),
+    /// The schema for reflection is broken.
+    #[error("the schema cannot be shown by reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// Serves until the job is over and everybody has left, or until `stop` says why to end. The end
+/// takes at most `options.stop_time_max` after that.
+///
+/// # Errors
+/// [`ServeError`] if listener or transport fail.
+pub async fn serve(
+    server: Arc<Server>,
+    listener: TcpListener,
+    options: ServeOptions,
+    stop: impl Future<Output = String>,
+) -> Result<End, ServeError> {
+    let address = listener.local_addr()?;
+    let handler = Arc::new(Handler {
+        owners: Owners::start(
+            server.shard_ids(),
+            options.queue_parts_max,
+            options.owner_threads,
+        ),
+        server: server.clone(),
+        waiters: Waiters::default(),
+        clock: Clock::start(),
+        request_time_max: options.request_time_max,
+    });
+    let (finish, finished) = oneshot::channel::<()>();
+    let transport = transport(&handler, listener, address, options, finished)?;
+    let mut transport = tokio::spawn(transport);
+    let end = tokio::select! {
+        biased;
+        failed = &mut transport => return ended_by_transport(failed),
+        end = tick_until_over(&handler, stop, options.stop_time_max) => end,
+    };
+    // The transport may have ended on its own in this moment.
+    finish.send(()).ok();
+    if tokio::time::timeout(options.stop_time_max, &mut transport)
+        .await
+        .is_err()
+    {
+        transport.abort();
+    }
+    Ok(end)
+}
+
+fn ended_by_transport(
+    failed: Result<Result<(), tonic::transport::Error>, tokio::task::JoinError>,
+) -> Result<End, ServeError> {
+    match failed {
+        Ok(Ok(())) => Ok(End::Failed("the listener ended".to_owned())),
+        Ok(Err(error)) => Err(error.into()),
+        Err(error) => Ok(End::Failed(format!("the transport's task ended: {error}"))),
+    }
+}
+
+fn transport(
+    handler: &Arc<Handler>,
+    listener: TcpListener,
+    address: SocketAddr,
+    options: ServeOptions,
+    finished: oneshot::Receiver<()>,
+) -> Result<impl Future<Output = Result<(), tonic::transport::Error>> + use<>, ServeError> {
+    let service = ParameterServerServer::new(Service {
+        handler: handler.clone(),
+        limits: options.limits,
+        requests_max: options.requests_max,
+    })
+    .max_decoding_message_size(options.limits.message_bytes_max)
+    .max_encoding_message_size(options.limits.message_bytes_max);
+    let reflection = address
+        .ip()
+        .is_loopback()
+        .then(|| {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+                .build_v1()
+        })
+        .transpose()?;
+    let connections = accept(listener, handler.server.clone(), options.connections_max);
+    Ok(async move {
+        let (reporter, health) = tonic_health::server::health_reporter();
+        reporter
+            .set_serving::<ParameterServerServer<Service>>()
+            .await;
+        tune_server(tonic::transport::Server::builder())
+            .add_service(service)
+            .add_service(health)
+            .add_optional_service(reflection)
+            .serve_with_incoming_shutdown(ReceiverStream::new(connections), async {
+                drop(finished.await);
+            })
+            .await
+    })
+}
+
+/// Accepts connections, at most `max` at a time; further ones wait in the system's backlog.
+fn accept(
+    listener: TcpListener,
+    server: Arc<Server>,
+    max: usize,
+) -> mpsc::Receiver<std::io::Result<Counted>> {
+    let (accepted, connections) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let places = Arc::new(Semaphore::new(max));
+        while let Ok(place) = places.clone().acquire_owned().await {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "a connection is without nodelay");
+                    }
+                    let counted = Counted::new(stream, server.clone(), place);
+                    if accepted.send(Ok(counted)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no connection could be accepted");
+                    pause(ACCEPT_PAUSE).await;
+                }
+            }
+            if accepted.is_closed() {
+                return;
+            }
+        }
+    });
+    connections
+}
+
+/// Lets time pass for the server until the job is over and everybody has left.
+async fn tick_until_over(
+    handler: &Handler,
+    stop: impl Future<Output = String>,
+    stop_time_max: Duration,
+) -> End {
+    let server = &handler.server;
+    let mut ticks = tokio::time::interval(TICK);
+    let mut stop = std::pin::pin!(stop);
+    let mut end_by = None;
+    loop {
+        tokio::select! {
+            biased;
+            why = &mut stop, if end_by.is_none() => {
+                let now = handler.clock.now();
+                server.stop(now, &why);
+                end_by = Some(now + stop_time_max);
+            }
+            _ = ticks.tick() => {}
+        }
+        let now = handler.clock.now();
+        for lapse in server.tick(now) {
+            tracing::warn!(worker = lapse.worker.0, "{}", lapse.why);
+        }
+        handler.release();
+        if server.is_finished(now) || end_by.is_some_and(|by| by < now) {
+            let (phase, cause) = server.phase();
+            return if phase == Phase::Failed {
+                End::Failed(cause)
+            } else {
+                End::Finished
+            };
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the driver waits; decisions never do"
+)]
+async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}

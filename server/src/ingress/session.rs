@@ -1,0 +1,249 @@
+//! One session stream: frames in, requests to the handler, frames out.
+//!
+//! Pushes are submitted in the order of their arrival and finished in that order; pulls and the
+//! rest are answered as they can be. Everything in flight is bounded: requests by the permits,
+//! frames by the channel, bytes by the assembler.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prost::Message;
+use thalweg_common::error::{Refusal, RefusalKind};
+use thalweg_common::message::{Reply, Request};
+use thalweg_proto::codec::{
+    Assembled, FrameLimits, ReplyEnvelope, RequestAssembler, RequestEnvelope, reply_frames,
+};
+use thalweg_proto::transport::framed_bytes;
+use thalweg_proto::v1;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_stream::StreamExt;
+use tonic::{Status, Streaming};
+
+use super::handle::{Handler, Submitted};
+use crate::server::Counters;
+
+/// Frames that wait for the network per session.
+const OUTBOUND_FRAMES_MAX: usize = 64;
+
+type Outbound = mpsc::Sender<Result<v1::ServerFrame, Status>>;
+
+/// What a session needs to run.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) handler: Arc<Handler>,
+    pub(super) limits: FrameLimits,
+    /// Requests in flight at once.
+    pub(super) requests_max: u32,
+}
+
+struct Unfinished {
+    request_id: u64,
+    submitted: Submitted,
+    permit: OwnedSemaphorePermit,
+}
+
+/// The sending half of a session.
+#[derive(Clone)]
+struct Answers {
+    handler: Arc<Handler>,
+    limits: FrameLimits,
+    credit: u32,
+    frames: Outbound,
+}
+
+impl Session {
+    /// Runs the session on a task of its own and returns its outgoing frames.
+    pub(super) fn run(
+        self,
+        inbound: Streaming<v1::ClientFrame>,
+    ) -> mpsc::Receiver<Result<v1::ServerFrame, Status>> {
+        let (frames, outbound) = mpsc::channel(OUTBOUND_FRAMES_MAX);
+        let answers = Answers {
+            handler: self.handler.clone(),
+            limits: self.limits,
+            credit: self.requests_max,
+            frames,
+        };
+        tokio::spawn(self.receive(inbound, answers));
+        outbound
+    }
+
+    async fn receive(self, mut inbound: Streaming<v1::ClientFrame>, answers: Answers) {
+        let permits = Arc::new(Semaphore::new(self.requests_max as usize));
+        let mut assembler = RequestAssembler::new(self.limits);
+        let mut traffic = Traffic::default();
+        let mut tasks = JoinSet::new();
+        let (unfinished, finisher) = mpsc::channel(self.requests_max as usize);
+        tasks.spawn(finish_in_order(finisher, answers.clone()));
+        while let Some(Ok(frame)) = inbound.next().await {
+            traffic.count(&frame, &self.handler);
+            let (envelope, request) = match assembler.accept(frame) {
+                Ok(Assembled::Pending) => continue,
+                Ok(Assembled::Whole(envelope, request)) => (envelope, request),
+                Ok(Assembled::Refused(envelope, refusal)) => {
+                    answers
+                        .send(envelope.request_id, Reply::Refused(refusal))
+                        .await;
+                    continue;
+                }
+                Err(error) => {
+                    let refusal =
+                        Refusal::invalid(format!("the session stream is broken: {error}"));
+                    answers.end(&refusal).await;
+                    break;
+                }
+            };
+            while tasks.try_join_next().is_some() {}
+            match permits.clone().try_acquire_owned() {
+                Err(_) => {
+                    answers
+                        .send(envelope.request_id, overloaded(self.requests_max))
+                        .await;
+                }
+                Ok(permit) => {
+                    self.serve(
+                        envelope,
+                        request,
+                        permit,
+                        (&answers, &unfinished, &mut tasks),
+                    )
+                    .await;
+                }
+            }
+        }
+        // The client is gone: what waits for it is given up, what was submitted is done all the
+        // same by the shards.
+        tasks.shutdown().await;
+    }
+
+    async fn serve(
+        &self,
+        envelope: RequestEnvelope,
+        request: Request,
+        permit: OwnedSemaphorePermit,
+        (answers, unfinished, tasks): (&Answers, &mpsc::Sender<Unfinished>, &mut JoinSet<()>),
+    ) {
+        let RequestEnvelope {
+            request_id,
+            deadline,
+        } = envelope;
+        match request {
+            Request::Push(push) => match self.handler.submit(push, deadline) {
+                Err(refusal) => answers.send(request_id, Reply::Refused(refusal)).await,
+                Ok(submitted)
+                    if submitted.is_ready()
+                        && unfinished.capacity() == unfinished.max_capacity() =>
+                {
+                    let acks = self.handler.finish(submitted).await;
+                    answers.send(request_id, Reply::Pushed(acks)).await;
+                }
+                Ok(submitted) => {
+                    let push = Unfinished {
+                        request_id,
+                        submitted,
+                        permit,
+                    };
+                    // The finisher lives as long as this loop; the permits bound its queue.
+                    drop(unfinished.send(push).await);
+                }
+            },
+            Request::Pull(_) => {
+                let answers = answers.clone();
+                tasks.spawn(async move {
+                    let reply = answers.handler.handle(request, deadline).await;
+                    answers.send(request_id, reply).await;
+                    drop(permit);
+                });
+            }
+            other => answers.send(request_id, self.handler.answer(other)).await,
+        }
+    }
+}
+
+async fn finish_in_order(mut unfinished: mpsc::Receiver<Unfinished>, answers: Answers) {
+    while let Some(Unfinished {
+        request_id,
+        submitted,
+        permit,
+    }) = unfinished.recv().await
+    {
+        let acks = answers.handler.finish(submitted).await;
+        answers.send(request_id, Reply::Pushed(acks)).await;
+        drop(permit);
+    }
+}
+
+impl Answers {
+    async fn send(&self, request_id: u64, reply: Reply) {
+        let envelope = ReplyEnvelope {
+            request_id,
+            credit: self.credit,
+        };
+        let counter = match &reply {
+            Reply::Pushed(_) => Some(&self.handler.server.counters.pushed),
+            Reply::Pulled(_) => Some(&self.handler.server.counters.pulled),
+            _ => None,
+        };
+        let frames = reply_frames(envelope, &reply, &self.limits)
+            .or_else(|error| reply_frames(envelope, &Reply::Refused(error.into()), &self.limits));
+        for frame in frames.into_iter().flatten() {
+            if let Some(counter) = counter {
+                Counters::add(counter, framed_bytes(frame.encoded_len()));
+            }
+            if self.frames.send(Ok(frame)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn end(&self, refusal: &Refusal) {
+        // A client that has gone away needs no reason.
+        drop(
+            self.frames
+                .send(Err(thalweg_proto::status::to_status(refusal)))
+                .await,
+        );
+    }
+}
+
+fn overloaded(requests_max: u32) -> Reply {
+    Reply::Refused(Refusal::new(
+        RefusalKind::Overloaded,
+        format!("{requests_max} requests of this session are in flight; wait for an answer"),
+    ))
+}
+
+/// Which counter an incoming frame belongs to.
+#[derive(Debug, Default)]
+struct Traffic {
+    chunked_pulls: BTreeSet<u64>,
+}
+
+impl Traffic {
+    fn count(&mut self, frame: &v1::ClientFrame, handler: &Handler) {
+        use v1::client_frame::Body;
+        let counters = &handler.server.counters;
+        let counter: Option<&AtomicU64> = match &frame.body {
+            Some(Body::Push(_)) => Some(&counters.pushed),
+            Some(Body::Pull(_)) => {
+                if frame.more {
+                    self.chunked_pulls.insert(frame.request_id);
+                }
+                Some(&counters.pulled)
+            }
+            Some(Body::Chunk(_)) if self.chunked_pulls.contains(&frame.request_id) => {
+                if !frame.more {
+                    self.chunked_pulls.remove(&frame.request_id);
+                }
+                Some(&counters.pulled)
+            }
+            Some(Body::Chunk(_)) => Some(&counters.pushed),
+            _ => None,
+        };
+        if let Some(counter) = counter {
+            Counters::add(counter, framed_bytes(frame.encoded_len()));
+        }
+    }
+}

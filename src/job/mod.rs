@@ -1,0 +1,17 @@
+//! From a job's text to everything that a process needs of it: checked, resolved, planned.
+//!
+//! ```text
+//! JOB.toml ─ source ─▶ Draft ─ check ─▶ JobConfig ─ resolve ─▶ ResolvedJob ─ plan ─▶ server, worker
+//! ```
+
+mod registries;
+mod source;
+mod resolve;
+mod memory;
+mod plan;
+
+pub use memory::{Memory, MemoryError, frame_limits};
+pub use plan::{PlanError, loop_settings, serve_options, server_plan};
+pub use registries::REGISTRIES;
+pub use resolve::{Blueprint, ResolveError, ResolvedJob, blueprint, resolve};
+pub use source::{SHIPPED, SourceError, draft};

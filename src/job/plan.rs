@@ -1,0 +1,136 @@
+//! From a blueprint to the plans of server and worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss};
+use thalweg_common::consistency::Consistency;
+use thalweg_common::ids::ServerId;
+use thalweg_common::registry::SettingError;
+use thalweg_common::schedule::schedule;
+use thalweg_server::coordinator::{self, Deal};
+use thalweg_server::ingress::ServeOptions;
+use thalweg_server::{Bounds, OnWorkerLoss, Plan, Training};
+use thiserror::Error;
+
+use super::memory::{Memory, MemoryError, frame_limits, requests_max};
+use super::resolve::Blueprint;
+
+/// How long a server waits for its first session: for people who start processes by hand.
+const FIRST_CONTACT: Duration = Duration::from_hours(1);
+
+/// Why a server cannot be planned.
+#[derive(Debug, Error)]
+pub enum PlanError {
+    /// There is no such server in the job.
+    #[error("the job has servers 0 to {last}; found --index {index}")]
+    Index {
+        /// The last server.
+        last: u32,
+        /// The wanted one.
+        index: u32,
+    },
+    /// A name or setting is wrong; a checked job has none such.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The job does not fit into memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+}
+
+/// The part of server `index` in a job.
+///
+/// # Errors
+/// [`PlanError`] if the job has no such server, or it does not fit into memory.
+pub fn server_plan(blueprint: &Blueprint, index: u32) -> Result<Plan, PlanError> {
+    let config = &blueprint.config;
+    let server = ServerId(index);
+    if blueprint.map.servers() <= index {
+        return Err(PlanError::Index { last: blueprint.map.servers() - 1, index });
+    }
+    Memory::plan(blueprint, server).check(server, &config.limits)?;
+    Ok(Plan {
+        job: config.name.clone(),
+        job_text: config.to_toml(),
+        fingerprint: config.fingerprint(),
+        data: blueprint.data_summary(),
+        layout: blueprint.model.layout().clone(),
+        map: blueprint.map.clone(),
+        server,
+        consistency: config.consistency.model,
+        training: training(blueprint)?,
+        coordinator: coordinator_plan(blueprint),
+        on_worker_loss: match config.cluster.on_worker_loss {
+            OnLoss::Continue => OnWorkerLoss::Continue,
+            OnLoss::Stop => OnWorkerLoss::Stop,
+        },
+        bounds: bounds(config),
+    })
+}
+
+/// How the gRPC driver of a server is to be run. The one place that derives its threads: half the
+/// cores own shards, the network takes the others.
+#[must_use]
+pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
+    let limits = &blueprint.config.limits;
+    let held = blueprint.map.of_server(ServerId(index));
+    let elements = held.map(|(_, span)| span.elements.end - span.elements.start).sum();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = blueprint.config.cluster.workers as usize;
+    ServeOptions {
+        limits: frame_limits(limits, elements),
+        queue_parts_max: limits.queue_parts_max,
+        requests_max: u32::try_from(requests_max(limits)).unwrap_or(u32::MAX),
+        connections_max: 4 * workers + 16,
+        owner_threads: (cores / 2).max(1),
+        request_time_max: limits.request_seconds.duration(),
+        stop_time_max: limits.stop_seconds.duration(),
+    }
+}
+
+fn training(blueprint: &Blueprint) -> Result<Training, SettingError> {
+    let config = &blueprint.config;
+    let schedule = schedule(&config.schedule.name)?.build(&config.schedule.options)?;
+    let (base, rows) = (config.optimizer.lr, blueprint.resolved.rows);
+    Ok(Training {
+        seed: config.seed,
+        optimizer: config.optimizer.name.clone(),
+        hyper_parameters: config.optimizer.options.clone(),
+        rate: Arc::new(move |progress| schedule.rate(base, progress, rows)),
+        l2: config.regularizer.l2,
+        aggregation: config.consistency.aggregation,
+        non_finite: config.train.non_finite,
+        workers: config.cluster.workers,
+    })
+}
+
+fn coordinator_plan(blueprint: &Blueprint) -> coordinator::Plan {
+    let config = &blueprint.config;
+    let batch_examples = config.train.batch_size;
+    let deal = match config.consistency.model {
+        Consistency::Bsp => Deal::Striped { batch_examples },
+        Consistency::Ssp { .. } | Consistency::Asp => Deal::Dynamic {
+            batch_examples,
+            range_examples: batch_examples.saturating_mul(config.limits.range_batches),
+        },
+    };
+    coordinator::Plan {
+        rows: blueprint.resolved.rows,
+        examples_total: blueprint.examples_total(),
+        workers: config.cluster.workers,
+        deal,
+        solo_examples: config.method.solo_phase,
+        train_time_max: config.train.seconds.map(|seconds| seconds.duration()),
+    }
+}
+
+fn bounds(config: &JobConfig) -> Bounds {
+    let limits = &config.limits;
+    Bounds {
+        lease: limits.lease_seconds.duration(),
+        join: limits.join_seconds.duration(),
+        linger: limits.linger_seconds.duration(),
+        first_contact: FIRST_CONTACT,
+        sessions_max: limits.sessions_max as u64,
+    }
+}
