@@ -251,8 +251,8 @@ fn impossible_keys_are_refused_before_any_file_is_opened() {
     for (keys, expected) in [
         ("", "missing field `train`"),
         ("train = \"a\"\ntrian = \"b\"", "unknown field `trian`"),
-        ("train = \"a\"\nclasses = 1", "expected classes from 2"),
-        ("train = \"a\"\nfeatures = 0", "expected features from 1"),
+        ("train = \"a\"\nclasses = 1", "expected `classes` from 2"),
+        ("train = \"a\"\nfeatures = 0", "expected `features` from 1"),
         (
             "train = \"a\"\nclasses = 3\ntask = \"real\"",
             "expected at most one of",
@@ -263,7 +263,7 @@ fn impossible_keys_are_refused_before_any_file_is_opened() {
         ),
         (
             "train = \"a\"\nlabel_positive = []",
-            "expected label_positive to list labels",
+            "expected `label_positive` to list labels",
         ),
         (
             "train = \"a\"\ntask = \"ranking\"",
