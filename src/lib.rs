@@ -1,1 +1,7 @@
-//! Thalweg.
+//! Thalweg: a distributed parameter server. This crate is the only code that knows both server and
+//! worker: the command line, the local launcher, the observer and the simulator.
+
+pub mod command;
+pub mod job;
+pub mod launch;
+pub mod observe;

@@ -14,6 +14,14 @@ pub struct Frames<Envelope, Frame> {
     pub(super) wrap: fn(Envelope, v1::Chunk, more: bool) -> Frame,
 }
 
+impl<Envelope, Frame> Frames<Envelope, Frame> {
+    /// Whether every frame is out.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.head.is_none() && self.chunks.is_done()
+    }
+}
+
 impl<Envelope: Copy, Frame> Iterator for Frames<Envelope, Frame> {
     type Item = Frame;
 

@@ -1,10 +1,7 @@
 //! Chunks in and out of their places: what is assembled, what is refused, what breaks the stream.
 
-mod support;
-
 use bytes::Bytes;
 use prost::Message;
-use support::LIMITS;
 use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::{
     Clock, Fingerprint, Generation, Sequence, SessionId, ShardId, Version, WorkerId,
@@ -18,6 +15,8 @@ use thalweg_proto::codec::{
 use thalweg_proto::v1;
 use thalweg_proto::v1::chunk::Data;
 use thalweg_proto::v1::client_frame::Body;
+
+use crate::support::LIMITS;
 
 fn part(shard: u32, address: Address) -> Part {
     let values = vec![0.5; address.len()];
@@ -55,7 +54,7 @@ fn frames(request_id: u64, values: u32) -> Vec<v1::ClientFrame> {
         deadline: None,
     };
     request_frames(envelope, &request, &LIMITS)
-        .unwrap()
+        .expect("a small head")
         .collect()
 }
 

@@ -1,17 +1,17 @@
 //! What no peer should send is named, and never panics.
 
-mod support;
-
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
 use prost::Message;
-use support::LIMITS;
 use thalweg_common::error::RefusalKind;
 use thalweg_common::message::{Address, Coordinates, Pull, PullReply, Push};
 use thalweg_proto::codec::{ReplyAssembler, RequestAssembler};
 use thalweg_proto::convert::ConvertError;
 use thalweg_proto::v1;
+
+use crate::any_request;
+use crate::support::LIMITS;
 
 /// A push of one part of three values at coordinates 2, 5 and 9.
 fn push() -> v1::Push {
@@ -21,11 +21,7 @@ fn push() -> v1::Push {
     };
     v1::Push {
         fingerprint: Bytes::from_static(&[7; 16]),
-        form: Some(v1::Form {
-            kind: 1,
-            dtype: 1,
-            codec: 1,
-        }),
+        form: Some(form(1)),
         parts: vec![v1::Part {
             shard: 4,
             sequence: 1,
@@ -45,11 +41,27 @@ fn offsets(offsets: &[u32]) -> Bytes {
         .collect()
 }
 
+fn form(dtype: i32) -> v1::Form {
+    v1::Form {
+        kind: 1,
+        dtype,
+        codec: 1,
+    }
+}
+
+fn backwards() -> v1::DataRange {
+    v1::DataRange {
+        start: 2,
+        end: 1,
+        ..v1::DataRange::default()
+    }
+}
+
 /// The error of the push after `change`.
 fn error_of(change: impl FnOnce(&mut v1::Push)) -> ConvertError {
     let mut push = push();
     change(&mut push);
-    Push::try_from(push).unwrap_err()
+    Push::try_from(push).expect_err("the push is wrong")
 }
 
 fn coordinates(count: u32, list: &[u32]) -> Option<v1::part::Address> {
@@ -67,10 +79,18 @@ fn the_push_that_the_others_are_made_of_is_right() {
     assert_eq!(push.parts[0].address, Address::Coordinates(expected));
 }
 
+type Change = fn(&mut v1::Push);
+
+/// Every change of the right push must be refused with its text.
+fn refused(cases: &[(Change, &str)]) {
+    for (change, expected) in cases {
+        assert_eq!(error_of(change).to_string(), *expected);
+    }
+}
+
 #[test]
 fn a_wrong_field_of_a_push_is_named_with_what_was_expected_and_found() {
-    type Change = fn(&mut v1::Push);
-    let cases: [(Change, &str); 14] = [
+    refused(&[
         (
             |push| push.fingerprint = Bytes::from_static(b"short"),
             "fingerprint: expected 16 bytes, found 5 bytes",
@@ -80,23 +100,30 @@ fn a_wrong_field_of_a_push_is_named_with_what_was_expected_and_found() {
             "parts[0].form: expected kind, dtype and codec, here or once in the push, found nothing",
         ),
         (
-            |push| {
-                push.form = Some(v1::Form {
-                    kind: 0,
-                    dtype: 1,
-                    codec: 1,
-                })
-            },
-            "form.kind: expected one of gradient (1), delta (2), statistic (3), found 0 (unspecified)",
+            |push| push.form.as_mut().unwrap().kind = 0,
+            "form.kind: expected one of gradient (1), delta (2), statistic (3), found 0 \
+             (unspecified)",
         ),
         (
-            |push| {
-                push.parts[0].form = Some(v1::Form {
-                    kind: 1,
-                    dtype: 9,
-                    codec: 1,
-                })
-            },
+            |push| push.parts.push(push.parts[0].clone()),
+            "parts[1].shard: expected at most one part per shard, found shard 4 a second time",
+        ),
+        (
+            |push| push.parts.clear(),
+            "parts: expected a part for every shard of the server, found none",
+        ),
+        (
+            |push| push.ranges.push(backwards()),
+            "ranges[0].end: expected at least start, 2, found 1",
+        ),
+    ]);
+}
+
+#[test]
+fn a_wrong_field_of_a_part_is_named_with_what_was_expected_and_found() {
+    refused(&[
+        (
+            |push| push.parts[0].form = Some(form(9)),
             "parts[0].form.dtype: expected one of f32 (1), found 9",
         ),
         (
@@ -114,8 +141,14 @@ fn a_wrong_field_of_a_push_is_named_with_what_was_expected_and_found() {
         (
             |push| push.parts[0].payload = Bytes::new(),
             "parts[0].values: expected 12 bytes inline (chunks exist only on the session stream), \
-          found none",
+             found none",
         ),
+    ]);
+}
+
+#[test]
+fn a_wrong_address_is_named_with_what_was_expected_and_found() {
+    refused(&[
         (
             |push| push.parts[0].address = coordinates(3, &[2, 9, 5]),
             "parts[0].coordinates.offsets: expected offsets that rise strictly, found 5 after 9 at 2",
@@ -130,32 +163,15 @@ fn a_wrong_field_of_a_push_is_named_with_what_was_expected_and_found() {
         ),
         (
             |push| {
-                push.parts[0].address = Some(v1::part::Address::Range(v1::ElementRange {
+                let range = v1::ElementRange {
                     start: u32::MAX,
                     count: 3,
-                }))
+                };
+                push.parts[0].address = Some(v1::part::Address::Range(range));
             },
             "parts[0].range.count: expected at most 0 elements from 4294967295 on, found 3",
         ),
-        (
-            |push| push.parts.push(push.parts[0].clone()),
-            "parts[1].shard: expected at most one part per shard, found shard 4 a second time",
-        ),
-        (
-            |push| {
-                push.ranges.push(v1::DataRange {
-                    start: 2,
-                    end: 1,
-                    ..Default::default()
-                })
-            },
-            "ranges[0].end: expected at least start, 2, found 1",
-        ),
-    ];
-    for (change, expected) in cases {
-        let error = error_of(change);
-        assert_eq!(error.to_string(), expected);
-    }
+    ]);
 }
 
 #[test]
@@ -218,16 +234,16 @@ proptest! {
     fn random_bytes_never_panic(bytes in vec(any::<u8>(), 0..600)) {
         let bytes = Bytes::from(bytes);
         if let Ok(frame) = v1::ClientFrame::decode(bytes.clone()) {
-            let _ = RequestAssembler::new(LIMITS).accept(frame);
+            drop(RequestAssembler::new(LIMITS).accept(frame));
         }
         if let Ok(frame) = v1::ServerFrame::decode(bytes) {
-            let _ = ReplyAssembler::new(LIMITS).accept(frame);
+            drop(ReplyAssembler::new(LIMITS).accept(frame));
         }
     }
 
     #[test]
     fn a_frame_with_one_byte_changed_never_panics(
-        request in support::request(), at in any::<proptest::sample::Index>(), byte in any::<u8>(),
+        request in any_request::request(), at in any::<proptest::sample::Index>(), byte in any::<u8>(),
     ) {
         let envelope = thalweg_proto::codec::RequestEnvelope { request_id: 1, deadline: None };
         let mut assembler = RequestAssembler::new(LIMITS);
@@ -236,7 +252,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = byte;
             if let Ok(frame) = v1::ClientFrame::decode(Bytes::from(bytes)) {
-                let _ = assembler.accept(frame);
+                drop(assembler.accept(frame));
             }
         }
     }

@@ -1,11 +1,8 @@
 //! Whatever one side says, the other side hears: through protobuf bytes, inline and in chunks.
 
-mod support;
-
 use std::time::Duration;
 
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
-use support::{reply_round_trip, request_round_trip, through_bytes};
 use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::{Clock, ServerId, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
@@ -15,11 +12,14 @@ use thalweg_common::message::{
 use thalweg_proto::codec::{ReplyEnvelope, RequestEnvelope};
 use thalweg_proto::v1;
 
+use crate::support::{reply_round_trip, request_round_trip, through_bytes};
+use crate::{any_reply, any_request};
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn a_request_survives_the_stream(request in support::request(), request_id in 1_u64.., ms in 1_u32..) {
+    fn a_request_survives_the_stream(request in any_request::request(), request_id in 1_u64.., ms in 1_u32..) {
         let deadline = Some(Duration::from_millis(u64::from(ms)));
         let sent = RequestEnvelope { request_id, deadline };
         let (envelope, found) = request_round_trip(sent, &request);
@@ -32,7 +32,7 @@ proptest! {
     }
 
     #[test]
-    fn a_reply_survives_the_stream(reply in support::reply(), request_id in 1_u64.., credit in any::<u32>()) {
+    fn a_reply_survives_the_stream(reply in any_reply::reply(), request_id in 1_u64.., credit in any::<u32>()) {
         let sent = ReplyEnvelope { request_id, credit };
         let (envelope, found) = reply_round_trip(sent, &reply);
         prop_assert_eq!(envelope, sent);
@@ -44,7 +44,7 @@ proptest! {
 
     #[test]
     fn a_push_a_pull_and_its_answer_survive_a_unary_call(
-        push in support::push(), pull in support::pull(), answer in support::pull_reply(),
+        push in any_request::push(), pull in any_request::pull(), answer in any_reply::pull_reply(),
     ) {
         let (wire, _) = through_bytes(&v1::Push::from(&push));
         prop_assert_eq!(Push::try_from(wire), Ok(push));

@@ -1,0 +1,112 @@
+//! The other end: a raw TCP echo and a parameter server that keeps nothing.
+//!
+//! It acknowledges pushes without applying them and answers pulls from one block of memory, so that
+//! what is measured is the wire: protobuf, conversion, frames, HTTP/2, TCP.
+
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
+
+use anyhow::Context;
+use bytes::Bytes;
+use thalweg_common::ids::{Sequence, Version};
+use thalweg_common::message::{
+    Outcome, PartAck, Payload, Pull, PullReply, Push, Read as ShardRead, Reply, Request,
+};
+use thalweg_proto::{ParameterServerServer, transport};
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use super::grpc::Sink;
+use super::raw;
+
+/// The greatest message of a unary call, for the comparison only.
+pub(super) const UNARY_BYTES_MAX: usize = 80 << 20;
+
+/// Runs until standard input is closed. The first line of standard output has the two addresses,
+/// raw and gRPC.
+pub(super) fn run() -> anyhow::Result<()> {
+    let raw_listener = TcpListener::bind("127.0.0.1:0").context("binding the raw echo")?;
+    let grpc_listener = TcpListener::bind("127.0.0.1:0").context("binding the gRPC sink")?;
+    let mut out = io::stdout();
+    writeln!(
+        out,
+        "{} {}",
+        raw_listener.local_addr()?,
+        grpc_listener.local_addr()?
+    )?;
+    out.flush()?;
+    raw::serve(raw_listener);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.spawn(serve(grpc_listener));
+    io::stdin().read_to_end(&mut Vec::new())?;
+    runtime.shutdown_background();
+    Ok(())
+}
+
+async fn serve(listener: TcpListener) -> anyhow::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let service = ParameterServerServer::new(Sink::new())
+        .max_decoding_message_size(UNARY_BYTES_MAX)
+        .max_encoding_message_size(UNARY_BYTES_MAX);
+    transport::tune_server(Server::builder())
+        .max_concurrent_streams(16)
+        .add_service(service)
+        .serve_with_incoming(incoming)
+        .await?;
+    Ok(())
+}
+
+/// What a server that keeps nothing answers.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    values: Bytes,
+}
+
+impl Store {
+    /// A store of `bytes` of values for every shard alike.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            values: vec![0; bytes].into(),
+        }
+    }
+
+    pub(super) fn push(push: &Push) -> Vec<PartAck> {
+        let version = Version(push.header.clock.0);
+        push.parts
+            .iter()
+            .map(|part| PartAck {
+                shard: part.shard,
+                sequence: part.sequence,
+                outcome: Outcome::Applied {
+                    version,
+                    staleness: 0,
+                },
+            })
+            .collect()
+    }
+
+    pub(super) fn pull(&self, pull: &Pull) -> PullReply {
+        let reads = pull.parts.iter().map(|part| {
+            let bytes = (part.address.len() * Payload::VALUE_BYTES).min(self.values.len());
+            ShardRead {
+                shard: part.shard,
+                version: Version(1),
+                applied: Sequence(0),
+                payload: Payload::from_bytes(self.values.slice(..bytes)),
+            }
+        });
+        PullReply::Ready(reads.collect())
+    }
+
+    pub(super) fn answer(&self, request: &Request) -> Reply {
+        match request {
+            Request::Push(push) => Reply::Pushed(Self::push(push)),
+            Request::Pull(pull) => Reply::Pulled(self.pull(pull)),
+            _ => Reply::Left,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! `thalweg bench`: measurements that decisions rest on, printed by the command that made them.
+
+mod echo;
+mod grpc;
+mod probe;
+mod raw;
+mod report;
+mod sample;
+mod session;
+mod wire;
+
+use clap::{Args, Subcommand};
+
+/// Measures this build on this machine.
+#[derive(Args, Debug)]
+pub struct BenchCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    /// The wire: raw TCP, unary calls and the session stream, at 4 KB and at 64 MB.
+    Wire(wire::WireArgs),
+    /// The other end of `bench wire`, in a process of its own.
+    #[command(hide = true)]
+    Echo,
+}
+
+/// Runs the measurement and prints its table.
+///
+/// # Errors
+/// If a process or a connection cannot be made, or an answer is not the expected one.
+pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
+    match &command.what {
+        What::Wire(args) => wire::run(args),
+        What::Echo => echo::run(),
+    }
+}
