@@ -136,8 +136,7 @@ impl LocalCluster {
     /// Brings every process to an end: those that have `patience` left go by themselves, the others
     /// are asked, then killed.
     pub async fn end(mut self, patience: Duration, ask_first: bool) {
-        let members = || self.workers.iter_mut().chain(&mut self.servers);
-        let mut members: Vec<_> = members().collect();
+        let mut members: Vec<_> = self.workers.iter_mut().chain(&mut self.servers).collect();
         if ask_first {
             members.iter_mut().for_each(|member| member.terminate());
         }

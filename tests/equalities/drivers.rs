@@ -7,7 +7,6 @@ use thalweg::job::ResolvedJob;
 use thalweg::launch::train_in_process;
 use thalweg::simulate::{History, Physics, Simulation};
 use thalweg_common::permutation::Permutation;
-use thalweg_common::seed::{self, Purpose};
 use thalweg_worker::data::Rows;
 use thalweg_worker::model::{Coverage, Located};
 
@@ -28,11 +27,7 @@ fn plain_sgd(job: &ResolvedJob) -> Vec<f32> {
     let mut x = vec![0.0_f32; usize::try_from(elements).unwrap()];
     #[expect(clippy::cast_possible_truncation, reason = "parameters are f32")]
     let lr = blueprint.config.optimizer.lr as f32;
-    let order = Permutation::new(
-        seed::derive(blueprint.config.seed, Purpose::Permutation, 0),
-        0,
-        data.rows(),
-    );
+    let order = Permutation::new(blueprint.config.seed, 0, data.rows());
     let (mut rows, mut located) = (Rows::new(), Located::default());
     let positions: Vec<u64> = (0..data.rows()).collect();
     for batch in positions.chunks(usize::try_from(blueprint.config.train.batch_size).unwrap()) {

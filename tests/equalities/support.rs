@@ -29,7 +29,7 @@ workers = 1
 "#;
 
 /// The small job with `sets` applied.
-pub fn small(sets: &[&str]) -> ResolvedJob {
+pub(crate) fn small(sets: &[&str]) -> ResolvedJob {
     let mut draft = Draft::parse("small", SMALL).unwrap();
     for set in sets {
         draft.set(set).unwrap();
@@ -39,6 +39,6 @@ pub fn small(sets: &[&str]) -> ResolvedJob {
 }
 
 /// The bits of parameters, to compare them exactly.
-pub fn bits(parameters: &[f32]) -> Vec<u32> {
+pub(crate) fn bits(parameters: &[f32]) -> Vec<u32> {
     parameters.iter().map(|x| x.to_bits()).collect()
 }
