@@ -89,7 +89,7 @@ fn complain(error: &anyhow::Error) {
 
 /// The answer of a command, for people or programs.
 #[expect(clippy::print_stdout, reason = "standard output is where answers go")]
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     println!("{text}");
 }
 
