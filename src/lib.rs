@@ -1,3 +1,4 @@
 //! Thalweg.
 
 pub mod view;
+pub mod report;
