@@ -2,3 +2,4 @@
 
 pub mod view;
 pub mod report;
+pub mod progress;

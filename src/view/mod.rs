@@ -19,6 +19,7 @@ pub use waits::{who_waits, who_waits_longer_than};
 pub use workers::{WaitView, WorkerView};
 
 pub(crate) use look::Tone;
+pub(crate) use render::{phase_word, state_word};
 pub(crate) use table::{Cell, Edge, Table};
 
 use std::collections::BTreeMap;
