@@ -6,7 +6,7 @@ pub mod job;
 pub mod launch;
 pub mod observe;
 pub mod simulate;
-//! Thalweg.
 pub mod view;
 pub mod report;
 pub mod progress;
+pub mod train;

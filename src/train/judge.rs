@@ -50,7 +50,7 @@ impl Judge {
         let train = self.job.data.train.clone();
         let scores = self.scores(train.as_ref(), rows, parameters)?;
         let objective = scores.loss.map(|loss| loss + self.penalty(parameters));
-        Ok(Final { train: TrainScores { scores, objective }, test })
+        Ok(Final { train: Some(TrainScores { scores, objective }), test })
     }
 
     fn scores(&mut self, data: &dyn Dataset, rows: u64, parameters: &[f32]) -> Result<Scores> {

@@ -12,7 +12,7 @@ use super::watch::{Watch, Watched};
 use crate::job::{ResolvedJob, resolve};
 use crate::launch::LocalCluster;
 use crate::observe::Observer;
-use crate::progress::Display;
+use crate::progress::{Display, Mode};
 use crate::report::{RunFolder, check_report_path};
 
 /// Runs a job to its end and writes the run folder.
@@ -32,7 +32,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     };
     let watch = Watch {
         started,
-        display: Display::start(options.quiet),
+        display: Display::new(if options.quiet { Mode::Quiet } else { Mode::default() }),
         metrics: folder.open_metrics()?,
         judge: Judge::new(job.clone())?,
         curve: Vec::new(),
