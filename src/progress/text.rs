@@ -19,7 +19,7 @@ const WORKERS_SHOWN_MAX: usize = 8;
 const WAITS_SHOWN_MAX: usize = 3;
 
 /// Width of the bar, in characters.
-const BAR_COLUMNS: usize = 28;
+const BAR_COLUMNS: usize = 24;
 
 /// One line with everything: for logs and pipes.
 #[must_use]
@@ -54,14 +54,14 @@ pub fn live_text(
     columns: Option<usize>,
 ) -> String {
     let first = format!(
-        "{} {} {}  {} of {} examples, {}/s{}",
+        "{} {} {}{}, {} examples/s, {} of {}",
         phase_word(view.phase).0,
         bar(view.done_share()),
         percent(view.done_share()),
+        eta(view, rates).map_or_else(String::new, |eta| format!(", {eta}")),
+        scaled(rates.job()),
         grouped(view.progress),
         grouped(view.examples_total),
-        scaled(rates.job()),
-        eta(view, rates).map_or_else(String::new, |eta| format!(", {eta}")),
     );
     let mut second = format!("loss {}", score(view.train_loss));
     if let Some(scores) = evaluation.and_then(test_scores) {
@@ -197,8 +197,8 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
             lines[0],
-            "training [============                ] 43 %  42,336 of 98,000 examples, \
-             10.6 k/s, ETA 5.3 s"
+            "training [==========              ] 43 %, ETA 5.3 s, 10.6 k examples/s, \
+             42,336 of 98,000"
         );
         assert_eq!(
             lines[1],
@@ -229,8 +229,8 @@ mod tests {
         let text = live_text(&view, None, &rates, Some(0));
         assert_eq!(text.lines().count(), 4);
         assert!(plain_line(&view, None, &rates).contains("loss NaN"));
-        assert_eq!(bar(Some(f64::NAN)), format!("[{}]", " ".repeat(28)));
-        assert_eq!(bar(Some(7.0)), format!("[{}]", "=".repeat(28)));
+        assert_eq!(bar(Some(f64::NAN)), format!("[{}]", " ".repeat(24)));
+        assert_eq!(bar(Some(7.0)), format!("[{}]", "=".repeat(24)));
     }
 
     #[test]

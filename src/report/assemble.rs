@@ -11,7 +11,7 @@ use super::{
     EpochUse, EvaluationPoint, Final, Host, LostWorker, Reference, Report, RunStatus,
     SCHEMA_VERSION, SocketBytes, WorkerReport,
 };
-use crate::view::units::share;
+use crate::view::units::{share, total};
 use crate::view::{ClusterView, EpochView, ServerView, Staleness, WorkerView};
 
 /// What is known of a run before it begins.
@@ -62,7 +62,7 @@ impl Report {
     /// The report of a run, with the last view that the servers gave.
     #[must_use]
     pub fn new(facts: &Facts, outcome: Outcome, view: &ClusterView) -> Self {
-        let sum = |bytes: fn(&ServerView) -> u64| view.servers.iter().map(bytes).sum();
+        let sum = |bytes: fn(&ServerView) -> u64| total(view.servers.iter().map(bytes));
         let refusal = |(kind, count): (&RefusalKind, &u64)| (kind.name().to_owned(), *count);
         Self {
             schema_version: SCHEMA_VERSION,
@@ -147,8 +147,10 @@ fn epochs_used(epochs: &[EpochView], rows: u64) -> Vec<EpochUse> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::render_summary;
     use crate::report::samples::{facts, outcome};
     use crate::view::samples::two_servers;
+    use crate::view::{Look, render_status};
 
     #[test]
     fn a_report_tells_what_the_servers_told() {
@@ -182,6 +184,27 @@ mod tests {
             epochs_used(&[epoch(99, whole)], 100)[0].expected_checksum,
             None
         );
+    }
+
+    #[test]
+    fn counts_too_great_to_be_true_panic_nowhere() {
+        let mut statuses = two_servers();
+        for status in &mut statuses {
+            (status.pushed_bytes, status.sent_bytes) = (u64::MAX, u64::MAX);
+            status.refusals = vec![(RefusalKind::Fenced, u64::MAX)];
+            status.shards[0].elements = u64::MAX;
+            status.workers[0].duplicates = u64::MAX;
+            status.workers[0].compute = Duration::MAX;
+            (status.loss_sum, status.loss_weight) = (f64::NAN, f64::INFINITY);
+        }
+        let view = ClusterView::from(&statuses[..]);
+        let report = Report::new(&facts(), outcome(), &view);
+        assert_eq!(
+            (report.bytes_pushed, report.socket.sent),
+            (u64::MAX, u64::MAX)
+        );
+        assert!(render_status(&view, Look::default()).contains("18.4 EB"));
+        assert!(render_summary(&report, &[], Look::default()).contains("18.4 EB"));
     }
 
     #[test]

@@ -115,13 +115,14 @@ impl From<&[Status]> for ClusterView {
         let Some(first) = answers.first() else {
             return Self::of_nobody();
         };
-        let sum = |bytes: fn(&Status) -> u64| answers.iter().map(|s| bytes(s)).sum();
+        let sum = |bytes: fn(&Status) -> u64| units::total(answers.iter().map(|s| bytes(s)));
         let mut staleness = StalenessHistogram::default();
         let mut refusals = BTreeMap::new();
         for status in &answers {
             staleness.merge(&status.staleness);
             for (kind, count) in &status.refusals {
-                *refusals.entry(*kind).or_default() += count;
+                let sum = refusals.entry(*kind).or_default();
+                *sum = count.saturating_add(*sum);
             }
         }
         Self {

@@ -4,7 +4,7 @@
 use thalweg_common::message::{Phase, WorkerState};
 
 use super::units::{
-    NOTHING, bytes, counted, grouped, percent, printable, scaled, score, share, span,
+    NOTHING, bytes, counted, grouped, percent, printable, scaled, score, share, span, total,
 };
 use super::{
     Cell, ClusterView, Edge, Look, ServerView, Staleness, Table, Tone, WorkerView, who_waits,
@@ -172,9 +172,9 @@ fn servers(view: &ClusterView, look: Look, text: &mut String) {
         table.row([
             server.server.to_string().into(),
             server.shards.len().to_string().into(),
-            grouped(server.shards.iter().map(|shard| shard.elements).sum()).into(),
+            grouped(total(server.shards.iter().map(|shard| shard.elements))).into(),
             versions(server).into(),
-            grouped(server.shards.iter().map(|shard| shard.pending).sum()).into(),
+            grouped(total(server.shards.iter().map(|shard| shard.pending))).into(),
             bytes(server.bytes_pushed).into(),
             bytes(server.bytes_pulled).into(),
             bytes(server.bytes_received).into(),

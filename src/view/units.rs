@@ -47,6 +47,12 @@ pub fn scaled(value: Option<f64>) -> String {
     format!("{value:.decimals$}{prefix}")
 }
 
+/// The sum of counts that a peer sent: too great to be true is the greatest, not a panic.
+#[must_use]
+pub fn total(counts: impl IntoIterator<Item = u64>) -> u64 {
+    counts.into_iter().fold(0, u64::saturating_add)
+}
+
 /// Bytes in decimal units: `12.3 MB`.
 #[must_use]
 pub fn bytes(count: u64) -> String {
