@@ -133,6 +133,11 @@ impl LocalCluster {
         ended
     }
 
+    /// Asks every worker to end in order.
+    pub fn stop_workers(&mut self) {
+        self.workers.iter_mut().for_each(Member::terminate);
+    }
+
     /// Brings every process to an end: those that have `patience` left go by themselves, the others
     /// are asked, then killed.
     pub async fn end(mut self, patience: Duration, ask_first: bool) {
