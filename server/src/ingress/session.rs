@@ -16,7 +16,7 @@ use thalweg_proto::codec::{
 };
 use thalweg_proto::transport::framed_bytes;
 use thalweg_proto::v1;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
@@ -77,7 +77,8 @@ impl Session {
         let mut tasks = JoinSet::new();
         let (unfinished, finisher) = mpsc::channel(self.requests_max as usize);
         tasks.spawn(finish_in_order(finisher, answers.clone()));
-        while let Some(Ok(frame)) = inbound.next().await {
+        let mut ending = self.handler.ending.subscribe();
+        while let Some(frame) = next_frame(&mut inbound, &mut ending).await {
             traffic.count(&frame, &self.handler);
             let (envelope, request) = match assembler.accept(frame) {
                 Ok(Assembled::Pending) => continue,
@@ -159,6 +160,18 @@ impl Session {
             }
             other => answers.send(request_id, self.handler.answer(other)).await,
         }
+    }
+}
+
+/// The next frame; `None` when the client is gone or the server ends.
+async fn next_frame(
+    inbound: &mut Streaming<v1::ClientFrame>,
+    ending: &mut watch::Receiver<bool>,
+) -> Option<v1::ClientFrame> {
+    tokio::select! {
+        biased;
+        frame = inbound.next() => frame.and_then(Result::ok),
+        _ = ending.wait_for(|over| *over) => None,
     }
 }
 
