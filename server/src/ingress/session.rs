@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 
+use super::counted::SocketBytes;
 use super::handle::{Handler, Submitted};
 use super::meter::Meter;
 
@@ -32,6 +33,8 @@ pub(super) struct Session {
     pub(super) limits: FrameLimits,
     /// Requests in flight at once.
     pub(super) requests_max: u32,
+    /// The bytes of its connection.
+    pub(super) socket: SocketBytes,
 }
 
 struct Unfinished {
@@ -62,7 +65,7 @@ impl Session {
             limits: self.limits,
             credit: self.requests_max,
             frames,
-            meter: Arc::new(Meter::new(self.handler.server.clone())),
+            meter: Arc::new(Meter::new(self.handler.server.clone(), self.socket.clone())),
         };
         tokio::spawn(self.receive(inbound, answers));
         outbound
@@ -195,7 +198,7 @@ impl Answers {
         let frames = reply_frames(envelope, &reply, &self.limits)
             .or_else(|error| reply_frames(envelope, &Reply::Refused(error.into()), &self.limits));
         for frame in frames.into_iter().flatten() {
-            self.meter.sent(kind, &frame);
+            self.meter.sent(kind);
             if self.frames.send(Ok(frame)).await.is_err() {
                 return;
             }

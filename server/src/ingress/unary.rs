@@ -16,6 +16,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status, Streaming};
 
+use super::counted::SocketBytes;
 use super::handle::Handler;
 use super::session::Session;
 
@@ -66,7 +67,13 @@ impl ParameterServer for Service {
         &self,
         request: tonic::Request<Streaming<v1::ClientFrame>>,
     ) -> Answer<Self::SessionStream> {
+        let socket = request
+            .extensions()
+            .get::<SocketBytes>()
+            .cloned()
+            .unwrap_or_default();
         let session = Session {
+            socket,
             handler: self.handler.clone(),
             limits: self.limits,
             requests_max: self.requests_max,
@@ -108,8 +115,13 @@ impl ParameterServer for Service {
     }
 
     async fn next_range(&self, request: tonic::Request<v1::NextRange>) -> Answer<v1::Grant> {
-        let v1::NextRange { session, worker } = request.into_inner();
+        let v1::NextRange {
+            session,
+            worker,
+            received,
+        } = request.into_inner();
         let request = Request::NextRange {
+            received,
             session: SessionId(session),
             worker: WorkerId(worker),
         };

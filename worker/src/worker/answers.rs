@@ -53,7 +53,14 @@ impl Worker {
                     parts: group.gather.parts(server),
                 }))
             }
-            Errand::Range => Some(Request::NextRange { session, worker }),
+            Errand::Range => {
+                let received = self.feed.received();
+                Some(Request::NextRange {
+                    session,
+                    worker,
+                    received,
+                })
+            }
             Errand::Heartbeat(_) => Some(Request::Heartbeat(self.heartbeat())),
             Errand::Leave(_) => Some(Request::Leave(self.leave())),
         }
