@@ -3,7 +3,23 @@
 //! Windows, frame size and nodelay decide the transfer rate (`docs/decisions` has the measurement);
 //! the other bounds keep a peer from taking memory or time that nobody granted.
 
+mod outgoing;
+mod incoming;
+mod call;
+mod serve;
+
+pub use call::open_session;
+pub use incoming::FrameReader;
+pub use outgoing::WireFrame;
+pub use serve::{SessionService, WireServer};
+
 use std::time::Duration;
+
+/// The path of the session stream.
+const SESSION_PATH: &str = "/thalweg.v1.ParameterServer/Session";
+
+/// The content type of gRPC with protobuf.
+const CONTENT_TYPE_GRPC: &str = "application/grpc";
 
 /// HTTP/2 window of a stream and of a connection, bytes: what a peer may send unread.
 pub const WINDOW_BYTES: u32 = 16 << 20;
