@@ -21,8 +21,9 @@ const SESSION_PATH: &str = "/thalweg.v1.ParameterServer/Session";
 /// The content type of gRPC with protobuf.
 const CONTENT_TYPE_GRPC: &str = "application/grpc";
 
-/// HTTP/2 window of a stream and of a connection, bytes: what a peer may send unread.
-pub const WINDOW_BYTES: u32 = 16 << 20;
+/// HTTP/2 window of a stream and of a connection, bytes: what a peer may send unread. More is
+/// not faster and lets that much of a pull stand before the next answer.
+pub const WINDOW_BYTES: u32 = 4 << 20;
 
 /// HTTP/2 frame size, bytes.
 pub const HTTP2_FRAME_BYTES_MAX: u32 = 1 << 20;

@@ -52,7 +52,7 @@ const RAW_LARGE: &str = "64 MB raw TCP echo";
 const OUTSTANDING: usize = 8;
 const CHUNK_BYTES: [usize; 3] = [64 << 10, 256 << 10, 1 << 20];
 /// The chunk length of the rows that do not vary it.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 1 << 20;
 
 /// Runs the measurement and prints its table.
 pub(super) fn run(args: &WireArgs) -> anyhow::Result<()> {
