@@ -1,15 +1,7 @@
-//! Thalweg.
-use clap::Parser;
-#[derive(Parser)]
-struct Cli {
-    #[command(subcommand)]
-    c: C,
-}
-#[derive(clap::Subcommand)]
-enum C {
-    Bench(thalweg::command::bench::BenchCommand),
-}
-fn main() -> anyhow::Result<()> {
-    let C::Bench(b) = Cli::parse().c;
-    thalweg::command::bench::run(&b)
+//! The one binary: parse the command line, run a subcommand, say what went wrong in one line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    thalweg::command::main()
 }

@@ -32,10 +32,6 @@ fn to_toml(value: &serde_json::Value) -> Value {
 }
 
 #[test]
-#[expect(
-    clippy::print_stdout,
-    reason = "the count is the answer to how much was checked"
-)]
 fn golden_rates_are_those_of_the_reference() {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let folder = std::env::var_os("THALWEG_GOLDEN").map_or(own, PathBuf::from);

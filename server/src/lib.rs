@@ -10,10 +10,12 @@ pub mod shard;
 pub mod coordinator;
 
 mod desk;
+mod direct;
 mod identity;
 mod observe;
 mod plan;
 mod server;
 
+pub use direct::Handled;
 pub use plan::{Bounds, OnWorkerLoss, Plan, Training};
 pub use server::{Counters, Server};

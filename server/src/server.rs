@@ -374,3 +374,6 @@ impl Server {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

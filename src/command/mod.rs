@@ -1,2 +1,111 @@
-//! The subcommands.
+//! The command line: one file per subcommand.
+
+mod options;
+mod stop;
+mod train;
+mod server;
+mod worker;
+mod status;
+mod list;
+mod check;
 pub mod bench;
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Exit code of a job that ended early or a command that failed.
+const FAILED: u8 = 1;
+
+/// Exit code of a command that was interrupted, as shells have it for Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+/// A distributed parameter server: train sparse and dense models on many uneven machines.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a job on a local cluster of server and worker processes.
+    Train(train::Arguments),
+    /// Run one server of a job.
+    Server(server::Arguments),
+    /// Run one worker of a job.
+    Worker(worker::Arguments),
+    /// Show how a running job stands: who waits for whom, since when, and why.
+    Status(status::Arguments),
+    /// List optimizers, schedules, methods, models, data sets and shipped jobs.
+    List(list::Arguments),
+    /// Check a job: print it resolved, with what its servers will need.
+    Check(check::Arguments),
+    /// Measure, with the physical limit beside it in the same run.
+    Bench(bench::BenchCommand),
+}
+
+/// How a command ended, if not in an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Done,
+    Failed,
+    Interrupted,
+}
+
+/// Parses the command line and runs the command.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_env("THALWEG_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let ended = match cli.command {
+        Command::Train(arguments) => train::run(&arguments),
+        Command::Server(arguments) => server::run(&arguments),
+        Command::Worker(arguments) => worker::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::List(arguments) => list::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments).map(|()| Ending::Done),
+    };
+    match ended {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Failed) => ExitCode::from(FAILED),
+        Ok(Ending::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// An error with its causes, each once, in one line per problem.
+fn complain(error: &anyhow::Error) {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            // Writing to a string cannot fail.
+            write!(text, ": {cause}").ok();
+        }
+    }
+    say_error(&format!("error: {text}"));
+}
+
+/// The answer of a command, for people or programs.
+#[expect(clippy::print_stdout, reason = "standard output is where answers go")]
+pub(crate) fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "standard error is where complaints go")]
+fn say_error(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,5 +1,6 @@
 //! From a blueprint to the plans of server and worker.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use thalweg_common::schedule::schedule;
 use thalweg_server::coordinator::{self, Deal};
 use thalweg_server::ingress::ServeOptions;
 use thalweg_server::{Bounds, OnWorkerLoss, Plan, Training};
+use thalweg_worker::method::{MethodEntry, MethodSettings, TrainingMethod};
+use thalweg_worker::worker::LoopSettings;
 use thiserror::Error;
 
 use super::memory::{Memory, MemoryError, frame_limits, requests_max};
@@ -66,6 +69,50 @@ pub fn server_plan(blueprint: &Blueprint, index: u32) -> Result<Plan, PlanError>
         },
         bounds: bounds(config),
     })
+}
+
+/// The settings of a worker's loop.
+#[must_use]
+pub fn loop_settings(config: &JobConfig) -> LoopSettings {
+    let limits = &config.limits;
+    LoopSettings {
+        batch_size: config.train.batch_size,
+        overlap: config.method.overlap,
+        prefetch: config.method.prefetch,
+        pull: config.train.pull,
+        inflight_pushes_max: limits.inflight_pushes_max as u64,
+        non_finite: config.train.non_finite,
+        gate_wait: limits.gate_wait_seconds.duration(),
+        request_timeout: limits.request_seconds.duration(),
+        stop_within: limits.stop_seconds.duration(),
+        retry_total: limits.retry_total_seconds.duration(),
+        heartbeat: limits.heartbeat_seconds.duration(),
+        compute: config.train.compute.0,
+        seed: config.seed,
+    }
+}
+
+/// The training method, at its start.
+///
+/// Local steps default to the optimizer's own rate where the optimizer is plain SGD: then a local
+/// step is what the server will do. Any other rule's step is not known to the worker, so that
+/// without `local_lr` it takes none.
+///
+/// # Errors
+/// [`SettingError`] if there is no such method; a checked job's is known.
+pub fn training_method(config: &JobConfig) -> Result<Box<dyn TrainingMethod>, SettingError> {
+    Ok(MethodEntry::find(&config.method.name)?.build(&method_settings(config)))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "parameters are f32, and so are their steps")]
+fn method_settings(config: &JobConfig) -> MethodSettings {
+    let at_least_one = |count| NonZeroU64::new(count).unwrap_or(NonZeroU64::MIN);
+    let usual = if config.optimizer.name == "sgd" { config.optimizer.lr } else { 0.0 };
+    MethodSettings {
+        n_push: at_least_one(config.method.n_push),
+        n_pull: at_least_one(config.method.n_pull),
+        local_lr: config.method.local_lr.unwrap_or(usual) as f32,
+    }
 }
 
 /// How the gRPC driver of a server is to be run. The one place that derives its threads: half the

@@ -7,7 +7,7 @@ use thalweg_common::config::{ConfigError, JobConfig, Resolved};
 use thalweg_common::ids::Generation;
 use thalweg_common::message::DataSummary;
 use thalweg_common::shard_map::{ShardMap, ShardMapError};
-use thalweg_worker::data::{self, DataError, Dataset, Loaded, Task};
+use thalweg_worker::data::{self, DataError, Loaded, Task};
 use thalweg_worker::model::{self, Model, ModelError, Shape};
 use thiserror::Error;
 
@@ -107,11 +107,7 @@ pub fn resolve(config: JobConfig, folder: &Path) -> Result<ResolvedJob, ResolveE
 /// [`ResolveError`] if it was not resolved, or model and map do not fit.
 pub fn blueprint(config: JobConfig) -> Result<Blueprint, ResolveError> {
     let resolved = config.data.resolved.ok_or(ResolveError::Unresolved)?;
-    let task = match resolved.classes {
-        0 => Task::Real,
-        2 => Task::Binary,
-        classes => Task::Classes(classes),
-    };
+    let task = Task::of_classes(resolved.classes).ok_or(ResolveError::Unresolved)?;
     let shape = Shape { features: resolved.features, task };
     let model = model::build(&config.model.name, &config.model.options, shape)?;
     let map = ShardMap::plan(model.layout(), config.cluster.servers, Generation(1))?;
@@ -123,11 +119,7 @@ fn describe(data: &Loaded) -> Resolved {
         rows: data.train.rows(),
         test_rows: data.test.as_ref().map_or(0, |test| test.rows()),
         features: data.train.features(),
-        classes: match data.train.task() {
-            Task::Real => 0,
-            Task::Binary => 2,
-            Task::Classes(classes) => classes,
-        },
+        classes: data.train.task().classes(),
         hash: data.train.content_hash(),
     }
 }

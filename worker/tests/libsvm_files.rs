@@ -14,17 +14,17 @@ struct Folder(TempDir);
 
 impl Folder {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self(tempfile::tempdir().expect("a temporary folder"))
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.0.path().join(name);
-        fs::write(&path, bytes).unwrap();
+        fs::write(&path, bytes).expect("a writable folder");
         path
     }
 
     fn load(&self, keys: &str) -> Result<Loaded, DataError> {
-        load("libsvm", &keys.parse().unwrap(), self.0.path())
+        load("libsvm", &keys.parse().expect("TOML"), self.0.path())
     }
 
     /// The error of a train file with this text, without the folder.
@@ -32,7 +32,7 @@ impl Folder {
         self.write("train.svm", text.as_bytes());
         let error = self
             .load(&format!("train = \"train.svm\"\n{more_keys}"))
-            .unwrap_err();
+            .expect_err("the file is wrong");
         error
             .to_string()
             .replace(&format!("{}/", self.0.path().display()), "")
@@ -41,8 +41,8 @@ impl Folder {
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
+    encoder.write_all(bytes).expect("a writable folder");
+    encoder.finish().expect("memory takes all")
 }
 
 const TEXT: &[u8] = b"# two rows\n+1 1:0.5 3:2\r\n\n-1 2:1 # the second\n-1";
@@ -125,81 +125,84 @@ fn some_labels_can_be_called_positive() {
     assert_eq!(loaded.train.task(), Task::Binary);
 }
 
+/// Text of the file, more keys, and how the error starts.
+const MISFITS: &[(&str, &str, &str)] = &[
+    ("+1 1:1\nyes 1:1\n", "", "train.svm:2:1: expected a label"),
+    (
+        "+1 1:1\n5 1:1\n",
+        "",
+        "train.svm:2:1: expected labels +1 and -1, or labels 0 and 1, found the label 5; set `classes`",
+    ),
+    (
+        "4 1:1\n",
+        "classes = 3",
+        "train.svm:1:1: expected labels 0 to 2, or labels 1 to 3, found the label 4; raise",
+    ),
+    (
+        "0 1:1\n3 1:1\n",
+        "classes = 3",
+        "train.svm:2:1: expected labels 0 to 2 as at train.svm:1, found the label 3; write",
+    ),
+    (
+        "1.5 1:1\n",
+        "label_positive = [1]",
+        "train.svm:1:1: expected a whole number",
+    ),
+    (
+        "+1 0:1\n",
+        "",
+        "train.svm:1:4: expected an index from 1 on, found 0; libsvm counts",
+    ),
+    (
+        "+1 1:1 9:1\n",
+        "features = 8",
+        "train.svm:1:8: expected an index up to 8, found 9; raise",
+    ),
+    (
+        "+1 3:1 2:1\n",
+        "",
+        "train.svm:1:8: expected an index above 3, found 2; sort",
+    ),
+    (
+        "+1 3:1 3:1\n",
+        "",
+        "train.svm:1:8: expected strictly increasing indices, found 3 twice",
+    ),
+    (
+        "+1 3;1\n",
+        "",
+        "train.svm:1:4: expected index:value, found \"3;1\"",
+    ),
+    (
+        "+1 3:nan\n",
+        "",
+        "train.svm:1:6: expected a finite 32-bit value, found \"nan\"",
+    ),
+    (
+        "2 qid:1 3:1\n",
+        "task = \"real\"",
+        "train.svm:1:3: expected index:value, found \"qid:1\"; query groups",
+    ),
+    (
+        "+1 4294967297:1\n",
+        "",
+        "train.svm:1:4: expected an index up to 4294967296, found 4294967297",
+    ),
+    ("", "", "train.svm: expected at least one row, found none"),
+    (
+        "# nothing\n\n",
+        "",
+        "train.svm: expected at least one row, found none",
+    ),
+];
+
 #[test]
 fn every_misfit_names_file_line_column_and_the_way_out() {
     let folder = Folder::new();
-    for (text, keys, expected) in [
-        ("+1 1:1\nyes 1:1\n", "", "train.svm:2:1: expected a label"),
-        (
-            "+1 1:1\n5 1:1\n",
-            "",
-            "train.svm:2:1: expected labels +1 and -1, or labels 0 and 1, found the label 5; set `classes`",
-        ),
-        (
-            "4 1:1\n",
-            "classes = 3",
-            "train.svm:1:1: expected labels 0 to 2, or labels 1 to 3, found the label 4; raise",
-        ),
-        (
-            "0 1:1\n3 1:1\n",
-            "classes = 3",
-            "train.svm:2:1: expected labels 0 to 2 as at train.svm:1, found the label 3; write",
-        ),
-        (
-            "1.5 1:1\n",
-            "label_positive = [1]",
-            "train.svm:1:1: expected a whole number",
-        ),
-        (
-            "+1 0:1\n",
-            "",
-            "train.svm:1:4: expected an index from 1 on, found 0; libsvm counts",
-        ),
-        (
-            "+1 1:1 9:1\n",
-            "features = 8",
-            "train.svm:1:8: expected an index up to 8, found 9; raise",
-        ),
-        (
-            "+1 3:1 2:1\n",
-            "",
-            "train.svm:1:8: expected an index above 3, found 2; sort",
-        ),
-        (
-            "+1 3:1 3:1\n",
-            "",
-            "train.svm:1:8: expected strictly increasing indices, found 3 twice",
-        ),
-        (
-            "+1 3;1\n",
-            "",
-            "train.svm:1:4: expected index:value, found \"3;1\"",
-        ),
-        (
-            "+1 3:nan\n",
-            "",
-            "train.svm:1:6: expected a finite 32-bit value, found \"nan\"",
-        ),
-        (
-            "2 qid:1 3:1\n",
-            "task = \"real\"",
-            "train.svm:1:3: expected index:value, found \"qid:1\"; query groups",
-        ),
-        (
-            "+1 4294967297:1\n",
-            "",
-            "train.svm:1:4: expected an index up to 4294967296, found 4294967297",
-        ),
-        ("", "", "train.svm: expected at least one row, found none"),
-        (
-            "# nothing\n\n",
-            "",
-            "train.svm: expected at least one row, found none",
-        ),
-    ] {
+    for (text, keys, expected) in MISFITS {
         let error = folder.refused(text, keys);
         assert!(
-            error.starts_with(expected) && !error.contains('\n'),
+            error.starts_with(*expected) && !error.contains('\n'),
             "{text:?}: {error}"
         );
     }
@@ -248,8 +251,8 @@ fn impossible_keys_are_refused_before_any_file_is_opened() {
     for (keys, expected) in [
         ("", "missing field `train`"),
         ("train = \"a\"\ntrian = \"b\"", "unknown field `trian`"),
-        ("train = \"a\"\nclasses = 1", "expected classes from 2"),
-        ("train = \"a\"\nfeatures = 0", "expected features from 1"),
+        ("train = \"a\"\nclasses = 1", "expected `classes` from 2"),
+        ("train = \"a\"\nfeatures = 0", "expected `features` from 1"),
         (
             "train = \"a\"\nclasses = 3\ntask = \"real\"",
             "expected at most one of",
@@ -260,7 +263,7 @@ fn impossible_keys_are_refused_before_any_file_is_opened() {
         ),
         (
             "train = \"a\"\nlabel_positive = []",
-            "expected label_positive to list labels",
+            "expected `label_positive` to list labels",
         ),
         (
             "train = \"a\"\ntask = \"ranking\"",

@@ -9,7 +9,7 @@ use thalweg_worker::data::{Dataset, Loaded, Rows, Task, load};
 use crate::support::public_data;
 
 fn libsvm(folder: &Path, keys: &str) -> Loaded {
-    load("libsvm", &keys.parse().unwrap(), folder).unwrap()
+    load("libsvm", &keys.parse().expect("TOML"), folder).expect("a whole data set")
 }
 
 fn all(data: &dyn Dataset) -> Rows {

@@ -15,6 +15,7 @@ use super::sections::method::Method;
 use super::sections::named::{Model, Schedule};
 use super::sections::optimizer::{Optimizer, OptimizerFile, Regularizer};
 use super::sections::train::{Evaluate, Train};
+use crate::{optimizer, schedule};
 
 /// A job as it is read: keys and types are right, and nothing else is known of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -148,7 +149,7 @@ pub type CheckEntry = fn(name: &str, options: &Table) -> Result<(), String>;
 /// What judges the sections whose names and keys are a registry's.
 ///
 /// The registries of data, models and methods belong to the worker; a process that does not hold
-/// one passes the check of [`Registries::UNCHECKED`] and leaves the judgement to one that does.
+/// one takes [`Registries::COMMON`] and leaves the judgement to one that does.
 #[derive(Clone, Copy, Debug)]
 pub struct Registries {
     /// Judges `[data]`.
@@ -164,6 +165,22 @@ pub struct Registries {
 }
 
 impl Registries {
+    /// Asks the registries of this crate; accepts every name and key of the others.
+    pub const COMMON: Self = Self {
+        optimizer: |name, options| {
+            let entry = optimizer::optimizer(name).map_err(|error| error.to_string())?;
+            entry.check(options).map_err(|error| error.to_string())
+        },
+        schedule: |name, options| {
+            let entry = schedule::schedule(name).map_err(|error| error.to_string())?;
+            entry
+                .build(options)
+                .map(drop)
+                .map_err(|error| error.to_string())
+        },
+        ..Self::UNCHECKED
+    };
+
     /// Accepts every name and every key.
     pub const UNCHECKED: Self = Self {
         data: |_, _| Ok(()),

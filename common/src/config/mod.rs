@@ -14,13 +14,13 @@
 //!
 //! let mut draft = Draft::parse("job.toml", "[optimizer]\nlr = 0.1\n")?;
 //! draft.set("train.batch_size=32")?;
-//! let job = draft.check(&Registries::UNCHECKED)?;
+//! let job = draft.check(&Registries::COMMON)?;
 //! assert_eq!(job.train.batch_size, 32);
 //! assert_eq!(job.cluster.workers, 4);
 //!
 //! let bad = Draft::parse("job.toml", "[optimizer]\nlearning_rate = 0.1\n")?;
 //! assert_eq!(
-//!     bad.check(&Registries::UNCHECKED).unwrap_err().to_string(),
+//!     bad.check(&Registries::COMMON).unwrap_err().to_string(),
 //!     "job.toml:2: unknown key `learning_rate` in [optimizer]; did you mean `lr`?"
 //! );
 //! # Ok::<(), thalweg_common::config::ConfigError>(())

@@ -295,7 +295,37 @@ fn a_registrys_refusal_stands_at_its_key() {
     assert_eq!(
         draft.check(&registries).unwrap_err().to_string(),
         "job.toml:3: [optimizer]: `adagrad` has no setting `epz`, it has: eps\n\
-         job.toml: [model]: no model is called `logistic`"
+         job.toml: [model]: no model is called `logistic_regression`"
+    );
+}
+
+#[test]
+fn optimizer_and_schedule_are_judged_by_their_registries() {
+    let refusal = |text: &str| {
+        let draft = Draft::parse("job.toml", text).unwrap();
+        draft.check(&Registries::COMMON).unwrap_err().to_string()
+    };
+    let text = refusal("[optimizer]\nname = \"adagrat\"\nlr = 0.1\n");
+    assert!(
+        text.starts_with("job.toml:2: [optimizer]: no optimizer is called `adagrat`"),
+        "{text}"
+    );
+    assert!(text.contains("did you mean `adagrad`"), "{text}");
+    let text = refusal("[optimizer]\nname = \"adam\"\nlr = 0.1\nbeta_1 = 0.9\n");
+    assert!(
+        text.starts_with("job.toml:4: [optimizer]: `adam` has no setting `beta_1`"),
+        "{text}"
+    );
+    let text = refusal("[optimizer]\nlr = 0.1\n[schedule]\nname = \"stepp\"\n");
+    assert!(
+        text.starts_with("job.toml:4: [schedule]: no schedule is called `stepp`"),
+        "{text}"
+    );
+    assert!(
+        Draft::parse("job.toml", LEAST)
+            .unwrap()
+            .check(&Registries::COMMON)
+            .is_ok()
     );
 }
 

@@ -124,7 +124,7 @@ impl StalenessHistogram {
             self.counts.resize(other.counts.len(), 0);
         }
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
-            *count += more;
+            *count = count.saturating_add(*more);
         }
         self.max = self.max.max(other.max);
     }
@@ -143,7 +143,7 @@ impl StalenessHistogram {
         let rank = ((total as f64 * q).ceil() as u64).clamp(1, total.max(1));
         let mut seen = 0;
         for (bucket, count) in self.counts.iter().enumerate() {
-            seen += count;
+            seen = count.saturating_add(seen);
             if seen >= rank {
                 return Self::floor(bucket).min(self.max);
             }
@@ -154,7 +154,7 @@ impl StalenessHistogram {
     /// The number of parts counted.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// The least staleness of bucket `bucket`.

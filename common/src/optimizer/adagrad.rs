@@ -1,4 +1,4 @@
-//! Adagrad: each parameter's rate falls with the gradients it has seen.
+//! AdaGrad: each parameter's rate falls with the gradients it has seen.
 //!
 //! ```text
 //! r ← r + g²
@@ -25,7 +25,7 @@ use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, not_negative, positive};
 
-/// Hyper-parameters of Adagrad.
+/// Hyper-parameters of AdaGrad.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adagrad {
@@ -55,7 +55,7 @@ impl Check for Adagrad {
     }
 }
 
-/// Adagrad's scalars of one step.
+/// AdaGrad's scalars of one step.
 #[derive(Clone, Copy, Debug)]
 pub struct AdagradStep<F> {
     /// η/(1 + (t − 1)·k).

@@ -351,9 +351,7 @@ mod tests {
                 (&mut slow, &mut b),
             ] {
                 store.step(&context, push, 1.0).unwrap();
-                store
-                    .read_coordinates(&[7, at + 8], out)
-                    .unwrap_or_default();
+                store.read_coordinates(&[at, 89], out).unwrap();
                 if count % 60 == 0 {
                     store.read_range(0..90, out).unwrap();
                 }

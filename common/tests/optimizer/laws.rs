@@ -8,7 +8,9 @@ use super::support::{
 };
 
 fn plain(entry: &OptimizerEntry, spec: &StoreSpec<'_>) -> Box<dyn Store<f32>> {
-    entry.build_plain(&Table::new(), spec).unwrap()
+    entry
+        .build_plain(&Table::new(), spec)
+        .expect("defaults are permitted")
 }
 
 #[test]

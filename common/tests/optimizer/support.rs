@@ -135,7 +135,7 @@ pub(crate) fn gradient(rng: &mut impl Rng, len: usize) -> Gradient {
 
 /// Initial parameters; every third is zero, so that some elements are at rest.
 pub(crate) fn initial(element: usize) -> f32 {
-    if element % 3 == 0 {
+    if element.is_multiple_of(3) {
         0.0
     } else {
         (element % 17) as f32 * 0.25 - 2.0

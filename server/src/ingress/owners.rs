@@ -73,7 +73,7 @@ impl Owners {
     pub(super) fn token(&self, shard: ShardId, bytes: usize) -> Option<Token<'_>> {
         let lane = self.lanes.get(&shard)?;
         let idle = bytes <= INLINE_BYTES_MAX && lane.queue.1.is_empty() && lane.take_token();
-        idle.then_some(Token {
+        idle.then(|| Token {
             owners: self,
             shard,
             lane,

@@ -140,7 +140,7 @@ fn zero_and_propagate_do_what_their_words_say() {
     assert_eq!((values(&mut zero)[2], values(&mut zero)[5]), (-1.0, 0.0));
     let mut propagate = shard(Aggregation::Push, NonFinite::Propagate, 1);
     propagate.push(&header(0, 1), &bad);
-    assert_eq!([values(&mut propagate)[5]], [f32::NEG_INFINITY]);
+    assert!(values(&mut propagate)[5] < f32::MIN);
 }
 
 #[test]
@@ -259,9 +259,9 @@ fn a_round_does_not_wait_for_a_retired_worker_and_keeps_its_part() {
     shard.push(&header(0, 1), &sparse(1, &[0], &[2.0]));
     shard.push(&header(1, 1), &sparse(1, &[0], &[4.0]));
     shard.retire(WorkerId(1));
-    assert_eq!([values(&mut shard)[0]], [0.0]);
+    assert_eq!(values(&mut shard), [0.0; LEN]);
     shard.retire(WorkerId(2));
-    assert_eq!([values(&mut shard)[0]], [-3.0]);
+    assert_eq!(values(&mut shard)[..1], [-3.0]);
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The job names a data set that does not exist.
-    #[error("[data]: expected one of {known}; found \"{found}\"; `thalweg list` describes them")]
+    #[error(
+        "expected a data set, one of {known}; found \"{found}\"; `thalweg list` describes them"
+    )]
     UnknownName {
         /// The name in the job.
         found: String,
@@ -15,7 +17,7 @@ pub enum DataError {
         known: String,
     },
     /// A key of the `[data]` table is unknown, missing or has an impossible value.
-    #[error("[data] of \"{dataset}\": {problem}")]
+    #[error("data set \"{dataset}\": {problem}")]
     Options {
         /// The name of the data set.
         dataset: &'static str,

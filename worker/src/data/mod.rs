@@ -26,10 +26,51 @@ pub use self::{
 pub enum Task {
     /// Two classes, label +1 or −1.
     Binary,
-    /// So many classes, label 0, 1, … below that number.
+    /// So many classes, three or more, label 0, 1, … below that number.
     Classes(u32),
     /// A real number.
     Real,
+}
+
+impl Task {
+    /// How many classes there are; 0 for real labels.
+    #[must_use]
+    pub fn classes(self) -> u32 {
+        match self {
+            Self::Binary => 2,
+            Self::Classes(classes) => classes,
+            Self::Real => 0,
+        }
+    }
+
+    /// The task of so many classes: the inverse of [`Self::classes`]. `None` for 1.
+    #[must_use]
+    pub fn of_classes(classes: u32) -> Option<Self> {
+        match classes {
+            0 => Some(Self::Real),
+            1 => None,
+            2 => Some(Self::Binary),
+            _ => Some(Self::Classes(classes)),
+        }
+    }
+
+    /// The class, counted from 0, that a label of this task names; of two classes +1 is class 1.
+    ///
+    /// # Panics
+    /// For real labels.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "labels of classes are whole numbers from 0, as the data set promises"
+    )]
+    pub fn class(self, label: f32) -> usize {
+        match self {
+            Self::Binary => usize::from(0.0 < label),
+            Self::Classes(_) => label as usize,
+            Self::Real => panic!("a real label names no class"),
+        }
+    }
 }
 
 /// A numbered collection of rows that any thread can read at any position.
@@ -83,4 +124,19 @@ pub struct Loaded {
     pub train: Arc<dyn Dataset>,
     /// The rows that only judge; they have the features and the task of `train`.
     pub test: Option<Arc<dyn Dataset>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Task;
+
+    #[test]
+    fn a_task_is_known_by_its_number_of_classes() {
+        for task in [Task::Real, Task::Binary, Task::Classes(3)] {
+            assert_eq!(Task::of_classes(task.classes()), Some(task));
+        }
+        assert_eq!(Task::of_classes(1), None);
+        assert_eq!((Task::Binary.class(-1.0), Task::Binary.class(1.0)), (0, 1));
+        assert_eq!(Task::Classes(4).class(3.0), 3);
+    }
 }

@@ -129,7 +129,9 @@ impl Judge<'_> {
             sums.loss += self.model.loss(*label, scores);
             match self.model.output() {
                 Output::Logit => sums.judge_logit(*label, scores[0]),
-                Output::Logits(_) => sums.judge_classes(*label, scores, wide),
+                Output::Logits(_) => {
+                    sums.judge_classes(self.data.task().class(*label), scores, wide);
+                }
                 Output::Value => sums.squares += f64::from(scores[0] - *label).powi(2),
             }
         }
@@ -154,23 +156,20 @@ impl Sums {
         self.scored.push((f64::from(score), is_positive));
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "labels of classes are whole numbers from 0, as the data set promises"
-    )]
-    fn judge_classes(&mut self, label: f32, scores: &[f32], wide: &mut Vec<f64>) {
-        let label = label as usize;
+    fn judge_classes(&mut self, class: usize, scores: &[f32], wide: &mut Vec<f64>) {
         let mut likeliest = 0;
         for (class, score) in scores.iter().enumerate() {
             if scores[likeliest] < *score {
                 likeliest = class;
             }
         }
-        self.right += u64::from(likeliest == label);
+        self.right += u64::from(likeliest == class);
         wide.clear();
         wide.extend(scores.iter().map(|score| f64::from(*score)));
-        self.log_loss += softmax(label, wide);
+        if let [zero, one] = wide[..] {
+            self.scored.push((one - zero, class == 1));
+        }
+        self.log_loss += softmax(class, wide);
     }
 
     fn add(&mut self, block: Self) {
@@ -256,6 +255,25 @@ mod tests {
         near(found.log_loss, expected);
         near(found.accuracy, 2.0 / 3.0);
         assert_eq!((found.auc, found.rmse), (None, None));
+    }
+
+    #[test]
+    fn softmax_over_two_classes_is_judged_as_logistic_regression_is() {
+        let rows: &[(f32, &[f32])] = &[
+            (1.0, &[2.0]),
+            (-1.0, &[1.0]),
+            (1.0, &[0.5, 1.0]),
+            (-1.0, &[]),
+        ];
+        let one = evaluated("logistic_regression", rows, Task::Binary, &[0.5, -1.0]);
+        let two = evaluated(
+            "softmax_regression",
+            rows,
+            Task::Binary,
+            &[0.25, 0.75, 1.0, 0.0],
+        );
+        near(two.log_loss, one.loss);
+        assert_eq!((two.accuracy, two.auc), (one.accuracy, one.auc));
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub trait Model: Debug + Send + Sync {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ModelError {
     /// The job names a model that does not exist.
-    #[error("[model]: expected one of {known}; found \"{found}\"; `thalweg list` describes them")]
+    #[error("expected a model, one of {known}; found \"{found}\"; `thalweg list` describes them")]
     UnknownName {
         /// The name in the job.
         found: String,
@@ -100,7 +100,7 @@ pub enum ModelError {
         known: String,
     },
     /// A key of the `[model]` table is unknown or has an impossible value.
-    #[error("[model] of \"{model}\": {problem}")]
+    #[error("model \"{model}\": {problem}")]
     Options {
         /// The name of the model.
         model: &'static str,

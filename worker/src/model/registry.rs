@@ -157,7 +157,7 @@ mod tests {
                     Err(other) => panic!("{other}"),
                 }
             }
-            assert_eq!(built, 1, "{}", entry.name);
+            assert!((1..tasks.len()).contains(&built), "{}: {built}", entry.name);
         }
     }
 

@@ -43,22 +43,25 @@ thread_local! {
 
 fn build(keys: &toml::Table, shape: Shape) -> Result<Arc<dyn Model>, ModelError> {
     let keys: LinearKeys = read_keys(NAME, keys)?;
-    let Task::Classes(classes) = shape.task else {
+    if shape.task == Task::Real {
         return Err(ModelError::WrongTask {
             model: NAME,
             expected: "classes",
             found: shape.task,
-            mend: "set `classes` in [data], or use logistic_regression for two classes",
+            mend: "set `classes` in [data], or use linear_regression for real labels",
         });
-    };
-    let linear = LinearLayout::table(shape.features, classes, keys.bias.into())?;
-    Ok(Arc::new(SoftmaxRegression { linear, classes }))
+    }
+    let linear = LinearLayout::table(shape.features, shape.task.classes(), keys.bias.into())?;
+    Ok(Arc::new(SoftmaxRegression {
+        linear,
+        task: shape.task,
+    }))
 }
 
 #[derive(Clone, Debug)]
 struct SoftmaxRegression {
     linear: LinearLayout,
-    classes: u32,
+    task: Task,
 }
 
 impl SoftmaxRegression {
@@ -70,7 +73,7 @@ impl SoftmaxRegression {
         x: &[f32],
         mut each: impl FnMut(usize, &mut [f64]),
     ) {
-        let width = self.classes as usize;
+        let width = self.output().scores_per_row();
         SCORES.with_borrow_mut(|scores| {
             scores.resize(width, 0.0);
             for row in 0..rows.len() {
@@ -97,7 +100,7 @@ impl Model for SoftmaxRegression {
     }
 
     fn output(&self) -> Output {
-        Output::Logits(self.classes)
+        Output::Logits(self.task.classes())
     }
 
     fn touched(&self, rows: &Rows, out: &mut Vec<u64>) {
@@ -114,11 +117,11 @@ impl Model for SoftmaxRegression {
     }
 
     fn gradient(&self, rows: &Rows, located: &Located, x: &[f32], gradient: &mut [f32]) -> f64 {
-        let width = self.classes as usize;
+        let width = self.output().scores_per_row();
         let share = mean_share(rows);
         let mut losses = 0.0;
         self.with_scores(rows, located, x, |row, scores| {
-            losses += softmax(class(rows.labels()[row]), scores);
+            losses += softmax(self.task.class(rows.labels()[row]), scores);
             scores.iter_mut().for_each(|slope| *slope *= share);
             let span = rows.span(row);
             for (place, value) in located.features[span.clone()]
@@ -151,7 +154,7 @@ impl Model for SoftmaxRegression {
         SCORES.with_borrow_mut(|wide| {
             wide.clear();
             wide.extend(scores.iter().map(|score| f64::from(*score)));
-            softmax(class(label), wide)
+            softmax(self.task.class(label), wide)
         })
     }
 }
@@ -160,14 +163,4 @@ fn add(scores: &mut [f64], value: f64, weights: &[f32]) {
     for (score, weight) in scores.iter_mut().zip(weights) {
         *score += value * f64::from(*weight);
     }
-}
-
-/// The class that a label of [`Task::Classes`] names.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "labels of classes are whole numbers from 0, as the data set promises"
-)]
-fn class(label: f32) -> usize {
-    label as usize
 }

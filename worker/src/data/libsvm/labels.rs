@@ -22,6 +22,7 @@ impl Meaning {
     pub(super) fn task(&self) -> Task {
         match self {
             Self::Binary | Self::Positive(_) => Task::Binary,
+            Self::Classes(2) => Task::Binary,
             Self::Classes(classes) => Task::Classes(*classes),
             Self::Real => Task::Real,
         }
@@ -106,7 +107,7 @@ impl Labels {
             Meaning::Positive(positive) if !self.has_positive => Err(DataError::Options {
                 dataset: super::NAME,
                 problem: format!(
-                    "expected label_positive to name labels of the train file, found none of \
+                    "expected `label_positive` to name labels of the train file, found none of \
                      {positive:?} in it; mend the list"
                 ),
             }),
@@ -125,6 +126,12 @@ impl Labels {
                 for label in labels {
                     *label = sign(whole(*label).is_some_and(|label| positive.contains(&label)));
                 }
+            }
+            Meaning::Classes(2) => {
+                let first = if self.zero.is_some() { 0.0 } else { 1.0 };
+                labels
+                    .iter_mut()
+                    .for_each(|label| *label = sign(first < *label));
             }
             Meaning::Classes(_) if self.zero.is_some() => {}
             Meaning::Classes(_) => labels.iter_mut().for_each(|label| *label -= 1.0),
@@ -182,7 +189,7 @@ fn out_of_range(meaning: &Meaning, label: f32) -> LineProblem {
 #[cfg(test)]
 mod tests {
     use super::{Labels, Meaning};
-    use crate::data::LineProblem;
+    use crate::data::{LineProblem, Task};
 
     fn settled(meaning: Meaning, labels: &[f32]) -> Result<Vec<f32>, LineProblem> {
         let mut judge = Labels::new(meaning);
@@ -214,6 +221,14 @@ mod tests {
             Ok(vec![0.0, 2.0, 1.0])
         );
         assert_eq!(settled(Meaning::Real, &[1.5, -3.0]), Ok(vec![1.5, -3.0]));
+    }
+
+    #[test]
+    fn two_classes_are_the_binary_task_also_when_written_one_and_two() {
+        assert_eq!(Meaning::Classes(2).task(), Task::Binary);
+        for labels in [[0.0, 1.0], [1.0, 2.0]] {
+            assert_eq!(settled(Meaning::Classes(2), &labels), Ok(vec![-1.0, 1.0]));
+        }
     }
 
     #[test]

@@ -173,108 +173,57 @@ mod tests {
     }
 
     #[test]
-    fn each_misfit_names_its_column() {
-        let found = |word: &str| word.to_owned();
-        assert_eq!(
-            misfit("one 1:1"),
+    fn a_word_that_is_no_number_or_no_pair_is_named_with_its_column() {
+        let label = |found: &str| LineProblem::Label {
+            found: found.into(),
+        };
+        let pair = |found: &str| LineProblem::Pair {
+            found: found.into(),
+        };
+        let not_finite = |found: &str| LineProblem::NotFinite {
+            found: found.into(),
+        };
+        let group = |found: &str| LineProblem::QueryGroup {
+            found: found.into(),
+        };
+        for (line, column, problem) in [
+            ("one 1:1", 1, label("one")),
+            (" nan 1:1", 2, label("nan")),
+            ("1 1:1 x 3:1", 7, pair("x")),
+            ("1 1:1 3:", 7, pair("3:")),
+            ("1 :1", 3, pair(":1")),
+            ("1 1:1:1", 3, pair("1:1:1")),
+            ("1 -1:1", 3, pair("-1:1")),
+            ("1 qid:3 1:1", 3, group("qid:3")),
+            ("1 1:inf", 5, not_finite("inf")),
+            ("1 1:1e40", 5, not_finite("1e40")),
+        ] {
+            assert_eq!(misfit(line), (column, problem));
+        }
+    }
+
+    #[test]
+    fn an_index_out_of_order_or_range_is_named_with_its_column() {
+        let past = |found| LineProblem::IndexPastEnd {
+            features_max: 100,
+            found,
+        };
+        for (line, column, problem) in [
+            ("1 0:1", 3, LineProblem::IndexZero),
+            ("1 2:1 2:1", 7, LineProblem::IndexTwice { found: 2 }),
             (
-                1,
-                LineProblem::Label {
-                    found: found("one")
-                }
-            )
-        );
-        assert_eq!(
-            misfit(" nan 1:1"),
-            (
-                2,
-                LineProblem::Label {
-                    found: found("nan")
-                }
-            )
-        );
-        assert_eq!(
-            misfit("1 1:1 x 3:1"),
-            (7, LineProblem::Pair { found: found("x") })
-        );
-        assert_eq!(
-            misfit("1 1:1 3:"),
-            (7, LineProblem::Pair { found: found("3:") })
-        );
-        assert_eq!(
-            misfit("1 :1"),
-            (3, LineProblem::Pair { found: found(":1") })
-        );
-        assert_eq!(
-            misfit("1 1:1:1"),
-            (
-                3,
-                LineProblem::Pair {
-                    found: found("1:1:1")
-                }
-            )
-        );
-        assert_eq!(
-            misfit("1 -1:1"),
-            (
-                3,
-                LineProblem::Pair {
-                    found: found("-1:1")
-                }
-            )
-        );
-        assert_eq!(
-            misfit("1 qid:3 1:1"),
-            (
-                3,
-                LineProblem::QueryGroup {
-                    found: found("qid:3")
-                }
-            )
-        );
-        assert_eq!(misfit("1 0:1"), (3, LineProblem::IndexZero));
-        assert_eq!(
-            misfit("1 2:1 2:1"),
-            (7, LineProblem::IndexTwice { found: 2 })
-        );
-        assert_eq!(
-            misfit("1 7:1 2:1"),
-            (
+                "1 7:1 2:1",
                 7,
                 LineProblem::IndexOrder {
                     previous: 7,
-                    found: 2
-                }
-            )
-        );
-        assert_eq!(
-            misfit("1 1:inf"),
-            (
-                5,
-                LineProblem::NotFinite {
-                    found: found("inf")
-                }
-            )
-        );
-        assert_eq!(
-            misfit("1 1:1e40"),
-            (
-                5,
-                LineProblem::NotFinite {
-                    found: found("1e40")
-                }
-            )
-        );
-        let past = LineProblem::IndexPastEnd {
-            features_max: 100,
-            found: 101,
-        };
-        assert_eq!(misfit("1 101:1"), (3, past));
-        let huge = LineProblem::IndexPastEnd {
-            features_max: 100,
-            found: u64::MAX,
-        };
-        assert_eq!(misfit("1 99999999999999999999999:1"), (3, huge));
+                    found: 2,
+                },
+            ),
+            ("1 101:1", 3, past(101)),
+            ("1 99999999999999999999999:1", 3, past(u64::MAX)),
+        ] {
+            assert_eq!(misfit(line), (column, problem));
+        }
     }
 
     #[test]

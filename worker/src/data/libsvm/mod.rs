@@ -10,7 +10,7 @@
 //! | `test` | path of the rows that judge; optional |
 //! | `features` | number of features; without it the largest index of train and test |
 //! | `task` | `"binary"` (also without the key), `"real"`; `classes` stands for the third task |
-//! | `classes` | number of classes |
+//! | `classes` | number of classes; 2 is the binary task with any of the ways to write labels |
 //! | `label_positive` | these whole-number labels become +1, all others −1 |
 //!
 //! Source: the format of `svm-train`, Chang and Lin, LIBSVM, README.
@@ -75,18 +75,18 @@ impl Keys {
             (None | Some(NamedTask::Binary), None, Some(list)) if !list.is_empty() => {
                 Ok(Meaning::Positive(list.iter().copied().collect()))
             }
-            (_, _, Some(list)) if list.is_empty() => {
-                Err(refuse("expected label_positive to list labels, found none"))
-            }
+            (_, _, Some(list)) if list.is_empty() => Err(refuse(
+                "expected `label_positive` to list labels, found none",
+            )),
             (Some(NamedTask::Real), None, None) => Ok(Meaning::Real),
             (None, Some(classes), None) if (2..=CLASSES_MAX).contains(&classes) => {
                 Ok(Meaning::Classes(classes))
             }
             (None, Some(classes), None) => Err(refuse(format!(
-                "expected classes from 2 to {CLASSES_MAX}, found {classes}"
+                "expected `classes` from 2 to {CLASSES_MAX}, found {classes}"
             ))),
             _ => Err(refuse(
-                "expected at most one of task, classes and label_positive (label_positive goes \
+                "expected at most one of `task`, `classes` and `label_positive` (`label_positive` goes \
                  with task = \"binary\"), found two of them; remove one",
             )),
         }
@@ -105,7 +105,7 @@ fn checked(keys: &toml::Table) -> Result<(Keys, Meaning), DataError> {
     let meaning = keys.meaning()?;
     match keys.features {
         Some(features) if !(1..=FEATURES_MAX).contains(&features) => Err(refuse(format!(
-            "expected features from 1 to {FEATURES_MAX}, found {features}"
+            "expected `features` from 1 to {FEATURES_MAX}, found {features}"
         ))),
         _ => Ok((keys, meaning)),
     }

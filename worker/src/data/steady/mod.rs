@@ -97,7 +97,7 @@ fn within<T: Copy + PartialOrd + std::fmt::Display>(
     if (min..=max).contains(&found) {
         return Ok(());
     }
-    let problem = format!("expected {key} from {min} to {max}, found {found}");
+    let problem = format!("expected `{key}` from {min} to {max}, found {found}");
     Err(DataError::Options {
         dataset: NAME,
         problem,
@@ -125,12 +125,15 @@ mod tests {
     #[test]
     fn impossible_values_are_refused_with_their_bounds() {
         for (keys, expected) in [
-            ("rows = 0", "expected rows from 1"),
+            ("rows = 0", "expected `rows` from 1"),
             (
                 "features = 10\nnonzeros = 6",
-                "expected nonzeros from 1 to 5, found 6",
+                "expected `nonzeros` from 1 to 5, found 6",
             ),
-            ("exponent = nan", "expected exponent from 0 to 4, found NaN"),
+            (
+                "exponent = nan",
+                "expected `exponent` from 0 to 4, found NaN",
+            ),
             ("label_noise = 0.6", "from 0 to 0.5, found 0.6"),
             ("features = 5000000000", "found 5000000000"),
         ] {

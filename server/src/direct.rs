@@ -1,0 +1,62 @@
+//! Serving a request to its end on the calling thread: the driver's side of threads in one process
+//! and of virtual time. The gRPC driver does the same with sockets and owner threads.
+
+use thalweg_common::error::Refusal;
+use thalweg_common::message::{Pull, PullReply, Push, Reply, Request};
+use thalweg_common::time::Time;
+
+use crate::admission::{Gate, Ticket};
+use crate::server::Server;
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Handled {
+    /// It is answered.
+    Reply(Reply),
+    /// It waits at the gate: answer it with [`Server::read_all`] when the ticket is released.
+    Parked(Ticket, Pull),
+}
+
+impl Server {
+    /// Serves a request. Whoever it releases is asked for with [`Server::take_released`].
+    #[must_use]
+    pub fn handle(&self, now: Time, request: Request) -> Handled {
+        let reply = match request {
+            Request::Pull(pull) => match self.ask(now, &pull) {
+                Ok(Gate::Parked(ticket)) => return Handled::Parked(ticket, pull),
+                Ok(Gate::Open) => Ok(self.read_all(&pull)),
+                Err(refusal) => Err(refusal),
+            },
+            Request::Push(push) => self.push_all(now, &push),
+            Request::Register(register) => {
+                self.register(now, &register).map(|r| Reply::Registered(Box::new(r)))
+            }
+            Request::NextRange { session, worker } => {
+                self.next_range(now, worker, session).map(Reply::Granted)
+            }
+            Request::Heartbeat(heartbeat) => self.heartbeat(now, &heartbeat).map(Reply::Heartbeat),
+            Request::Status => Ok(Reply::Status(Box::new(self.status(now)))),
+            Request::Leave(leave) => {
+                self.leave(now, &leave);
+                Ok(Reply::Left)
+            }
+        };
+        Handled::Reply(reply.unwrap_or_else(Reply::Refused))
+    }
+
+    /// Reads every part of an admitted pull.
+    #[must_use]
+    pub fn read_all(&self, pull: &Pull) -> Reply {
+        let reads: Result<_, Refusal> =
+            pull.parts.iter().map(|part| self.read(pull.session, part)).collect();
+        reads.map_or_else(Reply::Refused, |reads| Reply::Pulled(PullReply::Ready(reads)))
+    }
+
+    fn push_all(&self, now: Time, push: &Push) -> Result<Reply, Refusal> {
+        self.judge_push(now, &push.header)?;
+        let acks =
+            push.parts.iter().map(|part| self.push_part(now, &push.header, part)).collect();
+        self.finish_push(now, &push.header);
+        Ok(Reply::Pushed(acks))
+    }
+}

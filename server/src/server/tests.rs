@@ -1,0 +1,483 @@
+//! Laws of a whole server, in a time that the tests make.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thalweg_common::consistency::{Aggregation, Consistency};
+use thalweg_common::ids::{Clock, Sequence, ServerId, Version};
+use thalweg_common::layout::{ParameterLayout, Tensor};
+use thalweg_common::message::{
+    Address, Codec, DataRange, DataSummary, Dtype, Kind, LeaveReason, PROTOCOL_VERSIONS, Payload,
+    Phase, WorkerState,
+};
+use thalweg_common::non_finite::NonFinite;
+use thalweg_common::shard_map::ShardMap;
+
+use super::*;
+use crate::coordinator::{self, Deal};
+use crate::plan::{Bounds, OnWorkerLoss, Training};
+
+const DATA: DataSummary = DataSummary {
+    rows: 100,
+    features: 40,
+    hash: 7,
+};
+const SHARDS: u32 = 4;
+
+fn plan(consistency: Consistency, workers: u32) -> Plan {
+    let layout = ParameterLayout::new(vec![Tensor::trainable("w", vec![40])]).unwrap();
+    let map = ShardMap::plan(&layout, 1, Generation(1)).unwrap();
+    let bsp = consistency == Consistency::Bsp;
+    let deal = if bsp {
+        Deal::Striped { batch_examples: 10 }
+    } else {
+        Deal::Dynamic {
+            batch_examples: 10,
+            range_examples: 20,
+        }
+    };
+    Plan {
+        job: "test".into(),
+        job_text: String::new(),
+        fingerprint: Fingerprint(5),
+        data: DATA,
+        layout,
+        map,
+        server: ServerId(0),
+        consistency,
+        training: Training {
+            seed: 1,
+            optimizer: "sgd".into(),
+            hyper_parameters: toml::Table::new(),
+            rate: Arc::new(|_| 1.0),
+            l2: 0.0,
+            aggregation: if bsp {
+                Aggregation::Round
+            } else {
+                Aggregation::Push
+            },
+            non_finite: NonFinite::Reject,
+            workers,
+        },
+        coordinator: coordinator::Plan {
+            rows: DATA.rows,
+            examples_total: DATA.rows,
+            workers,
+            deal,
+            solo_examples: 0,
+            train_time_max: None,
+        },
+        on_worker_loss: OnWorkerLoss::Continue,
+        bounds: Bounds {
+            lease: Duration::from_secs(10),
+            join: Duration::from_secs(60),
+            linger: Duration::from_secs(5),
+            first_contact: Duration::from_secs(600),
+            sessions_max: 100,
+        },
+    }
+}
+
+fn server(consistency: Consistency, workers: u32) -> Server {
+    Server::new(plan(consistency, workers), Time::ZERO).unwrap()
+}
+
+fn registration() -> Register {
+    Register {
+        protocol: PROTOCOL_VERSIONS,
+        role: SessionRole::Worker,
+        fingerprint: Some(Fingerprint(5)),
+        worker: None,
+        session: None,
+        data: Some(DATA),
+        place: "here".into(),
+    }
+}
+
+fn join(server: &Server, now: Time) -> Registered {
+    server.register(now, &registration()).unwrap()
+}
+
+/// A worker that pushes 1 to element 0 of every shard.
+struct Pusher {
+    session: SessionId,
+    worker: WorkerId,
+    sequence: u64,
+    clock: u64,
+}
+
+impl Pusher {
+    fn join(server: &Server) -> Self {
+        let Registered {
+            session, worker, ..
+        } = join(server, Time::ZERO);
+        Self {
+            session,
+            worker,
+            sequence: 0,
+            clock: 0,
+        }
+    }
+
+    fn header(&self, ranges: Vec<DataRange>) -> PushHeader {
+        PushHeader {
+            fingerprint: Fingerprint(5),
+            generation: Generation(1),
+            session: self.session,
+            worker: self.worker,
+            clock: Clock(self.clock),
+            weight: ranges.iter().map(DataRange::examples).sum(),
+            loss_sum: 1.0,
+            ranges,
+        }
+    }
+
+    fn push(&mut self, server: &Server, ranges: Vec<DataRange>) -> Result<Vec<PartAck>, Refusal> {
+        self.sequence += 1;
+        self.clock += 1;
+        self.push_again(server, ranges)
+    }
+
+    fn push_again(&self, server: &Server, ranges: Vec<DataRange>) -> Result<Vec<PartAck>, Refusal> {
+        let header = self.header(ranges);
+        server.judge_push(Time::ZERO, &header)?;
+        let acks = (0..SHARDS)
+            .map(|shard| {
+                let part = Part {
+                    shard: ShardId(shard),
+                    sequence: Sequence(self.sequence),
+                    version_read: Version(0),
+                    kind: Kind::Gradient,
+                    dtype: Dtype::F32,
+                    codec: Codec::Raw,
+                    address: if header.weight > 0 {
+                        Address::Range(0..1)
+                    } else {
+                        Address::NONE
+                    },
+                    payload: Payload::from_values(if header.weight > 0 { &[1.0] } else { &[] }),
+                };
+                server.push_part(Time::ZERO, &header, &part)
+            })
+            .collect();
+        server.finish_push(Time::ZERO, &header);
+        Ok(acks)
+    }
+
+    fn grant(&self, server: &Server) -> Grant {
+        server
+            .next_range(Time::ZERO, self.worker, self.session)
+            .unwrap()
+    }
+
+    fn range(&self, server: &Server) -> DataRange {
+        match self.grant(server) {
+            Grant::Range { epoch, start, end } => DataRange {
+                epoch,
+                start,
+                end,
+                checksum: start,
+            },
+            other => panic!("expected a range, found {other:?}"),
+        }
+    }
+
+    fn pull(&self, clock: u64) -> Pull {
+        Pull {
+            fingerprint: Fingerprint(5),
+            generation: Generation(1),
+            session: self.session,
+            worker: self.worker,
+            clock: Clock(clock),
+            patience: Duration::from_secs(1),
+            parts: vec![],
+        }
+    }
+
+    fn value(&self, server: &Server) -> Vec<f32> {
+        let part = PullPart {
+            shard: ShardId(1),
+            address: Address::Range(0..1),
+        };
+        server
+            .read(self.session, &part)
+            .unwrap()
+            .payload
+            .iter()
+            .next()
+            .unwrap()
+    }
+}
+
+#[test]
+fn a_job_is_done_when_all_examples_are_committed_once() {
+    let server = server(Consistency::Asp, 2);
+    let mut pusher = Pusher::join(&server);
+    let mut pushes = 0_u8;
+    while let Grant::Range { epoch, start, end } = pusher.grant(&server) {
+        let range = DataRange {
+            epoch,
+            start,
+            end,
+            checksum: 3,
+        };
+        let acks = pusher.push(&server, vec![range]).unwrap();
+        assert!(
+            acks.iter()
+                .all(|ack| matches!(ack.outcome, Outcome::Applied { .. }))
+        );
+        let again = pusher.push_again(&server, vec![range]).unwrap();
+        assert!(
+            again
+                .iter()
+                .all(|ack| matches!(ack.outcome, Outcome::Duplicate { .. }))
+        );
+        pushes += 1;
+    }
+    assert_eq!(pusher.grant(&server), Grant::Done);
+    assert_eq!(pusher.value(&server), [-f32::from(pushes)]);
+    let status = server.status(Time::ZERO);
+    assert_eq!((status.phase, status.progress), (Phase::Done, 100));
+    assert_eq!(
+        (status.epochs[0].rows, status.epochs[0].checksum),
+        (100, 3 * u64::from(pushes))
+    );
+    assert_eq!(status.workers[0].examples, 100);
+    assert_eq!(
+        status.workers[0].duplicates,
+        u64::from(pushes) * u64::from(SHARDS)
+    );
+}
+
+#[test]
+fn data_that_was_not_granted_is_refused_at_the_ledger_shard_and_for_good() {
+    let server = server(Consistency::Asp, 2);
+    let mut pusher = Pusher::join(&server);
+    let stolen = DataRange {
+        epoch: 0,
+        start: 0,
+        end: 5,
+        checksum: 0,
+    };
+    let acks = pusher.push(&server, vec![stolen]).unwrap();
+    assert!(matches!(acks[0].outcome, Outcome::Refused(_)), "{acks:?}");
+    let granted = pusher.range(&server);
+    assert_eq!(granted.start, 0);
+    let again = pusher.push_again(&server, vec![granted]).unwrap();
+    assert_eq!(
+        again[0], acks[0],
+        "a sequence that was refused stays refused"
+    );
+}
+
+#[test]
+fn a_later_session_fences_the_former() {
+    let server = server(Consistency::Asp, 1);
+    let mut old = Pusher::join(&server);
+    let range = old.range(&server);
+    let again = Register {
+        worker: Some(WorkerId(0)),
+        ..registration()
+    };
+    let new = server.register(Time::ZERO, &again).unwrap();
+    assert!(new.session > old.session);
+    assert_eq!(
+        old.push(&server, vec![range]).unwrap_err().kind,
+        RefusalKind::Fenced
+    );
+    let taken = Pusher {
+        session: new.session,
+        worker: new.worker,
+        sequence: 0,
+        clock: 0,
+    };
+    assert_eq!(
+        taken.range(&server),
+        range,
+        "what the old session held is dealt again"
+    );
+    let back = Register {
+        session: Some(old.session),
+        ..again
+    };
+    assert_eq!(
+        server.register(Time::ZERO, &back).unwrap_err().kind,
+        RefusalKind::Fenced
+    );
+}
+
+#[test]
+fn strangers_are_turned_away_by_name() {
+    let server = server(Consistency::Asp, 1);
+    let refuse = |register: &Register| server.register(Time::ZERO, register).unwrap_err();
+    let other = refuse(&Register {
+        fingerprint: Some(Fingerprint(6)),
+        ..registration()
+    });
+    assert_eq!(other.kind, RefusalKind::WrongJob);
+    let data = Some(DataSummary { rows: 99, ..DATA });
+    let other = refuse(&Register {
+        data,
+        ..registration()
+    });
+    assert!(
+        other.message.contains("99 rows") && other.message.contains("100 rows"),
+        "{other}"
+    );
+    let other = refuse(&Register {
+        protocol: 7..=9,
+        ..registration()
+    });
+    assert_eq!(other.kind, RefusalKind::Protocol);
+    let other = refuse(&Register {
+        worker: Some(WorkerId(4)),
+        ..registration()
+    });
+    assert!(other.message.contains("worker 4"), "{other}");
+    join(&server, Time::ZERO);
+    assert_eq!(refuse(&registration()).kind, RefusalKind::SlotsTaken);
+    let pusher = Pusher {
+        session: SessionId(9),
+        worker: WorkerId(0),
+        sequence: 1,
+        clock: 1,
+    };
+    let error = pusher.push_again(&server, vec![]).unwrap_err();
+    assert_eq!(error.kind, RefusalKind::UnknownSession);
+    let wrong = PushHeader {
+        generation: Generation(2),
+        ..pusher.header(vec![])
+    };
+    let error = server.judge_push(Time::ZERO, &wrong).unwrap_err();
+    assert_eq!(error.kind, RefusalKind::WrongGeneration);
+}
+
+#[test]
+fn a_probe_learns_the_job_and_takes_no_slot() {
+    let server = server(Consistency::Asp, 1);
+    let probe = Register {
+        data: None,
+        fingerprint: None,
+        ..registration()
+    };
+    assert_eq!(
+        server.register(Time::ZERO, &probe).unwrap().session,
+        SessionId(0)
+    );
+    assert!(server.register(Time::ZERO, &registration()).is_ok());
+}
+
+#[test]
+fn a_round_of_two_workers_waits_at_the_gate_and_is_one_step() {
+    let server = server(Consistency::Bsp, 2);
+    let (mut a, mut b) = (Pusher::join(&server), Pusher::join(&server));
+    let (first, second) = (a.range(&server), b.range(&server));
+    assert_eq!((first.start, second.start), (0, 10));
+    assert_eq!(server.ask(Time::ZERO, &a.pull(0)), Ok(Gate::Open));
+    a.push(&server, vec![first]).unwrap();
+    let Ok(Gate::Parked(ticket)) = server.ask(Time::ZERO, &a.pull(1)) else {
+        panic!("the round is open")
+    };
+    assert_eq!(a.value(&server), [0.0]);
+    b.push(&server, vec![second]).unwrap();
+    assert_eq!(server.take_released(), vec![ticket]);
+    assert_eq!(a.value(&server), [-1.0],
+        "the mean of two equal gradients"
+    );
+    assert_eq!(server.status(Time::ZERO).shards[0].version, Version(1));
+}
+
+#[test]
+fn a_silent_worker_is_lost_after_its_lease_and_its_data_go_to_the_others() {
+    let server = server(Consistency::Bsp, 2);
+    let (mut a, b) = (Pusher::join(&server), Pusher::join(&server));
+    let (first, lost) = (a.range(&server), b.range(&server));
+    a.push(&server, vec![first]).unwrap();
+    let later = Time::from_origin(Duration::from_secs(11));
+    server.next_range(later, a.worker, a.session).unwrap();
+    let lapsed = server.tick(later);
+    assert_eq!(lapsed.len(), 1);
+    assert_eq!(lapsed[0].worker, b.worker);
+    assert_eq!(a.value(&server), [-1.0],
+        "the round went on without the lost worker"
+    );
+    let refused = b.push_again(&server, vec![lost]).unwrap_err();
+    assert_eq!(refused.kind, RefusalKind::Fenced);
+    assert_eq!(server.status(later).workers[1].state, WorkerState::Lost);
+    let mut committed = 10;
+    for _ in 0..30 {
+        match a.grant(&server) {
+            Grant::Range { epoch, start, end } => {
+                a.push(
+                    &server,
+                    vec![DataRange {
+                        epoch,
+                        start,
+                        end,
+                        checksum: 0,
+                    }],
+                )
+                .unwrap();
+                committed += end - start;
+            }
+            Grant::Done => break,
+            Grant::ClockOnly | Grant::Wait(_) => {}
+        }
+    }
+    // The range that was granted at `later` above was never pushed by `a`.
+    assert_eq!(committed, 90);
+}
+
+#[test]
+fn the_loss_of_the_last_worker_ends_the_job_with_a_cause() {
+    let server = server(Consistency::Asp, 1);
+    let a = Pusher::join(&server);
+    let leave = Leave {
+        session: a.session,
+        worker: a.worker,
+        reason: LeaveReason::Failed,
+        cause: "signal 9".into(),
+    };
+    server.leave(Time::ZERO, &leave);
+    let (phase, cause) = server.phase();
+    assert_eq!(phase, Phase::Failed);
+    assert!(
+        cause.contains("signal 9") && cause.contains("last worker"),
+        "{cause}"
+    );
+}
+
+#[test]
+fn a_server_ends_when_the_job_is_done_and_the_observer_has_left() {
+    let server = server(Consistency::Asp, 1);
+    let observer = Register {
+        role: SessionRole::Observer,
+        data: None,
+        ..registration()
+    };
+    let observer = server.register(Time::ZERO, &observer).unwrap();
+    let mut a = Pusher::join(&server);
+    while let Grant::Range { epoch, start, end } = a.grant(&server) {
+        a.push(
+            &server,
+            vec![DataRange {
+                epoch,
+                start,
+                end,
+                checksum: 0,
+            }],
+        )
+        .unwrap();
+    }
+    assert!(!server.is_finished(Time::ZERO));
+    let leave = |session, worker| Leave {
+        session,
+        worker,
+        reason: LeaveReason::Done,
+        cause: String::new(),
+    };
+    server.leave(Time::ZERO, &leave(a.session, a.worker));
+    assert!(!server.is_finished(Time::ZERO), "the observer still reads");
+    server.leave(Time::ZERO, &leave(observer.session, observer.worker));
+    assert!(server.is_finished(Time::ZERO));
+}

@@ -1,0 +1,85 @@
+//! `thalweg list`: what a job may name, from the registries.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use thalweg_common::optimizer::OPTIMIZERS;
+use thalweg_common::schedule::SCHEDULES;
+use thalweg_worker::data::DATASETS;
+use thalweg_worker::method::METHODS;
+use thalweg_worker::model::MODELS;
+
+use super::{Ending, say};
+use crate::job::SHIPPED;
+
+/// Arguments of `thalweg list`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What to list; everything if not given.
+    kind: Option<Kind>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Jobs,
+    Datasets,
+    Models,
+    Methods,
+    Optimizers,
+    Schedules,
+}
+
+/// One thing with its name, what it is, and its keys.
+struct Line {
+    name: &'static str,
+    about: &'static str,
+    keys: &'static str,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
+    for kind in Kind::value_variants() {
+        if arguments.kind.is_none_or(|wanted| wanted == *kind) {
+            let (title, lines) = section(*kind);
+            say(&render(title, &lines));
+        }
+    }
+    Ok(Ending::Done)
+}
+
+fn section(kind: Kind) -> (&'static str, Vec<Line>) {
+    let line = |name, about, keys| Line { name, about, keys };
+    match kind {
+        Kind::Jobs => {
+            ("shipped jobs", SHIPPED.iter().map(|e| line(e.name, e.about, "")).collect())
+        }
+        Kind::Datasets => {
+            ("[data] name", DATASETS.iter().map(|e| line(e.name, e.about, e.keys)).collect())
+        }
+        Kind::Models => {
+            ("[model] name", MODELS.iter().map(|e| line(e.name, e.about, e.keys)).collect())
+        }
+        Kind::Methods => {
+            ("[method] name", METHODS.iter().map(|e| line(e.name, e.about, "")).collect())
+        }
+        Kind::Optimizers => (
+            "[optimizer] name",
+            OPTIMIZERS.iter().map(|e| line(e.name, e.source, e.defaults)).collect(),
+        ),
+        Kind::Schedules => (
+            "[schedule] name",
+            SCHEDULES.iter().map(|e| line(e.name, e.formula, e.defaults)).collect(),
+        ),
+    }
+}
+
+fn render(title: &str, lines: &[Line]) -> String {
+    let width = lines.iter().map(|line| line.name.len()).max().unwrap_or(0);
+    let mut text = format!("{title}\n");
+    for Line { name, about, keys } in lines {
+        text.push_str(&format!("  {name:width$}  {about}\n"));
+        if !keys.trim().is_empty() {
+            let keys = keys.split('\n').map(str::trim).collect::<Vec<_>>().join(", ");
+            text.push_str(&format!("  {:width$}  keys: {keys}\n", ""));
+        }
+    }
+    text
+}

@@ -1,0 +1,29 @@
+//! What several commands have in common: which job, and what to change in it.
+
+use anyhow::Result;
+use clap::Args;
+use thalweg_common::config::JobConfig;
+
+use crate::job::{REGISTRIES, draft};
+
+/// A job and changes to it.
+#[derive(Clone, Debug, Args)]
+pub(super) struct JobOptions {
+    /// A job file, or the name of a shipped job; the default is the job `flights`.
+    pub(super) job: Option<String>,
+
+    /// Set a key of the job: section.key=value. May be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) sets: Vec<String>,
+}
+
+impl JobOptions {
+    /// The checked job, with `further` assignments after those of the command line.
+    pub(super) fn config(&self, further: &[String]) -> Result<JobConfig> {
+        let mut draft = draft(self.job.as_deref())?;
+        for assignment in self.sets.iter().chain(further) {
+            draft.set(assignment)?;
+        }
+        Ok(draft.check(&REGISTRIES)?)
+    }
+}

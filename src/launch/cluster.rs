@@ -1,0 +1,171 @@
+//! The processes of one job.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::member::{Member, Role};
+
+/// Why a cluster does not start.
+#[derive(Debug, Error)]
+pub enum LaunchError {
+    /// The system refused.
+    #[error("cannot start {role}: {source}")]
+    Start {
+        /// The process.
+        role: Role,
+        /// Why.
+        source: io::Error,
+    },
+    /// The process ended at once.
+    #[error("{0}")]
+    Ended(String),
+    /// The process did not say where it listens.
+    #[error("{role} did not say where it listens within {:.1} s", .patience.as_secs_f64())]
+    Silent {
+        /// The process.
+        role: Role,
+        /// How long the launcher waited.
+        patience: Duration,
+    },
+}
+
+/// A process that ended while the others were at work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Which.
+    pub role: Role,
+    /// Its status and last words.
+    pub cause: String,
+    /// Whether it ended in order.
+    pub in_order: bool,
+}
+
+/// Servers and workers of one job, as processes of this machine.
+#[derive(Debug)]
+pub struct LocalCluster {
+    servers: Vec<Member>,
+    workers: Vec<Member>,
+    addresses: Vec<String>,
+    logs: PathBuf,
+    noted: Vec<Role>,
+}
+
+impl LocalCluster {
+    /// Starts `servers` servers of the resolved job at `job`, on free ports of loopback.
+    ///
+    /// # Errors
+    /// [`LaunchError`] if one does not start or does not listen within `patience`.
+    pub async fn start_servers(
+        job: &Path,
+        servers: u32,
+        logs: &Path,
+        patience: Duration,
+    ) -> Result<Self, LaunchError> {
+        let mut cluster = Self {
+            servers: Vec::new(),
+            workers: Vec::new(),
+            addresses: Vec::new(),
+            logs: logs.to_owned(),
+            noted: Vec::new(),
+        };
+        for index in 0..servers {
+            let arguments = [
+                "server".to_owned(),
+                job.display().to_string(),
+                "--index".to_owned(),
+                index.to_string(),
+                "--listen".to_owned(),
+                "127.0.0.1:0".to_owned(),
+            ];
+            cluster.servers.push(start(Role::Server(index), &arguments, logs)?);
+        }
+        for server in &mut cluster.servers {
+            cluster.addresses.push(address(server, patience).await?);
+        }
+        Ok(cluster)
+    }
+
+    /// Starts `workers` workers.
+    ///
+    /// # Errors
+    /// [`LaunchError`] if one does not start.
+    pub fn start_workers(&mut self, workers: u32) -> Result<(), LaunchError> {
+        let join = self.addresses.join(",");
+        for index in 0..workers {
+            let arguments = ["worker", "--join", &join, "--worker", &index.to_string()];
+            let arguments = arguments.map(str::to_owned);
+            self.workers.push(start(Role::Worker(index), &arguments, &self.logs)?);
+        }
+        Ok(())
+    }
+
+    /// Where the servers listen, server 0 first.
+    #[must_use]
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// Every process that runs, with its process id.
+    #[must_use]
+    pub fn processes(&self) -> Vec<(Role, u32)> {
+        let members = self.servers.iter().chain(&self.workers);
+        members.filter_map(|member| Some((member.role, member.pid()?))).collect()
+    }
+
+    /// The processes that have ended since the last call.
+    pub fn take_ended(&mut self) -> Vec<Loss> {
+        let mut ended = Vec::new();
+        for member in self.servers.iter_mut().chain(&mut self.workers) {
+            if let Some(status) = member.look()
+                && !self.noted.contains(&member.role)
+            {
+                self.noted.push(member.role);
+                ended.push(Loss {
+                    role: member.role,
+                    cause: member.describe_end(),
+                    in_order: status.success(),
+                });
+            }
+        }
+        ended
+    }
+
+    /// Asks every worker to end in order.
+    pub fn stop_workers(&mut self) {
+        self.workers.iter_mut().for_each(Member::terminate);
+    }
+
+    /// Brings every process to an end: those that have `patience` left go by themselves, the others
+    /// are asked, then killed.
+    pub async fn end(mut self, patience: Duration, ask_first: bool) {
+        let mut members: Vec<_> = self.workers.iter_mut().chain(&mut self.servers).collect();
+        if ask_first {
+            members.iter_mut().for_each(|member| member.terminate());
+        }
+        for member in members {
+            member.end(patience).await;
+        }
+    }
+}
+
+fn start(role: Role, arguments: &[String], logs: &Path) -> Result<Member, LaunchError> {
+    Member::start(role, arguments, logs).map_err(|source| LaunchError::Start { role, source })
+}
+
+async fn address(server: &mut Member, patience: Duration) -> Result<String, LaunchError> {
+    let role = server.role;
+    let line = tokio::time::timeout(patience, server.first_line())
+        .await
+        .map_err(|_| LaunchError::Silent { role, patience })?
+        .map_err(|source| LaunchError::Start { role, source })?;
+    match line.as_deref().and_then(|line| line.rsplit(' ').next()) {
+        Some(address) => Ok(address.to_owned()),
+        None => {
+            server.end(Duration::from_secs(1)).await;
+            Err(LaunchError::Ended(server.describe_end()))
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! One process of a local cluster, with its log.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// What a process is in its cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A server, by index.
+    Server(u32),
+    /// A worker, by slot.
+    Worker(u32),
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(index) => write!(f, "server {index}"),
+            Self::Worker(index) => write!(f, "worker {index}"),
+        }
+    }
+}
+
+impl Role {
+    fn file_name(self) -> String {
+        match self {
+            Self::Server(index) => format!("server-{index}.log"),
+            Self::Worker(index) => format!("worker-{index}.log"),
+        }
+    }
+}
+
+/// One process.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) role: Role,
+    child: Child,
+    log: PathBuf,
+    pub(super) exited: Option<ExitStatus>,
+}
+
+impl Member {
+    /// Starts this very binary with `arguments`; its messages go to a log file in `logs`. The child
+    /// is in a process group of its own, so that Ctrl-C reaches the launcher alone, and ends when
+    /// the launcher's end of its standard input closes.
+    pub(super) fn start(role: Role, arguments: &[String], logs: &Path) -> io::Result<Self> {
+        let log = logs.join(role.file_name());
+        let file = File::create(&log)?;
+        let child = Command::new(std::env::current_exe()?)
+            .args(arguments)
+            .arg("--exit-with-parent")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(file)
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Self { role, child, log, exited: None })
+    }
+
+    /// The first line that the process prints; `None` if it ends without one.
+    pub(super) async fn first_line(&mut self) -> io::Result<Option<String>> {
+        let Some(stdout) = self.child.stdout.take() else { return Ok(None) };
+        let mut lines = BufReader::new(stdout).lines();
+        let first = lines.next_line().await?;
+        // Whatever else it prints is of no interest, but must not block it.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok(first)
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Notes whether the process has ended.
+    pub(super) fn look(&mut self) -> Option<ExitStatus> {
+        if self.exited.is_none() {
+            self.exited = self.child.try_wait().ok().flatten();
+        }
+        self.exited
+    }
+
+    /// Asks the process to end.
+    pub(super) fn terminate(&mut self) {
+        if self.look().is_none()
+            && let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok())
+        {
+            // It may end in this very moment; then the wish is fulfilled.
+            kill(Pid::from_raw(pid), Signal::SIGTERM).ok();
+        }
+    }
+
+    /// Waits for the end of the process, and kills it after `patience`.
+    pub(super) async fn end(&mut self, patience: Duration) -> Option<ExitStatus> {
+        if self.look().is_none() {
+            match tokio::time::timeout(patience, self.child.wait()).await {
+                Ok(status) => self.exited = status.ok(),
+                Err(_) => {
+                    tracing::warn!("{} did not end within {patience:?} and is killed", self.role);
+                    self.child.kill().await.ok();
+                    self.exited = self.child.try_wait().ok().flatten();
+                }
+            }
+        }
+        self.exited
+    }
+
+    /// Why the process ended: its status and the last line of its log.
+    pub(super) fn describe_end(&self) -> String {
+        let status = self.exited.map_or_else(|| "ended".to_owned(), |status| status.to_string());
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        match text.lines().rev().find(|line| !line.trim().is_empty()) {
+            Some(line) => format!("{} ended ({status}): {}", self.role, line.trim()),
+            None => format!("{} ended ({status}), see {}", self.role, self.log.display()),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Looking at a running cluster from outside: statuses and parameters of all its servers, through
+//! one observer session. Observers never hold a gate and never push.
+
+mod attach;
+mod parameters;
+
+pub use attach::ObserveError;
+
+use std::time::Duration;
+
+use thalweg_common::ids::{Clock, SessionId, WorkerId};
+use thalweg_common::message::{
+    Heartbeat, HeartbeatReply, Leave, LeaveReason, Reply, Request, Status,
+};
+use thalweg_worker::transport::client::Client;
+
+use crate::job::Blueprint;
+
+/// How long an observer waits for one answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An observer of all servers of one job.
+#[derive(Debug)]
+pub struct Observer {
+    clients: Vec<Client>,
+    blueprint: Blueprint,
+    session: SessionId,
+    worker: WorkerId,
+}
+
+impl Observer {
+    /// The job that the servers serve.
+    #[must_use]
+    pub fn blueprint(&self) -> &Blueprint {
+        &self.blueprint
+    }
+
+    /// How things stand on every server, in server order.
+    ///
+    /// # Errors
+    /// [`ObserveError::Server`] names the first server that does not answer.
+    pub async fn statuses(&self) -> Result<Vec<Status>, ObserveError> {
+        let mut statuses = Vec::with_capacity(self.clients.len());
+        for client in &self.clients {
+            match self.ask(client, Request::Status).await? {
+                Reply::Status(status) => statuses.push(*status),
+                other => return Err(ObserveError::unexpected(client, &other)),
+            }
+        }
+        Ok(statuses)
+    }
+
+    /// Gives a sign of life to every server.
+    ///
+    /// # Errors
+    /// [`ObserveError`] if a server does not answer or does not know the session.
+    pub async fn heartbeat(&self) -> Result<(), ObserveError> {
+        for client in &self.clients {
+            let heartbeat = Heartbeat {
+                session: self.session,
+                worker: self.worker,
+                clock: Clock(0),
+                doing: "observing".to_owned(),
+                idle: false,
+                sent_bytes: 0,
+                received_bytes: 0,
+                compute: Duration::ZERO,
+                waited: Duration::ZERO,
+            };
+            match self.ask(client, Request::Heartbeat(heartbeat)).await? {
+                Reply::Heartbeat(HeartbeatReply { .. }) => {}
+                other => return Err(ObserveError::unexpected(client, &other)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells every server that a worker is gone: its process was seen to end, so nobody needs to
+    /// wait for its lease.
+    ///
+    /// # Errors
+    /// [`ObserveError`] if a server does not answer.
+    pub async fn report_gone(
+        &self,
+        worker: WorkerId,
+        session: SessionId,
+        cause: &str,
+    ) -> Result<(), ObserveError> {
+        let cause = cause.to_owned();
+        self.leave_as(Leave { session, worker, reason: LeaveReason::Failed, cause }).await
+    }
+
+    /// Ends the observation. Servers that have nothing left to do end then.
+    ///
+    /// # Errors
+    /// [`ObserveError`] if a server does not answer.
+    pub async fn leave(&self) -> Result<(), ObserveError> {
+        let (session, worker) = (self.session, self.worker);
+        let reason = LeaveReason::Done;
+        self.leave_as(Leave { session, worker, reason, cause: String::new() }).await
+    }
+
+    async fn leave_as(&self, leave: Leave) -> Result<(), ObserveError> {
+        for client in &self.clients {
+            self.ask(client, Request::Leave(leave.clone())).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, client: &Client, request: Request) -> Result<Reply, ObserveError> {
+        attach::ask(client, request, PATIENCE).await
+    }
+}

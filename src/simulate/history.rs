@@ -1,0 +1,49 @@
+//! What a simulation leaves behind.
+
+use std::fmt;
+use std::time::Duration;
+
+use thalweg_common::message::Status;
+use thalweg_common::seed::mix;
+
+/// The end of a simulation, with a hash of everything that happened in it.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The final parameters, in layout order.
+    pub parameters: Vec<f32>,
+    /// How things stood on every server at the end.
+    pub statuses: Vec<Status>,
+    /// Virtual time at the end.
+    pub virtual_time: Duration,
+    /// Events that happened.
+    pub events: u64,
+    /// A hash of every event with its time, and of the final parameters.
+    pub trace: TraceHash,
+}
+
+/// A running hash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TraceHash(u64);
+
+impl TraceHash {
+    pub(super) fn add(&mut self, word: u64) {
+        self.0 = mix(self.0 ^ mix(word));
+    }
+
+    pub(super) fn add_time(&mut self, time: Duration) {
+        self.add(time.as_secs());
+        self.add(u64::from(time.subsec_nanos()));
+    }
+
+    pub(super) fn add_values(&mut self, values: &[f32]) {
+        for value in values {
+            self.add(u64::from(value.to_bits()));
+        }
+    }
+}
+
+impl fmt::Display for TraceHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}

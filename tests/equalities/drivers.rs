@@ -1,0 +1,88 @@
+//! One worker, overlap off: plain SGD = in virtual time = on threads; n shards on m servers = one
+//! shard; the same under BSP with any number of workers.
+
+use std::time::Duration;
+
+use thalweg::job::ResolvedJob;
+use thalweg::launch::train_in_process;
+use thalweg::simulate::{History, Physics, Simulation};
+use thalweg_common::permutation::Permutation;
+use thalweg_worker::data::Rows;
+use thalweg_worker::model::{Coverage, Located};
+
+use crate::support::{bits, small};
+
+fn simulate(job: &ResolvedJob) -> History {
+    let physics =
+        Physics { latency: Duration::from_millis(3), compute: Duration::from_millis(2) };
+    Simulation::new(job, physics).unwrap().run().unwrap()
+}
+
+/// Plain SGD, written as a loop over the same batches.
+fn plain_sgd(job: &ResolvedJob) -> Vec<f32> {
+    let blueprint = &job.blueprint;
+    let (model, data) = (&blueprint.model, &job.data.train);
+    let elements = blueprint.map.elements();
+    let coverage = Coverage::Whole(elements);
+    let mut x = vec![0.0_f32; usize::try_from(elements).unwrap()];
+    #[expect(clippy::cast_possible_truncation, reason = "parameters are f32")]
+    let lr = blueprint.config.optimizer.lr as f32;
+    let order = Permutation::new(blueprint.config.seed, 0, data.rows());
+    let (mut rows, mut located) = (Rows::new(), Located::default());
+    let positions: Vec<u64> = (0..data.rows()).collect();
+    for batch in positions.chunks(usize::try_from(blueprint.config.train.batch_size).unwrap()) {
+        let numbers: Vec<u64> = batch.iter().map(|position| order.row(*position)).collect();
+        data.fill(&numbers, &mut rows);
+        model.locate(&rows, &coverage, &mut located).unwrap();
+        let mut gradient = vec![0.0_f32; x.len()];
+        model.gradient(&rows, &located, &x, &mut gradient);
+        for (x, g) in x.iter_mut().zip(&gradient) {
+            *x -= lr * g;
+        }
+    }
+    x
+}
+
+#[test]
+fn one_worker_is_plain_sgd() {
+    let job = small(&[]);
+    assert_eq!(bits(&simulate(&job).parameters), bits(&plain_sgd(&job)));
+}
+
+#[test]
+fn shards_and_servers_do_not_change_a_bit() {
+    let one = bits(&simulate(&small(&[])).parameters);
+    for servers in ["cluster.servers=2", "cluster.servers=3"] {
+        assert_eq!(bits(&simulate(&small(&[servers])).parameters), one, "{servers}");
+    }
+    for optimizer in ["momentum", "adagrad", "adam"] {
+        let name = format!("optimizer.name={optimizer}");
+        let one = simulate(&small(&[&name])).parameters;
+        let three = simulate(&small(&[&name, "cluster.servers=3"])).parameters;
+        assert_eq!(bits(&one), bits(&three), "{optimizer}");
+    }
+}
+
+#[test]
+fn threads_and_virtual_time_agree_for_one_worker_and_under_bsp() {
+    for sets in [
+        &["cluster.servers=2"][..],
+        &["cluster.servers=2", "optimizer.name=adagrad", "regularizer.l2=0.01"],
+        &["cluster.servers=2", "cluster.workers=3", "consistency.model=bsp"],
+        &["cluster.workers=4", "consistency.model=bsp", "optimizer.name=adam", "optimizer.lr=0.05"],
+    ] {
+        let job = small(sets);
+        let simulated = simulate(&job).parameters;
+        assert_eq!(bits(&train_in_process(&job).unwrap()), bits(&simulated), "{sets:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_history_and_another_seed_another() {
+    let sets = ["cluster.workers=3", "cluster.servers=2", "method.overlap=full"];
+    let (first, again) = (simulate(&small(&sets)), simulate(&small(&sets)));
+    assert_eq!(first.trace, again.trace);
+    assert_eq!(bits(&first.parameters), bits(&again.parameters));
+    let other = simulate(&small(&[&sets[..], &["seed=2"]].concat()));
+    assert_ne!(first.trace, other.trace);
+}

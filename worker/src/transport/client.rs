@@ -1,0 +1,230 @@
+//! A session stream with one server, as plain request and reply: for observers, and for whoever
+//! needs an answer more than throughput.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use thalweg_common::message::{Reply, Request};
+use thalweg_proto::ParameterServerClient;
+use thalweg_proto::codec::{
+    Assembled, FrameLimits, ReplyAssembler, RequestEnvelope, request_frames,
+};
+use thalweg_proto::transport::tune_client;
+use thalweg_proto::v1;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use tonic::transport::Endpoint;
+
+/// Frames that wait for the network.
+const OUTBOUND_FRAMES_MAX: usize = 16;
+
+/// Why a request got no reply.
+#[derive(Clone, Debug, Error)]
+pub enum ClientError {
+    /// Not an address.
+    #[error("`{address}` is no server address; expected HOST:PORT, for example 127.0.0.1:7700")]
+    Address {
+        /// What was given.
+        address: String,
+    },
+    /// Nobody answers there.
+    #[error("cannot reach a server at {address}: {cause}; is it running, and is this its port?")]
+    Unreachable {
+        /// The address.
+        address: String,
+        /// What the transport said.
+        cause: String,
+    },
+    /// The connection ended before the reply.
+    #[error("the connection to {address} ended: {cause}")]
+    Lost {
+        /// The address.
+        address: String,
+        /// What the transport said.
+        cause: String,
+    },
+    /// The reply did not come in time.
+    #[error("the server at {address} did not answer within {:.1} s", .waited.as_secs_f64())]
+    Late {
+        /// The address.
+        address: String,
+        /// How long the caller waited.
+        waited: Duration,
+    },
+    /// The request cannot be sent.
+    #[error("the request cannot be sent: {0}")]
+    Request(String),
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
+    ended: Option<String>,
+}
+
+/// One session stream.
+#[derive(Debug)]
+pub struct Client {
+    address: String,
+    limits: FrameLimits,
+    frames: mpsc::Sender<v1::ClientFrame>,
+    inbox: Arc<Mutex<Inbox>>,
+    next: AtomicU64,
+}
+
+impl Client {
+    /// Connects to the server at `address` (HOST:PORT).
+    ///
+    /// # Errors
+    /// [`ClientError`] if it is no address, or nobody answers there within `patience`.
+    pub async fn connect(
+        address: &str,
+        limits: FrameLimits,
+        patience: Duration,
+    ) -> Result<Self, ClientError> {
+        let uri = format!("http://{address}");
+        let endpoint = Endpoint::from_shared(uri)
+            .ok()
+            .filter(|endpoint| endpoint.uri().port().is_some())
+            .ok_or_else(|| ClientError::Address {
+                address: address.to_owned(),
+            })?;
+        let unreachable = |cause: String| ClientError::Unreachable {
+            address: address.to_owned(),
+            cause,
+        };
+        let (frames, outbound) = mpsc::channel(OUTBOUND_FRAMES_MAX);
+        let open = async {
+            let channel = tune_client(endpoint)
+                .connect()
+                .await
+                .map_err(|e| causes(&e))?;
+            ParameterServerClient::new(channel)
+                .max_decoding_message_size(limits.message_bytes_max)
+                .max_encoding_message_size(limits.message_bytes_max)
+                .session(ReceiverStream::new(outbound))
+                .await
+                .map_err(|status| status.message().to_owned())
+        };
+        let inbound = tokio::time::timeout(patience, open)
+            .await
+            .map_err(|_| unreachable(format!("no answer within {:.1} s", patience.as_secs_f64())))?
+            .map_err(unreachable)?
+            .into_inner();
+        let inbox = Arc::new(Mutex::new(Inbox::default()));
+        tokio::spawn(receive(inbound, limits, inbox.clone()));
+        let next = AtomicU64::new(1);
+        Ok(Self {
+            address: address.to_owned(),
+            limits,
+            frames,
+            inbox,
+            next,
+        })
+    }
+
+    /// Where the server is.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Sends a request and waits for its reply.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the connection ends or `patience` does.
+    pub async fn call(&self, request: Request, patience: Duration) -> Result<Reply, ClientError> {
+        let request_id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (answer, reply) = oneshot::channel();
+        {
+            let mut inbox = self.inbox.lock();
+            if let Some(cause) = inbox.ended.clone() {
+                return Err(self.lost(cause));
+            }
+            inbox.waiting.insert(request_id, answer);
+        }
+        let exchange = async {
+            let envelope = RequestEnvelope {
+                request_id,
+                deadline: Some(patience),
+            };
+            let frames = request_frames(envelope, &request, &self.limits)
+                .map_err(|error| ClientError::Request(error.to_string()))?;
+            for frame in frames {
+                self.frames
+                    .send(frame)
+                    .await
+                    .map_err(|_| self.lost(self.cause()))?;
+            }
+            reply.await.map_err(|_| self.lost(self.cause()))
+        };
+        let reply = tokio::time::timeout(patience, exchange).await;
+        self.inbox.lock().waiting.remove(&request_id);
+        reply.map_err(|_| ClientError::Late {
+            address: self.address.clone(),
+            waited: patience,
+        })?
+    }
+
+    fn cause(&self) -> String {
+        self.inbox
+            .lock()
+            .ended
+            .clone()
+            .unwrap_or_else(|| "closed by the server".to_owned())
+    }
+
+    fn lost(&self, cause: String) -> ClientError {
+        ClientError::Lost {
+            address: self.address.clone(),
+            cause,
+        }
+    }
+}
+
+async fn receive(
+    mut inbound: Streaming<v1::ServerFrame>,
+    limits: FrameLimits,
+    inbox: Arc<Mutex<Inbox>>,
+) {
+    let mut assembler = ReplyAssembler::new(limits);
+    let ended = loop {
+        let frame = match inbound.message().await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break "closed by the server".to_owned(),
+            Err(status) => break status.message().to_owned(),
+        };
+        let (envelope, reply) = match assembler.accept(frame) {
+            Ok(Assembled::Pending) => continue,
+            Ok(Assembled::Whole(envelope, reply)) => (envelope, reply),
+            Ok(Assembled::Refused(envelope, refusal)) => (envelope, Reply::Refused(refusal)),
+            Err(error) => break error.to_string(),
+        };
+        if let Some(answer) = inbox.lock().waiting.remove(&envelope.request_id) {
+            // The caller's patience may have ended.
+            drop(answer.send(reply));
+        }
+    };
+    let mut inbox = inbox.lock();
+    inbox.ended = Some(ended);
+    inbox.waiting.clear();
+}
+
+/// An error with all that lies behind it, on one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,3 @@
+//! The worker's side of the wire.
+
+pub mod client;

@@ -1,0 +1,136 @@
+//! The end of a worker: what it holds back is pushed and acknowledged, then it leaves.
+
+use thalweg_common::message::{Leave, LeaveReason, Request};
+use thalweg_common::time::Time;
+
+use crate::worker::Worker;
+use crate::worker::calls::Errand;
+use crate::worker::event::{Effect, Outcome};
+use crate::worker::failure::Failure;
+
+/// Where a worker is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Iterations follow.
+    Training,
+    /// The last push is on its way. A worker that was told to stop waits for it until a time.
+    Ending {
+        reason: LeaveReason,
+        until: Option<Time>,
+    },
+    /// The servers are told, and waited for until a time.
+    Leaving { reason: LeaveReason, until: Time },
+    /// Nothing follows.
+    Over,
+}
+
+impl Phase {
+    /// When the phase ends whatever happens.
+    pub(super) fn until(self) -> Option<Time> {
+        match self {
+            Self::Training | Self::Over => None,
+            Self::Ending { until, .. } => until,
+            Self::Leaving { until, .. } => Some(until),
+        }
+    }
+}
+
+impl Worker {
+    /// Begins nothing new. A computation that is under way still counts.
+    pub(super) fn begin_end(&mut self, reason: LeaveReason) {
+        if self.phase != Phase::Training {
+            return;
+        }
+        let until = match reason {
+            LeaveReason::Done => None,
+            LeaveReason::Stopped | LeaveReason::Failed => {
+                Some(self.now + self.settings.stop_within / 2)
+            }
+        };
+        self.phase = Phase::Ending { reason, until };
+        self.groups.truncate(usize::from(self.computing.is_some()));
+        for group in &mut self.groups {
+            group.batches.clear();
+        }
+        self.calls
+            .retain(|errand| matches!(errand, Errand::Push(..)));
+    }
+
+    /// Goes on with the end, as far as the present state allows.
+    pub(super) fn end(&mut self) {
+        if let Phase::Ending { reason, until } = self.phase {
+            let is_late = until.is_some_and(|until| until <= self.now);
+            if self.computing.is_none() {
+                self.hand_over();
+            }
+            if is_late || (self.computing.is_none() && self.outbox.in_flight() == 0) {
+                self.calls.retain(|_| false);
+                self.times.next_beat = None;
+                for server in self.servers() {
+                    self.calls.begin(self.now, Errand::Leave(server));
+                }
+                let until = self.now + self.settings.stop_within / 2;
+                self.phase = Phase::Leaving { reason, until };
+            }
+        }
+        if let Phase::Leaving { reason, until } = self.phase {
+            let is_left = !self
+                .servers()
+                .any(|server| self.calls.has(Errand::Leave(server)));
+            if is_left || until <= self.now {
+                self.finish(match reason {
+                    LeaveReason::Done => Outcome::Done,
+                    LeaveReason::Stopped | LeaveReason::Failed => Outcome::Stopped,
+                });
+            }
+        }
+    }
+
+    /// Ends at once, telling the servers why without waiting for them.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        let deadline = self.now + self.settings.request_timeout;
+        self.calls.retain(|_| false);
+        for server in self.servers() {
+            let errand = Errand::Leave(server);
+            self.calls.begin(self.now, errand);
+            let id = self.calls.sent(errand, deadline);
+            let leave = Leave {
+                cause: failure.to_string(),
+                ..self.leave_for(LeaveReason::Failed)
+            };
+            let request = Request::Leave(leave);
+            self.effects.push(Effect::Send {
+                server,
+                id,
+                request,
+                deadline,
+            });
+        }
+        self.finish(Outcome::Failed(failure));
+    }
+
+    /// The farewell of the present phase.
+    pub(super) fn leave(&self) -> Leave {
+        self.leave_for(match self.phase {
+            Phase::Ending { reason, .. } | Phase::Leaving { reason, .. } => reason,
+            Phase::Training | Phase::Over => LeaveReason::Stopped,
+        })
+    }
+
+    fn leave_for(&self, reason: LeaveReason) -> Leave {
+        let (session, worker) = (self.place.session, self.place.worker);
+        Leave {
+            session,
+            worker,
+            reason,
+            cause: String::new(),
+        }
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        self.phase = Phase::Over;
+        self.task = None;
+        self.times.next_beat = None;
+        self.effects.push(Effect::Finish(outcome));
+    }
+}

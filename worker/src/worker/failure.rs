@@ -1,0 +1,99 @@
+//! Why a worker could not go on: what was expected, what was found, how to mend it.
+
+use std::time::Duration;
+
+use thalweg_common::error::{Next, Refusal};
+
+use crate::model::ModelError;
+use thiserror::Error;
+
+/// Why a worker could not go on. `server` is a server's number and address.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum Failure {
+    /// A server did not do what it was asked, for as long as a worker waits.
+    #[error(
+        "{server} did not answer for {} s ({last}); see whether it runs and what its log says, \
+         then start this worker again",
+        .silent.as_secs()
+    )]
+    Silent {
+        /// Who.
+        server: String,
+        /// For how long.
+        silent: Duration,
+        /// The last thing that was heard or seen of it.
+        last: String,
+    },
+    /// A server will never do what it was asked.
+    #[error("{server} refused: {refusal}")]
+    Refused {
+        /// Who.
+        server: String,
+        /// Its words.
+        refusal: Refusal,
+    },
+    /// The servers no longer know this session.
+    #[error(
+        "{server} no longer serves this session ({refusal}): another worker took its place, its \
+         lease expired, or the server started anew; start this worker again to join with a new \
+         session"
+    )]
+    Replaced {
+        /// Who.
+        server: String,
+        /// Its words.
+        refusal: Refusal,
+    },
+    /// The parameters have been dealt anew.
+    #[error(
+        "{server} has another shard map ({refusal}); start this worker again to join with the \
+         present one"
+    )]
+    Remapped {
+        /// Who.
+        server: String,
+        /// Its words.
+        refusal: Refusal,
+    },
+    /// A server's answer does not fit the question.
+    #[error(
+        "{server} answered what was not asked: {found}; server and worker must be of one build"
+    )]
+    Malformed {
+        /// Who.
+        server: String,
+        /// What was expected and what was found.
+        found: String,
+    },
+    /// The model cannot work on what was pulled.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A gradient holds NaN or infinity, and the policy is to reject it.
+    #[error(
+        "the gradient of iteration {iteration} is {value} at element {element} of `{tensor}`: \
+         lower the learning rate or mend the data, or set [train] non_finite to \"zero\" or \
+         \"propagate\""
+    )]
+    NonFinite {
+        /// The iteration, from 0.
+        iteration: u64,
+        /// The tensor.
+        tensor: String,
+        /// The element within the tensor, row-major.
+        element: u64,
+        /// NaN or an infinity.
+        value: f32,
+    },
+}
+
+impl Failure {
+    /// The failure that a refusal amounts to; `None` if the request is to be repeated.
+    pub(crate) fn of_refusal(server: String, refusal: Refusal) -> Option<Self> {
+        match refusal.kind.next() {
+            Next::RetryLater => None,
+            Next::GiveUp => Some(Self::Refused { server, refusal }),
+            Next::Register => Some(Self::Replaced { server, refusal }),
+            Next::NewMap => Some(Self::Remapped { server, refusal }),
+        }
+    }
+}
