@@ -14,7 +14,11 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The servers of the job, server 0 first.
-    #[arg(value_name = "HOST:PORT,…", value_delimiter = ',', default_value = "127.0.0.1:7700")]
+    #[arg(
+        value_name = "HOST:PORT,…",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:7700"
+    )]
     servers: Vec<String>,
 
     /// Print as JSON.

@@ -16,15 +16,18 @@ use tokio::runtime::Runtime;
 
 use super::stop::told_to_stop;
 use super::{Ending, say};
-use crate::job::{
-    REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, training_method,
-};
+use crate::job::{REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, training_method};
 
 /// Arguments of `thalweg worker`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The servers of the job, all of them, in any order.
-    #[arg(long, required = true, value_name = "HOST:PORT,…", value_delimiter = ',')]
+    #[arg(
+        long,
+        required = true,
+        value_name = "HOST:PORT,…",
+        value_delimiter = ','
+    )]
     join: Vec<String>,
 
     /// The wanted worker slot; the first free one if not given.
@@ -51,8 +54,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let contact = runtime.block_on(find_job(&arguments.join, patience))?;
     let job = resolve_here(&contact)?;
     let place = runtime.block_on(register(arguments, &contact, &job, patience))?;
-    say(&format!("worker {} of job {}", place.worker, job.blueprint.config.name));
-    let links = Links::open(runtime.handle().clone(), &link_options(&contact, &job, &place));
+    say(&format!(
+        "worker {} of job {}",
+        place.worker, job.blueprint.config.name
+    ));
+    let links = Links::open(
+        runtime.handle().clone(),
+        &link_options(&contact, &job, &place),
+    );
     runtime.spawn(stop_when_told(links.stopper(), arguments.exit_with_parent));
     let config = &job.blueprint.config;
     let work = Work {

@@ -80,7 +80,9 @@ impl LocalCluster {
                 "--listen".to_owned(),
                 "127.0.0.1:0".to_owned(),
             ];
-            cluster.servers.push(start(Role::Server(index), &arguments, logs)?);
+            cluster
+                .servers
+                .push(start(Role::Server(index), &arguments, logs)?);
         }
         for server in &mut cluster.servers {
             cluster.addresses.push(address(server, patience).await?);
@@ -97,7 +99,8 @@ impl LocalCluster {
         for index in 0..workers {
             let arguments = ["worker", "--join", &join, "--worker", &index.to_string()];
             let arguments = arguments.map(str::to_owned);
-            self.workers.push(start(Role::Worker(index), &arguments, &self.logs)?);
+            self.workers
+                .push(start(Role::Worker(index), &arguments, &self.logs)?);
         }
         Ok(())
     }
@@ -112,7 +115,9 @@ impl LocalCluster {
     #[must_use]
     pub fn processes(&self) -> Vec<(Role, u32)> {
         let members = self.servers.iter().chain(&self.workers);
-        members.filter_map(|member| Some((member.role, member.pid()?))).collect()
+        members
+            .filter_map(|member| Some((member.role, member.pid()?)))
+            .collect()
     }
 
     /// The processes that have ended since the last call.

@@ -64,12 +64,19 @@ impl Member {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Self { role, child, log, exited: None })
+        Ok(Self {
+            role,
+            child,
+            log,
+            exited: None,
+        })
     }
 
     /// The first line that the process prints; `None` if it ends without one.
     pub(super) async fn first_line(&mut self) -> io::Result<Option<String>> {
-        let Some(stdout) = self.child.stdout.take() else { return Ok(None) };
+        let Some(stdout) = self.child.stdout.take() else {
+            return Ok(None);
+        };
         let mut lines = BufReader::new(stdout).lines();
         let first = lines.next_line().await?;
         // Whatever else it prints is of no interest, but must not block it.
@@ -105,7 +112,10 @@ impl Member {
             match tokio::time::timeout(patience, self.child.wait()).await {
                 Ok(status) => self.exited = status.ok(),
                 Err(_) => {
-                    tracing::warn!("{} did not end within {patience:?} and is killed", self.role);
+                    tracing::warn!(
+                        "{} did not end within {patience:?} and is killed",
+                        self.role
+                    );
                     self.child.kill().await.ok();
                     self.exited = self.child.try_wait().ok().flatten();
                 }
@@ -116,7 +126,9 @@ impl Member {
 
     /// Why the process ended: its status and the last line of its log.
     pub(super) fn describe_end(&self) -> String {
-        let status = self.exited.map_or_else(|| "ended".to_owned(), |status| status.to_string());
+        let status = self
+            .exited
+            .map_or_else(|| "ended".to_owned(), |status| status.to_string());
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         match text.lines().rev().find(|line| !line.trim().is_empty()) {
             Some(line) => format!("{} ended ({status}): {}", self.role, line.trim()),

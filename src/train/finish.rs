@@ -20,7 +20,13 @@ pub(super) async fn finish(
     folder: &RunFolder,
     options: &TrainOptions,
 ) -> Result<RunEnd> {
-    let Watched { mut watch, end, cause, view, parameters } = watched;
+    let Watched {
+        mut watch,
+        end,
+        cause,
+        view,
+        parameters,
+    } = watched;
     let mut final_scores = Final::default();
     if let Some(parameters) = &parameters {
         final_scores = watch.judge.last(parameters)?;
@@ -63,7 +69,10 @@ fn provenance(job: &ResolvedJob, view: &ClusterView) -> Provenance {
     Provenance {
         job: job.blueprint.config.name.clone(),
         fingerprint: job.blueprint.config.fingerprint(),
-        version: versions.map(|shard| shard.version).min().unwrap_or(Version(0)),
+        version: versions
+            .map(|shard| shard.version)
+            .min()
+            .unwrap_or(Version(0)),
     }
 }
 

@@ -26,7 +26,11 @@ impl Judge {
             .thread_name(|i| format!("evaluate-{i}"))
             .build()
             .context("cannot start threads for evaluation")?;
-        Ok(Self { job, pool, spent: Duration::ZERO })
+        Ok(Self {
+            job,
+            pool,
+            spent: Duration::ZERO,
+        })
     }
 
     /// Time spent judging.
@@ -36,7 +40,9 @@ impl Judge {
 
     /// Scores on the test data, if the job has some.
     pub(super) fn test(&mut self, parameters: &[f32]) -> Result<Option<Scores>> {
-        let Some(test) = self.job.data.test.clone() else { return Ok(None) };
+        let Some(test) = self.job.data.test.clone() else {
+            return Ok(None);
+        };
         self.scores(test.as_ref(), u64::MAX, parameters).map(Some)
     }
 
@@ -50,7 +56,10 @@ impl Judge {
         let train = self.job.data.train.clone();
         let scores = self.scores(train.as_ref(), rows, parameters)?;
         let objective = scores.loss.map(|loss| loss + self.penalty(parameters));
-        Ok(Final { train: Some(TrainScores { scores, objective }), test })
+        Ok(Final {
+            train: Some(TrainScores { scores, objective }),
+            test,
+        })
     }
 
     fn scores(&mut self, data: &dyn Dataset, rows: u64, parameters: &[f32]) -> Result<Scores> {
@@ -87,7 +96,10 @@ fn scores(evaluation: &Evaluation) -> Scores {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "evaluation time is measured and reported apart")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "evaluation time is measured and reported apart"
+)]
 fn now() -> Instant {
     Instant::now()
 }

@@ -6,8 +6,16 @@ use crate::report::{Reference, Scores};
 
 /// Test scores of others on the flights set, with where they come from.
 const FLIGHTS: [(&str, f64, f64); 2] = [
-    ("sequential AdaGrad, lr 0.05, one pass, one thread", 0.4998, 0.7294),
-    ("scikit-learn LogisticRegression at its best lambda", 0.4983, 0.7315),
+    (
+        "sequential AdaGrad, lr 0.05, one pass, one thread",
+        0.4998,
+        0.7294,
+    ),
+    (
+        "scikit-learn LogisticRegression at its best lambda",
+        0.4983,
+        0.7315,
+    ),
 ];
 
 /// Known results for a job's data and model; none for data of the user's own.

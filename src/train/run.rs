@@ -32,7 +32,11 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     };
     let watch = Watch {
         started,
-        display: Display::new(if options.quiet { Mode::Quiet } else { Mode::default() }),
+        display: Display::new(if options.quiet {
+            Mode::Quiet
+        } else {
+            Mode::default()
+        }),
         metrics: folder.open_metrics()?,
         judge: Judge::new(job.clone())?,
         curve: Vec::new(),
@@ -55,8 +59,7 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     let patience = config.limits.connect_seconds.duration();
     let servers = config.cluster.servers;
     let (job_path, logs) = (folder.job_path(), folder.logs_path());
-    let mut cluster =
-        LocalCluster::start_servers(&job_path, servers, &logs, patience).await?;
+    let mut cluster = LocalCluster::start_servers(&job_path, servers, &logs, patience).await?;
     let observer = Observer::attach(cluster.addresses(), patience).await?;
     cluster.start_workers(config.cluster.workers)?;
     Ok((job, Some(cluster), observer, folder))
@@ -80,7 +83,10 @@ pub(super) fn now() -> Instant {
     Instant::now()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a run folder is named by the date")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a run folder is named by the date"
+)]
 fn wall_clock() -> SystemTime {
     SystemTime::now()
 }

@@ -63,14 +63,24 @@ impl Watch {
         }
         let view = ClusterView::from(&statuses[..]);
         self.display.update(&view, self.curve.last());
-        let cause = over.cause.or_else(|| (!view.cause.is_empty()).then(|| view.cause.clone()));
-        Ok(Watched { watch: self, end: over.end, cause, view, parameters })
+        let cause = over
+            .cause
+            .or_else(|| (!view.cause.is_empty()).then(|| view.cause.clone()));
+        Ok(Watched {
+            watch: self,
+            end: over.end,
+            cause,
+            view,
+            parameters,
+        })
     }
 
     async fn watch(&mut self, statuses: &mut Vec<Status>) -> Result<Over> {
         let mut polls = tokio::time::interval(POLL);
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut interrupt, mut terminate) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        );
         let (mut sampled, mut next) = (None, 0);
         loop {
             if let Some(by) = next_poll(&mut polls, &mut interrupt, &mut terminate).await {
@@ -87,14 +97,23 @@ impl Watch {
             self.display.update(&view, self.curve.last());
             if sampled.is_none_or(|at: Instant| at.elapsed_at_least(SAMPLE)) {
                 sampled = Some(now());
-                self.metrics.status(self.started.since().as_secs_f64(), &view)?;
+                self.metrics
+                    .status(self.started.since().as_secs_f64(), &view)?;
                 // A server that does not answer is noticed by the next poll.
                 self.observer.heartbeat().await.ok();
             }
             match view.phase {
-                Phase::Done => return Ok(Over { end: RunEnd::Done, cause: None }),
+                Phase::Done => {
+                    return Ok(Over {
+                        end: RunEnd::Done,
+                        cause: None,
+                    });
+                }
                 Phase::Failed => {
-                    return Ok(Over { end: RunEnd::Failed, cause: Some(view.cause) });
+                    return Ok(Over {
+                        end: RunEnd::Failed,
+                        cause: Some(view.cause),
+                    });
                 }
                 Phase::Joining | Phase::Training => {}
             }
@@ -122,7 +141,9 @@ impl Watch {
     }
 
     async fn evaluate(&mut self, view: &ClusterView) -> Result<()> {
-        let Ok(parameters) = self.observer.parameters().await else { return Ok(()) };
+        let Ok(parameters) = self.observer.parameters().await else {
+            return Ok(());
+        };
         let test = self.judge.test(&parameters)?;
         self.add_point(view, test)
     }
@@ -150,23 +171,44 @@ impl Watch {
     /// Looks for processes that have ended: a server ends the job, a worker is reported to the
     /// servers, so that nobody waits for its lease.
     async fn notice_ended(&mut self, statuses: &[Status]) -> Option<Over> {
-        let ended = self.cluster.as_mut().map_or_else(Vec::new, LocalCluster::take_ended);
-        for Loss { role, cause, in_order } in ended {
+        let ended = self
+            .cluster
+            .as_mut()
+            .map_or_else(Vec::new, LocalCluster::take_ended);
+        for Loss {
+            role,
+            cause,
+            in_order,
+        } in ended
+        {
             match role {
                 Role::Server(_) => {
-                    return Some(Over { end: RunEnd::Failed, cause: Some(cause) });
+                    return Some(Over {
+                        end: RunEnd::Failed,
+                        cause: Some(cause),
+                    });
                 }
                 Role::Worker(_) if in_order => {}
                 Role::Worker(worker) => {
                     self.display.message(&cause);
-                    let row = statuses.first().and_then(|s| s.workers.get(worker as usize));
+                    let row = statuses
+                        .first()
+                        .and_then(|s| s.workers.get(worker as usize));
                     let session = row.and_then(|row| Some((row.worker, row.session?)));
                     match session {
                         Some((worker, session)) => {
                             // A server that does not answer is noticed by the next poll.
-                            self.observer.report_gone(worker, session, &cause).await.ok();
+                            self.observer
+                                .report_gone(worker, session, &cause)
+                                .await
+                                .ok();
                         }
-                        None => return Some(Over { end: RunEnd::Failed, cause: Some(cause) }),
+                        None => {
+                            return Some(Over {
+                                end: RunEnd::Failed,
+                                cause: Some(cause),
+                            });
+                        }
                     }
                 }
             }
@@ -177,18 +219,30 @@ impl Watch {
     /// A server did not answer: says which process ended, if one did.
     async fn lost_a_server(&mut self, error: &str) -> Over {
         tokio::time::interval(POLL).tick().await;
-        let ended = self.cluster.as_mut().map_or_else(Vec::new, LocalCluster::take_ended);
-        let server = ended.into_iter().find(|loss| matches!(loss.role, Role::Server(_)));
+        let ended = self
+            .cluster
+            .as_mut()
+            .map_or_else(Vec::new, LocalCluster::take_ended);
+        let server = ended
+            .into_iter()
+            .find(|loss| matches!(loss.role, Role::Server(_)));
         let cause = server.map_or_else(|| error.to_owned(), |loss| loss.cause);
-        Over { end: RunEnd::Failed, cause: Some(cause) }
+        Over {
+            end: RunEnd::Failed,
+            cause: Some(cause),
+        }
     }
 
     fn interrupt(&mut self, by: &str) -> Over {
-        self.display.message(&format!("{by}: ending in order (once more to end at once)"));
+        self.display
+            .message(&format!("{by}: ending in order (once more to end at once)"));
         if let Some(cluster) = &mut self.cluster {
             cluster.stop_workers();
         }
-        Over { end: RunEnd::Interrupted, cause: Some(by.to_owned()) }
+        Over {
+            end: RunEnd::Interrupted,
+            cause: Some(by.to_owned()),
+        }
     }
 
     /// Waits until no worker is at work any more, within the job's bound.
@@ -197,10 +251,15 @@ impl Watch {
         let mut polls = tokio::time::interval(POLL / 4);
         while now() < by {
             polls.tick().await;
-            let Ok(now) = self.observer.statuses().await else { return };
+            let Ok(now) = self.observer.statuses().await else {
+                return;
+            };
             *statuses = now;
             let at_work = |status: &Status| {
-                status.workers.iter().any(|row| row.state == WorkerState::Active)
+                status
+                    .workers
+                    .iter()
+                    .any(|row| row.state == WorkerState::Active)
             };
             if !statuses.iter().any(at_work) {
                 return;

@@ -98,7 +98,7 @@ mod tests {
         let error = tight.check().unwrap_err().to_string();
         assert_eq!(
             error,
-            "message_bytes_max: expected at least chunk_bytes + 64 = 262208, found 262144"
+            "message_bytes_max: expected at least chunk_bytes + 64 = 1048640, found 1048576"
         );
     }
 }

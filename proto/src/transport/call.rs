@@ -1,9 +1,10 @@
 //! The client's end of a session: opening the stream.
 
 use http::header::{CONTENT_TYPE, HeaderValue, TE};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use tokio_stream::{Stream, StreamExt};
 use tonic::body::Body;
+use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tower::{Service, ServiceExt};
@@ -22,7 +23,7 @@ use crate::v1;
 pub async fn open_session<Frames>(
     mut channel: Channel,
     frames: Frames,
-    metadata: HeaderMap,
+    metadata: MetadataMap,
     message_bytes_max: usize,
 ) -> Result<FrameReader<v1::ServerFrame>, Status>
 where
@@ -33,7 +34,7 @@ where
     *request.method_mut() = Method::POST;
     *request.uri_mut() = http::Uri::from_static(SESSION_PATH);
     *request.version_mut() = http::Version::HTTP_2;
-    *request.headers_mut() = metadata;
+    *request.headers_mut() = metadata.into_headers();
     let headers = request.headers_mut();
     headers.insert(TE, HeaderValue::from_static("trailers"));
     headers.insert(

@@ -87,7 +87,7 @@ impl Session {
             FrameCodec::Ours => {
                 let (metadata, _, frames) = call.into_parts();
                 let max = limits.message_bytes_max;
-                Box::pin(open_session(channel, frames, metadata.into_headers(), max).await?)
+                Box::pin(open_session(channel, frames, metadata, max).await?)
             }
         };
         let assembler = ReplyAssembler::new(limits);
