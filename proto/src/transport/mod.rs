@@ -7,9 +7,11 @@ mod outgoing;
 mod incoming;
 mod call;
 mod serve;
+mod memory;
 
 pub use call::open_session;
 pub use incoming::FrameReader;
+pub use memory::keep_freed_memory;
 pub use outgoing::WireFrame;
 pub use serve::{SessionService, WireServer};
 

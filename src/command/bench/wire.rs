@@ -157,6 +157,7 @@ impl Bench {
             self.large_unary(other.tonic).await?;
             for (address, codec) in other.codecs() {
                 for chunk_bytes in CHUNK_BYTES {
+                    self.large_raw(other.raw)?;
                     self.large_stream(address, chunk_bytes, codec).await?;
                 }
             }
