@@ -27,9 +27,9 @@ use crate::shard::{self, Shard};
 /// Bytes that went through a server; the driver counts them.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Bytes of pushes, as framed.
+    /// Bytes of workers' pushes and their acknowledgements, as framed.
     pub pushed: AtomicU64,
-    /// Bytes of answers to pulls, as framed.
+    /// Bytes of workers' pulls and their answers, as framed.
     pub pulled: AtomicU64,
     /// Bytes received at the sockets.
     pub received: AtomicU64,

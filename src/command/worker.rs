@@ -128,7 +128,8 @@ fn report(ended: &Ended, config: &JobConfig) -> Result<Ending> {
             ));
             Ok(Ending::Done)
         }
-        Outcome::Stopped => Ok(Ending::Interrupted),
+        // Told by a signal or by the servers: both are orderly.
+        Outcome::Stopped => Ok(Ending::Done),
         Outcome::Failed(failure) => bail!("{failure}"),
     }
 }

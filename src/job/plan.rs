@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss};
+use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss, Seconds};
 use thalweg_common::consistency::Consistency;
 use thalweg_common::ids::ServerId;
 use thalweg_common::registry::SettingError;
@@ -179,7 +179,7 @@ fn coordinator_plan(blueprint: &Blueprint) -> coordinator::Plan {
         workers: config.cluster.workers,
         deal,
         solo_examples: config.method.solo_phase,
-        train_time_max: config.train.seconds.map(|seconds| seconds.duration()),
+        train_time_max: config.train.seconds.map(Seconds::duration),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::member::{Member, Role};
+use super::member::{Member, Process, Role};
 
 /// Why a cluster does not start.
 #[derive(Debug, Error)]
@@ -111,12 +111,15 @@ impl LocalCluster {
         &self.addresses
     }
 
-    /// Every process that runs, with its process id.
+    /// Every process that was started, for people and programs that want to look at one or end it.
     #[must_use]
-    pub fn processes(&self) -> Vec<(Role, u32)> {
+    pub fn processes(&self) -> Vec<Process> {
+        let addresses = self.addresses.iter().map(|address| Some(address.clone()));
+        let addresses = addresses.chain(std::iter::repeat(None));
         let members = self.servers.iter().chain(&self.workers);
         members
-            .filter_map(|member| Some((member.role, member.pid()?)))
+            .zip(addresses)
+            .map(|(member, address)| member.describe(address))
             .collect()
     }
 

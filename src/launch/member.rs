@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -37,6 +38,21 @@ impl Role {
             Self::Worker(index) => format!("worker-{index}.log"),
         }
     }
+}
+
+/// A process as `processes.json` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Process {
+    /// `server` or `worker`.
+    pub role: &'static str,
+    /// Its number in the job.
+    pub index: u32,
+    /// Its process id; absent once it has ended.
+    pub pid: Option<u32>,
+    /// Where it listens, if it is a server.
+    pub address: Option<String>,
+    /// Its log.
+    pub log: PathBuf,
 }
 
 /// One process.
@@ -84,8 +100,18 @@ impl Member {
         Ok(first)
     }
 
-    pub(super) fn pid(&self) -> Option<u32> {
-        self.child.id()
+    pub(super) fn describe(&self, address: Option<String>) -> Process {
+        let (role, index) = match self.role {
+            Role::Server(index) => ("server", index),
+            Role::Worker(index) => ("worker", index),
+        };
+        Process {
+            role,
+            index,
+            pid: self.child.id(),
+            address,
+            log: self.log.clone(),
+        }
     }
 
     /// Notes whether the process has ended.

@@ -16,6 +16,9 @@ impl Observer {
     ///
     /// # Errors
     /// [`ObserveError`] if a server does not answer or refuses.
+    ///
+    /// # Panics
+    /// If the parameters do not fit the address space.
     pub async fn parameters(&self) -> Result<Vec<f32>, ObserveError> {
         let map = &self.blueprint.map;
         let elements = usize::try_from(map.elements()).expect("parameters fit the address space");

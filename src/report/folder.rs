@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use serde::Serialize;
 use thalweg_common::layout::ParameterLayout;
 use thiserror::Error;
 
@@ -162,10 +163,28 @@ impl RunFolder {
         self.path.join("parameters.safetensors")
     }
 
+    /// `processes.json`: role, index, process id and address of every process that was started.
+    #[must_use]
+    pub fn processes_path(&self) -> PathBuf {
+        self.path.join("processes.json")
+    }
+
     /// `logs/`: one file per process.
     #[must_use]
     pub fn logs_path(&self) -> PathBuf {
         self.path.join("logs")
+    }
+
+    /// Writes which processes the run is made of: any list that is JSON.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file cannot be written.
+    ///
+    /// # Panics
+    /// If `processes` cannot be JSON.
+    pub fn write_processes(&self, processes: &impl Serialize) -> Result<(), FileError> {
+        let text = serde_json::to_vec_pretty(processes).expect("plain numbers and words are JSON");
+        write_whole(&self.processes_path(), |file| file.write_all(&text))
     }
 
     /// Writes the checked job.

@@ -36,6 +36,7 @@ pub(super) async fn finish(
     }
     // The servers end when their last observer has left; one that is gone needs no goodbye.
     watch.observer.leave().await.ok();
+    drop(watch.observer);
     if let Some(cluster) = watch.cluster.take() {
         let patience = watch.job.blueprint.config.limits.stop_seconds.duration();
         cluster.end(patience, end != RunEnd::Done).await;

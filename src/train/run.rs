@@ -62,6 +62,7 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     let mut cluster = LocalCluster::start_servers(&job_path, servers, &logs, patience).await?;
     let observer = Observer::attach(cluster.addresses(), patience).await?;
     cluster.start_workers(config.cluster.workers)?;
+    folder.write_processes(&cluster.processes())?;
     Ok((job, Some(cluster), observer, folder))
 }
 

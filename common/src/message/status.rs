@@ -154,7 +154,9 @@ impl StalenessHistogram {
     /// The number of parts counted.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+        self.counts
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// The least staleness of bucket `bucket`.
@@ -218,9 +220,9 @@ pub struct Status {
     pub shards: Vec<ShardStatus>,
     /// Staleness of every part applied here.
     pub staleness: StalenessHistogram,
-    /// Bytes received in pushes, as framed.
+    /// Bytes of workers' pushes and their acknowledgements, as framed.
     pub pushed_bytes: u64,
-    /// Bytes sent in answers to pulls, as framed.
+    /// Bytes of workers' pulls and their answers, as framed.
     pub pulled_bytes: u64,
     /// Bytes received at the sockets.
     pub received_bytes: u64,

@@ -381,9 +381,7 @@ fn a_round_of_two_workers_waits_at_the_gate_and_is_one_step() {
     assert_eq!(a.value(&server), [0.0]);
     b.push(&server, vec![second]).unwrap();
     assert_eq!(server.take_released(), vec![ticket]);
-    assert_eq!(a.value(&server), [-1.0],
-        "the mean of two equal gradients"
-    );
+    assert_eq!(a.value(&server), [-1.0], "the mean of two equal gradients");
     assert_eq!(server.status(Time::ZERO).shards[0].version, Version(1));
 }
 
@@ -398,7 +396,9 @@ fn a_silent_worker_is_lost_after_its_lease_and_its_data_go_to_the_others() {
     let lapsed = server.tick(later);
     assert_eq!(lapsed.len(), 1);
     assert_eq!(lapsed[0].worker, b.worker);
-    assert_eq!(a.value(&server), [-1.0],
+    assert_eq!(
+        a.value(&server),
+        [-1.0],
         "the round went on without the lost worker"
     );
     let refused = b.push_again(&server, vec![lost]).unwrap_err();

@@ -79,7 +79,9 @@ impl Worker {
             (Errand::Heartbeat(_), Reply::Heartbeat(HeartbeatReply { stop, .. })) => {
                 self.calls.end(errand);
                 if stop {
-                    self.begin_end(LeaveReason::Stopped);
+                    // The job is over, one way or the other; the servers know which.
+                    let within = self.settings.stop_within / 2;
+                    self.begin_end(LeaveReason::Done, Some(within));
                 }
                 Ok(())
             }
