@@ -6,3 +6,7 @@ pub mod job;
 pub mod launch;
 pub mod observe;
 pub mod simulate;
+pub mod view;
+pub mod report;
+pub mod progress;
+pub mod train;

@@ -28,12 +28,16 @@ impl Server {
                 Err(refusal) => Err(refusal),
             },
             Request::Push(push) => self.push_all(now, &push),
-            Request::Register(register) => {
-                self.register(now, &register).map(|r| Reply::Registered(Box::new(r)))
-            }
-            Request::NextRange { session, worker } => {
-                self.next_range(now, worker, session).map(Reply::Granted)
-            }
+            Request::Register(register) => self
+                .register(now, &register)
+                .map(|r| Reply::Registered(Box::new(r))),
+            Request::NextRange {
+                session,
+                worker,
+                received,
+            } => self
+                .next_range(now, (worker, session), received)
+                .map(Reply::Granted),
             Request::Heartbeat(heartbeat) => self.heartbeat(now, &heartbeat).map(Reply::Heartbeat),
             Request::Status => Ok(Reply::Status(Box::new(self.status(now)))),
             Request::Leave(leave) => {
@@ -47,15 +51,23 @@ impl Server {
     /// Reads every part of an admitted pull.
     #[must_use]
     pub fn read_all(&self, pull: &Pull) -> Reply {
-        let reads: Result<_, Refusal> =
-            pull.parts.iter().map(|part| self.read(pull.session, part)).collect();
-        reads.map_or_else(Reply::Refused, |reads| Reply::Pulled(PullReply::Ready(reads)))
+        let reads: Result<_, Refusal> = pull
+            .parts
+            .iter()
+            .map(|part| self.read(pull.session, part))
+            .collect();
+        reads.map_or_else(Reply::Refused, |reads| {
+            Reply::Pulled(PullReply::Ready(reads))
+        })
     }
 
     fn push_all(&self, now: Time, push: &Push) -> Result<Reply, Refusal> {
         self.judge_push(now, &push.header)?;
-        let acks =
-            push.parts.iter().map(|part| self.push_part(now, &push.header, part)).collect();
+        let acks = push
+            .parts
+            .iter()
+            .map(|part| self.push_part(now, &push.header, part))
+            .collect();
         self.finish_push(now, &push.header);
         Ok(Reply::Pushed(acks))
     }

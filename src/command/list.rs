@@ -48,25 +48,41 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
 fn section(kind: Kind) -> (&'static str, Vec<Line>) {
     let line = |name, about, keys| Line { name, about, keys };
     match kind {
-        Kind::Jobs => {
-            ("shipped jobs", SHIPPED.iter().map(|e| line(e.name, e.about, "")).collect())
-        }
-        Kind::Datasets => {
-            ("[data] name", DATASETS.iter().map(|e| line(e.name, e.about, e.keys)).collect())
-        }
-        Kind::Models => {
-            ("[model] name", MODELS.iter().map(|e| line(e.name, e.about, e.keys)).collect())
-        }
-        Kind::Methods => {
-            ("[method] name", METHODS.iter().map(|e| line(e.name, e.about, "")).collect())
-        }
+        Kind::Jobs => (
+            "shipped jobs",
+            SHIPPED.iter().map(|e| line(e.name, e.about, "")).collect(),
+        ),
+        Kind::Datasets => (
+            "[data] name",
+            DATASETS
+                .iter()
+                .map(|e| line(e.name, e.about, e.keys))
+                .collect(),
+        ),
+        Kind::Models => (
+            "[model] name",
+            MODELS
+                .iter()
+                .map(|e| line(e.name, e.about, e.keys))
+                .collect(),
+        ),
+        Kind::Methods => (
+            "[method] name",
+            METHODS.iter().map(|e| line(e.name, e.about, "")).collect(),
+        ),
         Kind::Optimizers => (
             "[optimizer] name",
-            OPTIMIZERS.iter().map(|e| line(e.name, e.source, e.defaults)).collect(),
+            OPTIMIZERS
+                .iter()
+                .map(|e| line(e.name, e.source, e.defaults))
+                .collect(),
         ),
         Kind::Schedules => (
             "[schedule] name",
-            SCHEDULES.iter().map(|e| line(e.name, e.formula, e.defaults)).collect(),
+            SCHEDULES
+                .iter()
+                .map(|e| line(e.name, e.formula, e.defaults))
+                .collect(),
         ),
     }
 }
@@ -77,7 +93,11 @@ fn render(title: &str, lines: &[Line]) -> String {
     for Line { name, about, keys } in lines {
         text.push_str(&format!("  {name:width$}  {about}\n"));
         if !keys.trim().is_empty() {
-            let keys = keys.split('\n').map(str::trim).collect::<Vec<_>>().join(", ");
+            let keys = keys
+                .split('\n')
+                .map(str::trim)
+                .collect::<Vec<_>>()
+                .join(", ");
             text.push_str(&format!("  {:width$}  keys: {keys}\n", ""));
         }
     }

@@ -2,7 +2,10 @@
 
 mod options;
 mod stop;
+mod train;
 mod server;
+mod worker;
+mod status;
 mod list;
 mod check;
 pub mod bench;
@@ -29,8 +32,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Train a job on a local cluster of server and worker processes.
+    Train(train::Arguments),
     /// Run one server of a job.
     Server(server::Arguments),
+    /// Run one worker of a job.
+    Worker(worker::Arguments),
+    /// Show how a running job stands: who waits for whom, since when, and why.
+    Status(status::Arguments),
     /// List optimizers, schedules, methods, models, data sets and shipped jobs.
     List(list::Arguments),
     /// Check a job: print it resolved, with what its servers will need.
@@ -51,6 +60,7 @@ enum Ending {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    thalweg_proto::transport::keep_freed_memory();
     tracing_subscriber::fmt()
         .with_env_filter(
             EnvFilter::try_from_env("THALWEG_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),
@@ -58,7 +68,10 @@ pub fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let ended = match cli.command {
+        Command::Train(arguments) => train::run(&arguments),
         Command::Server(arguments) => server::run(&arguments),
+        Command::Worker(arguments) => worker::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments).map(|()| Ending::Done),
@@ -89,7 +102,7 @@ fn complain(error: &anyhow::Error) {
 
 /// The answer of a command, for people or programs.
 #[expect(clippy::print_stdout, reason = "standard output is where answers go")]
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     println!("{text}");
 }
 

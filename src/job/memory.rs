@@ -68,7 +68,10 @@ impl Memory {
                 ("rounds in progress", rounds),
                 ("pushes in flight", workers * in_flight),
                 ("answers to pulls", (workers + 1) * pulls * 4 * elements),
-                ("outgoing frames", (workers + 1) * OUTBOUND_FRAMES * limits.chunk_bytes as u64),
+                (
+                    "outgoing frames",
+                    (workers + 1) * OUTBOUND_FRAMES * limits.chunk_bytes as u64,
+                ),
                 (
                     "duplicate windows",
                     config.limits.sessions_max as u64 * shards * WINDOW_BYTES,
@@ -92,7 +95,12 @@ impl Memory {
         if max == 0 || needed <= max {
             return Ok(self);
         }
-        Err(MemoryError { server, needed, max, memory: self })
+        Err(MemoryError {
+            server,
+            needed,
+            max,
+            memory: self,
+        })
     }
 }
 
@@ -115,7 +123,9 @@ pub fn frame_limits(limits: &Limits, elements: u64) -> FrameLimits {
         message_bytes_max: limits.message_bytes_max,
         chunk_bytes: limits.chunk_bytes,
         part_bytes_max: limits.part_bytes_max,
-        in_flight_bytes_max: whole_push.saturating_mul(limits.inflight_pushes_max).max(least),
+        in_flight_bytes_max: whole_push
+            .saturating_mul(limits.inflight_pushes_max)
+            .max(least),
         open_messages_max: requests_max(limits),
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss};
+use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss, Seconds};
 use thalweg_common::consistency::Consistency;
 use thalweg_common::ids::ServerId;
 use thalweg_common::registry::SettingError;
@@ -49,7 +49,10 @@ pub fn server_plan(blueprint: &Blueprint, index: u32) -> Result<Plan, PlanError>
     let config = &blueprint.config;
     let server = ServerId(index);
     if blueprint.map.servers() <= index {
-        return Err(PlanError::Index { last: blueprint.map.servers() - 1, index });
+        return Err(PlanError::Index {
+            last: blueprint.map.servers() - 1,
+            index,
+        });
     }
     Memory::plan(blueprint, server).check(server, &config.limits)?;
     Ok(Plan {
@@ -104,10 +107,17 @@ pub fn training_method(config: &JobConfig) -> Result<Box<dyn TrainingMethod>, Se
     Ok(MethodEntry::find(&config.method.name)?.build(&method_settings(config)))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "parameters are f32, and so are their steps")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "parameters are f32, and so are their steps"
+)]
 fn method_settings(config: &JobConfig) -> MethodSettings {
     let at_least_one = |count| NonZeroU64::new(count).unwrap_or(NonZeroU64::MIN);
-    let usual = if config.optimizer.name == "sgd" { config.optimizer.lr } else { 0.0 };
+    let usual = if config.optimizer.name == "sgd" {
+        config.optimizer.lr
+    } else {
+        0.0
+    };
     MethodSettings {
         n_push: at_least_one(config.method.n_push),
         n_pull: at_least_one(config.method.n_pull),
@@ -121,7 +131,9 @@ fn method_settings(config: &JobConfig) -> MethodSettings {
 pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
     let limits = &blueprint.config.limits;
     let held = blueprint.map.of_server(ServerId(index));
-    let elements = held.map(|(_, span)| span.elements.end - span.elements.start).sum();
+    let elements = held
+        .map(|(_, span)| span.elements.end - span.elements.start)
+        .sum();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = blueprint.config.cluster.workers as usize;
     ServeOptions {
@@ -167,7 +179,7 @@ fn coordinator_plan(blueprint: &Blueprint) -> coordinator::Plan {
         workers: config.cluster.workers,
         deal,
         solo_examples: config.method.solo_phase,
-        train_time_max: config.train.seconds.map(|seconds| seconds.duration()),
+        train_time_max: config.train.seconds.map(Seconds::duration),
     }
 }
 

@@ -8,6 +8,10 @@ use thalweg_worker::{data, model};
 pub const REGISTRIES: Registries = Registries {
     data: |name, options| data::check(name, options).map_err(|error| error.to_string()),
     model: |name, options| model::check(name, options).map_err(|error| error.to_string()),
-    method: |name, _| MethodEntry::find(name).map(drop).map_err(|error| error.to_string()),
+    method: |name, _| {
+        MethodEntry::find(name)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    },
     ..Registries::COMMON
 };

@@ -27,7 +27,9 @@ pub enum ResolveError {
     #[error(transparent)]
     Map(#[from] ShardMapError),
     /// A server was given a job that nobody has resolved.
-    #[error("the job has no [data.resolved]: run `thalweg check JOB --resolved` where the data are")]
+    #[error(
+        "the job has no [data.resolved]: run `thalweg check JOB --resolved` where the data are"
+    )]
     Unresolved,
     /// The data changed since the job was resolved.
     #[error(
@@ -65,7 +67,9 @@ impl Blueprint {
         reason = "epochs is a checked positive number"
     )]
     pub fn examples_total(&self) -> u64 {
-        (self.config.train.epochs * self.resolved.rows as f64).round().max(1.0) as u64
+        (self.config.train.epochs * self.resolved.rows as f64)
+            .round()
+            .max(1.0) as u64
     }
 
     /// What every worker must find in its data.
@@ -98,7 +102,10 @@ pub fn resolve(config: JobConfig, folder: &Path) -> Result<ResolvedJob, ResolveE
         return Err(ResolveError::Changed { found, expected });
     }
     let config = config.with_resolved(resolved)?;
-    Ok(ResolvedJob { blueprint: blueprint(config)?, data })
+    Ok(ResolvedJob {
+        blueprint: blueprint(config)?,
+        data,
+    })
 }
 
 /// The blueprint of a job that was resolved before; needs no data.
@@ -108,10 +115,18 @@ pub fn resolve(config: JobConfig, folder: &Path) -> Result<ResolvedJob, ResolveE
 pub fn blueprint(config: JobConfig) -> Result<Blueprint, ResolveError> {
     let resolved = config.data.resolved.ok_or(ResolveError::Unresolved)?;
     let task = Task::of_classes(resolved.classes).ok_or(ResolveError::Unresolved)?;
-    let shape = Shape { features: resolved.features, task };
+    let shape = Shape {
+        features: resolved.features,
+        task,
+    };
     let model = model::build(&config.model.name, &config.model.options, shape)?;
     let map = ShardMap::plan(model.layout(), config.cluster.servers, Generation(1))?;
-    Ok(Blueprint { config, resolved, model, map })
+    Ok(Blueprint {
+        config,
+        resolved,
+        model,
+        map,
+    })
 }
 
 fn describe(data: &Loaded) -> Resolved {
@@ -125,5 +140,9 @@ fn describe(data: &Loaded) -> Resolved {
 }
 
 fn summary(resolved: &Resolved) -> DataSummary {
-    DataSummary { rows: resolved.rows, features: resolved.features, hash: resolved.hash }
+    DataSummary {
+        rows: resolved.rows,
+        features: resolved.features,
+        hash: resolved.hash,
+    }
 }

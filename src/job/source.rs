@@ -61,13 +61,19 @@ pub fn draft(job: Option<&str>) -> Result<Draft, SourceError> {
     if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == name) {
         return Ok(Draft::parse(&format!("shipped job {name}"), shipped.text)?);
     }
-    let text = fs::read_to_string(Path::new(name))
-        .map_err(|source| SourceError::Read { name: name.to_owned(), source })?;
+    let text = fs::read_to_string(Path::new(name)).map_err(|source| SourceError::Read {
+        name: name.to_owned(),
+        source,
+    })?;
     Ok(Draft::parse(name, &text)?)
 }
 
 fn shipped_names() -> String {
-    SHIPPED.iter().map(|shipped| shipped.name).collect::<Vec<_>>().join(", ")
+    SHIPPED
+        .iter()
+        .map(|shipped| shipped.name)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]
@@ -78,13 +84,19 @@ mod tests {
     #[test]
     fn every_shipped_job_is_right() {
         for shipped in SHIPPED {
-            draft(Some(shipped.name)).unwrap().check(&REGISTRIES).unwrap();
+            draft(Some(shipped.name))
+                .unwrap()
+                .check(&REGISTRIES)
+                .unwrap();
         }
     }
 
     #[test]
     fn a_missing_job_names_the_shipped_ones() {
         let error = draft(Some("no/such/job.toml")).unwrap_err().to_string();
-        assert!(error.contains("no/such/job.toml") && error.contains("flights"), "{error}");
+        assert!(
+            error.contains("no/such/job.toml") && error.contains("flights"),
+            "{error}"
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::member::{Member, Role};
+use super::member::{Member, Process, Role};
 
 /// Why a cluster does not start.
 #[derive(Debug, Error)]
@@ -80,7 +80,9 @@ impl LocalCluster {
                 "--listen".to_owned(),
                 "127.0.0.1:0".to_owned(),
             ];
-            cluster.servers.push(start(Role::Server(index), &arguments, logs)?);
+            cluster
+                .servers
+                .push(start(Role::Server(index), &arguments, logs)?);
         }
         for server in &mut cluster.servers {
             cluster.addresses.push(address(server, patience).await?);
@@ -97,7 +99,8 @@ impl LocalCluster {
         for index in 0..workers {
             let arguments = ["worker", "--join", &join, "--worker", &index.to_string()];
             let arguments = arguments.map(str::to_owned);
-            self.workers.push(start(Role::Worker(index), &arguments, &self.logs)?);
+            self.workers
+                .push(start(Role::Worker(index), &arguments, &self.logs)?);
         }
         Ok(())
     }
@@ -108,11 +111,16 @@ impl LocalCluster {
         &self.addresses
     }
 
-    /// Every process that runs, with its process id.
+    /// Every process that was started, for people and programs that want to look at one or end it.
     #[must_use]
-    pub fn processes(&self) -> Vec<(Role, u32)> {
+    pub fn processes(&self) -> Vec<Process> {
+        let addresses = self.addresses.iter().map(|address| Some(address.clone()));
+        let addresses = addresses.chain(std::iter::repeat(None));
         let members = self.servers.iter().chain(&self.workers);
-        members.filter_map(|member| Some((member.role, member.pid()?))).collect()
+        members
+            .zip(addresses)
+            .map(|(member, address)| member.describe(address))
+            .collect()
     }
 
     /// The processes that have ended since the last call.
@@ -131,6 +139,11 @@ impl LocalCluster {
             }
         }
         ended
+    }
+
+    /// Asks every worker to end in order.
+    pub fn stop_workers(&mut self) {
+        self.workers.iter_mut().for_each(Member::terminate);
     }
 
     /// Brings every process to an end: those that have `patience` left go by themselves, the others

@@ -50,7 +50,12 @@ pub fn train_in_process(job: &ResolvedJob) -> Result<Vec<f32>> {
         .collect::<Result<Vec<_>>>()?;
     let workers = blueprint.config.cluster.workers;
     let (inboxes, events): (Vec<_>, Vec<_>) = (0..workers).map(|_| bounded(EVENTS_MAX)).unzip();
-    let hall = Arc::new(Hall { started: now(), servers, waiting: Mutex::default(), inboxes });
+    let hall = Arc::new(Hall {
+        started: now(),
+        servers,
+        waiting: Mutex::default(),
+        inboxes,
+    });
     let mut threads = Vec::new();
     for (worker, events) in (0..workers).zip(events) {
         let player = join(&hall, job, worker)?;
@@ -63,7 +68,9 @@ pub fn train_in_process(job: &ResolvedJob) -> Result<Vec<f32>> {
         );
     }
     for (worker, thread) in threads.into_iter().enumerate() {
-        thread.join().map_err(|_| anyhow!("worker {worker} panicked"))??;
+        thread
+            .join()
+            .map_err(|_| anyhow!("worker {worker} panicked"))??;
     }
     Ok(read_everything(&hall.servers, job))
 }
@@ -114,7 +121,12 @@ impl Hall {
             };
             for effect in player.step(self.time(), event) {
                 match effect {
-                    Effect::Send { server, id, request, .. } => {
+                    Effect::Send {
+                        server,
+                        id,
+                        request,
+                        ..
+                    } => {
                         self.serve(server, (index, id), request)?;
                     }
                     Effect::Compute(task) => {
@@ -149,7 +161,12 @@ impl Hall {
         }
     }
 
-    fn serve(&self, server: ServerId, (worker, id): (usize, RequestId), request: Request) -> Result<()> {
+    fn serve(
+        &self,
+        server: ServerId,
+        (worker, id): (usize, RequestId),
+        request: Request,
+    ) -> Result<()> {
         let held = &self.servers[server.0 as usize];
         // A ticket may be released by another thread before it is noted here, so the note is made
         // under the lock that the release takes.
@@ -176,7 +193,10 @@ impl Hall {
         waiting: &mut BTreeMap<(ServerId, Ticket), Waiting>,
     ) -> Vec<Waiting> {
         let tickets = self.servers[server.0 as usize].take_released();
-        tickets.into_iter().filter_map(|ticket| waiting.remove(&(server, ticket))).collect()
+        tickets
+            .into_iter()
+            .filter_map(|ticket| waiting.remove(&(server, ticket)))
+            .collect()
     }
 
     fn answer(&self, server: ServerId, released: Vec<Waiting>) -> Result<()> {
@@ -197,7 +217,10 @@ impl Hall {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a driver reads the clock for the decisions")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a driver reads the clock for the decisions"
+)]
 fn now() -> Instant {
     Instant::now()
 }

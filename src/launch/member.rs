@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -39,6 +40,21 @@ impl Role {
     }
 }
 
+/// A process as `processes.json` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Process {
+    /// `server` or `worker`.
+    pub role: &'static str,
+    /// Its number in the job.
+    pub index: u32,
+    /// Its process id; absent once it has ended.
+    pub pid: Option<u32>,
+    /// Where it listens, if it is a server.
+    pub address: Option<String>,
+    /// Its log.
+    pub log: PathBuf,
+}
+
 /// One process.
 #[derive(Debug)]
 pub(super) struct Member {
@@ -64,12 +80,19 @@ impl Member {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Self { role, child, log, exited: None })
+        Ok(Self {
+            role,
+            child,
+            log,
+            exited: None,
+        })
     }
 
     /// The first line that the process prints; `None` if it ends without one.
     pub(super) async fn first_line(&mut self) -> io::Result<Option<String>> {
-        let Some(stdout) = self.child.stdout.take() else { return Ok(None) };
+        let Some(stdout) = self.child.stdout.take() else {
+            return Ok(None);
+        };
         let mut lines = BufReader::new(stdout).lines();
         let first = lines.next_line().await?;
         // Whatever else it prints is of no interest, but must not block it.
@@ -77,8 +100,18 @@ impl Member {
         Ok(first)
     }
 
-    pub(super) fn pid(&self) -> Option<u32> {
-        self.child.id()
+    pub(super) fn describe(&self, address: Option<String>) -> Process {
+        let (role, index) = match self.role {
+            Role::Server(index) => ("server", index),
+            Role::Worker(index) => ("worker", index),
+        };
+        Process {
+            role,
+            index,
+            pid: self.child.id(),
+            address,
+            log: self.log.clone(),
+        }
     }
 
     /// Notes whether the process has ended.
@@ -105,7 +138,10 @@ impl Member {
             match tokio::time::timeout(patience, self.child.wait()).await {
                 Ok(status) => self.exited = status.ok(),
                 Err(_) => {
-                    tracing::warn!("{} did not end within {patience:?} and is killed", self.role);
+                    tracing::warn!(
+                        "{} did not end within {patience:?} and is killed",
+                        self.role
+                    );
                     self.child.kill().await.ok();
                     self.exited = self.child.try_wait().ok().flatten();
                 }
@@ -116,7 +152,9 @@ impl Member {
 
     /// Why the process ended: its status and the last line of its log.
     pub(super) fn describe_end(&self) -> String {
-        let status = self.exited.map_or_else(|| "ended".to_owned(), |status| status.to_string());
+        let status = self
+            .exited
+            .map_or_else(|| "ended".to_owned(), |status| status.to_string());
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         match text.lines().rev().find(|line| !line.trim().is_empty()) {
             Some(line) => format!("{} ended ({status}): {}", self.role, line.trim()),

@@ -5,7 +5,7 @@ mod cluster;
 mod parent;
 mod in_process;
 
-pub use in_process::train_in_process;
 pub use cluster::{LaunchError, LocalCluster, Loss};
-pub use member::Role;
+pub use in_process::train_in_process;
+pub use member::{Process, Role};
 pub use parent::exit_with_parent;

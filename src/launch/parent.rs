@@ -6,6 +6,9 @@ use std::thread;
 use tokio::sync::oneshot;
 
 /// Resolves when standard input ends, which is when the launcher that holds its other end does.
+///
+/// # Panics
+/// If the system cannot start a thread.
 pub fn exit_with_parent() -> oneshot::Receiver<()> {
     let (gone, watch) = oneshot::channel();
     thread::Builder::new()

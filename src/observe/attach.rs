@@ -5,7 +5,9 @@ use std::time::Duration;
 use thalweg_common::config::{ConfigError, Draft};
 use thalweg_common::error::Refusal;
 use thalweg_common::ids::SessionId;
-use thalweg_common::message::{PROTOCOL_VERSIONS, Register, Registered, Reply, Request, SessionRole};
+use thalweg_common::message::{
+    PROTOCOL_VERSIONS, Register, Registered, Reply, Request, SessionRole,
+};
 use thalweg_proto::codec::FrameLimits;
 use thalweg_worker::transport::client::{Client, ClientError};
 use thiserror::Error;
@@ -72,7 +74,9 @@ pub enum ObserveError {
     #[error(transparent)]
     Resolve(#[from] ResolveError),
     /// A shard answered another number of values than were asked for.
-    #[error("the server at {address} answered {found} values of shard {shard}; asked for {expected}")]
+    #[error(
+        "the server at {address} answered {found} values of shard {shard}; asked for {expected}"
+    )]
     Values {
         /// The server.
         address: String,
@@ -87,7 +91,10 @@ pub enum ObserveError {
 
 impl ObserveError {
     pub(super) fn unexpected(client: &Client, reply: &Reply) -> Self {
-        Self::Unexpected { address: client.address().to_owned(), found: format!("{reply:?}") }
+        Self::Unexpected {
+            address: client.address().to_owned(),
+            found: format!("{reply:?}"),
+        }
     }
 }
 
@@ -103,7 +110,10 @@ impl Observer {
         let registered = register(&client, None, patience).await?;
         let (session, worker) = (registered.session, registered.worker);
         judge_place(&client, &registered, 0, addresses)?;
-        let job = |cause| ObserveError::Job { address: first.to_owned(), cause: Box::new(cause) };
+        let job = |cause| ObserveError::Job {
+            address: first.to_owned(),
+            cause: Box::new(cause),
+        };
         let draft = Draft::parse("the server's job", &registered.job).map_err(job)?;
         let config = draft.check(&REGISTRIES).map_err(job)?;
         let blueprint = blueprint(config)?;
@@ -115,7 +125,12 @@ impl Observer {
             judge_place(&client, &registered, i, addresses)?;
             clients.push(client);
         }
-        Ok(Self { clients, blueprint, session, worker })
+        Ok(Self {
+            clients,
+            blueprint,
+            session,
+            worker,
+        })
     }
 }
 
@@ -126,9 +141,10 @@ pub(super) async fn ask(
     patience: Duration,
 ) -> Result<Reply, ObserveError> {
     match client.call(request, patience).await? {
-        Reply::Refused(refusal) => {
-            Err(ObserveError::Refused { address: client.address().to_owned(), refusal })
-        }
+        Reply::Refused(refusal) => Err(ObserveError::Refused {
+            address: client.address().to_owned(),
+            refusal,
+        }),
         reply => Ok(reply),
     }
 }
@@ -162,11 +178,20 @@ fn judge_place(
     let (found, servers) = (registered.server.0, registered.servers);
     let address = client.address().to_owned();
     if found as usize != expected {
-        return Err(ObserveError::Order { address, found, expected, servers });
+        return Err(ObserveError::Order {
+            address,
+            found,
+            expected,
+            servers,
+        });
     }
     if servers as usize != addresses.len() {
         let found = addresses.len();
-        return Err(ObserveError::Count { servers, found, addresses: addresses.join(",") });
+        return Err(ObserveError::Count {
+            servers,
+            found,
+            addresses: addresses.join(","),
+        });
     }
     Ok(())
 }

@@ -87,7 +87,13 @@ impl Observer {
         cause: &str,
     ) -> Result<(), ObserveError> {
         let cause = cause.to_owned();
-        self.leave_as(Leave { session, worker, reason: LeaveReason::Failed, cause }).await
+        self.leave_as(Leave {
+            session,
+            worker,
+            reason: LeaveReason::Failed,
+            cause,
+        })
+        .await
     }
 
     /// Ends the observation. Servers that have nothing left to do end then.
@@ -97,7 +103,13 @@ impl Observer {
     pub async fn leave(&self) -> Result<(), ObserveError> {
         let (session, worker) = (self.session, self.worker);
         let reason = LeaveReason::Done;
-        self.leave_as(Leave { session, worker, reason, cause: String::new() }).await
+        self.leave_as(Leave {
+            session,
+            worker,
+            reason,
+            cause: String::new(),
+        })
+        .await
     }
 
     async fn leave_as(&self, leave: Leave) -> Result<(), ObserveError> {

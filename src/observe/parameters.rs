@@ -16,6 +16,9 @@ impl Observer {
     ///
     /// # Errors
     /// [`ObserveError`] if a server does not answer or refuses.
+    ///
+    /// # Panics
+    /// If the parameters do not fit the address space.
     pub async fn parameters(&self) -> Result<Vec<f32>, ObserveError> {
         let map = &self.blueprint.map;
         let elements = usize::try_from(map.elements()).expect("parameters fit the address space");
@@ -31,7 +34,10 @@ impl Observer {
                     worker: self.worker,
                     clock: Clock(0),
                     patience: PATIENCE,
-                    parts: vec![PullPart { shard, address: Address::Range(0..len) }],
+                    parts: vec![PullPart {
+                        shard,
+                        address: Address::Range(0..len),
+                    }],
                 };
                 let reply = super::attach::ask(client, Request::Pull(pull), PATIENCE).await?;
                 let Reply::Pulled(PullReply::Ready(reads)) = reply else {
@@ -47,7 +53,9 @@ impl Observer {
                     });
                 }
                 let start = usize::try_from(span.elements.start).expect("the vector holds it");
-                reads[0].payload.copy_to(&mut parameters[start..start + len as usize]);
+                reads[0]
+                    .payload
+                    .copy_to(&mut parameters[start..start + len as usize]);
             }
         }
         Ok(parameters)

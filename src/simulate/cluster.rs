@@ -57,11 +57,29 @@ pub enum SimulateError {
 /// What can happen.
 #[derive(Debug)]
 enum Happening {
-    Arrives { server: ServerId, worker: usize, id: RequestId, request: Request },
-    Answered { server: ServerId, worker: usize, id: RequestId, reply: Reply },
-    Computed { worker: usize, done: ComputeDone },
-    Wake { worker: usize },
-    Impatient { server: ServerId, ticket: Ticket },
+    Arrives {
+        server: ServerId,
+        worker: usize,
+        id: RequestId,
+        request: Request,
+    },
+    Answered {
+        server: ServerId,
+        worker: usize,
+        id: RequestId,
+        reply: Reply,
+    },
+    Computed {
+        worker: usize,
+        done: ComputeDone,
+    },
+    Wake {
+        worker: usize,
+    },
+    Impatient {
+        server: ServerId,
+        ticket: Ticket,
+    },
     Tick,
 }
 
@@ -112,7 +130,10 @@ impl<'a> Simulation<'a> {
         };
         for worker in 0..blueprint.config.cluster.workers {
             let worker = simulation.join(worker)?;
-            simulation.players.push(Player { worker, over: false });
+            simulation.players.push(Player {
+                worker,
+                over: false,
+            });
         }
         Ok(simulation)
     }
@@ -128,7 +149,9 @@ impl<'a> Simulation<'a> {
         }
         let mut now = Time::ZERO;
         while self.players.iter().any(|player| !player.over) {
-            let Some((at, happening)) = self.queue.pop() else { break };
+            let Some((at, happening)) = self.queue.pop() else {
+                break;
+            };
             now = at;
             self.happen(now, happening)?;
         }
@@ -172,11 +195,21 @@ impl<'a> Simulation<'a> {
         self.events += 1;
         self.trace.add_time(now.since_origin());
         match happening {
-            Happening::Arrives { server, worker, id, request } => {
+            Happening::Arrives {
+                server,
+                worker,
+                id,
+                request,
+            } => {
                 self.note(1, server, worker);
                 self.serve(now, server, (worker, id), request);
             }
-            Happening::Answered { server, worker, id, reply } => {
+            Happening::Answered {
+                server,
+                worker,
+                id,
+                reply,
+            } => {
                 self.note(2, server, worker);
                 self.give(now, worker, Event::Reply { server, id, reply })?;
             }
@@ -201,19 +234,34 @@ impl<'a> Simulation<'a> {
         let model = &self.job.blueprint.model;
         for effect in self.players[worker].worker.step(now, event) {
             match effect {
-                Effect::Send { server, id, request, .. } => {
-                    let arrives = Happening::Arrives { server, worker, id, request };
+                Effect::Send {
+                    server,
+                    id,
+                    request,
+                    ..
+                } => {
+                    let arrives = Happening::Arrives {
+                        server,
+                        worker,
+                        id,
+                        request,
+                    };
                     self.queue.push(now + self.physics.latency, arrives);
                 }
                 Effect::Compute(task) => {
                     let takes = task.pause + self.physics.compute;
                     let done = task.run(model.as_ref());
-                    self.queue.push(now + takes, Happening::Computed { worker, done });
+                    self.queue
+                        .push(now + takes, Happening::Computed { worker, done });
                 }
                 Effect::WakeAt(time) => self.queue.push(time, Happening::Wake { worker }),
                 Effect::Finish(Outcome::Failed(failure)) => {
                     let (worker, at) = (self.worker_number(worker), now.since_origin());
-                    return Err(SimulateError::Failed { worker, at, failure });
+                    return Err(SimulateError::Failed {
+                        worker,
+                        at,
+                        failure,
+                    });
                 }
                 Effect::Finish(Outcome::Done | Outcome::Stopped) => {
                     self.players[worker].over = true;
@@ -235,7 +283,8 @@ impl<'a> Simulation<'a> {
             Handled::Parked(ticket, pull) => {
                 let impatient = Happening::Impatient { server, ticket };
                 self.queue.push(now + pull.patience, impatient);
-                self.waiting.insert((server, ticket), Waiting { worker, id, pull });
+                self.waiting
+                    .insert((server, ticket), Waiting { worker, id, pull });
             }
         }
         self.release(now, server);
@@ -248,7 +297,12 @@ impl<'a> Simulation<'a> {
         (worker, id): (usize, RequestId),
         reply: Reply,
     ) {
-        let answered = Happening::Answered { server, worker, id, reply };
+        let answered = Happening::Answered {
+            server,
+            worker,
+            id,
+            reply,
+        };
         self.queue.push(now + self.physics.latency, answered);
     }
 
@@ -265,7 +319,12 @@ impl<'a> Simulation<'a> {
         if let Some(not_yet) = self.servers[server.0 as usize].give_up(now, ticket)
             && let Some(waiting) = self.waiting.remove(&(server, ticket))
         {
-            self.answer(now, server, (waiting.worker, waiting.id), Reply::Pulled(not_yet));
+            self.answer(
+                now,
+                server,
+                (waiting.worker, waiting.id),
+                Reply::Pulled(not_yet),
+            );
         }
     }
 
@@ -286,7 +345,11 @@ impl<'a> Simulation<'a> {
         self.trace.add_values(&parameters);
         History {
             parameters,
-            statuses: self.servers.iter().map(|server| server.status(now)).collect(),
+            statuses: self
+                .servers
+                .iter()
+                .map(|server| server.status(now))
+                .collect(),
             virtual_time: now.since_origin(),
             events: self.events,
             trace: self.trace,
@@ -300,7 +363,10 @@ pub(crate) fn read_everything(servers: &[Server], job: &ResolvedJob) -> Vec<f32>
     for (shard, span) in job.blueprint.map.numbered() {
         let length = span.elements.end - span.elements.start;
         let len = u32::try_from(length).expect("a shard has fewer than 2^32 elements");
-        let part = PullPart { shard, address: Address::Range(0..len) };
+        let part = PullPart {
+            shard,
+            address: Address::Range(0..len),
+        };
         let read = servers[span.server.0 as usize]
             .read(SessionId(0), &part)
             .expect("the map names the shard's holder and its length");
@@ -317,6 +383,8 @@ impl std::fmt::Debug for Player {
 
 impl std::fmt::Debug for Waiting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Waiting").field("worker", &self.worker).finish_non_exhaustive()
+        f.debug_struct("Waiting")
+            .field("worker", &self.worker)
+            .finish_non_exhaustive()
     }
 }

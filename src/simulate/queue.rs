@@ -21,12 +21,19 @@ pub(super) struct Queue<E> {
 
 impl<E> Queue<E> {
     pub(super) fn new() -> Self {
-        Self { heap: BinaryHeap::new(), made: 0 }
+        Self {
+            heap: BinaryHeap::new(),
+            made: 0,
+        }
     }
 
     pub(super) fn push(&mut self, at: Time, event: E) {
         self.made += 1;
-        self.heap.push(Entry { at, number: self.made, event });
+        self.heap.push(Entry {
+            at,
+            number: self.made,
+            event,
+        });
     }
 
     pub(super) fn pop(&mut self) -> Option<(Time, E)> {
@@ -68,7 +75,9 @@ mod tests {
         for (ms, event) in [(5, 'd'), (1, 'a'), (5, 'e'), (2, 'b'), (2, 'c')] {
             queue.push(at(ms), event);
         }
-        let order: String = std::iter::from_fn(|| queue.pop()).map(|(_, event)| event).collect();
+        let order: String = std::iter::from_fn(|| queue.pop())
+            .map(|(_, event)| event)
+            .collect();
         assert_eq!(order, "abcde");
     }
 }

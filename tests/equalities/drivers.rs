@@ -13,8 +13,10 @@ use thalweg_worker::model::{Coverage, Located};
 use crate::support::{bits, small};
 
 fn simulate(job: &ResolvedJob) -> History {
-    let physics =
-        Physics { latency: Duration::from_millis(3), compute: Duration::from_millis(2) };
+    let physics = Physics {
+        latency: Duration::from_millis(3),
+        compute: Duration::from_millis(2),
+    };
     Simulation::new(job, physics).unwrap().run().unwrap()
 }
 
@@ -53,7 +55,11 @@ fn one_worker_is_plain_sgd() {
 fn shards_and_servers_do_not_change_a_bit() {
     let one = bits(&simulate(&small(&[])).parameters);
     for servers in ["cluster.servers=2", "cluster.servers=3"] {
-        assert_eq!(bits(&simulate(&small(&[servers])).parameters), one, "{servers}");
+        assert_eq!(
+            bits(&simulate(&small(&[servers])).parameters),
+            one,
+            "{servers}"
+        );
     }
     for optimizer in ["momentum", "adagrad", "adam"] {
         let name = format!("optimizer.name={optimizer}");
@@ -67,19 +73,40 @@ fn shards_and_servers_do_not_change_a_bit() {
 fn threads_and_virtual_time_agree_for_one_worker_and_under_bsp() {
     for sets in [
         &["cluster.servers=2"][..],
-        &["cluster.servers=2", "optimizer.name=adagrad", "regularizer.l2=0.01"],
-        &["cluster.servers=2", "cluster.workers=3", "consistency.model=bsp"],
-        &["cluster.workers=4", "consistency.model=bsp", "optimizer.name=adam", "optimizer.lr=0.05"],
+        &[
+            "cluster.servers=2",
+            "optimizer.name=adagrad",
+            "regularizer.l2=0.01",
+        ],
+        &[
+            "cluster.servers=2",
+            "cluster.workers=3",
+            "consistency.model=bsp",
+        ],
+        &[
+            "cluster.workers=4",
+            "consistency.model=bsp",
+            "optimizer.name=adam",
+            "optimizer.lr=0.05",
+        ],
     ] {
         let job = small(sets);
         let simulated = simulate(&job).parameters;
-        assert_eq!(bits(&train_in_process(&job).unwrap()), bits(&simulated), "{sets:?}");
+        assert_eq!(
+            bits(&train_in_process(&job).unwrap()),
+            bits(&simulated),
+            "{sets:?}"
+        );
     }
 }
 
 #[test]
 fn the_same_seed_gives_the_same_history_and_another_seed_another() {
-    let sets = ["cluster.workers=3", "cluster.servers=2", "method.overlap=full"];
+    let sets = [
+        "cluster.workers=3",
+        "cluster.servers=2",
+        "method.overlap=full",
+    ];
     let (first, again) = (simulate(&small(&sets)), simulate(&small(&sets)));
     assert_eq!(first.trace, again.trace);
     assert_eq!(bits(&first.parameters), bits(&again.parameters));

@@ -34,7 +34,9 @@ pub(crate) fn small(sets: &[&str]) -> ResolvedJob {
     for set in sets {
         draft.set(set).unwrap();
     }
-    let config = draft.check(&REGISTRIES).unwrap_or_else(|error| panic!("{error}"));
+    let config = draft
+        .check(&REGISTRIES)
+        .unwrap_or_else(|error| panic!("{error}"));
     resolve(config, Path::new(".")).unwrap()
 }
 

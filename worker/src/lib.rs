@@ -14,4 +14,3 @@ pub mod pull;
 pub mod worker;
 pub mod transport;
 pub mod evaluate;
-

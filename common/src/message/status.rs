@@ -124,7 +124,7 @@ impl StalenessHistogram {
             self.counts.resize(other.counts.len(), 0);
         }
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
-            *count += more;
+            *count = count.saturating_add(*more);
         }
         self.max = self.max.max(other.max);
     }
@@ -143,7 +143,7 @@ impl StalenessHistogram {
         let rank = ((total as f64 * q).ceil() as u64).clamp(1, total.max(1));
         let mut seen = 0;
         for (bucket, count) in self.counts.iter().enumerate() {
-            seen += count;
+            seen = count.saturating_add(seen);
             if seen >= rank {
                 return Self::floor(bucket).min(self.max);
             }
@@ -154,7 +154,9 @@ impl StalenessHistogram {
     /// The number of parts counted.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// The least staleness of bucket `bucket`.
@@ -218,9 +220,9 @@ pub struct Status {
     pub shards: Vec<ShardStatus>,
     /// Staleness of every part applied here.
     pub staleness: StalenessHistogram,
-    /// Bytes received in pushes, as framed.
+    /// Bytes of workers' pushes and their acknowledgements, at the sockets.
     pub pushed_bytes: u64,
-    /// Bytes sent in answers to pulls, as framed.
+    /// Bytes of workers' pulls and their answers, at the sockets.
     pub pulled_bytes: u64,
     /// Bytes received at the sockets.
     pub received_bytes: u64,

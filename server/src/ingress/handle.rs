@@ -10,7 +10,7 @@ use thalweg_common::message::{
     Request,
 };
 use thalweg_common::time::Time;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::clock::Clock;
 use super::owners::Owners;
@@ -27,6 +27,8 @@ pub(super) struct Handler {
     pub(super) clock: Clock,
     /// How long a request may wait before it is begun, unless it says less.
     pub(super) request_time_max: Duration,
+    /// Turns true when the server ends: sessions are closed then.
+    pub(super) ending: watch::Sender<bool>,
 }
 
 /// A push whose parts are under way.
@@ -71,9 +73,13 @@ impl Handler {
                 .server
                 .register(now, &register)
                 .map(|r| Reply::Registered(Box::new(r))),
-            Request::NextRange { session, worker } => self
+            Request::NextRange {
+                session,
+                worker,
+                received,
+            } => self
                 .server
-                .next_range(now, worker, session)
+                .next_range(now, (worker, session), received)
                 .map(Reply::Granted),
             Request::Heartbeat(heartbeat) => {
                 self.server.heartbeat(now, &heartbeat).map(Reply::Heartbeat)

@@ -7,6 +7,7 @@
 
 mod clock;
 mod counted;
+mod meter;
 mod listen;
 mod owners;
 mod waiters;

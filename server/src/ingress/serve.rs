@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use thalweg_common::message::Phase;
 use thalweg_proto::codec::FrameLimits;
-use thalweg_proto::transport::tune_server;
+use thalweg_proto::transport::{WireServer, tune_server};
 use thalweg_proto::{FILE_DESCRIPTOR_SET, ParameterServerServer};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::clock::Clock;
@@ -92,6 +92,7 @@ pub async fn serve(
         waiters: Waiters::default(),
         clock: Clock::start(),
         request_time_max: options.request_time_max,
+        ending: watch::Sender::new(false),
     });
     let (finish, finished) = oneshot::channel::<()>();
     let transport = transport(&handler, listener, address, options, finished)?;
@@ -103,6 +104,7 @@ pub async fn serve(
     };
     // The transport may have ended on its own in this moment.
     finish.send(()).ok();
+    handler.ending.send_replace(true);
     if tokio::time::timeout(options.stop_time_max, &mut transport)
         .await
         .is_err()
@@ -129,13 +131,12 @@ fn transport(
     options: ServeOptions,
     finished: oneshot::Receiver<()>,
 ) -> Result<impl Future<Output = Result<(), tonic::transport::Error>> + use<>, ServeError> {
-    let service = ParameterServerServer::new(Service {
+    let service = Service {
         handler: handler.clone(),
         limits: options.limits,
         requests_max: options.requests_max,
-    })
-    .max_decoding_message_size(options.limits.message_bytes_max)
-    .max_encoding_message_size(options.limits.message_bytes_max);
+    };
+    let service = WireServer::new(service, options.limits.message_bytes_max);
     let reflection = address
         .ip()
         .is_loopback()

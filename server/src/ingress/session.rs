@@ -4,28 +4,33 @@
 //! rest are answered as they can be. Everything in flight is bounded: requests by the permits,
 //! frames by the channel, bytes by the assembler.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use prost::Message;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::message::{Reply, Request};
 use thalweg_proto::codec::{
     Assembled, FrameLimits, ReplyEnvelope, RequestAssembler, RequestEnvelope, reply_frames,
 };
-use thalweg_proto::transport::framed_bytes;
 use thalweg_proto::v1;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio_stream::StreamExt;
-use tonic::{Status, Streaming};
+use tokio_stream::{Stream, StreamExt};
+use tonic::Status;
 
+use super::counted::SocketBytes;
 use super::handle::{Handler, Submitted};
-use crate::server::Counters;
+use super::meter::Meter;
 
 /// Frames that wait for the network per session.
 const OUTBOUND_FRAMES_MAX: usize = 64;
+
+/// The frames of a client, as they come.
+pub(super) trait Frames:
+    Stream<Item = Result<v1::ClientFrame, Status>> + Send + Unpin + 'static
+{
+}
+
+impl<S: Stream<Item = Result<v1::ClientFrame, Status>> + Send + Unpin + 'static> Frames for S {}
 
 type Outbound = mpsc::Sender<Result<v1::ServerFrame, Status>>;
 
@@ -36,6 +41,8 @@ pub(super) struct Session {
     pub(super) limits: FrameLimits,
     /// Requests in flight at once.
     pub(super) requests_max: u32,
+    /// The bytes of its connection.
+    pub(super) socket: SocketBytes,
 }
 
 struct Unfinished {
@@ -51,13 +58,14 @@ struct Answers {
     limits: FrameLimits,
     credit: u32,
     frames: Outbound,
+    meter: Arc<Meter>,
 }
 
 impl Session {
     /// Runs the session on a task of its own and returns its outgoing frames.
     pub(super) fn run(
         self,
-        inbound: Streaming<v1::ClientFrame>,
+        inbound: impl Frames,
     ) -> mpsc::Receiver<Result<v1::ServerFrame, Status>> {
         let (frames, outbound) = mpsc::channel(OUTBOUND_FRAMES_MAX);
         let answers = Answers {
@@ -65,20 +73,21 @@ impl Session {
             limits: self.limits,
             credit: self.requests_max,
             frames,
+            meter: Arc::new(Meter::new(self.handler.server.clone(), self.socket.clone())),
         };
         tokio::spawn(self.receive(inbound, answers));
         outbound
     }
 
-    async fn receive(self, mut inbound: Streaming<v1::ClientFrame>, answers: Answers) {
+    async fn receive(self, mut inbound: impl Frames, answers: Answers) {
         let permits = Arc::new(Semaphore::new(self.requests_max as usize));
         let mut assembler = RequestAssembler::new(self.limits);
-        let mut traffic = Traffic::default();
         let mut tasks = JoinSet::new();
         let (unfinished, finisher) = mpsc::channel(self.requests_max as usize);
         tasks.spawn(finish_in_order(finisher, answers.clone()));
-        while let Some(Ok(frame)) = inbound.next().await {
-            traffic.count(&frame, &self.handler);
+        let mut ending = self.handler.ending.subscribe();
+        while let Some(frame) = next_frame(&mut inbound, &mut ending).await {
+            answers.meter.received(&frame);
             let (envelope, request) = match assembler.accept(frame) {
                 Ok(Assembled::Pending) => continue,
                 Ok(Assembled::Whole(envelope, request)) => (envelope, request),
@@ -162,6 +171,18 @@ impl Session {
     }
 }
 
+/// The next frame; `None` when the client is gone or the server ends.
+async fn next_frame(
+    inbound: &mut impl Frames,
+    ending: &mut watch::Receiver<bool>,
+) -> Option<v1::ClientFrame> {
+    tokio::select! {
+        biased;
+        frame = inbound.next() => frame.and_then(Result::ok),
+        _ = ending.wait_for(|over| *over) => None,
+    }
+}
+
 async fn finish_in_order(mut unfinished: mpsc::Receiver<Unfinished>, answers: Answers) {
     while let Some(Unfinished {
         request_id,
@@ -181,17 +202,11 @@ impl Answers {
             request_id,
             credit: self.credit,
         };
-        let counter = match &reply {
-            Reply::Pushed(_) => Some(&self.handler.server.counters.pushed),
-            Reply::Pulled(_) => Some(&self.handler.server.counters.pulled),
-            _ => None,
-        };
+        let kind = self.meter.reply(&reply);
         let frames = reply_frames(envelope, &reply, &self.limits)
             .or_else(|error| reply_frames(envelope, &Reply::Refused(error.into()), &self.limits));
         for frame in frames.into_iter().flatten() {
-            if let Some(counter) = counter {
-                Counters::add(counter, framed_bytes(frame.encoded_len()));
-            }
+            self.meter.sent(kind);
             if self.frames.send(Ok(frame)).await.is_err() {
                 return;
             }
@@ -213,37 +228,4 @@ fn overloaded(requests_max: u32) -> Reply {
         RefusalKind::Overloaded,
         format!("{requests_max} requests of this session are in flight; wait for an answer"),
     ))
-}
-
-/// Which counter an incoming frame belongs to.
-#[derive(Debug, Default)]
-struct Traffic {
-    chunked_pulls: BTreeSet<u64>,
-}
-
-impl Traffic {
-    fn count(&mut self, frame: &v1::ClientFrame, handler: &Handler) {
-        use v1::client_frame::Body;
-        let counters = &handler.server.counters;
-        let counter: Option<&AtomicU64> = match &frame.body {
-            Some(Body::Push(_)) => Some(&counters.pushed),
-            Some(Body::Pull(_)) => {
-                if frame.more {
-                    self.chunked_pulls.insert(frame.request_id);
-                }
-                Some(&counters.pulled)
-            }
-            Some(Body::Chunk(_)) if self.chunked_pulls.contains(&frame.request_id) => {
-                if !frame.more {
-                    self.chunked_pulls.remove(&frame.request_id);
-                }
-                Some(&counters.pulled)
-            }
-            Some(Body::Chunk(_)) => Some(&counters.pushed),
-            _ => None,
-        };
-        if let Some(counter) = counter {
-            Counters::add(counter, framed_bytes(frame.encoded_len()));
-        }
-    }
 }

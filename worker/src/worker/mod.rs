@@ -20,7 +20,7 @@ mod answers;
 mod beat;
 mod ending;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use compute::{ComputeDone, ComputeTask};
 pub use event::{Effect, Event, Outcome, RequestId, Tally};
@@ -149,6 +149,12 @@ impl Worker {
         effects
     }
 
+    /// What the worker trains.
+    #[must_use]
+    pub fn work(&self) -> &Work {
+        &self.work
+    }
+
     /// Figures for reports.
     #[must_use]
     pub fn tally(&self) -> Tally {
@@ -164,12 +170,16 @@ impl Worker {
     fn take(&mut self, event: Event) -> Result<(), Failure> {
         match event {
             Event::Start => self.first_beat(),
-            Event::Tick => self.wake = None,
+            // A driver may keep timers of wakes that no longer count.
+            Event::Tick => self.wake = self.wake.filter(|time| self.now < *time),
             Event::Reply { server, id, reply } => self.answer(server, id, reply)?,
             Event::Computed(done) => self.computed(done)?,
             Event::Lost { server, cause } => self.calls.lost(self.now, server, cause),
             Event::Back { server } => self.calls.back(server),
-            Event::Stop => self.begin_end(LeaveReason::Stopped),
+            Event::Stop => {
+                let within = self.settings.stop_within / 2;
+                self.begin_end(LeaveReason::Stopped, Some(within));
+            }
         }
         Ok(())
     }

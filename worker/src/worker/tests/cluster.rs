@@ -12,30 +12,33 @@ use thalweg_common::message::{
 use thalweg_common::shard_map::ShardMap;
 
 /// All servers of a job. Parameters that nobody has stepped are zero and cost no memory.
-pub(super) struct Cluster {
-    pub(super) map: ShardMap,
-    pub(super) lr: f32,
-    pub(super) x: BTreeMap<u64, f32>,
+pub(crate) struct Cluster {
+    pub(crate) map: ShardMap,
+    pub(crate) lr: f32,
+    pub(crate) x: BTreeMap<u64, f32>,
     versions: BTreeMap<ShardId, u64>,
     applied: BTreeMap<(SessionId, ShardId), BTreeSet<u64>>,
     /// What the coordinator will say, then done.
-    pub(super) grants: VecDeque<Grant>,
+    pub(crate) grants: VecDeque<Grant>,
+    /// Whether a range of which nothing was pushed is granted again.
+    pub(crate) regrants: bool,
+    granted: Option<Grant>,
     /// Pulls that are answered "not yet" before one is answered.
-    pub(super) gate: u32,
-    pub(super) stop: bool,
+    pub(crate) gate: u32,
+    pub(crate) stop: bool,
     /// Headers of pushes that were new, as the server of shard 0 saw them.
-    pub(super) pushes: Vec<PushHeader>,
+    pub(crate) pushes: Vec<PushHeader>,
     /// The sequences of all parts that arrived at shard 0.
-    pub(super) sequences: Vec<u64>,
-    pub(super) pulls: Vec<Pull>,
-    pub(super) heartbeats: Vec<Heartbeat>,
-    pub(super) leaves: Vec<Leave>,
-    pub(super) staleness_max: u64,
-    pub(super) pulled_values: usize,
+    pub(crate) sequences: Vec<u64>,
+    pub(crate) pulls: Vec<Pull>,
+    pub(crate) heartbeats: Vec<Heartbeat>,
+    pub(crate) leaves: Vec<Leave>,
+    pub(crate) staleness_max: u64,
+    pub(crate) pulled_values: usize,
 }
 
 impl Cluster {
-    pub(super) fn new(map: ShardMap, lr: f32, grants: impl IntoIterator<Item = Grant>) -> Self {
+    pub(crate) fn new(map: ShardMap, lr: f32, grants: impl IntoIterator<Item = Grant>) -> Self {
         Self {
             map,
             lr,
@@ -43,6 +46,8 @@ impl Cluster {
             versions: BTreeMap::new(),
             applied: BTreeMap::new(),
             grants: grants.into_iter().collect(),
+            regrants: false,
+            granted: None,
             gate: 0,
             stop: false,
             pushes: Vec::new(),
@@ -55,13 +60,13 @@ impl Cluster {
         }
     }
 
-    pub(super) fn answer(&mut self, server: ServerId, request: Request) -> Reply {
+    pub(crate) fn answer(&mut self, server: ServerId, request: Request) -> Reply {
         match request {
             Request::Push(push) => Reply::Pushed(self.push(server, &push)),
             Request::Pull(pull) => Reply::Pulled(self.pull(server, pull)),
             Request::NextRange { .. } => {
                 assert_eq!(server, ServerId(0));
-                Reply::Granted(self.grants.pop_front().unwrap_or(Grant::Done))
+                Reply::Granted(self.grant())
             }
             Request::Heartbeat(heartbeat) => {
                 self.heartbeats.push(heartbeat);
@@ -79,6 +84,20 @@ impl Cluster {
                 "a worker's loop never asks this",
             )),
         }
+    }
+
+    /// A worker without overlap asks for a range when the one before is all but pushed, so that a
+    /// range of which nothing was pushed is one whose grant was lost.
+    fn grant(&mut self) -> Grant {
+        if let (true, Some(Grant::Range { epoch, start, end })) = (self.regrants, self.granted) {
+            let mut ranges = self.pushes.iter().flat_map(|header| &header.ranges);
+            if !ranges.any(|range| range.epoch == epoch && range.start == start) {
+                return Grant::Range { epoch, start, end };
+            }
+        }
+        let grant = self.grants.pop_front().unwrap_or(Grant::Done);
+        self.granted = Some(grant);
+        grant
     }
 
     fn push(&mut self, server: ServerId, push: &Push) -> Vec<PartAck> {

@@ -17,7 +17,7 @@ use thalweg_common::non_finite::NonFinite;
 use thalweg_common::permutation::Permutation;
 use thalweg_common::shard_map::ShardMap;
 
-use self::cluster::Cluster;
+pub(crate) use self::cluster::Cluster;
 use self::timeline::{Fate, Timeline};
 use crate::data::{Dataset, InMemory, Rows, Task};
 use crate::method::{Downpour, MethodSettings};
@@ -30,18 +30,18 @@ const FEATURES: u64 = 200;
 
 /// What a test may choose.
 #[derive(Clone, Copy)]
-struct Setup {
-    rows: u64,
-    servers: u32,
-    n_push: u64,
-    n_pull: u64,
-    local_lr: f32,
-    overlap: Overlap,
-    extent: PullExtent,
+pub(crate) struct Setup {
+    pub(crate) rows: u64,
+    pub(crate) servers: u32,
+    pub(crate) n_push: u64,
+    pub(crate) n_pull: u64,
+    pub(crate) local_lr: f32,
+    pub(crate) overlap: Overlap,
+    pub(crate) extent: PullExtent,
 }
 
 impl Setup {
-    const PLAIN: Self = Self {
+    pub(crate) const PLAIN: Self = Self {
         rows: 57,
         servers: 2,
         n_push: 1,
@@ -84,7 +84,7 @@ impl Setup {
         starts.map(range).collect()
     }
 
-    fn worker(&self) -> (Worker, Cluster) {
+    pub(crate) fn worker(&self) -> (Worker, Cluster) {
         let data = data(self.rows);
         let model = logistic(&*data);
         let map = self.map(&*model);
@@ -146,7 +146,7 @@ fn logistic(data: &dyn Dataset) -> Arc<dyn Model> {
 }
 
 /// Plain gradient descent over one epoch: the loop that a worker's must equal bit for bit.
-fn plain(rows: u64) -> Vec<u32> {
+pub(crate) fn plain(rows: u64) -> Vec<u32> {
     let data = data(rows);
     let model = logistic(&*data);
     let permutation = Permutation::new(SEED, 0, rows);
@@ -168,7 +168,7 @@ fn plain(rows: u64) -> Vec<u32> {
     x.into_iter().map(f32::to_bits).collect()
 }
 
-fn bits(cluster: &Cluster) -> Vec<u32> {
+pub(crate) fn bits(cluster: &Cluster) -> Vec<u32> {
     let value = |element| cluster.x.get(&element).copied().unwrap_or(0.0);
     (0..cluster.map.elements())
         .map(|element| value(element).to_bits())

@@ -1,0 +1,74 @@
+//! `thalweg train`: a job on a local cluster of real processes.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::Ending;
+use super::options::JobOptions;
+use crate::train::{RunEnd, TrainOptions, train};
+
+/// Arguments of `thalweg train`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    job: JobOptions,
+
+    /// Server processes: [cluster] servers.
+    #[arg(long)]
+    servers: Option<u32>,
+
+    /// Worker processes: [cluster] workers.
+    #[arg(long)]
+    workers: Option<u32>,
+
+    /// What to do when a worker is lost: [cluster] `on_worker_loss`.
+    #[arg(long, value_name = "continue|stop")]
+    on_worker_loss: Option<String>,
+
+    /// The run folder; below `runs` if not given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Copy the report there, too.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    /// Start nothing: watch, judge and record a job whose servers run already, server 0 first.
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
+    join: Vec<String>,
+
+    /// Show no progress.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
+    let flags = [
+        ("servers", arguments.servers.map(|n| n.to_string())),
+        ("workers", arguments.workers.map(|n| n.to_string())),
+        ("on_worker_loss", arguments.on_worker_loss.clone()),
+    ];
+    let further: Vec<String> = flags
+        .into_iter()
+        .filter_map(|(key, value)| Some(format!("cluster.{key}={}", value?)))
+        .collect();
+    let options = TrainOptions {
+        config: arguments.job.config(&further)?,
+        join: arguments.join.clone(),
+        out: arguments.out.clone(),
+        report: arguments.report.clone(),
+        quiet: arguments.quiet,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    Ok(match runtime.block_on(train(options))? {
+        RunEnd::Done => Ending::Done,
+        RunEnd::Failed => Ending::Failed,
+        RunEnd::Interrupted => Ending::Interrupted,
+    })
+}

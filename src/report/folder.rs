@@ -1,0 +1,325 @@
+//! The run folder: where one run keeps its files, and how the place is chosen.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::Serialize;
+use thalweg_common::layout::ParameterLayout;
+use thiserror::Error;
+
+use super::atomic::write_whole;
+use super::{
+    FileError, MetricsLog, ParametersError, Provenance, Report, date, write_parameters,
+    write_report,
+};
+
+/// Where runs go that were not given a place, below the current folder.
+const RUNS: &str = "runs";
+
+/// Runs of one job that start in one second; more than that is a loop gone wrong.
+const SAME_SECOND_MAX: u32 = 1_000;
+
+/// The files of one run. The folder exists and was empty when the run began.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    warning: Option<String>,
+}
+
+/// Why a run has no folder.
+#[derive(Debug, Error)]
+pub enum RunFolderError {
+    /// The folder holds something: a run never writes over another.
+    #[error(
+        "run folder {}: expected a folder that is empty or not there yet, found {found} in it; \
+         name another one with --out, or remove it first",
+        path.display()
+    )]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+        /// An entry in it.
+        found: String,
+    },
+    /// The system refused.
+    #[error(
+        "run folder {}: {source}; name a place with --out where folders can be made",
+        path.display()
+    )]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl RunFolder {
+    /// Makes the folder `path`, or, if none is named, `runs/<job>-<yyyymmdd-hhmmss>` (UTC) with
+    /// `runs/latest` pointing at it.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] if `path` holds something already, or cannot be made.
+    pub fn create(
+        path: Option<PathBuf>,
+        job: &str,
+        now: SystemTime,
+    ) -> Result<Self, RunFolderError> {
+        match path {
+            Some(path) => Self::create_at(path),
+            None => Self::create_below(Path::new(RUNS), job, now),
+        }
+    }
+
+    /// Makes `<runs>/<job>-<yyyymmdd-hhmmss>` (UTC) and points `<runs>/latest` at it. A second run
+    /// in the same second gets `-2` at the end of its name, and so on.
+    ///
+    /// # Errors
+    /// [`RunFolderError`] if no such folder can be made.
+    pub fn create_below(runs: &Path, job: &str, now: SystemTime) -> Result<Self, RunFolderError> {
+        let refuse = |path: &Path, source| RunFolderError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        fs::create_dir_all(runs).map_err(|error| refuse(runs, error))?;
+        let name = format!("{}-{}", file_name(job), date::stamp(now));
+        let mut path = runs.join(&name);
+        let mut tries = 1;
+        while let Err(error) = fs::create_dir(&path) {
+            if error.kind() != io::ErrorKind::AlreadyExists || tries >= SAME_SECOND_MAX {
+                return Err(refuse(&path, error));
+            }
+            tries += 1;
+            path = runs.join(format!("{name}-{tries}"));
+        }
+        let mut folder = Self::furnish(path)?;
+        folder.warning = point_latest(runs, &folder.path).err().map(|error| {
+            let latest = runs.join("latest");
+            format!("{} does not point at this run: {error}", latest.display())
+        });
+        Ok(folder)
+    }
+
+    fn create_at(path: PathBuf) -> Result<Self, RunFolderError> {
+        let refuse = |source| RunFolderError::Io {
+            path: path.clone(),
+            source,
+        };
+        fs::create_dir_all(&path).map_err(refuse)?;
+        let first = fs::read_dir(&path).map_err(refuse)?.next();
+        if let Some(entry) = first.transpose().map_err(refuse)? {
+            let found = entry.file_name().to_string_lossy().into_owned();
+            return Err(RunFolderError::NotEmpty { path, found });
+        }
+        Self::furnish(path)
+    }
+
+    fn furnish(path: PathBuf) -> Result<Self, RunFolderError> {
+        let folder = Self {
+            path,
+            warning: None,
+        };
+        let logs = folder.logs_path();
+        fs::create_dir(&logs).map_err(|source| RunFolderError::Io { path: logs, source })?;
+        Ok(folder)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What went wrong without harm while the folder was made: `runs/latest` points elsewhere.
+    #[must_use]
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
+    }
+
+    /// `job.toml`: the job as it was checked and resolved.
+    #[must_use]
+    pub fn job_path(&self) -> PathBuf {
+        self.path.join("job.toml")
+    }
+
+    /// `metrics.jsonl`: what was measured, as it came.
+    #[must_use]
+    pub fn metrics_path(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// `report.json`: the run in numbers.
+    #[must_use]
+    pub fn report_path(&self) -> PathBuf {
+        self.path.join("report.json")
+    }
+
+    /// `parameters.safetensors`: the final parameters.
+    #[must_use]
+    pub fn parameters_path(&self) -> PathBuf {
+        self.path.join("parameters.safetensors")
+    }
+
+    /// `processes.json`: role, index, process id and address of every process that was started.
+    #[must_use]
+    pub fn processes_path(&self) -> PathBuf {
+        self.path.join("processes.json")
+    }
+
+    /// `logs/`: one file per process.
+    #[must_use]
+    pub fn logs_path(&self) -> PathBuf {
+        self.path.join("logs")
+    }
+
+    /// Writes which processes the run is made of: any list that is JSON.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file cannot be written.
+    ///
+    /// # Panics
+    /// If `processes` cannot be JSON.
+    pub fn write_processes(&self, processes: &impl Serialize) -> Result<(), FileError> {
+        let text = serde_json::to_vec_pretty(processes).expect("plain numbers and words are JSON");
+        write_whole(&self.processes_path(), |file| file.write_all(&text))
+    }
+
+    /// Writes the checked job.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file cannot be written.
+    pub fn write_job(&self, toml: &str) -> Result<(), FileError> {
+        write_whole(&self.job_path(), |file| file.write_all(toml.as_bytes()))
+    }
+
+    /// Opens `metrics.jsonl`, empty.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file cannot be made.
+    pub fn open_metrics(&self) -> Result<MetricsLog, FileError> {
+        MetricsLog::create(&self.metrics_path())
+    }
+
+    /// Writes the report.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file cannot be written.
+    pub fn write_report(&self, report: &Report) -> Result<(), FileError> {
+        write_report(&self.report_path(), report)
+    }
+
+    /// Writes the final parameters: `values` holds the elements of `layout`, by flat index.
+    ///
+    /// # Errors
+    /// [`ParametersError`] if the numbers of elements differ or the file cannot be written.
+    pub fn write_parameters(
+        &self,
+        layout: &ParameterLayout,
+        values: &[f32],
+        provenance: &Provenance,
+    ) -> Result<(), ParametersError> {
+        write_parameters(&self.parameters_path(), layout, values, provenance)
+    }
+}
+
+/// The job's name with everything that a file name had better not hold replaced.
+fn file_name(job: &str) -> String {
+    let plain = |c: char| {
+        if c.is_alphanumeric() || "-_".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    match job {
+        "" => "job".to_owned(),
+        _ => job.chars().map(plain).collect(),
+    }
+}
+
+/// Replaces the link in one step, so that it never points nowhere.
+#[cfg(unix)]
+fn point_latest(runs: &Path, run: &Path) -> io::Result<()> {
+    let name = run
+        .file_name()
+        .expect("a run folder was joined from a name");
+    let temporary = runs.join(format!(".latest.{}.part", std::process::id()));
+    // A process of this number that died half-way may have left one.
+    drop(fs::remove_file(&temporary));
+    std::os::unix::fs::symlink(name, &temporary)?;
+    fs::rename(&temporary, runs.join("latest")).inspect_err(|_| {
+        drop(fs::remove_file(&temporary));
+    })
+}
+
+#[cfg(not(unix))]
+fn point_latest(_: &Path, _: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(951_827_696)
+    }
+
+    #[test]
+    fn runs_of_one_second_get_folders_of_their_own_and_latest_is_the_last() {
+        let runs = tempfile::tempdir().unwrap();
+        let make = || RunFolder::create_below(runs.path(), "my job/1", now()).unwrap();
+        let (first, second) = (make(), make());
+        assert_eq!(first.path(), runs.path().join("my-job-1-20000229-123456"));
+        assert_eq!(
+            second.path(),
+            runs.path().join("my-job-1-20000229-123456-2")
+        );
+        assert_eq!((first.warning(), second.warning()), (None, None));
+        assert!(second.logs_path().is_dir());
+        let latest = fs::canonicalize(runs.path().join("latest")).unwrap();
+        assert_eq!(latest, fs::canonicalize(second.path()).unwrap());
+    }
+
+    #[test]
+    fn a_latest_that_is_no_link_is_left_alone_with_a_warning() {
+        let runs = tempfile::tempdir().unwrap();
+        fs::create_dir_all(runs.path().join("latest/mine")).unwrap();
+        let folder = RunFolder::create_below(runs.path(), "", now()).unwrap();
+        assert!(
+            folder
+                .warning()
+                .unwrap()
+                .contains("does not point at this run")
+        );
+        assert!(folder.path().ends_with("job-20000229-123456"));
+        assert!(runs.path().join("latest/mine").is_dir());
+        assert_eq!(fs::read_dir(runs.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_named_folder_must_be_new_or_empty() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("a/b");
+        let create = |path: &Path| RunFolder::create(Some(path.to_owned()), "job", now());
+        let folder = create(&path).unwrap();
+        folder.write_job("name = \"job\"\n").unwrap();
+        let error = create(&path).unwrap_err().to_string();
+        assert!(error.contains("expected a folder that is empty or not there yet, found "));
+        assert!(error.contains("name another one with --out"));
+        let error = create(&folder.job_path()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("run folder {}", folder.job_path().display())));
+        assert_eq!(
+            fs::read_to_string(folder.job_path()).unwrap(),
+            "name = \"job\"\n"
+        );
+        let empty = base.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        assert_eq!(create(&empty).unwrap().path(), empty);
+    }
+}

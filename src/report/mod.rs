@@ -1,0 +1,32 @@
+//! What a run leaves behind: the run folder and the report in it.
+//!
+//! A folder holds everything that is needed to judge a run later: the checked job, the metrics as
+//! they came, the final report and parameters, the logs of the processes. A file is either whole or
+//! not there; only `metrics.jsonl` grows line by line. `docs/REPORT.md` lists every key.
+
+mod atomic;
+mod date;
+mod folder;
+mod metrics;
+mod parameters;
+mod scores;
+mod schema;
+mod assemble;
+mod summary;
+
+pub use assemble::{Facts, Outcome};
+pub use atomic::{FileError, check_report_path, write_report};
+pub use folder::{RunFolder, RunFolderError};
+pub use metrics::MetricsLog;
+pub use parameters::{ParametersError, Provenance, write_parameters};
+pub use schema::{
+    EpochUse, Final, Host, LostWorker, Reference, Report, RunStatus, SCHEMA_VERSION, SocketBytes,
+    WorkerReport,
+};
+pub use scores::{EvaluationPoint, Scores, TrainScores};
+pub use summary::render_summary;
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod documented;

@@ -1,0 +1,199 @@
+//! The final parameters as a safetensors file: named tensors with their shapes, read by every
+//! framework, unable to hold code.
+//!
+//! ```text
+//! N: u64, little-endian | header: N bytes of JSON, padded with blanks | f32 values, little-endian
+//! ```
+//!
+//! The file is written here and not by the `safetensors` crate, which writes metadata in the order
+//! of a hash map: the same parameters must give the same bytes. Tests read it with that crate.
+//!
+//! Source: the format's description, <https://github.com/huggingface/safetensors#format>.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::Path;
+
+use serde::Serialize;
+use thalweg_common::ids::{Fingerprint, Version};
+use thalweg_common::layout::ParameterLayout;
+use thiserror::Error;
+
+use super::FileError;
+use super::atomic::write_whole;
+
+/// Where parameters come from; kept as the file's metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provenance {
+    /// The job's name.
+    pub job: String,
+    /// The fingerprint of the resolved job.
+    pub fingerprint: Fingerprint,
+    /// The least version of the shards that were read.
+    pub version: Version,
+}
+
+/// Why parameters were not written.
+#[derive(Debug, Error)]
+pub enum ParametersError {
+    /// The values are not those of the layout.
+    #[error(
+        "expected the {expected} elements of the layout, found {found} values: pull every shard \
+         of the job before its parameters are written"
+    )]
+    Count {
+        /// Elements of the layout.
+        expected: u64,
+        /// Values given.
+        found: u64,
+    },
+    /// The file cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+#[derive(Serialize)]
+struct TensorEntry<'a> {
+    dtype: &'static str,
+    shape: &'a [u64],
+    /// Bytes from the end of the header.
+    data_offsets: [u64; 2],
+}
+
+/// Writes the tensors of `layout` to `path`, whole or not at all. `values` holds the elements by
+/// flat index.
+///
+/// # Errors
+/// [`ParametersError`] if there are more or fewer values than elements, or the file cannot be
+/// written.
+pub fn write_parameters(
+    path: &Path,
+    layout: &ParameterLayout,
+    values: &[f32],
+    provenance: &Provenance,
+) -> Result<(), ParametersError> {
+    let (expected, found) = (layout.elements(), values.len() as u64);
+    if expected != found {
+        return Err(ParametersError::Count { expected, found });
+    }
+    let header = header(layout, provenance);
+    Ok(write_whole(path, |file| {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(header.as_bytes())?;
+        write_values(file, values)
+    })?)
+}
+
+fn header(layout: &ParameterLayout, provenance: &Provenance) -> String {
+    let metadata = BTreeMap::from([
+        ("fingerprint", provenance.fingerprint.to_string()),
+        ("job", provenance.job.clone()),
+        ("version", provenance.version.to_string()),
+    ]);
+    let json = |text: serde_json::Result<String>| text.expect("strings and numbers are JSON");
+    let mut entries = vec![format!(
+        "\"__metadata__\":{}",
+        json(serde_json::to_string(&metadata))
+    )];
+    for (span, tensor) in layout.spans() {
+        let entry = TensorEntry {
+            dtype: "F32",
+            shape: &tensor.shape,
+            data_offsets: bytes_of(&span),
+        };
+        let name = json(serde_json::to_string(&tensor.name));
+        entries.push(format!("{name}:{}", json(serde_json::to_string(&entry))));
+    }
+    let mut header = format!("{{{}}}", entries.join(","));
+    // The values are aligned for readers that map the file.
+    let padded = header.len().next_multiple_of(8);
+    header.extend(std::iter::repeat_n(' ', padded - header.len()));
+    header
+}
+
+fn bytes_of(span: &Range<u64>) -> [u64; 2] {
+    [span.start, span.end].map(|element| element * 4)
+}
+
+fn write_values(file: &mut impl Write, values: &[f32]) -> io::Result<()> {
+    values
+        .iter()
+        .try_for_each(|value| file.write_all(&value.to_le_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use safetensors::{Dtype, SafeTensors};
+    use thalweg_common::layout::Tensor;
+
+    use super::*;
+
+    fn provenance() -> Provenance {
+        Provenance {
+            job: "a \"quoted\" job".into(),
+            fingerprint: Fingerprint(0xabc),
+            version: Version(42),
+        }
+    }
+
+    fn layout() -> ParameterLayout {
+        ParameterLayout::new(vec![
+            Tensor::trainable("weight", vec![3, 2]),
+            Tensor::trainable("empty", vec![0, 2]),
+            Tensor::trainable("bias", vec![2]).unregularized(),
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn others_read_the_tensors_with_their_names_shapes_and_origin() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("parameters.safetensors");
+        let values = [1.0, -2.0, 3.5, f32::MIN_POSITIVE, f32::MAX, 0.0, 7.0, -0.0];
+        write_parameters(&path, &layout(), &values, &provenance()).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+        let metadata = metadata.metadata().clone().unwrap();
+        assert_eq!(metadata["job"], "a \"quoted\" job");
+        assert_eq!(metadata["fingerprint"], format!("{:032x}", 0xabc));
+        assert_eq!(metadata["version"], "42");
+        for (name, shape, expected) in [
+            ("weight", vec![3, 2], &values[..6]),
+            ("empty", vec![0, 2], &[]),
+            ("bias", vec![2], &values[6..]),
+        ] {
+            let tensor = tensors.tensor(name).unwrap();
+            assert_eq!((tensor.dtype(), tensor.shape()), (Dtype::F32, &shape[..]));
+            let expected: Vec<u8> = expected.iter().flat_map(|x| x.to_le_bytes()).collect();
+            assert_eq!(tensor.data(), expected);
+        }
+    }
+
+    #[test]
+    fn the_same_parameters_give_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name| {
+            let path = folder.path().join(name);
+            write_parameters(&path, &layout(), &[0.5; 8], &provenance()).unwrap();
+            fs::read(path).unwrap()
+        };
+        assert_eq!(write("a"), write("b"));
+    }
+
+    #[test]
+    fn values_that_do_not_fill_the_layout_are_refused_and_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("parameters.safetensors");
+        let error = write_parameters(&path, &layout(), &[0.0; 7], &provenance()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("expected the 8 elements of the layout, found 7 values")
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

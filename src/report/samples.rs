@@ -1,0 +1,76 @@
+//! A hand-made run for the tests of reports.
+
+use std::time::Duration;
+
+use thalweg_common::ids::Fingerprint;
+
+use super::{
+    EvaluationPoint, Facts, Final, Host, Outcome, Reference, Report, RunStatus, Scores, TrainScores,
+};
+use crate::view::ClusterView;
+use crate::view::samples::two_servers;
+
+/// A job of 98,000 rows with one reference result.
+pub(crate) fn facts() -> Facts {
+    Facts {
+        job: "flights".into(),
+        fingerprint: Fingerprint(7),
+        method: "downpour".into(),
+        optimizer: "adagrad".into(),
+        seed: 1,
+        servers: 2,
+        workers: 4,
+        consistency: "asp".into(),
+        rows: 98_000,
+        references: vec![Reference {
+            name: "sequential AdaGrad".into(),
+            test: scores(0.4998, 0.7294),
+        }],
+        host: Host { cores: 2 },
+    }
+}
+
+/// A run that was interrupted after 6.2 s.
+pub(crate) fn outcome() -> Outcome {
+    Outcome {
+        status: RunStatus::Interrupted,
+        cause: Some("Ctrl-C".into()),
+        wall: Duration::from_millis(6_200),
+        evaluate: Duration::from_millis(300),
+        curve: vec![point()],
+        final_scores: Final {
+            train: Some(TrainScores {
+                scores: scores(0.4871, 0.7512),
+                objective: Some(0.4902),
+            }),
+            test: Some(scores(0.5003, 0.7291)),
+        },
+    }
+}
+
+/// An evaluation in the middle of the run.
+pub(crate) fn point() -> EvaluationPoint {
+    EvaluationPoint {
+        seconds: 3.0,
+        train_seconds: 2.0,
+        examples: 21_168,
+        epoch: 0.216,
+        train_loss: Some(0.52),
+        test: Some(scores(0.5003, 0.7291)),
+    }
+}
+
+/// The report of the run.
+pub(crate) fn report() -> Report {
+    Report::new(&facts(), outcome(), &ClusterView::from(&two_servers()[..]))
+}
+
+fn scores(log_loss: f64, auc: f64) -> Scores {
+    Scores {
+        loss: Some(log_loss),
+        log_loss: Some(log_loss),
+        accuracy: Some(0.7634),
+        auc: Some(auc),
+        rmse: None,
+    }
+}

@@ -1,0 +1,193 @@
+//! The report of a run: its keys, which are stable. `docs/REPORT.md` says the same in a table, and
+//! a test compares the two.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thalweg_common::ids::WorkerId;
+use thalweg_common::message::WorkerState;
+
+use super::{EvaluationPoint, Scores, TrainScores};
+use crate::view::Staleness;
+
+/// Rises when a key changes its meaning or goes away; added keys do not raise it.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// All examples are committed.
+    Done,
+    /// It ended early for a cause of its own.
+    Failed,
+    /// The user ended it.
+    Interrupted,
+}
+
+/// A run in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The version of Thalweg that ran.
+    pub version: String,
+    /// The job's name.
+    pub job: String,
+    /// The fingerprint of the resolved job, hexadecimal.
+    pub fingerprint: String,
+    /// How the run ended.
+    pub status: RunStatus,
+    /// Why it did not end as it should have; `null` if it did.
+    pub cause: Option<String>,
+    /// The training method's name.
+    pub method: String,
+    /// The optimizer's name.
+    pub optimizer: String,
+    /// The job's seed.
+    pub seed: u64,
+    /// Server processes.
+    pub servers: u32,
+    /// Worker processes.
+    pub workers: u32,
+    /// When workers wait: `asp`, `ssp`, `bsp`.
+    pub consistency: String,
+    /// The whole run, starting and evaluating included.
+    pub wall_seconds: f64,
+    /// From the first data dealt out to the last example committed.
+    pub train_seconds: f64,
+    /// Spent by the evaluator, beside training.
+    pub evaluate_seconds: f64,
+    /// Examples committed.
+    pub examples: u64,
+    /// The same in passes over the training data.
+    pub epochs: f64,
+    /// `examples` / `train_seconds`; 0 if nothing was trained.
+    pub examples_per_second: f64,
+    /// Bytes of all pushes as framed, at the servers.
+    pub bytes_pushed: u64,
+    /// Bytes of all answers to pulls as framed, at the servers.
+    pub bytes_pulled: u64,
+    /// Bytes at the servers' sockets.
+    pub socket: SocketBytes,
+    /// Scores of the final parameters.
+    #[serde(rename = "final")]
+    pub final_scores: Final,
+    /// Known results of others on the same data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<Reference>,
+    /// Staleness of applied parts.
+    pub staleness: Staleness,
+    /// The evaluations during the run.
+    pub curve: Vec<EvaluationPoint>,
+    /// One entry per worker slot.
+    pub per_worker: Vec<WorkerReport>,
+    /// The use of the data, the last 1,024 epochs at most.
+    pub epochs_used: Vec<EpochUse>,
+    /// Workers that were lost.
+    pub lost_workers: Vec<LostWorker>,
+    /// Refusals by reason, over all servers.
+    pub refusals: BTreeMap<String, u64>,
+    /// The machine that launched the run.
+    pub host: Host,
+}
+
+/// Bytes at the servers' sockets, protocol headers included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketBytes {
+    /// Sent by servers.
+    pub sent: u64,
+    /// Received by servers.
+    pub received: u64,
+}
+
+/// Scores of the final parameters; a set that was not evaluated is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Final {
+    /// On the training data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<TrainScores>,
+    /// On the test data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Scores>,
+}
+
+/// A known result on the same data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reference {
+    /// Whose.
+    pub name: String,
+    /// On the test data.
+    pub test: Scores,
+}
+
+/// One worker slot at the end of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerReport {
+    /// The slot.
+    pub worker: WorkerId,
+    /// What it was at the end.
+    pub state: WorkerState,
+    /// Its clock on the scale of the gate: a worker that came late starts at the others'.
+    pub clock: u64,
+    /// Examples committed by it.
+    pub examples: u64,
+    /// `examples` / the run's `train_seconds`; 0 if nothing was trained.
+    pub examples_per_second: f64,
+    /// Bytes sent at its sockets, as it last said.
+    pub bytes_sent: u64,
+    /// Bytes received at its sockets, as it last said.
+    pub bytes_received: u64,
+    /// Time spent computing, as it last said.
+    pub compute_seconds: f64,
+    /// Time spent waiting for pulls, as it last said.
+    pub waited_seconds: f64,
+    /// Parts that the duplicate windows caught.
+    pub duplicates: u64,
+    /// Parts refused.
+    pub refused: u64,
+    /// What it last said it was doing, or why it was lost.
+    pub doing: String,
+}
+
+/// One epoch's use of the data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochUse {
+    /// The epoch, from 0.
+    pub epoch: u64,
+    /// Rows committed.
+    pub rows: u64,
+    /// The sum of the checksums of the rows really used, hexadecimal.
+    pub checksum: String,
+    /// The checksum of every row used once, hexadecimal; `null` if no epoch came to its end.
+    pub expected_checksum: Option<String>,
+    /// Whether every row was used exactly once.
+    pub complete: bool,
+}
+
+/// A worker that was lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostWorker {
+    /// The slot.
+    pub worker: WorkerId,
+    /// Where it ran.
+    pub place: String,
+    /// Why it was lost.
+    pub why: String,
+}
+
+/// The machine that launched the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Cores that the launching process may use.
+    pub cores: usize,
+}
+
+impl Host {
+    /// This machine.
+    #[must_use]
+    pub fn here() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { cores }
+    }
+}

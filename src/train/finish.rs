@@ -1,0 +1,99 @@
+//! The end of a run: the last evaluation, the files, the end of the processes.
+
+use anyhow::Result;
+use thalweg_common::consistency::Consistency;
+use thalweg_common::ids::Version;
+
+use super::options::{RunEnd, TrainOptions};
+use super::references::references;
+use super::watch::{Since, Watched};
+use crate::job::ResolvedJob;
+use crate::report::{
+    Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunStatus, render_summary,
+    write_report,
+};
+use crate::view::{ClusterView, Look};
+
+/// Judges the final parameters, writes the run folder and ends the processes.
+pub(super) async fn finish(
+    watched: Watched,
+    folder: &RunFolder,
+    options: &TrainOptions,
+) -> Result<RunEnd> {
+    let Watched {
+        mut watch,
+        end,
+        cause,
+        view,
+        parameters,
+    } = watched;
+    let mut final_scores = Final::default();
+    if let Some(parameters) = &parameters {
+        final_scores = watch.judge.last(parameters)?;
+        watch.add_point(&view, final_scores.test)?;
+        let layout = watch.job.blueprint.model.layout();
+        folder.write_parameters(layout, parameters, &provenance(&watch.job, &view))?;
+    }
+    // The servers end when their last observer has left; one that is gone needs no goodbye.
+    watch.observer.leave().await.ok();
+    drop(watch.observer);
+    if let Some(cluster) = watch.cluster.take() {
+        let patience = watch.job.blueprint.config.limits.stop_seconds.duration();
+        cluster.end(patience, end != RunEnd::Done).await;
+    }
+    let outcome = Outcome {
+        status: match end {
+            RunEnd::Done => RunStatus::Done,
+            RunEnd::Failed => RunStatus::Failed,
+            RunEnd::Interrupted => RunStatus::Interrupted,
+        },
+        cause,
+        wall: watch.started.since(),
+        evaluate: watch.judge.spent(),
+        curve: watch.curve,
+        final_scores,
+    };
+    let report = Report::new(&facts(&watch.job), outcome, &view);
+    folder.write_report(&report)?;
+    let mut files = vec![folder.path().to_owned()];
+    if let Some(path) = &options.report {
+        write_report(path, &report)?;
+        files.push(path.clone());
+    }
+    watch.display.finish();
+    crate::command::say(&render_summary(&report, &files, Look::of_stdout()));
+    Ok(end)
+}
+
+fn provenance(job: &ResolvedJob, view: &ClusterView) -> Provenance {
+    let versions = view.servers.iter().flat_map(|server| &server.shards);
+    Provenance {
+        job: job.blueprint.config.name.clone(),
+        fingerprint: job.blueprint.config.fingerprint(),
+        version: versions
+            .map(|shard| shard.version)
+            .min()
+            .unwrap_or(Version(0)),
+    }
+}
+
+fn facts(job: &ResolvedJob) -> Facts {
+    let config = &job.blueprint.config;
+    Facts {
+        job: config.name.clone(),
+        fingerprint: config.fingerprint(),
+        method: config.method.name.clone(),
+        optimizer: config.optimizer.name.clone(),
+        seed: config.seed,
+        servers: config.cluster.servers,
+        workers: config.cluster.workers,
+        consistency: match config.consistency.model {
+            Consistency::Asp => "asp".to_owned(),
+            Consistency::Bsp => "bsp".to_owned(),
+            Consistency::Ssp { lag } => format!("ssp, lag {lag}"),
+        },
+        rows: job.blueprint.resolved.rows,
+        references: references(config),
+        host: Host::here(),
+    }
+}

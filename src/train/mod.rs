@@ -1,0 +1,12 @@
+//! A training run from the launcher's chair: start or join a cluster, watch it, judge what it learns,
+//! and leave a run folder behind.
+
+mod options;
+mod judge;
+mod references;
+mod run;
+mod watch;
+mod finish;
+
+pub use options::{RunEnd, TrainOptions};
+pub use run::train;

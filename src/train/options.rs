@@ -1,0 +1,31 @@
+//! What a run is told, and how it can end.
+
+use std::path::PathBuf;
+
+use thalweg_common::config::JobConfig;
+
+/// What a run is told beside its job.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// The job.
+    pub config: JobConfig,
+    /// Servers that run already; empty starts a local cluster.
+    pub join: Vec<String>,
+    /// Where the run folder goes; `None` below `runs`.
+    pub out: Option<PathBuf>,
+    /// Where the report is to be copied.
+    pub report: Option<PathBuf>,
+    /// Whether to show no progress.
+    pub quiet: bool,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// All examples are committed.
+    Done,
+    /// The job ended early.
+    Failed,
+    /// The user stopped it.
+    Interrupted,
+}

@@ -1,0 +1,301 @@
+//! Watching a run: poll the servers, show progress, evaluate now and then, notice who is gone.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use thalweg_common::message::{Phase, Status, WorkerState};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::judge::Judge;
+use super::options::RunEnd;
+use super::run::now;
+use crate::job::ResolvedJob;
+use crate::launch::{LocalCluster, Loss, Role};
+use crate::observe::Observer;
+use crate::progress::Display;
+use crate::report::{EvaluationPoint, MetricsLog};
+use crate::view::ClusterView;
+
+/// How often the servers are asked.
+const POLL: Duration = Duration::from_millis(200);
+
+/// How often the observer gives a sign of life and a line goes to the metrics.
+const SAMPLE: Duration = Duration::from_secs(1);
+
+/// A run that is being watched.
+pub(super) struct Watch {
+    pub(super) started: Instant,
+    pub(super) display: Display,
+    pub(super) metrics: MetricsLog,
+    pub(super) judge: Judge,
+    pub(super) curve: Vec<EvaluationPoint>,
+    pub(super) cluster: Option<LocalCluster>,
+    pub(super) observer: Observer,
+    pub(super) job: ResolvedJob,
+}
+
+/// A run that is over, before its last evaluation.
+pub(super) struct Watched {
+    pub(super) watch: Watch,
+    pub(super) end: RunEnd,
+    pub(super) cause: Option<String>,
+    pub(super) view: ClusterView,
+    /// The final parameters; `None` if a server is gone.
+    pub(super) parameters: Option<Vec<f32>>,
+}
+
+/// How the watch ended.
+struct Over {
+    end: RunEnd,
+    cause: Option<String>,
+}
+
+impl Watch {
+    /// Watches until the job is over and every worker has left.
+    pub(super) async fn run(mut self) -> Result<Watched> {
+        let mut statuses = self.observer.statuses().await?;
+        let over = self.watch(&mut statuses).await?;
+        let servers_live = over.cause.is_none() || self.observer.statuses().await.is_ok();
+        let mut parameters = None;
+        if servers_live {
+            self.wait_for_workers(&mut statuses).await;
+            parameters = self.observer.parameters().await.ok();
+        }
+        let view = ClusterView::from(&statuses[..]);
+        self.display.update(&view, self.curve.last());
+        let cause = over
+            .cause
+            .or_else(|| (!view.cause.is_empty()).then(|| view.cause.clone()));
+        Ok(Watched {
+            watch: self,
+            end: over.end,
+            cause,
+            view,
+            parameters,
+        })
+    }
+
+    async fn watch(&mut self, statuses: &mut Vec<Status>) -> Result<Over> {
+        let mut polls = tokio::time::interval(POLL);
+        let (mut interrupt, mut terminate) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        );
+        let (mut sampled, mut next) = (None, 0);
+        loop {
+            if let Some(by) = next_poll(&mut polls, &mut interrupt, &mut terminate).await {
+                return Ok(self.interrupt(by));
+            }
+            if let Some(over) = self.notice_ended(statuses).await {
+                return Ok(over);
+            }
+            match self.observer.statuses().await {
+                Ok(now) => *statuses = now,
+                Err(error) => return Ok(self.lost_a_server(&error.to_string()).await),
+            }
+            let view = ClusterView::from(&statuses[..]);
+            self.display.update(&view, self.curve.last());
+            if sampled.is_none_or(|at: Instant| at.elapsed_at_least(SAMPLE)) {
+                sampled = Some(now());
+                self.metrics
+                    .status(self.started.since().as_secs_f64(), &view)?;
+                // A server that does not answer is noticed by the next poll.
+                self.observer.heartbeat().await.ok();
+            }
+            match view.phase {
+                Phase::Done => {
+                    return Ok(Over {
+                        end: RunEnd::Done,
+                        cause: None,
+                    });
+                }
+                Phase::Failed => {
+                    return Ok(Over {
+                        end: RunEnd::Failed,
+                        cause: Some(view.cause),
+                    });
+                }
+                Phase::Joining | Phase::Training => {}
+            }
+            if self.evaluation_is_due(&view, &mut next) {
+                self.evaluate(&view).await?;
+            }
+        }
+    }
+
+    /// Whether the committed examples have passed the next point of the curve.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a checked positive number of epochs"
+    )]
+    fn evaluation_is_due(&self, view: &ClusterView, next: &mut u64) -> bool {
+        let blueprint = &self.job.blueprint;
+        let step = (blueprint.config.evaluate.every * blueprint.resolved.rows as f64) as u64;
+        if step == 0 || view.progress < *next {
+            return false;
+        }
+        *next = (view.progress / step + 1) * step;
+        true
+    }
+
+    async fn evaluate(&mut self, view: &ClusterView) -> Result<()> {
+        let Ok(parameters) = self.observer.parameters().await else {
+            return Ok(());
+        };
+        let test = self.judge.test(&parameters)?;
+        self.add_point(view, test)
+    }
+
+    /// Adds a point to the curve.
+    #[expect(clippy::cast_precision_loss, reason = "counts of examples")]
+    pub(super) fn add_point(
+        &mut self,
+        view: &ClusterView,
+        test: Option<crate::report::Scores>,
+    ) -> Result<()> {
+        let point = EvaluationPoint {
+            seconds: self.started.since().as_secs_f64(),
+            train_seconds: view.trained.as_secs_f64(),
+            examples: view.progress,
+            epoch: view.progress as f64 / self.job.blueprint.resolved.rows as f64,
+            train_loss: view.train_loss,
+            test,
+        };
+        self.metrics.evaluation(&point)?;
+        self.curve.push(point);
+        Ok(())
+    }
+
+    /// Looks for processes that have ended: a server ends the job, a worker is reported to the
+    /// servers, so that nobody waits for its lease.
+    async fn notice_ended(&mut self, statuses: &[Status]) -> Option<Over> {
+        let ended = self
+            .cluster
+            .as_mut()
+            .map_or_else(Vec::new, LocalCluster::take_ended);
+        for Loss {
+            role,
+            cause,
+            in_order,
+        } in ended
+        {
+            match role {
+                Role::Server(_) => {
+                    return Some(Over {
+                        end: RunEnd::Failed,
+                        cause: Some(cause),
+                    });
+                }
+                Role::Worker(_) if in_order => {}
+                Role::Worker(worker) => {
+                    self.display.message(&cause);
+                    let row = statuses
+                        .first()
+                        .and_then(|s| s.workers.get(worker as usize));
+                    let session = row.and_then(|row| Some((row.worker, row.session?)));
+                    match session {
+                        Some((worker, session)) => {
+                            // A server that does not answer is noticed by the next poll.
+                            self.observer
+                                .report_gone(worker, session, &cause)
+                                .await
+                                .ok();
+                        }
+                        None => {
+                            return Some(Over {
+                                end: RunEnd::Failed,
+                                cause: Some(cause),
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// A server did not answer: says which process ended, if one did.
+    async fn lost_a_server(&mut self, error: &str) -> Over {
+        tokio::time::interval(POLL).tick().await;
+        let ended = self
+            .cluster
+            .as_mut()
+            .map_or_else(Vec::new, LocalCluster::take_ended);
+        let server = ended
+            .into_iter()
+            .find(|loss| matches!(loss.role, Role::Server(_)));
+        let cause = server.map_or_else(|| error.to_owned(), |loss| loss.cause);
+        Over {
+            end: RunEnd::Failed,
+            cause: Some(cause),
+        }
+    }
+
+    fn interrupt(&mut self, by: &str) -> Over {
+        self.display
+            .message(&format!("{by}: ending in order (once more to end at once)"));
+        if let Some(cluster) = &mut self.cluster {
+            cluster.stop_workers();
+        }
+        Over {
+            end: RunEnd::Interrupted,
+            cause: Some(by.to_owned()),
+        }
+    }
+
+    /// Waits until no worker is at work any more, within the job's bound.
+    async fn wait_for_workers(&mut self, statuses: &mut Vec<Status>) {
+        let by = now() + self.job.blueprint.config.limits.stop_seconds.duration();
+        let mut polls = tokio::time::interval(POLL / 4);
+        while now() < by {
+            polls.tick().await;
+            let Ok(now) = self.observer.statuses().await else {
+                return;
+            };
+            *statuses = now;
+            let at_work = |status: &Status| {
+                status
+                    .workers
+                    .iter()
+                    .any(|row| row.state == WorkerState::Active)
+            };
+            if !statuses.iter().any(at_work) {
+                return;
+            }
+            drop(self.notice_ended(&statuses.clone()).await);
+        }
+    }
+}
+
+/// Waits for the next poll; says by what the run was interrupted, if it was.
+async fn next_poll(
+    polls: &mut tokio::time::Interval,
+    interrupt: &mut Signal,
+    terminate: &mut Signal,
+) -> Option<&'static str> {
+    tokio::select! {
+        biased;
+        _ = interrupt.recv() => Some("interrupted by Ctrl-C"),
+        _ = terminate.recv() => Some("told to stop by SIGTERM"),
+        _ = polls.tick() => None,
+    }
+}
+
+/// Reading how long ago a moment was, in the one clock of the run.
+pub(super) trait Since {
+    /// How long ago.
+    fn since(&self) -> Duration;
+
+    /// Whether that is at least so long.
+    fn elapsed_at_least(&self, least: Duration) -> bool {
+        self.since() >= least
+    }
+}
+
+impl Since for Instant {
+    fn since(&self) -> Duration {
+        now().duration_since(*self)
+    }
+}

@@ -1,0 +1,328 @@
+//! The text of `thalweg status`: from the whole to its parts, every number with its unit, readable
+//! without colour.
+
+use thalweg_common::message::{Phase, WorkerState};
+
+use super::units::{
+    NOTHING, bytes, counted, grouped, percent, printable, scaled, score, share, span, total,
+};
+use super::{
+    Cell, ClusterView, Edge, Look, ServerView, Staleness, Table, Tone, WorkerView, who_waits,
+};
+
+/// Shards shown one by one per server; a server with more is told in its own row.
+const SHARDS_SHOWN_MAX: usize = 16;
+
+/// How things stand, in words and tables, for a terminal or a file.
+#[must_use]
+pub fn render_status(view: &ClusterView, look: Look) -> String {
+    let mut text = String::new();
+    head(view, look, &mut text);
+    workers(view, look, &mut text);
+    servers(view, look, &mut text);
+    shards(view, look, &mut text);
+    troubles(view, look, &mut text);
+    text
+}
+
+pub(crate) fn phase_word(phase: Phase) -> (&'static str, Tone) {
+    match phase {
+        Phase::Joining => ("joining", Tone::Notable),
+        Phase::Training => ("training", Tone::Plain),
+        Phase::Done => ("done", Tone::Good),
+        Phase::Failed => ("failed", Tone::Bad),
+    }
+}
+
+pub(crate) fn state_word(state: WorkerState) -> (&'static str, Tone) {
+    match state {
+        WorkerState::Absent => ("absent", Tone::Notable),
+        WorkerState::Active => ("active", Tone::Plain),
+        WorkerState::Left => ("left", Tone::Plain),
+        WorkerState::Lost => ("lost", Tone::Bad),
+    }
+}
+
+fn head(view: &ClusterView, look: Look, text: &mut String) {
+    let (word, tone) = phase_word(view.phase);
+    let name = look.paint(Tone::Head, &printable(&view.job));
+    let word = look.paint(tone, word);
+    look.line(text, &format!("job {name}: {word}"));
+    if !view.cause.is_empty() {
+        look.line(text, &format!("cause      {}", printable(&view.cause)));
+    }
+    let progress = format!(
+        "progress   {}, {} of {} examples",
+        percent(view.done_share()),
+        grouped(view.progress),
+        grouped(view.examples_total)
+    );
+    let rest = view.rest(view.examples_per_second);
+    let rest = rest.filter(|_| view.phase == Phase::Training);
+    let rest = rest.map_or_else(String::new, |rest| format!(", about {} left", span(rest)));
+    look.line(text, &(progress + &rest));
+    look.line(
+        text,
+        &format!(
+            "speed      {} examples/s, trained {}, up {}",
+            scaled(view.examples_per_second),
+            span(view.trained),
+            span(view.up)
+        ),
+    );
+    look.line(
+        text,
+        &format!(
+            "loss       {} (recent training loss)",
+            score(view.train_loss)
+        ),
+    );
+    let staleness = Staleness::from(&view.staleness);
+    let mean = staleness
+        .mean
+        .map_or_else(|| NOTHING.to_owned(), |mean| format!("{mean:.1}"));
+    look.line(
+        text,
+        &format!(
+            "staleness  p50 {}, p99 {}, max {}, mean {mean} (steps)",
+            staleness.p50, staleness.p99, staleness.max
+        ),
+    );
+    look.line(
+        text,
+        &format!(
+            "bytes      pushed {}, pulled {}",
+            bytes(view.bytes_pushed),
+            bytes(view.bytes_pulled)
+        ),
+    );
+}
+
+fn workers(view: &ClusterView, look: Look, text: &mut String) {
+    if view.workers.is_empty() {
+        return;
+    }
+    let mut table = Table::new([
+        ("worker", Edge::Right),
+        ("state", Edge::Left),
+        ("clock", Edge::Right),
+        ("examples", Edge::Right),
+        ("examples/s", Edge::Right),
+        ("sent", Edge::Right),
+        ("received", Edge::Right),
+        ("computes", Edge::Right),
+        ("waits", Edge::Right),
+        ("silent", Edge::Right),
+        ("duplicates", Edge::Right),
+        ("refused", Edge::Right),
+        ("doing", Edge::Left),
+        ("place", Edge::Left),
+    ]);
+    for row in &view.workers {
+        table.row(worker_cells(view, row));
+    }
+    text.push('\n');
+    table.write(look, text);
+}
+
+fn worker_cells(view: &ClusterView, row: &WorkerView) -> Vec<Cell> {
+    let trained = view.trained.as_secs_f64();
+    let (word, tone) = state_word(row.state);
+    let state = match &row.wait {
+        Some(_) => Cell::toned("waits", Tone::Notable),
+        None => Cell::toned(word, tone),
+    };
+    // Nothing is the rule for these two; their columns appear when there is something.
+    let unusual = |count: u64| match count {
+        0 => Cell::from(""),
+        _ => Cell::toned(grouped(count), Tone::Notable),
+    };
+    vec![
+        row.worker.to_string().into(),
+        state,
+        grouped(row.clock.0).into(),
+        grouped(row.examples).into(),
+        scaled(row.examples_per_second).into(),
+        bytes(row.bytes_sent).into(),
+        bytes(row.bytes_received).into(),
+        percent(share(row.compute.as_secs_f64(), trained)).into(),
+        percent(share(row.waited.as_secs_f64(), trained)).into(),
+        span(row.silent).into(),
+        unusual(row.duplicates),
+        unusual(row.refused),
+        (&row.doing).into(),
+        (&row.place).into(),
+    ]
+}
+
+fn servers(view: &ClusterView, look: Look, text: &mut String) {
+    let mut table = Table::new([
+        ("server", Edge::Right),
+        ("shards", Edge::Right),
+        ("elements", Edge::Right),
+        ("versions", Edge::Right),
+        ("pending", Edge::Right),
+        ("pushed", Edge::Right),
+        ("pulled", Edge::Right),
+        ("received", Edge::Right),
+        ("sent", Edge::Right),
+        ("up", Edge::Right),
+    ]);
+    for server in &view.servers {
+        table.row([
+            server.server.to_string().into(),
+            server.shards.len().to_string().into(),
+            grouped(total(server.shards.iter().map(|shard| shard.elements))).into(),
+            versions(server).into(),
+            grouped(total(server.shards.iter().map(|shard| shard.pending))).into(),
+            bytes(server.bytes_pushed).into(),
+            bytes(server.bytes_pulled).into(),
+            bytes(server.bytes_received).into(),
+            bytes(server.bytes_sent).into(),
+            span(server.up).into(),
+        ]);
+    }
+    if !view.servers.is_empty() {
+        text.push('\n');
+        table.write(look, text);
+    }
+}
+
+fn versions(server: &ServerView) -> String {
+    let versions = || server.shards.iter().map(|shard| shard.version);
+    match (versions().min(), versions().max()) {
+        (Some(least), Some(most)) if least == most => grouped(least.0),
+        (Some(least), Some(most)) => format!("{}..{}", grouped(least.0), grouped(most.0)),
+        _ => NOTHING.to_owned(),
+    }
+}
+
+fn shards(view: &ClusterView, look: Look, text: &mut String) {
+    let mut table = Table::new([
+        ("shard", Edge::Right),
+        ("server", Edge::Right),
+        ("elements", Edge::Right),
+        ("version", Edge::Right),
+        ("examples", Edge::Right),
+        ("pending", Edge::Right),
+    ]);
+    let mut hidden = Vec::new();
+    for server in &view.servers {
+        for shard in server.shards.iter().take(SHARDS_SHOWN_MAX) {
+            table.row([
+                shard.shard.to_string().into(),
+                server.server.to_string().into(),
+                grouped(shard.elements).into(),
+                grouped(shard.version.0).into(),
+                grouped(shard.progress).into(),
+                grouped(shard.pending).into(),
+            ]);
+        }
+        let more = server.shards.len().saturating_sub(SHARDS_SHOWN_MAX);
+        if more > 0 {
+            hidden.push(format!("{more} more on server {}", server.server));
+        }
+    }
+    if view.servers.iter().any(|server| !server.shards.is_empty()) {
+        text.push('\n');
+        table.write(look, text);
+    }
+    if !hidden.is_empty() {
+        look.line(text, &format!("and {}", hidden.join(", ")));
+    }
+}
+
+fn troubles(view: &ClusterView, look: Look, text: &mut String) {
+    text.push('\n');
+    for server in &view.unreachable {
+        let line = format!("no answer from {}", printable(server));
+        look.line(text, &look.paint(Tone::Bad, &line));
+    }
+    if !view.refusals.is_empty() {
+        let reasons: Vec<_> = view
+            .refusals
+            .iter()
+            .map(|(kind, count)| format!("{} {kind}", grouped(*count)))
+            .collect();
+        look.line(text, &format!("refused: {}", reasons.join(", ")));
+    }
+    let absent = view
+        .workers
+        .iter()
+        .filter(|row| row.state == WorkerState::Absent)
+        .count();
+    if absent > 0 {
+        let absent = counted(absent as u64, "worker");
+        look.line(
+            text,
+            &format!("{absent} of {} not here yet", view.workers.len()),
+        );
+    }
+    let waits = who_waits(view);
+    if waits.is_empty() {
+        look.line(text, "nobody waits");
+    }
+    for sentence in waits {
+        look.line(text, &look.paint(Tone::Notable, &sentence));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::Colour;
+    use crate::view::samples::two_servers;
+
+    #[test]
+    fn the_status_page_tells_everything_without_colour() {
+        let view = ClusterView::from(&two_servers()[..]);
+        let page = render_status(&view, Look::default());
+        assert_eq!(page, include_str!("status.snapshot.txt"));
+    }
+
+    #[test]
+    fn every_line_fits_the_terminal_and_colour_changes_no_word() {
+        let view = ClusterView::from(&two_servers()[..]);
+        let narrow = Look {
+            colour: Colour::On,
+            columns: Some(40),
+        };
+        let page = render_status(&view, narrow);
+        assert!(
+            page.lines()
+                .all(|line| console::measure_text_width(line) <= 40)
+        );
+        let wide = Look {
+            colour: Colour::On,
+            columns: None,
+        };
+        let coloured = render_status(&view, wide);
+        assert_ne!(coloured, render_status(&view, Look::default()));
+        assert_eq!(
+            console::strip_ansi_codes(&coloured),
+            render_status(&view, Look::default())
+        );
+    }
+
+    #[test]
+    fn a_cluster_of_nobody_has_a_page_too() {
+        let mut view = ClusterView::of_nobody();
+        view.unreachable
+            .push("127.0.0.1:7001: connection refused".into());
+        let page = render_status(&view, Look::default());
+        assert!(page.contains("no answer from 127.0.0.1:7001: connection refused\n"));
+        assert!(page.contains("progress   -, 0 of 0 examples\n"));
+    }
+
+    #[test]
+    fn a_failed_job_says_why_and_a_server_of_many_shards_shows_some() {
+        let mut statuses = two_servers();
+        statuses[0].phase = Phase::Failed;
+        statuses[0].cause = "server 1 is gone".into();
+        let shard = statuses[1].shards[0].clone();
+        statuses[1].shards = vec![shard; 20];
+        let page = render_status(&ClusterView::from(&statuses[..]), Look::default());
+        assert!(page.starts_with("job flights: failed\ncause      server 1 is gone\n"));
+        assert!(page.contains("and 4 more on server 1\n"));
+    }
+}

@@ -1,0 +1,110 @@
+//! Hand-made answers of servers for the tests of view, report and progress display.
+
+use std::time::Duration;
+
+use thalweg_common::error::RefusalKind;
+use thalweg_common::ids::{Clock, ServerId, SessionId, ShardId, Version, WorkerId};
+use thalweg_common::message::{
+    EpochStatus, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState, WorkerStatus,
+};
+
+/// Two servers in the middle of a job with four workers: 2 waits for 0, 3 is lost.
+pub(crate) fn two_servers() -> Vec<Status> {
+    vec![server_0(), server_1()]
+}
+
+fn server_0() -> Status {
+    let mut workers: Vec<_> = (0..4).map(worker).collect();
+    workers[2].wait = Some(Wait {
+        on: vec![WorkerId(0)],
+        since: Duration::from_millis(1_400),
+        why: "all must reach clock 18: worker 0 is at clock 17 (in an iteration for 3.2 s)".into(),
+    });
+    workers[3].state = WorkerState::Lost;
+    workers[3].doing = "gave no sign of life for 10.0 s".into();
+    workers[0].duplicates = 1;
+    Status {
+        server: ServerId(0),
+        job: "flights".into(),
+        phase: Phase::Training,
+        cause: String::new(),
+        progress: 42_336,
+        examples_total: 98_000,
+        up: Duration::from_millis(5_500),
+        trained: Duration::from_secs(4),
+        loss_sum: 500.0,
+        loss_weight: 1_000.0,
+        workers,
+        shards: vec![shard(0, 83), shard(1, 84)],
+        staleness: staleness(&[0, 1, 3, 3, 70]),
+        pushed_bytes: 1_000_000,
+        pulled_bytes: 4_000_000,
+        received_bytes: 1_100_000,
+        sent_bytes: 4_100_000,
+        refusals: vec![(RefusalKind::Fenced, 1), (RefusalKind::NonFinite, 1)],
+        epochs: vec![EpochStatus {
+            epoch: 0,
+            rows: 42_336,
+            checksum: 255,
+        }],
+    }
+}
+
+fn server_1() -> Status {
+    Status {
+        server: ServerId(1),
+        progress: 42_000,
+        up: Duration::from_millis(5_400),
+        trained: Duration::ZERO,
+        loss_sum: 0.0,
+        loss_weight: 0.0,
+        workers: (0..4).map(worker).collect(),
+        shards: vec![shard(2, 83), shard(3, 83)],
+        staleness: staleness(&[0, 2, 2, 3]),
+        pushed_bytes: 2_000_000,
+        pulled_bytes: 5_000_000,
+        received_bytes: 2_100_000,
+        sent_bytes: 5_100_000,
+        refusals: vec![(RefusalKind::NonFinite, 2)],
+        epochs: Vec::new(),
+        ..server_0()
+    }
+}
+
+fn worker(worker: u32) -> WorkerStatus {
+    WorkerStatus {
+        worker: WorkerId(worker),
+        session: Some(SessionId(u64::from(worker) + 1)),
+        state: WorkerState::Active,
+        place: format!("127.0.0.1 pid {}", 4_000 + worker),
+        doing: "computing".into(),
+        clock: Clock(17 + u64::from(worker)),
+        examples: 10_584,
+        duplicates: 0,
+        refused: 0,
+        silent: Duration::from_millis(if worker == 3 { 12_000 } else { 200 }),
+        sent_bytes: 750_000,
+        received_bytes: 2_250_000,
+        compute: Duration::from_secs(2),
+        waited: Duration::from_millis(500),
+        wait: None,
+    }
+}
+
+fn shard(shard: u32, version: u64) -> ShardStatus {
+    ShardStatus {
+        shard: ShardId(shard),
+        elements: 1_068,
+        version: Version(version),
+        progress: 42_336,
+        pending: 0,
+    }
+}
+
+fn staleness(parts: &[u64]) -> StalenessHistogram {
+    let mut histogram = StalenessHistogram::default();
+    for staleness in parts {
+        histogram.record(*staleness);
+    }
+    histogram
+}

@@ -1,0 +1,159 @@
+//! One row per worker, merged from what every server knows of it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use thalweg_common::ids::{Clock, ServerId, SessionId, WorkerId};
+use thalweg_common::message::{Status, WorkerState, WorkerStatus};
+
+use super::units;
+
+/// One worker slot, over all servers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WorkerView {
+    /// The slot.
+    pub worker: WorkerId,
+    /// Its session, if it ever had one.
+    pub session: Option<SessionId>,
+    /// What it is to the coordinator.
+    pub state: WorkerState,
+    /// Where it runs.
+    pub place: String,
+    /// What it last said it was doing, or why it was lost.
+    pub doing: String,
+    /// Iterations whose parts every server has.
+    pub clock: Clock,
+    /// Examples committed by it.
+    pub examples: u64,
+    /// Its mean rate since training began; `None` before.
+    pub examples_per_second: Option<f64>,
+    /// Parts that the duplicate windows caught, over all servers.
+    pub duplicates: u64,
+    /// Parts refused, over all servers.
+    pub refused: u64,
+    /// Since its last sign of life to any server.
+    #[serde(rename = "silent_seconds", serialize_with = "super::seconds")]
+    pub silent: Duration,
+    /// Bytes sent at its sockets, as it said.
+    pub bytes_sent: u64,
+    /// Bytes received at its sockets, as it said.
+    pub bytes_received: u64,
+    /// Time spent computing, as it said.
+    #[serde(rename = "compute_seconds", serialize_with = "super::seconds")]
+    pub compute: Duration,
+    /// Time spent waiting for pulls, as it said.
+    #[serde(rename = "waited_seconds", serialize_with = "super::seconds")]
+    pub waited: Duration,
+    /// The gate wait it is in: the longest, if several servers hold it.
+    pub wait: Option<WaitView>,
+}
+
+/// A wait at the gates of one or more servers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WaitView {
+    /// The workers it waits for.
+    pub on: Vec<WorkerId>,
+    /// How long it has waited.
+    #[serde(rename = "since_seconds", serialize_with = "super::seconds")]
+    pub since: Duration,
+    /// Why, in words.
+    pub why: String,
+    /// The servers whose gates hold it.
+    pub at: Vec<ServerId>,
+}
+
+/// The rows of all workers. `answers` are in the order of their servers; the first is the
+/// coordinator's, if that answered.
+pub(super) fn merge(answers: &[&Status]) -> Vec<WorkerView> {
+    let Some(first) = answers.first() else {
+        return Vec::new();
+    };
+    let trained = first.trained.as_secs_f64();
+    let row = |worker: &WorkerStatus| merge_one(worker, &rows_of(answers, worker.worker), trained);
+    first.workers.iter().map(row).collect()
+}
+
+fn rows_of<'a>(answers: &[&'a Status], worker: WorkerId) -> Vec<(ServerId, &'a WorkerStatus)> {
+    let row = |status: &&'a Status| {
+        let row = status.workers.iter().find(|row| row.worker == worker)?;
+        Some((status.server, row))
+    };
+    answers.iter().filter_map(row).collect()
+}
+
+/// `all` holds `first` too. What a worker said of itself reaches the servers at different times:
+/// the greatest value is the latest.
+fn merge_one(first: &WorkerStatus, all: &[(ServerId, &WorkerStatus)], trained: f64) -> WorkerView {
+    let rows = || all.iter().map(|(_, row)| *row);
+    WorkerView {
+        worker: first.worker,
+        session: first.session,
+        state: first.state,
+        place: first.place.clone(),
+        doing: first.doing.clone(),
+        clock: rows().map(|row| row.clock).min().unwrap_or(first.clock),
+        examples: first.examples,
+        examples_per_second: units::share(first.examples as f64, trained),
+        duplicates: units::total(rows().map(|row| row.duplicates)),
+        refused: units::total(rows().map(|row| row.refused)),
+        silent: rows().map(|row| row.silent).min().unwrap_or(first.silent),
+        bytes_sent: rows().map(|row| row.sent_bytes).max().unwrap_or(0),
+        bytes_received: rows().map(|row| row.received_bytes).max().unwrap_or(0),
+        compute: rows().map(|row| row.compute).max().unwrap_or_default(),
+        waited: rows().map(|row| row.waited).max().unwrap_or_default(),
+        wait: merge_waits(all),
+    }
+}
+
+fn merge_waits(all: &[(ServerId, &WorkerStatus)]) -> Option<WaitView> {
+    let waits = || {
+        let wait = |(server, row): &(ServerId, &WorkerStatus)| Some((*server, row.wait.clone()?));
+        all.iter().filter_map(wait)
+    };
+    let (_, longest) = waits().max_by_key(|(_, wait)| wait.since)?;
+    Some(WaitView {
+        on: longest.on,
+        since: longest.since,
+        why: longest.why,
+        at: waits().map(|(server, _)| server).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::ClusterView;
+    use crate::view::samples::two_servers;
+
+    #[test]
+    fn a_workers_clock_is_what_every_server_has_and_its_counts_are_sums() {
+        let mut statuses = two_servers();
+        statuses[1].workers[0].clock = Clock(15);
+        statuses[1].workers[0].duplicates = 3;
+        let view = ClusterView::from(&statuses[..]);
+        assert_eq!(view.workers[0].clock, Clock(15));
+        assert_eq!(view.workers[0].duplicates, 4);
+        assert_eq!(view.workers[0].examples, 10_584);
+    }
+
+    #[test]
+    fn the_longest_wait_is_shown_with_every_server_that_holds_it() {
+        let mut statuses = two_servers();
+        let mut longer = statuses[0].workers[2].wait.clone().unwrap();
+        longer.since = Duration::from_secs(9);
+        statuses[1].workers[2].wait = Some(longer);
+        let wait = ClusterView::from(&statuses[..]).workers[2]
+            .wait
+            .clone()
+            .unwrap();
+        assert_eq!(wait.since, Duration::from_secs(9));
+        assert_eq!(wait.at, [ServerId(0), ServerId(1)]);
+    }
+
+    #[test]
+    fn a_worker_that_a_server_does_not_know_is_still_shown() {
+        let mut statuses = two_servers();
+        statuses[1].workers.clear();
+        assert_eq!(ClusterView::from(&statuses[..]).workers.len(), 4);
+    }
+}

@@ -1,0 +1,79 @@
+//! Processes started by hand, as on several hosts: servers, workers, a watcher.
+
+use std::io::{BufRead, BufReader};
+use std::process::Child;
+
+use crate::support::{Bench, SMALL, output_of, start, stderr, stdout};
+
+/// Starts a server and returns its address.
+fn server(bench: &Bench, index: &str, sets: &[&str]) -> (Child, String) {
+    let mut command = bench.command(&["server", "--index", index, "--listen", "127.0.0.1:0"]);
+    for set in SMALL.iter().chain(sets) {
+        command.args(["--set", set]);
+    }
+    let mut child = start(&mut command);
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    (child, line.trim().rsplit(' ').next().unwrap().to_owned())
+}
+
+#[test]
+fn servers_workers_and_a_watcher_find_each_other_and_end_by_themselves() {
+    let bench = Bench::new();
+    let sets = [
+        "cluster.workers=2",
+        "train.compute=2ms",
+        "limits.linger_seconds=20",
+    ];
+    let (first, a) = server(&bench, "0", &sets);
+    let (second, b) = server(&bench, "1", &sets);
+    let both = format!("{a},{b}");
+    let status = bench.run(&["status", &both]);
+    assert!(
+        stdout(&status).contains("joining"),
+        "{}{}",
+        stdout(&status),
+        stderr(&status)
+    );
+    let wrong = bench.run(&["worker", "--join", &a, "--patience", "2"]);
+    assert!(!wrong.status.success(), "one of two servers is not enough");
+    assert!(stderr(&wrong).contains('2'), "{}", stderr(&wrong));
+    let watcher = start(&mut bench.command(&["train", "-q", "--out", "run", "--join", &both]));
+    let workers: Vec<_> = (0..2)
+        .map(|_| start(&mut bench.command(&["worker", "--join", &both])))
+        .collect();
+    for worker in workers {
+        let output = output_of(worker);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let watched = output_of(watcher);
+    assert!(watched.status.success(), "{}", stderr(&watched));
+    assert_eq!(bench.report()["status"], "done");
+    for server in [first, second] {
+        let output = output_of(server);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn status_says_who_waits_for_whom() {
+    let bench = Bench::new();
+    let slow = [
+        "train.compute=300ms",
+        "consistency.model=bsp",
+        "cluster.workers=2",
+    ];
+    let mut run = start(&mut bench.train(&slow, &[]));
+    let addresses = bench.addresses();
+    bench.wait_until_training();
+    let json = bench.run(&["status", &addresses, "--json"]);
+    assert!(json.status.success(), "{}", stderr(&json));
+    let view: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(view["workers"].as_array().unwrap().len(), 2);
+    let text = bench.run(&["status", &addresses]);
+    assert!(stdout(&text).contains("training"), "{}", stdout(&text));
+    run.kill().unwrap();
+    run.wait().unwrap();
+}

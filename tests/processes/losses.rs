@@ -1,0 +1,103 @@
+//! Processes that are killed: the stated behaviour, within its bound, with a named cause.
+
+use nix::sys::signal::Signal;
+
+use crate::support::{Bench, output_of, signal, start, stderr, stdout};
+
+/// Slow enough to be killed in the middle.
+const SLOW: &[&str] = &[
+    "train.compute=10ms",
+    "cluster.workers=3",
+    "limits.stop_seconds=5",
+];
+
+#[test]
+fn a_killed_worker_is_reported_and_the_others_go_on() {
+    let bench = Bench::new();
+    let run = start(&mut bench.train(SLOW, &[]));
+    bench.wait_until_training();
+    signal(bench.pid("worker", 1), Signal::SIGKILL);
+    let output = output_of(run);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("worker 1 ended (signal: 9"),
+        "{}",
+        stderr(&output)
+    );
+    let report = bench.report();
+    assert_eq!(report["lost_workers"][0]["worker"], 1);
+    assert_eq!(
+        report["epochs_used"][0]["complete"], true,
+        "its data went to the others"
+    );
+}
+
+#[test]
+fn a_killed_worker_ends_a_job_that_says_so() {
+    let bench = Bench::new();
+    let run = start(&mut bench.train(SLOW, &["--on-worker-loss", "stop"]));
+    bench.wait_until_training();
+    signal(bench.pid("worker", 2), Signal::SIGKILL);
+    let output = output_of(run);
+    assert_eq!(output.status.code(), Some(1));
+    let report = bench.report();
+    assert_eq!(report["status"], "failed");
+    assert!(
+        report["cause"].as_str().unwrap().contains("worker 2"),
+        "{}",
+        report["cause"]
+    );
+}
+
+#[test]
+fn a_killed_server_ends_the_job_with_its_name() {
+    for index in [0, 1] {
+        let bench = Bench::new();
+        let run = start(&mut bench.train(SLOW, &[]));
+        bench.wait_until_training();
+        signal(bench.pid("server", index), Signal::SIGKILL);
+        let output = output_of(run);
+        assert_eq!(output.status.code(), Some(1));
+        let report = bench.report();
+        let cause = report["cause"].as_str().unwrap();
+        assert!(
+            cause.contains(&format!("server {index} ended (signal: 9")),
+            "{cause}"
+        );
+        assert!(stdout(&output).contains("failed"), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn ctrl_c_ends_in_order_and_keeps_what_was_learnt() {
+    let bench = Bench::new();
+    let run = start(&mut bench.train(SLOW, &[]));
+    bench.wait_until_training();
+    let pids: Vec<_> = (0..3).map(|worker| bench.pid("worker", worker)).collect();
+    signal(i32::try_from(run.id()).unwrap(), Signal::SIGINT);
+    let output = output_of(run);
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert_eq!(bench.report()["status"], "interrupted");
+    assert!(bench.path("run/parameters.safetensors").is_file());
+    for pid in pids {
+        assert!(nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_err());
+    }
+}
+
+#[test]
+fn children_do_not_outlive_a_killed_launcher() {
+    let bench = Bench::new();
+    let mut run = start(&mut bench.train(SLOW, &[]));
+    bench.wait_until_training();
+    let pids = [
+        bench.pid("worker", 0),
+        bench.pid("server", 0),
+        bench.pid("server", 1),
+    ];
+    run.kill().unwrap();
+    run.wait().unwrap();
+    crate::support::wait_for("the end of the children", || {
+        pids.iter()
+            .all(|pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(*pid), None).is_err())
+    });
+}

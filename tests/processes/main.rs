@@ -1,0 +1,7 @@
+//! Real processes on loopback: what a user runs, what a user kills, what a user gets wrong.
+
+mod support;
+mod training;
+mod losses;
+mod mistakes;
+mod by_hand;

@@ -1,0 +1,120 @@
+//! What a user gets wrong: one clear line, an exit code that is not zero, nothing half-written.
+
+use crate::support::{Bench, stderr};
+
+/// A mistake: arguments, and words that the complaint must have.
+type Mistake<'a> = (&'a [&'a str], &'a [&'a str]);
+
+#[test]
+fn every_mistake_is_named_and_nothing_is_written() {
+    let bench = Bench::new();
+    let write = |name: &str, text: &str| std::fs::write(bench.path(name), text).unwrap();
+    write("typo.toml", "[optimizer]\nlearning_rate = 0.1\n");
+    write("bad.svm", "+1 1:1 3:2\n-1 4:x\n");
+    write("zero.svm", "+1 0:1\n");
+    write("good.svm", "+1 1:1\n-1 2:1\n+1 3:1\n");
+    write(
+        "wide.toml",
+        "[data]\nname = \"libsvm\"\ntrain = \"good.svm\"\nfeatures = 2\n[optimizer]\nlr = 0.1\n",
+    );
+    let libsvm = |file: &'static str| -> Vec<&'static str> {
+        vec!["train", "--set", "data.name=libsvm", "--set", file]
+    };
+    let (bad, zero) = (libsvm("data.train=bad.svm"), libsvm("data.train=zero.svm"));
+    let (missing, few) = (libsvm("data.train=none.svm"), libsvm("data.train=good.svm"));
+    let mistakes: &[Mistake<'_>] = &[
+        (
+            &["train", "typo.toml"],
+            &["typo.toml:2", "learning_rate", "did you mean `lr`"],
+        ),
+        (
+            &["train", "--set", "optimizer.name=adagrat"],
+            &["adagrat", "adagrad"],
+        ),
+        (
+            &["train", "--set", "train.batch_size=0"],
+            &["train.batch_size", "at least 1"],
+        ),
+        (
+            &[
+                "train",
+                "--set",
+                "method.n_push=2",
+                "--set",
+                "consistency.model=bsp",
+            ],
+            &["n_push", "bsp"],
+        ),
+        (&["train", "--set", "consistency.lag=2"], &["lag", "asp"]),
+        (&["train", "nowhere.toml"], &["nowhere.toml", "flights"]),
+        (&["train", "wide.toml"], &["good.svm", "3", "2"]),
+        (&bad, &["bad.svm", "2", "x"]),
+        (&zero, &["zero.svm", "0", "1"]),
+        (&missing, &["none.svm"]),
+        (&few, &["3", "4", "workers"]),
+        (
+            &["server", "--listen", "0.0.0.0:0"],
+            &["insecure_listen", "127.0.0.1"],
+        ),
+        (
+            &["server", "--listen", "nowhere"],
+            &["nowhere", "HOST:PORT"],
+        ),
+        (&["server", "--index", "7"], &["7"]),
+        (
+            &["worker", "--join", "127.0.0.1:1", "--patience", "0.2"],
+            &["127.0.0.1:1"],
+        ),
+        (&["status", "127.0.0.1:1"], &["127.0.0.1:1"]),
+        (
+            &[
+                "train",
+                "--join",
+                "127.0.0.1:1",
+                "--set",
+                "limits.connect_seconds=1",
+            ],
+            &["127.0.0.1:1"],
+        ),
+    ];
+    for (arguments, words) in mistakes {
+        let output = bench.run(arguments);
+        let complaint = stderr(&output);
+        assert!(!output.status.success(), "{arguments:?}");
+        for word in *words {
+            assert!(
+                complaint.contains(word),
+                "{arguments:?}: no `{word}` in: {complaint}"
+            );
+        }
+        assert!(!complaint.contains("panicked"), "{complaint}");
+        assert!(
+            !bench.path("runs").exists_as_any(),
+            "{arguments:?} left a run folder"
+        );
+    }
+}
+
+#[test]
+fn a_run_never_writes_over_another() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("run")).unwrap();
+    std::fs::write(bench.path("run/precious.txt"), "x").unwrap();
+    let output = bench.train(&[], &[]).output().unwrap();
+    assert!(!output.status.success());
+    assert!(
+        stderr(&output).contains("precious.txt"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+trait ExistsAsAny {
+    fn exists_as_any(&self) -> bool;
+}
+
+impl ExistsAsAny for std::path::PathBuf {
+    fn exists_as_any(&self) -> bool {
+        self.symlink_metadata().is_ok()
+    }
+}

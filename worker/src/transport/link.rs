@@ -1,0 +1,212 @@
+//! A link with one server: a task that keeps a session stream open, sends what the loop sends, and
+//! tells the loop what comes, what broke and what is whole again.
+//!
+//! A session belongs to no connection: every request names it. So a link that comes back opens a
+//! stream and nothing else; whether the server still knows the session, its next answer says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thalweg_common::ids::ServerId;
+use thalweg_common::message::{Heartbeat, Reply, Request};
+use thalweg_common::seed;
+use thalweg_proto::codec::{FrameLimits, RequestEnvelope, RequestFrames, request_frames};
+use thalweg_proto::convert::ConvertError;
+use tokio::sync::mpsc;
+
+use super::grpc::Stream;
+use super::traffic::Traffic;
+use crate::worker::{Event, RequestId};
+
+/// Bounds of the pause between two tries to connect.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// How long a link that is told to end may take to send what it holds.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A request on its way to a link.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) id: RequestId,
+    pub(super) request: Request,
+    /// How long the loop waits for the answer.
+    pub(super) within: Duration,
+}
+
+/// One link.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// Whom it links with.
+    pub(super) server: ServerId,
+    /// Where that is (HOST:PORT).
+    pub(super) address: String,
+    /// The bounds of frames and parts.
+    pub(super) limits: FrameLimits,
+    /// How long a connection may take to stand.
+    pub(super) connect_within: Duration,
+    /// Seed of the next pause.
+    pub(super) jitter: u64,
+    /// What the loop sends.
+    pub(super) outgoing: mpsc::Receiver<Outgoing>,
+    /// What the loop is told.
+    pub(super) events: mpsc::Sender<Event>,
+    /// The worker's byte counters.
+    pub(super) traffic: Arc<Traffic>,
+}
+
+/// How a stream ended.
+enum Ending {
+    /// The loop has ended.
+    Orderly,
+    Broken(String),
+}
+
+impl Link {
+    /// Keeps a stream open until the loop drops its end of `outgoing`.
+    pub(super) async fn run(mut self) {
+        let mut failures = 0;
+        let mut was_lost = false;
+        loop {
+            match self.open().await {
+                Ok(stream) => {
+                    failures = 0;
+                    if was_lost {
+                        self.tell(Event::Back {
+                            server: self.server,
+                        })
+                        .await;
+                    }
+                    match self.serve(stream).await {
+                        Ending::Orderly => return,
+                        Ending::Broken(cause) => self.lose(&mut was_lost, cause).await,
+                    }
+                }
+                Err(cause) => self.lose(&mut was_lost, cause).await,
+            }
+            if self.pause(failures).await {
+                return;
+            }
+            failures = failures.saturating_add(1);
+        }
+    }
+
+    async fn lose(&self, was_lost: &mut bool, cause: String) {
+        *was_lost = true;
+        tracing::debug!(
+            server = self.server.0,
+            address = self.address,
+            cause,
+            "connection lost"
+        );
+        self.tell(Event::Lost {
+            server: self.server,
+            cause,
+        })
+        .await;
+    }
+
+    async fn open(&self) -> Result<Stream, String> {
+        let open = Stream::open(&self.address, self.limits, &self.traffic);
+        let within = self.connect_within;
+        tokio::time::timeout(within, open)
+            .await
+            .unwrap_or_else(|_| {
+                Err(format!(
+                    "no connection within {:.1} s",
+                    within.as_secs_f64()
+                ))
+            })
+    }
+
+    /// Waits before the next try. What the loop sends meanwhile is lost, and the loop knows. Says
+    /// whether the loop has ended.
+    async fn pause(&mut self, failures: u32) -> bool {
+        let (first, max) = BACK_OFF;
+        let bound = first.saturating_mul(1 << failures.min(16)).min(max);
+        self.jitter = seed::mix(self.jitter);
+        let wait = bound.mul_f64(seed::unit(self.jitter));
+        let drain = async { while self.outgoing.recv().await.is_some() {} };
+        tokio::time::timeout(wait, drain).await.is_ok()
+    }
+
+    async fn serve(&mut self, stream: Stream) -> Ending {
+        let Stream {
+            requests,
+            mut answers,
+        } = stream;
+        loop {
+            // A request is taken only when there is room for it, so that answers are read even
+            // while the network takes no more.
+            let outgoing = async {
+                let Ok(room) = requests.reserve().await else {
+                    return Err(());
+                };
+                Ok(self.outgoing.recv().await.map(|outgoing| (room, outgoing)))
+            };
+            tokio::select! {
+                biased;
+                answer = answers.next() => match answer {
+                    Ok(Some((id, reply))) => {
+                        let server = self.server;
+                        self.tell(Event::Reply { server, id: RequestId(id), reply }).await;
+                    }
+                    Ok(None) => return Ending::Broken(closed()),
+                    Err(cause) => return Ending::Broken(cause),
+                },
+                outgoing = outgoing => match outgoing {
+                    Ok(Some((room, outgoing))) => {
+                        let (server, id) = (self.server, outgoing.id);
+                        match self.frames(outgoing) {
+                            Ok(frames) => room.send(frames),
+                            Err(error) => {
+                                let reply = Reply::Refused(error.into());
+                                self.tell(Event::Reply { server, id, reply }).await;
+                            }
+                        }
+                    }
+                    Ok(None) => break,
+                    // The reason comes with the answers.
+                    Err(()) => {
+                        let last = tokio::time::timeout(FAREWELL, answers.next()).await;
+                        let cause = last.ok().and_then(Result::err);
+                        return Ending::Broken(cause.unwrap_or_else(closed));
+                    }
+                },
+            }
+        }
+        drop(requests);
+        let farewell = async { while let Ok(Some(_)) = answers.next().await {} };
+        tokio::time::timeout(FAREWELL, farewell).await.ok();
+        Ending::Orderly
+    }
+
+    fn frames(&self, outgoing: Outgoing) -> Result<RequestFrames, ConvertError> {
+        let Outgoing {
+            id,
+            request,
+            within,
+        } = outgoing;
+        let request = match request {
+            Request::Heartbeat(heartbeat) => Request::Heartbeat(Heartbeat {
+                sent_bytes: self.traffic.sent_bytes(),
+                received_bytes: self.traffic.received_bytes(),
+                ..heartbeat
+            }),
+            other => other,
+        };
+        let envelope = RequestEnvelope {
+            request_id: id.0,
+            deadline: Some(within),
+        };
+        request_frames(envelope, &request, &self.limits)
+    }
+
+    /// Tells the loop. One that has ended hears nothing.
+    async fn tell(&self, event: Event) {
+        self.events.send(event).await.ok();
+    }
+}
+
+fn closed() -> String {
+    "closed by the server".to_owned()
+}

@@ -1,0 +1,167 @@
+//! The loop's end of its links: requests go in here for any server, events of all come out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thalweg_common::error::{Refusal, RefusalKind};
+use thalweg_common::ids::ServerId;
+use thalweg_common::message::{Reply, Request};
+use thalweg_common::seed;
+use thalweg_proto::codec::FrameLimits;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::link::{Link, Outgoing};
+use super::traffic::Traffic;
+use crate::worker::{Event, RequestId};
+
+/// Requests of the loop that wait for one link.
+const REQUESTS_MAX: usize = 128;
+
+/// Events that wait for the loop.
+const EVENTS_MAX: usize = 1024;
+
+/// How links are to be made.
+#[derive(Clone, Debug)]
+pub struct LinkOptions {
+    /// The servers' addresses (HOST:PORT), by [`ServerId`].
+    pub addresses: Vec<String>,
+    /// The bounds of frames and parts, the same as the servers'.
+    pub limits: FrameLimits,
+    /// How long a connection may take to stand.
+    pub connect_within: Duration,
+    /// Seed of the jitter between tries; differs from worker to worker.
+    pub seed: u64,
+}
+
+/// Links with all servers of a job.
+#[derive(Debug)]
+pub struct Links {
+    runtime: Handle,
+    requests: Vec<mpsc::Sender<Outgoing>>,
+    tasks: Vec<JoinHandle<()>>,
+    events: mpsc::Receiver<Event>,
+    stopper: Stopper,
+    traffic: Arc<Traffic>,
+}
+
+/// Tells a running worker to stop.
+#[derive(Clone, Debug)]
+pub struct Stopper(mpsc::Sender<Event>);
+
+impl Stopper {
+    /// Tells it, once is enough. A worker that has ended does not mind.
+    pub async fn stop(&self) {
+        self.0.send(Event::Stop).await.ok();
+    }
+}
+
+impl Links {
+    /// Starts a link with every server on `runtime`. What is sent before a connection stands waits
+    /// for it.
+    #[must_use]
+    pub fn open(runtime: Handle, options: &LinkOptions) -> Self {
+        let (inbox, events) = mpsc::channel(EVENTS_MAX);
+        let traffic = Arc::new(Traffic::default());
+        let (mut requests, mut tasks) = (Vec::new(), Vec::new());
+        for (server, address) in (0_u32..).map(ServerId).zip(&options.addresses) {
+            let (sender, outgoing) = mpsc::channel(REQUESTS_MAX);
+            let link = Link {
+                server,
+                address: address.clone(),
+                limits: options.limits,
+                connect_within: options.connect_within,
+                jitter: seed::mix(options.seed ^ seed::mix(server.0.into())),
+                outgoing,
+                events: inbox.clone(),
+                traffic: Arc::clone(&traffic),
+            };
+            requests.push(sender);
+            tasks.push(runtime.spawn(link.run()));
+        }
+        Self {
+            runtime,
+            requests,
+            tasks,
+            events,
+            stopper: Stopper(inbox),
+            traffic,
+        }
+    }
+
+    /// What stops the worker that these links serve.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// The bytes at the sockets.
+    #[must_use]
+    pub fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.traffic)
+    }
+
+    /// Sends a request that is to be answered within a time. A link that is full refuses it at
+    /// once, as a server would.
+    pub(super) fn send(
+        &mut self,
+        server: ServerId,
+        id: RequestId,
+        request: Request,
+        within: Duration,
+    ) -> Option<Event> {
+        let link = usize::try_from(server.0)
+            .ok()
+            .and_then(|index| self.requests.get(index));
+        let refused = match link.map(mpsc::Sender::try_reserve) {
+            Some(Ok(room)) => {
+                room.send(Outgoing {
+                    id,
+                    request,
+                    within,
+                });
+                return None;
+            }
+            Some(Err(_)) => Refusal::new(
+                RefusalKind::Overloaded,
+                format!("{REQUESTS_MAX} requests wait for the connection with server {server}"),
+            ),
+            None => Refusal::invalid(format!("the job has no server {server}")),
+        };
+        Some(Event::Reply {
+            server,
+            id,
+            reply: Reply::Refused(refused),
+        })
+    }
+
+    /// The next event, if one is there.
+    pub(super) fn poll(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+
+    /// Waits for the next event, at most so long.
+    pub(super) fn wait(&mut self, patience: Option<Duration>) -> Option<Event> {
+        let next = self.events.recv();
+        match patience {
+            None => self.runtime.block_on(next),
+            // The timer is made inside, where there is a runtime.
+            Some(patience) => self
+                .runtime
+                .block_on(async { tokio::time::timeout(patience, next).await })
+                .unwrap_or(None),
+        }
+    }
+
+    /// Sends what is still held, within a bound, and ends all links.
+    pub(super) fn close(mut self) {
+        self.requests.clear();
+        // Nobody reads events any more; a link must not wait for it.
+        self.events.close();
+        for task in self.tasks {
+            // A link that failed has nothing left to send.
+            self.runtime.block_on(task).ok();
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The loop over real sockets on loopback.
+
+mod service;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use thalweg_common::config::{Overlap, PullExtent};
+use thalweg_common::ids::ServerId;
+use thalweg_common::message::{DataSummary, Grant};
+use thalweg_proto::codec::FrameLimits;
+use tokio::runtime::Runtime;
+
+use self::service::Service;
+use super::{Contact, Ended, JoinError, LinkOptions, Links, Member, drive, find_job, join};
+use crate::worker::tests::{Cluster, Setup, bits, plain};
+use crate::worker::{Outcome, Worker};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A cluster behind sockets, and the worker that is to train on it.
+struct Bench {
+    runtime: Runtime,
+    cluster: Arc<Mutex<Cluster>>,
+    breaks_after: Arc<AtomicI64>,
+    addresses: Vec<String>,
+    worker: Worker,
+}
+
+impl Bench {
+    fn new(setup: &Setup) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (worker, cluster) = setup.worker();
+        let cluster = Arc::new(Mutex::new(cluster));
+        let breaks_after = Arc::new(AtomicI64::new(-1));
+        let start = |server| {
+            let service = Service {
+                server: ServerId(server),
+                servers: setup.servers,
+                cluster: Arc::clone(&cluster),
+                breaks_after: Arc::clone(&breaks_after),
+            };
+            runtime.block_on(service.start()).to_string()
+        };
+        let addresses = (0..setup.servers).map(start).collect();
+        Self {
+            runtime,
+            cluster,
+            breaks_after,
+            addresses,
+            worker,
+        }
+    }
+
+    fn links(&self, addresses: Vec<String>) -> Links {
+        let options = LinkOptions {
+            addresses,
+            limits: FrameLimits::default(),
+            connect_within: PATIENCE,
+            seed: 1,
+        };
+        Links::open(self.runtime.handle().clone(), &options)
+    }
+
+    fn run(self) -> (Ended, Arc<Mutex<Cluster>>) {
+        let links = self.links(self.addresses.clone());
+        let model = Arc::clone(&self.worker.work().model);
+        (drive(self.worker, &*model, links), self.cluster)
+    }
+}
+
+#[test]
+fn over_sockets_as_in_virtual_time_one_worker_is_plain_gradient_descent() {
+    for (overlap, extent) in [
+        (Overlap::Off, PullExtent::Sparse),
+        (Overlap::Full, PullExtent::Whole),
+    ] {
+        let setup = Setup {
+            local_lr: 0.25,
+            overlap,
+            extent,
+            ..Setup::PLAIN
+        };
+        let (ended, cluster) = Bench::new(&setup).run();
+        assert!(
+            matches!(ended.outcome, Outcome::Done),
+            "{:?}",
+            ended.outcome
+        );
+        assert_eq!(bits(&cluster.lock()), plain(57));
+        assert!(1_000 < ended.sent_bytes && 1_000 < ended.received_bytes);
+        assert_eq!(cluster.lock().leaves.len(), 2, "it said farewell to both");
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_is_opened_anew_and_every_push_counts_once() {
+    for breaks_after in [0, 7, 20, 33] {
+        let bench = Bench::new(&Setup::PLAIN);
+        bench
+            .breaks_after
+            .store(breaks_after, std::sync::atomic::Ordering::Relaxed);
+        // An unanswered request for data is the coordinator's to grant again; here none is lost.
+        bench.cluster.lock().regrants = true;
+        let (ended, cluster) = bench.run();
+        assert!(
+            matches!(ended.outcome, Outcome::Done),
+            "{:?}",
+            ended.outcome
+        );
+        assert_eq!(bits(&cluster.lock()), plain(57), "after {breaks_after}");
+        assert!(1 <= ended.tally.repeats);
+    }
+}
+
+#[test]
+fn a_worker_can_be_stopped_while_it_waits() {
+    let bench = Bench::new(&Setup::PLAIN);
+    bench
+        .cluster
+        .lock()
+        .grants
+        .push_front(Grant::Wait(Duration::from_secs(3_600)));
+    let links = bench.links(bench.addresses.clone());
+    let stopper = links.stopper();
+    bench.runtime.spawn(async move { stopper.stop().await });
+    let model = Arc::clone(&bench.worker.work().model);
+    let ended = drive(bench.worker, &*model, links);
+    assert!(
+        matches!(ended.outcome, Outcome::Stopped),
+        "{:?}",
+        ended.outcome
+    );
+}
+
+#[test]
+fn heartbeats_carry_the_bytes_of_the_sockets() {
+    let bench = Bench::new(&Setup::PLAIN);
+    let wait = Duration::from_millis(1_500);
+    bench.cluster.lock().grants.push_back(Grant::Wait(wait));
+    let (ended, cluster) = bench.run();
+    let beat = cluster.lock().heartbeats.last().cloned().unwrap();
+    assert!(0 < beat.sent_bytes && beat.sent_bytes <= ended.sent_bytes);
+    assert!(0 < beat.received_bytes && beat.received_bytes <= ended.received_bytes);
+}
+
+fn member() -> Member {
+    let data = DataSummary {
+        rows: 57,
+        features: 200,
+        hash: 0,
+    };
+    Member {
+        worker: None,
+        data,
+        place: "test".to_owned(),
+    }
+}
+
+#[test]
+fn a_job_is_found_by_the_addresses_of_its_servers_in_any_order() {
+    let Bench {
+        runtime,
+        mut addresses,
+        ..
+    } = Bench::new(&Setup::PLAIN);
+    let expected = addresses.clone();
+    addresses.reverse();
+    let contact = runtime.block_on(find_job(&addresses, PATIENCE)).unwrap();
+    assert_eq!(contact.addresses, expected);
+    assert_eq!(contact.job, "name = \"test\"");
+    let joined = join(&contact, FrameLimits::default(), member(), PATIENCE);
+    let place = runtime.block_on(joined).unwrap();
+    assert_eq!((place.session.0, place.addresses), (3, expected));
+}
+
+#[test]
+fn a_job_is_not_joined_by_half_of_its_servers_or_by_nobody() {
+    let Bench {
+        runtime, addresses, ..
+    } = Bench::new(&Setup::PLAIN);
+    let error = runtime
+        .block_on(find_job(&addresses[1..], PATIENCE))
+        .unwrap_err();
+    assert!(matches!(error, JoinError::Missing { .. }), "{error}");
+    let nobody = ["127.0.0.1:1".to_owned()];
+    let soon = Duration::from_millis(300);
+    let error = runtime
+        .block_on(find_job(&nobody, soon))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("cannot reach a server at 127.0.0.1:1"),
+        "{error}"
+    );
+    let swapped = Contact {
+        addresses: vec![addresses[1].clone(), addresses[0].clone()],
+        fingerprint: thalweg_common::ids::Fingerprint(1),
+        job: String::new(),
+    };
+    let joined = join(&swapped, FrameLimits::default(), member(), PATIENCE);
+    let error = runtime.block_on(joined).unwrap_err();
+    assert!(matches!(error, JoinError::Malformed { .. }), "{error}");
+}
