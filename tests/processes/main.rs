@@ -2,6 +2,7 @@
 
 mod support;
 mod training;
+mod sparse;
 mod losses;
 mod mistakes;
 mod by_hand;
