@@ -163,7 +163,7 @@ impl Ranges {
             let twice = ranges[..i].iter().any(|other| {
                 other.epoch == range.epoch && other.start < range.end && range.start < other.end
             });
-            if twice || self.loan_of(worker, range).is_none() {
+            if twice || self.loans_of(worker, range).is_none() {
                 let DataRange {
                     epoch, start, end, ..
                 } = *range;
@@ -186,13 +186,14 @@ impl Ranges {
         self.committed += weight;
         for range in ranges {
             let (from, to) = self.positions(range).expect("the push was judged");
-            let loan = self.loan_of(worker, range).expect("the push was judged");
-            let (end, holder) = self.loans.remove(&loan).expect("the loan was just found");
-            if loan < from {
-                self.loans.insert(loan, (from, holder));
-            }
-            if to < end {
-                self.loans.insert(to, (end, holder));
+            for loan in self.loans_of(worker, range).expect("the push was judged") {
+                let (end, holder) = self.loans.remove(&loan).expect("the loan was just found");
+                if loan < from {
+                    self.loans.insert(loan, (from, holder));
+                }
+                if to < end {
+                    self.loans.insert(to, (end, holder));
+                }
             }
         }
     }
@@ -222,11 +223,23 @@ impl Ranges {
         ))
     }
 
-    /// The start of the loan that holds all of `range` for `worker`.
-    fn loan_of(&self, worker: WorkerId, range: &DataRange) -> Option<u64> {
+    /// The starts of the loans to `worker` that hold all of `range` together: a push that accrued
+    /// over the end of one grant names it and the next as one range, if they are neighbours.
+    fn loans_of(&self, worker: WorkerId, range: &DataRange) -> Option<Vec<u64>> {
         let (from, to) = self.positions(range)?;
-        let (start, (end, holder)) = self.loans.range(..=from).next_back()?;
-        (*holder == worker && to <= *end).then_some(*start)
+        let (first, _) = self.loans.range(..=from).next_back()?;
+        let (mut starts, mut held) = (Vec::new(), from);
+        for (start, (end, holder)) in self.loans.range(first..) {
+            if *holder != worker || held < *start || *end <= held {
+                return None;
+            }
+            starts.push(*start);
+            held = *end;
+            if to <= held {
+                return Some(starts);
+            }
+        }
+        None
     }
 
     fn take_returned(&mut self) -> Option<(u64, u64)> {

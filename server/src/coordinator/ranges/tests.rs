@@ -29,6 +29,36 @@ fn dynamic(rows: u64, total: u64, workers: u32) -> Ranges {
 }
 
 #[test]
+fn one_range_over_two_neighbouring_loans_of_a_worker_is_one_claim() {
+    let mut ranges = dynamic(1_000, 1_000, 2);
+    let (first, second) = (
+        range(ranges.next(WorkerId(0)).unwrap()),
+        range(ranges.next(WorkerId(0)).unwrap()),
+    );
+    let foreign = range(ranges.next(WorkerId(1)).unwrap());
+    assert_eq!((first.end, second.end), (second.start, foreign.start));
+    let over = |start, end| DataRange {
+        start,
+        end,
+        ..first
+    };
+    let early = over(0, 4);
+    let across = over(4, second.end - 4);
+    let too_far = over(4, foreign.end);
+    ranges.commit(WorkerId(0), early.examples(), &[early]);
+    let judge = |ranges: &Ranges, claim: DataRange| {
+        ranges.judge(WorkerId(0), claim.examples(), &[claim])
+    };
+    assert!(judge(&ranges, over(0, second.end)).is_err());
+    assert!(judge(&ranges, too_far).is_err());
+    assert!(judge(&ranges, across).is_ok());
+    ranges.commit(WorkerId(0), across.examples(), &[across]);
+    assert!(judge(&ranges, across).is_err());
+    assert!(judge(&ranges, over(second.end - 4, second.end)).is_ok());
+    assert_eq!(ranges.committed(), second.end - 4);
+}
+
+#[test]
 fn a_claim_that_is_not_on_loan_is_refused() {
     let mut ranges = dynamic(100, 100, 2);
     let granted = range(ranges.next(WorkerId(0)).unwrap());
