@@ -221,12 +221,17 @@ impl Desk {
         self.set_idle(now, worker, session, false)
     }
 
-    pub(crate) fn next_range(&mut self, now: Time, worker: WorkerId) -> Result<Grant, Refusal> {
+    pub(crate) fn next_range(
+        &mut self,
+        now: Time,
+        (worker, session): (WorkerId, SessionId),
+        received: u64,
+    ) -> Result<Grant, Refusal> {
         if self.stopped.is_some() {
             return Ok(Grant::Done);
         }
         let coordinator = self.coordinator.as_mut().ok_or_else(not_the_coordinator)?;
-        Ok(coordinator.next_range(now, worker))
+        Ok(coordinator.next_range(now, (worker, session), received))
     }
 
     pub(crate) fn heartbeat(&mut self, now: Time, heartbeat: &Heartbeat) {

@@ -31,9 +31,13 @@ impl Server {
             Request::Register(register) => self
                 .register(now, &register)
                 .map(|r| Reply::Registered(Box::new(r))),
-            Request::NextRange { session, worker } => {
-                self.next_range(now, worker, session).map(Reply::Granted)
-            }
+            Request::NextRange {
+                session,
+                worker,
+                received,
+            } => self
+                .next_range(now, (worker, session), received)
+                .map(Reply::Granted),
             Request::Heartbeat(heartbeat) => self.heartbeat(now, &heartbeat).map(Reply::Heartbeat),
             Request::Status => Ok(Reply::Status(Box::new(self.status(now)))),
             Request::Leave(leave) => {

@@ -27,9 +27,9 @@ use crate::shard::{self, Shard};
 /// Bytes that went through a server; the driver counts them.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Bytes of workers' pushes and their acknowledgements, as framed.
+    /// Bytes of workers' pushes and their acknowledgements, at the sockets.
     pub pushed: AtomicU64,
-    /// Bytes of workers' pulls and their answers, as framed.
+    /// Bytes of workers' pulls and their answers, at the sockets.
     pub pulled: AtomicU64,
     /// Bytes received at the sockets.
     pub received: AtomicU64,
@@ -242,19 +242,19 @@ impl Server {
             .read(session, &part.address)
     }
 
-    /// Deals the next data range.
+    /// Deals the next data range, or the last one again if the session has not received it.
     ///
     /// # Errors
     /// A [`Refusal`] if the session is not open, or this is not server 0.
     pub fn next_range(
         &self,
         now: Time,
-        worker: WorkerId,
-        session: SessionId,
+        (worker, session): (WorkerId, SessionId),
+        received: u64,
     ) -> Result<Grant, Refusal> {
         let mut desk = self.desk.lock();
         desk.hear(now, worker, session)?;
-        desk.next_range(now, worker)
+        desk.next_range(now, (worker, session), received)
     }
 
     /// Takes a sign of life.

@@ -60,6 +60,7 @@ enum Ending {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    thalweg_proto::transport::keep_freed_memory();
     tracing_subscriber::fmt()
         .with_env_filter(
             EnvFilter::try_from_env("THALWEG_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),

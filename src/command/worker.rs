@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         map: job.blueprint.map.clone(),
     };
     let worker = Worker::new(place, loop_settings(config), work);
-    let ended = drive(worker, links);
+    let ended = drive(worker, job.blueprint.model.as_ref(), links);
     let ending = report(&ended, config);
     end(runtime, config);
     ending

@@ -62,31 +62,26 @@ fn bulk_synchronous(job: &Job, problems: &mut Problems) {
     }
 }
 
-/// A server learns a worker's clock from its pushes, and the gate acts on pulls: between two pushes
-/// a clock seems up to `n_push` − 1 iterations old, and between two pulls a worker runs `n_pull` − 1
-/// iterations unasked. A lag below either would stop every worker for ever, or be no bound.
+/// A server learns a worker's clock from its pushes, and a pull names the last iteration that will
+/// use it: a clock seems up to `n_push` − 1 iterations old, and a pull looks `n_pull` − 1 ahead. A lag
+/// below their sum would let workers wait for each other for ever.
 fn stale_synchronous(job: &Job, lag: u64, problems: &mut Problems) {
-    for (key, count, why) in [
-        (
-            "method.n_push",
-            job.method.n_push,
-            "between two pushes its clock stands still for the servers",
-        ),
-        (
-            "method.n_pull",
-            job.method.n_pull,
-            "between two pulls no gate is asked",
-        ),
-    ] {
-        let needed = count.saturating_sub(1);
-        if lag < needed {
-            let cure = format!(
-                "a worker runs {needed} iterations of its own, and {why}; set `lag` = {needed} or \
-                 more, or `{key}` = {} or less",
-                lag.saturating_add(1)
-            );
-            cannot_go(problems, ("consistency.lag", &lag), (key, &count), &cure);
-        }
+    let (n_push, n_pull) = (job.method.n_push, job.method.n_pull);
+    let needed = n_push
+        .saturating_sub(1)
+        .saturating_add(n_pull.saturating_sub(1));
+    if lag < needed {
+        let (key, count) = if n_push < n_pull {
+            ("method.n_pull", n_pull)
+        } else {
+            ("method.n_push", n_push)
+        };
+        let cure = format!(
+            "between its pushes a worker's clock stands still, and a pull looks ahead to the last \
+             iteration that uses it; set `lag` = {needed} (`n_push` - 1 + `n_pull` - 1) or more, or \
+             push and pull more often"
+        );
+        cannot_go(problems, ("consistency.lag", &lag), (key, &count), &cure);
     }
 }
 

@@ -147,7 +147,7 @@ fn every_key_that_can_be_written_is_read_back() {
         solo_phase = 0
         [consistency]
         model = "ssp"
-        lag = 2
+        lag = 3
         [train]
         batch_size = 7
         epochs = 0.25
@@ -169,7 +169,7 @@ fn every_key_that_can_be_written_is_read_back() {
     "#;
     let job = job(text);
     assert_eq!(checked(&job.to_toml()), Ok(job.clone()));
-    assert_eq!(job.consistency.model, Consistency::Ssp { lag: 2 });
+    assert_eq!(job.consistency.model, Consistency::Ssp { lag: 3 });
     assert_eq!(
         job.data.resolved.map(|resolved| resolved.hash),
         Some(u64::MAX)
@@ -201,7 +201,7 @@ fn what_goes_together_is_accepted() {
         ],
         &[
             "consistency.model=ssp",
-            "consistency.lag=3",
+            "consistency.lag=6",
             "method.n_push=4",
             "method.n_pull=4",
         ],

@@ -41,6 +41,9 @@ pub enum Request {
         session: SessionId,
         /// Its worker.
         worker: WorkerId,
+        /// Grants of data that the session has received: a number that does not rise says that the
+        /// last answer was lost, and gets it again.
+        received: u64,
     },
     /// A sign of life.
     Heartbeat(Heartbeat),

@@ -220,9 +220,9 @@ pub struct Status {
     pub shards: Vec<ShardStatus>,
     /// Staleness of every part applied here.
     pub staleness: StalenessHistogram,
-    /// Bytes of workers' pushes and their acknowledgements, as framed.
+    /// Bytes of workers' pushes and their acknowledgements, at the sockets.
     pub pushed_bytes: u64,
-    /// Bytes of workers' pulls and their answers, as framed.
+    /// Bytes of workers' pulls and their answers, at the sockets.
     pub pulled_bytes: u64,
     /// Bytes received at the sockets.
     pub received_bytes: u64,

@@ -65,12 +65,12 @@ impl FrameLimits {
 }
 
 impl Default for FrameLimits {
-    /// Messages of 2 MiB, chunks of 256 KiB (`docs/decisions` has the measurement), parts of 64 MiB,
+    /// Messages of 2 MiB, chunks of 1 MiB (`docs/decisions` has the measurement), parts of 64 MiB,
     /// 256 MiB in flight in at most 64 messages.
     fn default() -> Self {
         Self {
             message_bytes_max: 2 << 20,
-            chunk_bytes: 256 << 10,
+            chunk_bytes: 1 << 20,
             part_bytes_max: 64 << 20,
             in_flight_bytes_max: 256 << 20,
             open_messages_max: 64,
@@ -98,7 +98,7 @@ mod tests {
         let error = tight.check().unwrap_err().to_string();
         assert_eq!(
             error,
-            "message_bytes_max: expected at least chunk_bytes + 64 = 262208, found 262144"
+            "message_bytes_max: expected at least chunk_bytes + 64 = 1048640, found 1048576"
         );
     }
 }

@@ -73,9 +73,14 @@ fn split(request: &Request) -> (Body, Vec<Section>) {
             return (Body::Pull(head), sections);
         }
         Request::Register(register) => Body::Register(register.into()),
-        Request::NextRange { session, worker } => Body::NextRange(v1::NextRange {
+        Request::NextRange {
+            session,
+            worker,
+            received,
+        } => Body::NextRange(v1::NextRange {
             session: session.0,
             worker: worker.0,
+            received: *received,
         }),
         Request::Heartbeat(heartbeat) => Body::Heartbeat(heartbeat.into()),
         Request::Status => Body::Status(v1::StatusRequest {}),
@@ -156,6 +161,7 @@ fn open(body: Option<Body>) -> Result<Opened<Request>, ConvertError> {
         Some(Body::NextRange(next)) => Request::NextRange {
             session: SessionId(next.session),
             worker: WorkerId(next.worker),
+            received: next.received,
         },
         Some(Body::Heartbeat(heartbeat)) => Request::Heartbeat(Heartbeat::from(heartbeat)),
         Some(Body::Status(v1::StatusRequest {})) => Request::Status,

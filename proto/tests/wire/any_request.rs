@@ -213,7 +213,8 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         4 => push().prop_map(Request::Push),
         3 => pull().prop_map(Request::Pull),
         1 => register().prop_map(Request::Register),
-        1 => any::<(u64, u32)>().prop_map(|(session, worker)| Request::NextRange {
+        1 => any::<(u64, u32, u64)>().prop_map(|(session, worker, received)| Request::NextRange {
+            received,
             session: SessionId(session),
             worker: WorkerId(worker),
         }),

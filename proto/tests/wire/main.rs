@@ -5,4 +5,6 @@ mod any_request;
 mod chunks;
 mod malformed;
 mod round_trip;
+mod service;
+mod session;
 mod support;

@@ -38,6 +38,15 @@ pub struct Plan {
     pub train_time_max: Option<Duration>,
 }
 
+/// The last grant of data to a worker's session.
+#[derive(Clone, Copy, Debug)]
+struct Dealt {
+    session: SessionId,
+    /// Grants of data to this session so far.
+    count: u64,
+    last: Grant,
+}
+
 /// Sessions, data ranges and progress of one job.
 #[derive(Debug)]
 pub struct Coordinator {
@@ -46,6 +55,7 @@ pub struct Coordinator {
     epochs: Epochs,
     loss: RecentLoss,
     examples: BTreeMap<WorkerId, u64>,
+    dealt: BTreeMap<WorkerId, Dealt>,
     last_session: u64,
     phase: Phase,
     cause: String,
@@ -65,6 +75,7 @@ impl Coordinator {
             epochs: Epochs::default(),
             loss,
             examples: BTreeMap::new(),
+            dealt: BTreeMap::new(),
             last_session: 0,
             phase: Phase::Joining,
             cause: String::new(),
@@ -79,8 +90,35 @@ impl Coordinator {
         SessionId(self.last_session)
     }
 
-    /// Deals the next range to `worker`.
-    pub fn next_range(&mut self, now: Time, worker: WorkerId) -> Grant {
+    /// Deals the next range to a worker's session that has received so many grants of data. If it
+    /// lacks the last one, its answer was lost: it gets the same again.
+    pub fn next_range(
+        &mut self,
+        now: Time,
+        (worker, session): (WorkerId, SessionId),
+        received: u64,
+    ) -> Grant {
+        if let Some(dealt) = self.dealt.get(&worker)
+            && dealt.session == session
+            && received < dealt.count
+        {
+            return dealt.last;
+        }
+        let grant = self.deal(now, worker);
+        if matches!(grant, Grant::Range { .. } | Grant::ClockOnly) {
+            self.dealt.insert(
+                worker,
+                Dealt {
+                    session,
+                    count: received + 1,
+                    last: grant,
+                },
+            );
+        }
+        grant
+    }
+
+    fn deal(&mut self, now: Time, worker: WorkerId) -> Grant {
         if self.over(now) {
             return Grant::Done;
         }

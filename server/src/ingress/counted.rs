@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -12,11 +13,28 @@ use tonic::transport::server::Connected;
 
 use crate::server::{Counters, Server};
 
+/// Bytes of one connection at its socket, since somebody last took them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SocketBytes(Arc<(AtomicU64, AtomicU64)>);
+
+impl SocketBytes {
+    /// Takes the bytes received since the last call.
+    pub(super) fn take_received(&self) -> u64 {
+        self.0.0.swap(0, Ordering::Relaxed)
+    }
+
+    /// Takes the bytes sent since the last call.
+    pub(super) fn take_sent(&self) -> u64 {
+        self.0.1.swap(0, Ordering::Relaxed)
+    }
+}
+
 /// A TCP connection of one server; holds its place among the permitted connections.
 #[derive(Debug)]
 pub(super) struct Counted {
     stream: TcpStream,
     server: Arc<Server>,
+    bytes: SocketBytes,
     _place: OwnedSemaphorePermit,
 }
 
@@ -25,6 +43,7 @@ impl Counted {
         Self {
             stream,
             server,
+            bytes: SocketBytes::default(),
             _place: place,
         }
     }
@@ -32,15 +51,18 @@ impl Counted {
     fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = written {
             Counters::add(&self.server.counters.sent, bytes);
+            Counters::add(&self.bytes.0.1, bytes);
         }
         written
     }
 }
 
 impl Connected for Counted {
-    type ConnectInfo = ();
+    type ConnectInfo = SocketBytes;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> SocketBytes {
+        self.bytes.clone()
+    }
 }
 
 impl AsyncRead for Counted {
@@ -51,7 +73,9 @@ impl AsyncRead for Counted {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        Counters::add(&self.server.counters.received, buf.filled().len() - before);
+        let bytes = buf.filled().len() - before;
+        Counters::add(&self.server.counters.received, bytes);
+        Counters::add(&self.bytes.0.0, bytes);
         read
     }
 }

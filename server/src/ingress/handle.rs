@@ -73,9 +73,13 @@ impl Handler {
                 .server
                 .register(now, &register)
                 .map(|r| Reply::Registered(Box::new(r))),
-            Request::NextRange { session, worker } => self
+            Request::NextRange {
+                session,
+                worker,
+                received,
+            } => self
                 .server
-                .next_range(now, worker, session)
+                .next_range(now, (worker, session), received)
                 .map(Reply::Granted),
             Request::Heartbeat(heartbeat) => {
                 self.server.heartbeat(now, &heartbeat).map(Reply::Heartbeat)

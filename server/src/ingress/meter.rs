@@ -1,25 +1,26 @@
 //! What the bytes of a worker's session were for: pushes or pulls, each with its answers.
 //!
-//! Observers are not counted: the cost of training is asked for, not that of looking at it.
+//! The bytes are those of the socket, with everything that the transport adds; what has passed since
+//! the last frame is counted to the frame. Observers are not counted: the cost of training is asked
+//! for, not that of looking at it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use prost::Message;
 use thalweg_common::message::Reply;
-use thalweg_proto::transport::framed_bytes;
 use thalweg_proto::v1;
 use thalweg_proto::v1::client_frame::Body;
 
+use super::counted::SocketBytes;
 use crate::server::{Counters, Server};
 
 /// What a frame is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Purpose {
     Push,
     Pull,
+    #[default]
     Other,
 }
 
@@ -27,17 +28,26 @@ pub(super) enum Purpose {
 #[derive(Debug)]
 pub(super) struct Meter {
     server: Arc<Server>,
-    observes: AtomicBool,
+    socket: SocketBytes,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    observes: bool,
     /// Pulls whose coordinates come in chunks.
-    chunked_pulls: Mutex<BTreeSet<u64>>,
+    chunked_pulls: BTreeSet<u64>,
+    /// The last frame that was handed to the transport; its bytes leave after that.
+    last_sent: Purpose,
 }
 
 impl Meter {
-    pub(super) fn new(server: Arc<Server>) -> Self {
+    /// A meter for the session on the connection of `socket`.
+    pub(super) fn new(server: Arc<Server>, socket: SocketBytes) -> Self {
         Self {
             server,
-            observes: AtomicBool::new(false),
-            chunked_pulls: Mutex::default(),
+            socket,
+            state: Mutex::default(),
         }
     }
 
@@ -48,8 +58,7 @@ impl Meter {
             Reply::Pulled(_) => Purpose::Pull,
             Reply::Registered(registered) => {
                 let slots = self.server.plan().training.workers;
-                self.observes
-                    .store(registered.worker.0 >= slots, Ordering::Relaxed);
+                self.state.lock().observes = slots <= registered.worker.0;
                 Purpose::Other
             }
             _ => Purpose::Other,
@@ -57,44 +66,55 @@ impl Meter {
     }
 
     /// Counts a frame that goes out.
-    pub(super) fn sent(&self, purpose: Purpose, frame: &v1::ServerFrame) {
-        self.count(purpose, frame.encoded_len());
+    pub(super) fn sent(&self, purpose: Purpose) {
+        let mut state = self.state.lock();
+        let before = std::mem::replace(&mut state.last_sent, purpose);
+        self.count(&state, before, self.socket.take_sent());
     }
 
     /// Counts a frame that came in.
     pub(super) fn received(&self, frame: &v1::ClientFrame) {
+        let mut state = self.state.lock();
         let purpose = match &frame.body {
             Some(Body::Push(_)) => Purpose::Push,
             Some(Body::Pull(_)) => {
                 if frame.more {
-                    self.chunked_pulls.lock().insert(frame.request_id);
+                    state.chunked_pulls.insert(frame.request_id);
                 }
                 Purpose::Pull
             }
-            Some(Body::Chunk(_)) => self.purpose_of_chunk(frame),
+            Some(Body::Chunk(_)) => state.purpose_of_chunk(frame),
             _ => Purpose::Other,
         };
-        self.count(purpose, frame.encoded_len());
+        self.count(&state, purpose, self.socket.take_received());
     }
 
-    fn purpose_of_chunk(&self, frame: &v1::ClientFrame) -> Purpose {
-        let mut pulls = self.chunked_pulls.lock();
+    fn count(&self, state: &State, purpose: Purpose, bytes: u64) {
+        let counter = match purpose {
+            _ if state.observes => return,
+            Purpose::Push => &self.server.counters.pushed,
+            Purpose::Pull => &self.server.counters.pulled,
+            Purpose::Other => return,
+        };
+        Counters::add(counter, usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
+}
+
+impl State {
+    fn purpose_of_chunk(&mut self, frame: &v1::ClientFrame) -> Purpose {
         let pull = if frame.more {
-            pulls.contains(&frame.request_id)
+            self.chunked_pulls.contains(&frame.request_id)
         } else {
-            pulls.remove(&frame.request_id)
+            self.chunked_pulls.remove(&frame.request_id)
         };
         if pull { Purpose::Pull } else { Purpose::Push }
     }
+}
 
-    fn count(&self, purpose: Purpose, message_bytes: usize) {
-        let counters = &self.server.counters;
-        let counter: &AtomicU64 = match purpose {
-            _ if self.observes.load(Ordering::Relaxed) => return,
-            Purpose::Push => &counters.pushed,
-            Purpose::Pull => &counters.pulled,
-            Purpose::Other => return,
-        };
-        Counters::add(counter, framed_bytes(message_bytes));
+impl Drop for Meter {
+    /// What has left since the last frame belongs to it.
+    fn drop(&mut self) {
+        let state = self.state.lock();
+        self.count(&state, state.last_sent, self.socket.take_sent());
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thalweg_common::message::Phase;
 use thalweg_proto::codec::FrameLimits;
-use thalweg_proto::transport::tune_server;
+use thalweg_proto::transport::{WireServer, tune_server};
 use thalweg_proto::{FILE_DESCRIPTOR_SET, ParameterServerServer};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -131,13 +131,12 @@ fn transport(
     options: ServeOptions,
     finished: oneshot::Receiver<()>,
 ) -> Result<impl Future<Output = Result<(), tonic::transport::Error>> + use<>, ServeError> {
-    let service = ParameterServerServer::new(Service {
+    let service = Service {
         handler: handler.clone(),
         limits: options.limits,
         requests_max: options.requests_max,
-    })
-    .max_decoding_message_size(options.limits.message_bytes_max)
-    .max_encoding_message_size(options.limits.message_bytes_max);
+    };
+    let service = WireServer::new(service, options.limits.message_bytes_max);
     let reflection = address
         .ip()
         .is_loopback()

@@ -14,14 +14,23 @@ use thalweg_proto::codec::{
 use thalweg_proto::v1;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio_stream::StreamExt;
-use tonic::{Status, Streaming};
+use tokio_stream::{Stream, StreamExt};
+use tonic::Status;
 
+use super::counted::SocketBytes;
 use super::handle::{Handler, Submitted};
 use super::meter::Meter;
 
 /// Frames that wait for the network per session.
 const OUTBOUND_FRAMES_MAX: usize = 64;
+
+/// The frames of a client, as they come.
+pub(super) trait Frames:
+    Stream<Item = Result<v1::ClientFrame, Status>> + Send + Unpin + 'static
+{
+}
+
+impl<S: Stream<Item = Result<v1::ClientFrame, Status>> + Send + Unpin + 'static> Frames for S {}
 
 type Outbound = mpsc::Sender<Result<v1::ServerFrame, Status>>;
 
@@ -32,6 +41,8 @@ pub(super) struct Session {
     pub(super) limits: FrameLimits,
     /// Requests in flight at once.
     pub(super) requests_max: u32,
+    /// The bytes of its connection.
+    pub(super) socket: SocketBytes,
 }
 
 struct Unfinished {
@@ -54,7 +65,7 @@ impl Session {
     /// Runs the session on a task of its own and returns its outgoing frames.
     pub(super) fn run(
         self,
-        inbound: Streaming<v1::ClientFrame>,
+        inbound: impl Frames,
     ) -> mpsc::Receiver<Result<v1::ServerFrame, Status>> {
         let (frames, outbound) = mpsc::channel(OUTBOUND_FRAMES_MAX);
         let answers = Answers {
@@ -62,13 +73,13 @@ impl Session {
             limits: self.limits,
             credit: self.requests_max,
             frames,
-            meter: Arc::new(Meter::new(self.handler.server.clone())),
+            meter: Arc::new(Meter::new(self.handler.server.clone(), self.socket.clone())),
         };
         tokio::spawn(self.receive(inbound, answers));
         outbound
     }
 
-    async fn receive(self, mut inbound: Streaming<v1::ClientFrame>, answers: Answers) {
+    async fn receive(self, mut inbound: impl Frames, answers: Answers) {
         let permits = Arc::new(Semaphore::new(self.requests_max as usize));
         let mut assembler = RequestAssembler::new(self.limits);
         let mut tasks = JoinSet::new();
@@ -162,7 +173,7 @@ impl Session {
 
 /// The next frame; `None` when the client is gone or the server ends.
 async fn next_frame(
-    inbound: &mut Streaming<v1::ClientFrame>,
+    inbound: &mut impl Frames,
     ending: &mut watch::Receiver<bool>,
 ) -> Option<v1::ClientFrame> {
     tokio::select! {
@@ -195,7 +206,7 @@ impl Answers {
         let frames = reply_frames(envelope, &reply, &self.limits)
             .or_else(|error| reply_frames(envelope, &Reply::Refused(error.into()), &self.limits));
         for frame in frames.into_iter().flatten() {
-            self.meter.sent(kind, &frame);
+            self.meter.sent(kind);
             if self.frames.send(Ok(frame)).await.is_err() {
                 return;
             }

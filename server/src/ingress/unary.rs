@@ -11,13 +11,15 @@ use thalweg_proto::ParameterServer;
 use thalweg_proto::codec::FrameLimits;
 use thalweg_proto::convert::ConvertError;
 use thalweg_proto::status::to_status;
+use thalweg_proto::transport::{FrameReader, SessionService};
 use thalweg_proto::v1;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status, Streaming};
 
+use super::counted::SocketBytes;
 use super::handle::Handler;
-use super::session::Session;
+use super::session::{Frames, Session};
 
 /// The gRPC face of a server.
 #[derive(Clone, Debug)]
@@ -29,7 +31,35 @@ pub(super) struct Service {
 
 type Answer<T> = Result<Response<T>, Status>;
 
+type Outgoing = ReceiverStream<Result<v1::ServerFrame, Status>>;
+
+impl SessionService for Service {
+    type Frames = Outgoing;
+
+    fn open(
+        &self,
+        request: tonic::Request<FrameReader<v1::ClientFrame>>,
+    ) -> Result<Outgoing, Status> {
+        Ok(self.begin(request))
+    }
+}
+
 impl Service {
+    fn begin(&self, request: tonic::Request<impl Frames>) -> Outgoing {
+        let socket = request
+            .extensions()
+            .get::<SocketBytes>()
+            .cloned()
+            .unwrap_or_default();
+        let session = Session {
+            socket,
+            handler: self.handler.clone(),
+            limits: self.limits,
+            requests_max: self.requests_max,
+        };
+        ReceiverStream::new(session.run(request.into_inner()))
+    }
+
     async fn call(&self, request: Request) -> Result<Reply, Status> {
         // Apply must not be cut in half by a caller that hangs up: it runs on a task of its own.
         let handler = self.handler.clone();
@@ -66,13 +96,7 @@ impl ParameterServer for Service {
         &self,
         request: tonic::Request<Streaming<v1::ClientFrame>>,
     ) -> Answer<Self::SessionStream> {
-        let session = Session {
-            handler: self.handler.clone(),
-            limits: self.limits,
-            requests_max: self.requests_max,
-        };
-        let outbound = session.run(request.into_inner());
-        Ok(Response::new(Box::pin(ReceiverStream::new(outbound))))
+        Ok(Response::new(Box::pin(self.begin(request))))
     }
 
     async fn register(&self, request: tonic::Request<v1::Register>) -> Answer<v1::Registered> {
@@ -108,8 +132,13 @@ impl ParameterServer for Service {
     }
 
     async fn next_range(&self, request: tonic::Request<v1::NextRange>) -> Answer<v1::Grant> {
-        let v1::NextRange { session, worker } = request.into_inner();
+        let v1::NextRange {
+            session,
+            worker,
+            received,
+        } = request.into_inner();
         let request = Request::NextRange {
+            received,
             session: SessionId(session),
             worker: WorkerId(worker),
         };

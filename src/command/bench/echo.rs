@@ -12,6 +12,8 @@ use thalweg_common::ids::{Sequence, Version};
 use thalweg_common::message::{
     Outcome, PartAck, Payload, Pull, PullReply, Push, Read as ShardRead, Reply, Request,
 };
+use thalweg_proto::codec::FrameLimits;
+use thalweg_proto::transport::WireServer;
 use thalweg_proto::{ParameterServerServer, transport};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -22,42 +24,60 @@ use super::raw;
 /// The greatest message of a unary call, for the comparison only.
 pub(super) const UNARY_BYTES_MAX: usize = 80 << 20;
 
-/// Runs until standard input is closed. The first line of standard output has the two addresses,
-/// raw and gRPC.
+/// Runs until standard input is closed. The first line of standard output has the addresses: raw,
+/// the service with tonic's codec, the service with ours.
 pub(super) fn run() -> anyhow::Result<()> {
     let raw_listener = TcpListener::bind("127.0.0.1:0").context("binding the raw echo")?;
-    let grpc_listener = TcpListener::bind("127.0.0.1:0").context("binding the gRPC sink")?;
+    let tonic_listener = TcpListener::bind("127.0.0.1:0").context("binding the tonic sink")?;
+    let ours_listener = TcpListener::bind("127.0.0.1:0").context("binding the sink")?;
     let mut out = io::stdout();
     writeln!(
         out,
-        "{} {}",
+        "{} {} {}",
         raw_listener.local_addr()?,
-        grpc_listener.local_addr()?
+        tonic_listener.local_addr()?,
+        ours_listener.local_addr()?
     )?;
     out.flush()?;
     raw::serve(raw_listener);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.spawn(serve(grpc_listener));
+    runtime.spawn(serve_by_tonic(tonic_listener));
+    runtime.spawn(serve(ours_listener));
     io::stdin().read_to_end(&mut Vec::new())?;
     runtime.shutdown_background();
     Ok(())
 }
 
-async fn serve(listener: TcpListener) -> anyhow::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+async fn serve_by_tonic(listener: TcpListener) -> anyhow::Result<()> {
     let service = ParameterServerServer::new(Sink::new())
         .max_decoding_message_size(UNARY_BYTES_MAX)
         .max_encoding_message_size(UNARY_BYTES_MAX);
-    transport::tune_server(Server::builder())
-        .max_concurrent_streams(16)
+    server()
         .add_service(service)
-        .serve_with_incoming(incoming)
+        .serve_with_incoming(incoming(listener)?)
         .await?;
     Ok(())
+}
+
+async fn serve(listener: TcpListener) -> anyhow::Result<()> {
+    let service = WireServer::new(Sink::new(), FrameLimits::default().message_bytes_max);
+    server()
+        .add_service(service)
+        .serve_with_incoming(incoming(listener)?)
+        .await?;
+    Ok(())
+}
+
+fn server() -> Server {
+    transport::tune_server(Server::builder()).max_concurrent_streams(16)
+}
+
+fn incoming(listener: TcpListener) -> anyhow::Result<TcpIncoming> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    Ok(TcpIncoming::from(listener).with_nodelay(Some(true)))
 }
 
 /// What a server that keeps nothing answers.

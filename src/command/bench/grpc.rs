@@ -7,6 +7,7 @@ use thalweg_common::message::{Pull, Push, Reply};
 use thalweg_proto::codec::{
     Assembled, FrameLimits, Interleave, ReplyEnvelope, ReplyFrames, RequestAssembler, reply_frames,
 };
+use thalweg_proto::transport::{FrameReader, SessionService};
 use thalweg_proto::{ParameterServer, status, v1};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -36,23 +37,14 @@ impl Sink {
     }
 }
 
-type Answer<T> = Result<Response<T>, Status>;
+type Outgoing = Pin<Box<dyn Stream<Item = Result<v1::ServerFrame, Status>> + Send>>;
 
-fn unsupported() -> Status {
-    status::to_status(&Refusal::new(
-        RefusalKind::Unsupported,
-        "the sink has no sessions",
-    ))
-}
-
-#[tonic::async_trait]
-impl ParameterServer for Sink {
-    type SessionStream = Pin<Box<dyn Stream<Item = Result<v1::ServerFrame, Status>> + Send>>;
-
-    async fn session(
-        &self,
-        request: Request<Streaming<v1::ClientFrame>>,
-    ) -> Answer<Self::SessionStream> {
+impl Sink {
+    /// Starts a session.
+    fn run<Frames>(&self, request: Request<Frames>) -> Outgoing
+    where
+        Frames: Stream<Item = Result<v1::ClientFrame, Status>> + Send + Unpin + 'static,
+    {
         let chunk_bytes = request
             .metadata()
             .get(CHUNK_METADATA)
@@ -70,7 +62,36 @@ impl ParameterServer for Sink {
             answers,
         ));
         let frames = Interleave::new(ReceiverStream::new(outgoing), limits.open_messages_max);
-        Ok(Response::new(Box::pin(frames.map(Ok))))
+        Box::pin(frames.map(Ok))
+    }
+}
+
+impl SessionService for Sink {
+    type Frames = Outgoing;
+
+    fn open(&self, request: Request<FrameReader<v1::ClientFrame>>) -> Result<Outgoing, Status> {
+        Ok(self.run(request))
+    }
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+fn unsupported() -> Status {
+    status::to_status(&Refusal::new(
+        RefusalKind::Unsupported,
+        "the sink has no sessions",
+    ))
+}
+
+#[tonic::async_trait]
+impl ParameterServer for Sink {
+    type SessionStream = Outgoing;
+
+    async fn session(
+        &self,
+        request: Request<Streaming<v1::ClientFrame>>,
+    ) -> Answer<Self::SessionStream> {
+        Ok(Response::new(self.run(request)))
     }
 
     async fn push(&self, request: Request<v1::Push>) -> Answer<v1::PushReply> {
@@ -127,13 +148,13 @@ impl ParameterServer for Sink {
 
 /// Assembles requests and sends their answers until the stream ends.
 async fn receive(
-    mut incoming: Streaming<v1::ClientFrame>,
+    mut incoming: impl Stream<Item = Result<v1::ClientFrame, Status>> + Unpin,
     store: Store,
     limits: FrameLimits,
     answers: mpsc::Sender<ReplyFrames>,
 ) -> Result<(), Status> {
     let mut assembler = RequestAssembler::new(limits);
-    while let Some(frame) = incoming.message().await? {
+    while let Some(frame) = incoming.try_next().await? {
         let assembled = assembler
             .accept(frame)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;

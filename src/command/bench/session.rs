@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -10,16 +11,39 @@ use thalweg_proto::codec::{
     Assembled, FrameLimits, Interleave, ReplyAssembler, RequestEnvelope, RequestFrames,
     request_frames,
 };
+use thalweg_proto::transport::open_session;
 use thalweg_proto::{ParameterServerClient, transport, v1};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tokio_stream::{Stream, StreamExt};
+use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
 use super::grpc::CHUNK_METADATA;
 use super::sample::{Latencies, millis_since, now};
 
 const REQUESTS_MAX: usize = 64;
+
+type Replies = Pin<Box<dyn Stream<Item = Result<v1::ServerFrame, Status>> + Send>>;
+
+/// Who turns frames into bytes and back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FrameCodec {
+    /// tonic, through buffers of its own.
+    Tonic,
+    /// `thalweg_proto::transport`, without copies of the data.
+    Ours,
+}
+
+impl FrameCodec {
+    /// What a row's name adds.
+    pub(super) fn mark(self) -> &'static str {
+        match self {
+            Self::Tonic => ", tonic's codec",
+            Self::Ours => "",
+        }
+    }
+}
 
 /// A tuned connection to the sink.
 pub(super) async fn connect(address: SocketAddr) -> anyhow::Result<Channel> {
@@ -28,29 +52,44 @@ pub(super) async fn connect(address: SocketAddr) -> anyhow::Result<Channel> {
 }
 
 /// A session stream on a connection of its own.
-#[derive(Debug)]
 pub(super) struct Session {
     limits: FrameLimits,
     requests: mpsc::Sender<RequestFrames>,
-    replies: Streaming<v1::ServerFrame>,
+    replies: Replies,
     assembler: ReplyAssembler,
     last_id: u64,
 }
 
 impl Session {
-    pub(super) async fn open(address: SocketAddr, chunk_bytes: usize) -> anyhow::Result<Self> {
+    pub(super) async fn open(
+        address: SocketAddr,
+        chunk_bytes: usize,
+        codec: FrameCodec,
+    ) -> anyhow::Result<Self> {
         let limits = FrameLimits {
             chunk_bytes,
             ..FrameLimits::default()
         }
         .check()?;
-        let mut client = ParameterServerClient::new(connect(address).await?);
+        let channel = connect(address).await?;
         let (requests, outgoing) = mpsc::channel(REQUESTS_MAX);
         let frames = Interleave::new(ReceiverStream::new(outgoing), limits.open_messages_max);
         let mut call = tonic::Request::new(frames);
         call.metadata_mut()
             .insert(CHUNK_METADATA, chunk_bytes.into());
-        let replies = client.session(call).await?.into_inner();
+        let replies: Replies = match codec {
+            FrameCodec::Tonic => Box::pin(
+                ParameterServerClient::new(channel)
+                    .session(call)
+                    .await?
+                    .into_inner(),
+            ),
+            FrameCodec::Ours => {
+                let (metadata, _, frames) = call.into_parts();
+                let max = limits.message_bytes_max;
+                Box::pin(open_session(channel, frames, metadata, max).await?)
+            }
+        };
         let assembler = ReplyAssembler::new(limits);
         Ok(Self {
             limits,
@@ -79,7 +118,7 @@ impl Session {
 
     /// The next whole answer, whichever request it belongs to.
     pub(super) async fn receive(&mut self) -> anyhow::Result<(u64, Reply)> {
-        while let Some(frame) = self.replies.message().await? {
+        while let Some(frame) = self.replies.try_next().await? {
             match self.assembler.accept(frame)? {
                 Assembled::Pending => {}
                 Assembled::Whole(_, Reply::Refused(refusal)) | Assembled::Refused(_, refusal) => {

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use thalweg_common::message::Request;
 use thalweg_proto::{ParameterServerClient, v1};
 use tokio::task::JoinSet;
@@ -21,7 +21,7 @@ use super::probe::{LARGE_BYTES, SMALL_BYTES, pull, push};
 use super::raw::RawClient;
 use super::report::{self, Row, Unit};
 use super::sample::{Latencies, millis_since, now};
-use super::session::{Session, connect};
+use super::session::{FrameCodec, Session, connect};
 
 /// Options of `bench wire`.
 #[derive(Args, Debug)]
@@ -29,16 +29,35 @@ pub(super) struct WireArgs {
     /// Two rounds instead of nine, and fewer requests in each.
     #[arg(long)]
     quick: bool,
+    /// Rounds instead of nine.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Measures only these rows.
+    #[arg(long)]
+    only: Option<Group>,
 }
 
+/// A group of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Group {
+    /// 4 KB.
+    Small,
+    /// 64 MB.
+    Large,
+    /// 4 KB beside 64 MB.
+    Beside,
+}
+
+const RAW_LARGE: &str = "64 MB raw TCP echo";
 const OUTSTANDING: usize = 8;
 const CHUNK_BYTES: [usize; 3] = [64 << 10, 256 << 10, 1 << 20];
 /// The chunk length of the rows that do not vary it.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 1 << 20;
 
 /// Runs the measurement and prints its table.
 pub(super) fn run(args: &WireArgs) -> anyhow::Result<()> {
     let (rounds, requests) = if args.quick { (2, 500) } else { (9, 4000) };
+    let rounds = args.rounds.unwrap_or(rounds);
     let other = OtherEnd::start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -48,7 +67,7 @@ pub(super) fn run(args: &WireArgs) -> anyhow::Result<()> {
         requests,
     };
     for _ in 0..rounds {
-        runtime.block_on(bench.round(other.raw, other.grpc))?;
+        runtime.block_on(bench.round(&other, args.only))?;
     }
     other.stop()?;
     report::print(&bench.rows)?;
@@ -59,7 +78,8 @@ pub(super) fn run(args: &WireArgs) -> anyhow::Result<()> {
 struct OtherEnd {
     process: Child,
     raw: SocketAddr,
-    grpc: SocketAddr,
+    tonic: SocketAddr,
+    ours: SocketAddr,
 }
 
 impl OtherEnd {
@@ -74,11 +94,25 @@ impl OtherEnd {
         let mut line = String::new();
         let out = process.stdout.take().expect("it is piped");
         BufReader::new(out).read_line(&mut line)?;
-        let Some((raw, grpc)) = line.trim().split_once(' ') else {
-            bail!("expected two addresses of the other end, found {line:?}");
+        let addresses: Result<Vec<SocketAddr>, _> =
+            line.split_whitespace().map(str::parse).collect();
+        let Ok([raw, tonic, ours]) = addresses.as_deref() else {
+            bail!("expected three addresses of the other end, found {line:?}");
         };
-        let (raw, grpc) = (raw.parse()?, grpc.parse()?);
-        Ok(Self { process, raw, grpc })
+        let (raw, tonic, ours) = (*raw, *tonic, *ours);
+        Ok(Self {
+            process,
+            raw,
+            tonic,
+            ours,
+        })
+    }
+
+    fn codecs(&self) -> [(SocketAddr, FrameCodec); 2] {
+        [
+            (self.tonic, FrameCodec::Tonic),
+            (self.ours, FrameCodec::Ours),
+        ]
     }
 
     fn stop(mut self) -> anyhow::Result<()> {
@@ -109,17 +143,36 @@ impl Bench {
         });
     }
 
-    async fn round(&mut self, raw: SocketAddr, grpc: SocketAddr) -> anyhow::Result<()> {
-        self.small_raw(raw)?;
-        self.small_unary(grpc).await?;
-        self.small_stream(grpc).await?;
-        let both = RawClient::connect(raw)?.transfer(LARGE_BYTES)?;
-        self.add("64 MB raw TCP echo", None, Unit::Millis, both);
-        self.large_unary(grpc).await?;
-        for chunk_bytes in CHUNK_BYTES {
-            self.large_stream(grpc, chunk_bytes).await?;
+    async fn round(&mut self, other: &OtherEnd, only: Option<Group>) -> anyhow::Result<()> {
+        let wanted = |group| only.is_none_or(|only| only == group);
+        if wanted(Group::Small) {
+            self.small_raw(other.raw)?;
+            self.small_unary(other.tonic).await?;
+            for (address, codec) in other.codecs() {
+                self.small_stream(address, codec).await?;
+            }
         }
-        self.contended(grpc).await
+        if wanted(Group::Large) {
+            self.large_raw(other.raw)?;
+            self.large_unary(other.tonic).await?;
+            for (address, codec) in other.codecs() {
+                for chunk_bytes in CHUNK_BYTES {
+                    self.large_raw(other.raw)?;
+                    self.large_stream(address, chunk_bytes, codec).await?;
+                }
+            }
+        }
+        if wanted(Group::Beside) {
+            self.contended(other.ours).await?;
+        }
+        Ok(())
+    }
+
+    fn large_raw(&mut self, raw: SocketAddr) -> anyhow::Result<()> {
+        let mut client = RawClient::connect(raw)?;
+        let echo = client.transfer(LARGE_BYTES)?;
+        self.add(RAW_LARGE, None, Unit::Millis, echo);
+        Ok(())
     }
 
     fn small_raw(&mut self, raw: SocketAddr) -> anyhow::Result<()> {
@@ -163,12 +216,12 @@ impl Bench {
         Ok(())
     }
 
-    async fn small_stream(&mut self, grpc: SocketAddr) -> anyhow::Result<()> {
-        let mut session = Session::open(grpc, CHUNK).await?;
+    async fn small_stream(&mut self, grpc: SocketAddr, codec: FrameCodec) -> anyhow::Result<()> {
+        let mut session = Session::open(grpc, CHUNK, codec).await?;
         let push = Request::Push(push(SMALL_BYTES));
         for outstanding in [1, OUTSTANDING] {
             let sample = session.ping(&push, outstanding, self.requests).await?;
-            let name = format!("4 KB stream push x{outstanding}");
+            let name = format!("4 KB stream push x{outstanding}{}", codec.mark());
             let echo = format!("4 KB bare unary echo x{outstanding}");
             self.add(&name, Some(&echo), Unit::MicrosP50, sample);
         }
@@ -187,37 +240,39 @@ impl Bench {
         let sample = millis_since(start);
         self.add(
             "64 MB unary pull and push",
-            Some("64 MB raw TCP echo"),
+            Some(RAW_LARGE),
             Unit::Millis,
             sample,
         );
         Ok(())
     }
 
-    async fn large_stream(&mut self, grpc: SocketAddr, chunk_bytes: usize) -> anyhow::Result<()> {
-        let mut session = Session::open(grpc, chunk_bytes).await?;
+    async fn large_stream(
+        &mut self,
+        grpc: SocketAddr,
+        chunk_bytes: usize,
+        codec: FrameCodec,
+    ) -> anyhow::Result<()> {
+        let mut session = Session::open(grpc, chunk_bytes, codec).await?;
         let (pull, push) = (
             Request::Pull(pull(LARGE_BYTES)),
             Request::Push(push(LARGE_BYTES)),
         );
         let both = session.transfer(&[pull.clone(), push.clone()]).await?;
         let name = format!(
-            "64 MB stream pull and push, {} KiB chunks",
-            chunk_bytes >> 10
+            "64 MB stream pull and push, {} KiB{}",
+            chunk_bytes >> 10,
+            codec.mark()
         );
-        self.add(&name, Some("64 MB raw TCP echo"), Unit::Millis, both);
+        self.add(&name, Some(RAW_LARGE), Unit::Millis, both);
         let first = session.transfer(&[pull]).await?;
         let then = session.transfer(&[push]).await?;
         let name = format!(
-            "64 MB stream pull, then push, {} KiB chunks",
-            chunk_bytes >> 10
+            "64 MB stream pull, then push, {} KiB{}",
+            chunk_bytes >> 10,
+            codec.mark()
         );
-        self.add(
-            &name,
-            Some("64 MB raw TCP echo"),
-            Unit::Millis,
-            first + then,
-        );
+        self.add(&name, Some(RAW_LARGE), Unit::Millis, first + then);
         Ok(())
     }
 
@@ -225,7 +280,7 @@ impl Bench {
     async fn contended(&mut self, grpc: SocketAddr) -> anyhow::Result<()> {
         let small = Request::Push(push(SMALL_BYTES));
         let large = Request::Pull(pull(LARGE_BYTES));
-        let mut session = Session::open(grpc, CHUNK).await?;
+        let mut session = Session::open(grpc, CHUNK, FrameCodec::Ours).await?;
         let sample = session.ping_beside(&small, &large).await?;
         let alone = Some("4 KB stream push x1");
         self.add(
@@ -235,7 +290,7 @@ impl Bench {
             sample,
         );
 
-        let mut bulk = Session::open(grpc, CHUNK).await?;
+        let mut bulk = Session::open(grpc, CHUNK, FrameCodec::Ours).await?;
         let pulling = tokio::spawn(async move {
             for _ in 0..4 {
                 bulk.transfer(std::slice::from_ref(&large)).await?;

@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use thalweg_common::message::{Reply, Request};
-use thalweg_proto::ParameterServerClient;
 use thalweg_proto::codec::{
     Assembled, FrameLimits, ReplyAssembler, RequestEnvelope, request_frames,
 };
-use thalweg_proto::transport::tune_client;
+use thalweg_proto::transport::{FrameReader, open_session, tune_client};
 use thalweg_proto::v1;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tonic::metadata::MetadataMap;
 use tonic::transport::Endpoint;
 
 /// Frames that wait for the network.
@@ -104,18 +103,20 @@ impl Client {
                 .connect()
                 .await
                 .map_err(|e| causes(&e))?;
-            ParameterServerClient::new(channel)
-                .max_decoding_message_size(limits.message_bytes_max)
-                .max_encoding_message_size(limits.message_bytes_max)
-                .session(ReceiverStream::new(outbound))
-                .await
-                .map_err(|status| status.message().to_owned())
+            let frames = ReceiverStream::new(outbound);
+            open_session(
+                channel,
+                frames,
+                MetadataMap::new(),
+                limits.message_bytes_max,
+            )
+            .await
+            .map_err(|status| status.message().to_owned())
         };
         let inbound = tokio::time::timeout(patience, open)
             .await
             .map_err(|_| unreachable(format!("no answer within {:.1} s", patience.as_secs_f64())))?
-            .map_err(unreachable)?
-            .into_inner();
+            .map_err(unreachable)?;
         let inbox = Arc::new(Mutex::new(Inbox::default()));
         tokio::spawn(receive(inbound, limits, inbox.clone()));
         let next = AtomicU64::new(1);
@@ -188,7 +189,7 @@ impl Client {
 }
 
 async fn receive(
-    mut inbound: Streaming<v1::ServerFrame>,
+    mut inbound: FrameReader<v1::ServerFrame>,
     limits: FrameLimits,
     inbox: Arc<Mutex<Inbox>>,
 ) {

@@ -4,7 +4,6 @@
 //! that bytes move while a gradient is computed.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thalweg_common::time::Time;
@@ -26,17 +25,16 @@ pub struct Ended {
     pub received_bytes: u64,
 }
 
-/// Runs a worker to its end over links with its servers; blocks the calling thread, which must not
+/// Runs a worker to its end over links with its servers, with the model that it trains; blocks the calling thread, which must not
 /// be one of the runtime's own.
 #[must_use]
-pub fn drive(mut worker: Worker, links: Links) -> Ended {
+pub fn drive(mut worker: Worker, model: &dyn Model, links: Links) -> Ended {
     let traffic = links.traffic();
-    let model = Arc::clone(&worker.work().model);
     let mut driver = Driver::new(links);
     let mut event = Event::Start;
     let outcome = loop {
         let effects = worker.step(driver.clock.now(), event);
-        if let Some(outcome) = driver.perform(effects, &*model) {
+        if let Some(outcome) = driver.perform(effects, model) {
             break outcome;
         }
         event = driver.next();

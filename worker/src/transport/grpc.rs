@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use hyper_util::rt::TokioIo;
 use thalweg_common::message::Reply;
-use thalweg_proto::ParameterServerClient;
 use thalweg_proto::codec::{Assembled, FrameLimits, Interleave, ReplyAssembler, RequestFrames};
-use thalweg_proto::transport::tune_client;
+use thalweg_proto::transport::{FrameReader, open_session, tune_client};
 use thalweg_proto::v1;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tonic::metadata::MetadataMap;
 use tonic::transport::Endpoint;
 
 use super::client::causes;
@@ -30,7 +29,7 @@ pub(super) struct Stream {
 /// The receiving half of a session stream.
 #[derive(Debug)]
 pub(super) struct Answers {
-    frames: Streaming<v1::ServerFrame>,
+    frames: FrameReader<v1::ServerFrame>,
     assembler: ReplyAssembler,
 }
 
@@ -54,13 +53,14 @@ impl Stream {
             .map_err(|error| causes(&error))?;
         let (requests, outgoing) = mpsc::channel(REQUESTS_MAX);
         let frames = Interleave::new(ReceiverStream::new(outgoing), limits.open_messages_max);
-        let frames = ParameterServerClient::new(channel)
-            .max_decoding_message_size(limits.message_bytes_max)
-            .max_encoding_message_size(limits.message_bytes_max)
-            .session(frames)
-            .await
-            .map_err(|status| status.message().to_owned())?
-            .into_inner();
+        let frames = open_session(
+            channel,
+            frames,
+            MetadataMap::new(),
+            limits.message_bytes_max,
+        )
+        .await
+        .map_err(|status| status.message().to_owned())?;
         let assembler = ReplyAssembler::new(limits);
         Ok(Self {
             requests,

@@ -48,7 +48,7 @@ impl Worker {
             // Examples that are held back would never be committed while all wait for data.
             self.hand_over();
             if self.feed.is_done() {
-                self.begin_end(LeaveReason::Done);
+                self.begin_end(LeaveReason::Done, None);
             }
         }
         Ok(())

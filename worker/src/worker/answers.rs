@@ -53,7 +53,14 @@ impl Worker {
                     parts: group.gather.parts(server),
                 }))
             }
-            Errand::Range => Some(Request::NextRange { session, worker }),
+            Errand::Range => {
+                let received = self.feed.received();
+                Some(Request::NextRange {
+                    session,
+                    worker,
+                    received,
+                })
+            }
             Errand::Heartbeat(_) => Some(Request::Heartbeat(self.heartbeat())),
             Errand::Leave(_) => Some(Request::Leave(self.leave())),
         }
@@ -79,7 +86,9 @@ impl Worker {
             (Errand::Heartbeat(_), Reply::Heartbeat(HeartbeatReply { stop, .. })) => {
                 self.calls.end(errand);
                 if stop {
-                    self.begin_end(LeaveReason::Stopped);
+                    // The job is over, one way or the other; the servers know which.
+                    let within = self.settings.stop_within / 2;
+                    self.begin_end(LeaveReason::Done, Some(within));
                 }
                 Ok(())
             }

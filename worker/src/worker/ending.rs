@@ -1,5 +1,7 @@
 //! The end of a worker: what it holds back is pushed and acknowledged, then it leaves.
 
+use std::time::Duration;
+
 use thalweg_common::message::{Leave, LeaveReason, Request};
 use thalweg_common::time::Time;
 
@@ -13,7 +15,7 @@ use crate::worker::failure::Failure;
 pub(super) enum Phase {
     /// Iterations follow.
     Training,
-    /// The last push is on its way. A worker that was told to stop waits for it until a time.
+    /// The last push is on its way. Whoever was told to end waits for it until a time.
     Ending {
         reason: LeaveReason,
         until: Option<Time>,
@@ -36,17 +38,13 @@ impl Phase {
 }
 
 impl Worker {
-    /// Begins nothing new. A computation that is under way still counts.
-    pub(super) fn begin_end(&mut self, reason: LeaveReason) {
+    /// Begins nothing new. A computation that is under way still counts; the last push is waited
+    /// for `within` a time, if one is given.
+    pub(super) fn begin_end(&mut self, reason: LeaveReason, within: Option<Duration>) {
         if self.phase != Phase::Training {
             return;
         }
-        let until = match reason {
-            LeaveReason::Done => None,
-            LeaveReason::Stopped | LeaveReason::Failed => {
-                Some(self.now + self.settings.stop_within / 2)
-            }
-        };
+        let until = within.map(|within| self.now + within);
         self.phase = Phase::Ending { reason, until };
         self.groups.truncate(usize::from(self.computing.is_some()));
         for group in &mut self.groups {

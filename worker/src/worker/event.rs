@@ -78,9 +78,10 @@ pub enum Effect {
 /// How a worker ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The job is done.
+    /// The servers say that the job is over: the coordinator grants no more, or a sign of life was
+    /// answered so. Whether it reached its end, they know.
     Done,
-    /// It was told to stop.
+    /// It was told to stop by [`Event::Stop`].
     Stopped,
     /// It could not go on.
     Failed(Failure),

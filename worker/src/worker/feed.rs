@@ -25,6 +25,8 @@ pub(super) struct Feed {
     /// Nothing is granted before this time.
     not_before: Option<Time>,
     done: bool,
+    /// Grants of data so far.
+    received: u64,
 }
 
 impl Feed {
@@ -37,6 +39,7 @@ impl Feed {
             granted,
             not_before: None,
             done: false,
+            received: 0,
         }
     }
 
@@ -46,6 +49,7 @@ impl Feed {
     /// What was expected and what was found, if the range does not lie in the data.
     pub(super) fn grant(&mut self, now: Time, grant: Grant) -> Result<(), String> {
         self.not_before = None;
+        self.received += u64::from(matches!(grant, Grant::Range { .. } | Grant::ClockOnly));
         match grant {
             Grant::Range { epoch, start, end } => {
                 if end <= start || self.rows < end {
@@ -64,6 +68,11 @@ impl Feed {
             Grant::Done => self.done = true,
         }
         Ok(())
+    }
+
+    /// Grants of data received so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received
     }
 
     /// Iterations that are granted and not yet taken.

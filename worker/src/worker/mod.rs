@@ -176,7 +176,10 @@ impl Worker {
             Event::Computed(done) => self.computed(done)?,
             Event::Lost { server, cause } => self.calls.lost(self.now, server, cause),
             Event::Back { server } => self.calls.back(server),
-            Event::Stop => self.begin_end(LeaveReason::Stopped),
+            Event::Stop => {
+                let within = self.settings.stop_within / 2;
+                self.begin_end(LeaveReason::Stopped, Some(within));
+            }
         }
         Ok(())
     }

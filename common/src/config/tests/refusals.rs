@@ -235,12 +235,10 @@ const ASSIGNMENTS: &[(&[&str], &[&str])] = &[
             "method.n_pull=3",
         ],
         &[
-            "--set consistency.lag=1: `consistency.lag` = 1 cannot go with `method.n_push` = 4: a \
-             worker runs 3 iterations of its own, and between two pushes its clock stands still \
-             for the servers; set `lag` = 3 or more, or `method.n_push` = 2 or less",
-            "--set consistency.lag=1: `consistency.lag` = 1 cannot go with `method.n_pull` = 3: a \
-             worker runs 2 iterations of its own, and between two pulls no gate is asked; set \
-             `lag` = 2 or more, or `method.n_pull` = 2 or less",
+            "--set consistency.lag=1: `consistency.lag` = 1 cannot go with `method.n_push` = 4: \
+             between its pushes a worker's clock stands still, and a pull looks ahead to the last \
+             iteration that uses it; set `lag` = 5 (`n_push` - 1 + `n_pull` - 1) or more, or push \
+             and pull more often",
         ],
     ),
     (

@@ -38,7 +38,7 @@ fn a_worker_that_is_told_to_stop_pushes_what_it_holds_back_and_leaves() {
 }
 
 #[test]
-fn a_server_may_tell_a_worker_to_stop() {
+fn a_worker_hears_from_any_server_that_the_job_is_over() {
     let (mut worker, mut cluster) = Setup {
         rows: 4_000,
         ..Setup::PLAIN
@@ -46,7 +46,7 @@ fn a_server_may_tell_a_worker_to_stop() {
     .worker();
     cluster.stop = true;
     let mut timeline = Timeline::new(cluster, no_faults);
-    assert!(matches!(timeline.run(&mut worker), Outcome::Stopped));
+    assert!(matches!(timeline.run(&mut worker), Outcome::Done));
     assert!(timeline.now < at(100), "at the first sign of life");
 }
 

@@ -3,10 +3,29 @@
 //! Windows, frame size and nodelay decide the transfer rate (`docs/decisions` has the measurement);
 //! the other bounds keep a peer from taking memory or time that nobody granted.
 
+mod outgoing;
+mod incoming;
+mod call;
+mod serve;
+mod memory;
+
+pub use call::open_session;
+pub use incoming::FrameReader;
+pub use memory::keep_freed_memory;
+pub use outgoing::WireFrame;
+pub use serve::{SessionService, WireServer};
+
 use std::time::Duration;
 
-/// HTTP/2 window of a stream and of a connection, bytes: what a peer may send unread.
-pub const WINDOW_BYTES: u32 = 16 << 20;
+/// The path of the session stream.
+const SESSION_PATH: &str = "/thalweg.v1.ParameterServer/Session";
+
+/// The content type of gRPC with protobuf.
+const CONTENT_TYPE_GRPC: &str = "application/grpc";
+
+/// HTTP/2 window of a stream and of a connection, bytes: what a peer may send unread. More is
+/// not faster and lets that much of a pull stand before the next answer.
+pub const WINDOW_BYTES: u32 = 4 << 20;
 
 /// HTTP/2 frame size, bytes.
 pub const HTTP2_FRAME_BYTES_MAX: u32 = 1 << 20;

@@ -1,0 +1,114 @@
+//! The server's end of a session: one service for the stream and the unary calls.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Request, Response};
+use tokio_stream::Stream;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tower::Service;
+
+use super::SESSION_PATH;
+use super::incoming::FrameReader;
+use super::outgoing::{FrameBody, Role};
+use crate::v1;
+use crate::{ParameterServer, ParameterServerServer};
+
+/// What a server does with a session stream.
+pub trait SessionService: Send + Sync + 'static {
+    /// The frames that go out. The stream ends when they end.
+    type Frames: Stream<Item = Result<v1::ServerFrame, Status>> + Send + Unpin + 'static;
+
+    /// Takes a stream: frames come out of `request`, the returned ones go back.
+    ///
+    /// # Errors
+    /// The status with which the stream is refused.
+    fn open(
+        &self,
+        request: tonic::Request<FrameReader<v1::ClientFrame>>,
+    ) -> Result<Self::Frames, Status>;
+}
+
+/// The service `thalweg.v1.ParameterServer`: sessions by [`SessionService`], whose frames are read
+/// and written without copies, all other calls by [`ParameterServer`].
+#[derive(Debug)]
+pub struct WireServer<T> {
+    inner: Arc<T>,
+    unary: ParameterServerServer<T>,
+    message_bytes_max: usize,
+}
+
+impl<T> Clone for WireServer<T> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            unary: self.unary.clone(),
+            message_bytes_max: self.message_bytes_max,
+        }
+    }
+}
+
+impl<T: ParameterServer + SessionService> WireServer<T> {
+    /// Serves with messages of at most `message_bytes_max` in both directions.
+    #[must_use]
+    pub fn new(service: T, message_bytes_max: usize) -> Self {
+        let inner = Arc::new(service);
+        let unary = ParameterServerServer::from_arc(inner.clone())
+            .max_decoding_message_size(message_bytes_max)
+            .max_encoding_message_size(message_bytes_max);
+        Self {
+            inner,
+            unary,
+            message_bytes_max,
+        }
+    }
+
+    fn session(&self, request: Request<Body>) -> Response<Body> {
+        let max = self.message_bytes_max;
+        let request = request.map(|body| FrameReader::new(body, max));
+        match self.inner.open(tonic::Request::from_http(request)) {
+            Err(status) => status.into_http(),
+            Ok(frames) => {
+                let body = Body::new(FrameBody::new(frames, Role::Server));
+                let mut response = Response::new(body);
+                let grpc = HeaderValue::from_static(super::CONTENT_TYPE_GRPC);
+                response.headers_mut().insert(CONTENT_TYPE, grpc);
+                response
+            }
+        }
+    }
+}
+
+impl<T, B> Service<Request<B>> for WireServer<T>
+where
+    T: ParameterServer + SessionService,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if request.uri().path() == SESSION_PATH {
+            let response = self.session(request.map(Body::new));
+            return Box::pin(std::future::ready(Ok(response)));
+        }
+        Box::pin(self.unary.call(request))
+    }
+}
+
+impl<T> NamedService for WireServer<T> {
+    const NAME: &'static str = v1::parameter_server_server::SERVICE_NAME;
+}
