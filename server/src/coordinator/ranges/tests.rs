@@ -46,9 +46,8 @@ fn one_range_over_two_neighbouring_loans_of_a_worker_is_one_claim() {
     let across = over(4, second.end - 4);
     let too_far = over(4, foreign.end);
     ranges.commit(WorkerId(0), early.examples(), &[early]);
-    let judge = |ranges: &Ranges, claim: DataRange| {
-        ranges.judge(WorkerId(0), claim.examples(), &[claim])
-    };
+    let judge =
+        |ranges: &Ranges, claim: DataRange| ranges.judge(WorkerId(0), claim.examples(), &[claim]);
     assert!(judge(&ranges, over(0, second.end)).is_err());
     assert!(judge(&ranges, too_far).is_err());
     assert!(judge(&ranges, across).is_ok());
