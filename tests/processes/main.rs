@@ -1,5 +1,10 @@
 //! Real processes on loopback: what a user runs, what a user kills, what a user gets wrong.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 mod support;
 mod training;
 mod sparse;
