@@ -48,7 +48,7 @@ pub(crate) struct Desk {
     observers: BTreeMap<SessionId, Time>,
     observed: bool,
     stopped: Option<String>,
-    sessions: u64,
+    contacted: bool,
     on_worker_loss: OnWorkerLoss,
     started: Time,
     over_since: Option<Time>,
@@ -68,7 +68,7 @@ impl Desk {
             observers: BTreeMap::new(),
             observed: false,
             stopped: None,
-            sessions: 0,
+            contacted: false,
             on_worker_loss: plan.on_worker_loss,
             started: now,
             over_since: None,
@@ -89,11 +89,13 @@ impl Desk {
                 format!("this server is ending: {why}"),
             ));
         }
-        if self.sessions >= sessions_max {
+        let known = register.session.is_some_and(|session| self.knows(session));
+        if !known && sessions_max <= self.living() {
             return Err(Refusal::new(
                 RefusalKind::Overloaded,
                 format!(
-                    "{sessions_max} sessions were opened, as many as [limits] sessions_max says"
+                    "{sessions_max} sessions are open, as many as [limits] sessions_max says; close \
+                     one, or raise it"
                 ),
             ));
         }
@@ -113,7 +115,7 @@ impl Desk {
             }
             SessionRole::Worker => self.enter(now, worker, session, &register.place)?,
         }
-        self.sessions += 1;
+        self.contacted = true;
         Ok((session, worker))
     }
 
@@ -179,6 +181,19 @@ impl Desk {
             ..Note::default()
         };
         Ok(())
+    }
+
+    /// Whether a session is open here.
+    fn knows(&self, session: SessionId) -> bool {
+        let slots = self.admission.clocks().slots();
+        self.observes(session) || slots.iter().any(|slot| slot.session == Some(session))
+    }
+
+    /// Sessions that are open: workers' and observers'.
+    fn living(&self) -> u64 {
+        let slots = self.admission.clocks().slots().iter();
+        let present = |s: SlotState| matches!(s, SlotState::Active | SlotState::Idle);
+        (slots.filter(|slot| present(slot.state)).count() + self.observers.len()) as u64
     }
 
     /// Judges who is speaking, and takes it as a sign of life.
@@ -325,7 +340,7 @@ impl Desk {
 
     /// Whether there is nothing left to do here and nobody left to wait for.
     pub(crate) fn is_finished(&mut self, now: Time, plan: &Plan) -> bool {
-        if self.sessions == 0 {
+        if !self.contacted {
             return now.since(self.started) > plan.bounds.first_contact;
         }
         let slots = self.admission.clocks().slots();
@@ -353,7 +368,7 @@ impl Desk {
                 let (phase, cause) = coordinator.phase();
                 (phase, cause.to_owned())
             }
-            (None, None) if self.sessions == 0 => (Phase::Joining, String::new()),
+            (None, None) if !self.contacted => (Phase::Joining, String::new()),
             (None, None) => (Phase::Training, String::new()),
         }
     }

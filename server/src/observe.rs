@@ -23,6 +23,7 @@ impl Server {
         let desk = self.desk.lock();
         let coordinator = desk.coordinator.as_ref();
         let (phase, cause) = desk.phase();
+        let (pushed_bytes, pulled_bytes) = self.counters.pushed_and_pulled();
         let (loss_sum, loss_weight) = coordinator.map_or((0.0, 0.0), |c| c.loss().sum_and_weight());
         let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Status {
@@ -39,8 +40,8 @@ impl Server {
             workers: workers(&desk, now),
             shards,
             staleness,
-            pushed_bytes: load(&self.counters.pushed),
-            pulled_bytes: load(&self.counters.pulled),
+            pushed_bytes,
+            pulled_bytes,
             received_bytes: load(&self.counters.received),
             sent_bytes: load(&self.counters.sent),
             refusals: desk

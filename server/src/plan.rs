@@ -65,7 +65,7 @@ pub struct Bounds {
     pub linger: Duration,
     /// How long a server waits for its first session.
     pub first_contact: Duration,
-    /// Sessions ever opened.
+    /// Sessions open at once, workers' and observers'.
     pub sessions_max: u64,
 }
 

@@ -27,10 +27,14 @@ use crate::shard::{self, Shard};
 /// Bytes that went through a server; the driver counts them.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Bytes of workers' pushes and their acknowledgements, at the sockets.
-    pub pushed: AtomicU64,
-    /// Bytes of workers' pulls and their answers, at the sockets.
-    pub pulled: AtomicU64,
+    /// Frames of workers' pushes and their acknowledgements, bytes.
+    pub push_frames: AtomicU64,
+    /// Frames of workers' pulls and their answers, bytes.
+    pub pull_frames: AtomicU64,
+    /// All other frames of workers, bytes.
+    pub other_frames: AtomicU64,
+    /// Bytes on the sockets of workers, both ways.
+    pub of_workers: AtomicU64,
     /// Bytes received at the sockets.
     pub received: AtomicU64,
     /// Bytes sent at the sockets.
@@ -38,6 +42,19 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// The bytes on workers' sockets that pushes took, and those that pulls took.
+    #[must_use]
+    pub fn pushed_and_pulled(&self) -> (u64, u64) {
+        let load = |counter: &AtomicU64| u128::from(counter.load(Ordering::Relaxed));
+        let (push, pull) = (load(&self.push_frames), load(&self.pull_frames));
+        let all = (push + pull + load(&self.other_frames)).max(1);
+        let share = |part: u128| {
+            let bytes = load(&self.of_workers) * part / all;
+            u64::try_from(bytes).unwrap_or(u64::MAX)
+        };
+        (share(push), share(pull))
+    }
+
     /// Adds to a counter.
     pub fn add(counter: &AtomicU64, bytes: usize) {
         counter.fetch_add(bytes as u64, Ordering::Relaxed);

@@ -1,10 +1,10 @@
 //! What several commands have in common: which job, and what to change in it.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
 use thalweg_common::config::JobConfig;
 
-use crate::job::{REGISTRIES, draft};
+use crate::job::{REGISTRIES, check_method, draft};
 
 /// A job and changes to it.
 #[derive(Clone, Debug, Args)]
@@ -24,6 +24,8 @@ impl JobOptions {
         for assignment in self.sets.iter().chain(further) {
             draft.set(assignment)?;
         }
-        Ok(draft.check(&REGISTRIES)?)
+        let config = draft.check(&REGISTRIES)?;
+        check_method(&config).map_err(|words| anyhow!("{words}"))?;
+        Ok(config)
     }
 }

@@ -11,7 +11,9 @@ mod memory;
 mod plan;
 
 pub use memory::{Memory, MemoryError, frame_limits};
-pub use plan::{PlanError, loop_settings, serve_options, server_plan, training_method};
+pub use plan::{
+    PlanError, check_method, loop_settings, serve_options, server_plan, training_method,
+};
 pub use registries::REGISTRIES;
 pub use resolve::{Blueprint, ResolveError, ResolvedJob, blueprint, resolve};
 pub use source::{SHIPPED, SourceError, draft};

@@ -107,6 +107,20 @@ pub fn training_method(config: &JobConfig) -> Result<Box<dyn TrainingMethod>, Se
     Ok(MethodEntry::find(&config.method.name)?.build(&method_settings(config)))
 }
 
+/// Asks the method whether its settings can work together and with the consistency model.
+///
+/// # Errors
+/// What was expected, what was found, and how to mend it, in one line.
+pub fn check_method(config: &JobConfig) -> Result<(), String> {
+    let entry = MethodEntry::find(&config.method.name).map_err(|error| error.to_string())?;
+    let consistency = &config.consistency;
+    entry.check(
+        &method_settings(config),
+        consistency.model,
+        consistency.aggregation,
+    )
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     reason = "parameters are f32, and so are their steps"
@@ -126,7 +140,7 @@ fn method_settings(config: &JobConfig) -> MethodSettings {
 }
 
 /// How the gRPC driver of a server is to be run. The one place that derives its threads: half the
-/// cores own shards, the network takes the others.
+/// cores own shards; the network's runtime has a thread per core.
 #[must_use]
 pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
     let limits = &blueprint.config.limits;

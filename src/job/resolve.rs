@@ -28,7 +28,7 @@ pub enum ResolveError {
     Map(#[from] ShardMapError),
     /// A server was given a job that nobody has resolved.
     #[error(
-        "the job has no [data.resolved]: run `thalweg check JOB --resolved` where the data are"
+        "the job has no usable [data.resolved]: `thalweg check JOB` prints it where the data are"
     )]
     Unresolved,
     /// The data changed since the job was resolved.

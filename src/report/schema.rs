@@ -64,9 +64,9 @@ pub struct Report {
     pub epochs: f64,
     /// `examples` / `train_seconds`; 0 if nothing was trained.
     pub examples_per_second: f64,
-    /// Bytes of all pushes as framed, at the servers.
+    /// Bytes of all pushes, at the servers.
     pub bytes_pushed: u64,
-    /// Bytes of all answers to pulls as framed, at the servers.
+    /// Bytes of all answers to pulls, at the servers.
     pub bytes_pulled: u64,
     /// Bytes at the servers' sockets.
     pub socket: SocketBytes,

@@ -124,7 +124,7 @@ fn data(epochs: &[EpochUse]) -> Option<String> {
         None if epochs.is_empty() => None,
         None => Some(format!("data       every row exactly once in {whole}")),
         Some(part) => Some(format!(
-            "data       every row exactly once in {whole}, not in epoch {} ({})",
+            "data       every row exactly once in {whole}; epoch {} used in part ({})",
             part.epoch,
             counted(part.rows, "row")
         )),

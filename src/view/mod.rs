@@ -57,9 +57,9 @@ pub struct ClusterView {
     /// Staleness of every part applied, over all servers.
     #[serde(serialize_with = "staleness::serialize")]
     pub staleness: StalenessHistogram,
-    /// Bytes received in pushes, over all servers, as framed.
+    /// Bytes received in pushes, over all servers.
     pub bytes_pushed: u64,
-    /// Bytes sent in answers to pulls, over all servers, as framed.
+    /// Bytes sent in answers to pulls, over all servers.
     pub bytes_pulled: u64,
     /// Worker slots, by worker.
     pub workers: Vec<WorkerView>,
@@ -81,9 +81,9 @@ pub struct ServerView {
     /// Since it started.
     #[serde(rename = "up_seconds", serialize_with = "seconds")]
     pub up: Duration,
-    /// Bytes received in pushes, as framed.
+    /// Bytes received in pushes.
     pub bytes_pushed: u64,
-    /// Bytes sent in answers to pulls, as framed.
+    /// Bytes sent in answers to pulls.
     pub bytes_pulled: u64,
     /// Bytes received at its sockets.
     pub bytes_received: u64,

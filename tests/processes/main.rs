@@ -1,7 +1,13 @@
 //! Real processes on loopback: what a user runs, what a user kills, what a user gets wrong.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 mod support;
 mod training;
+mod sparse;
 mod losses;
 mod mistakes;
 mod by_hand;

@@ -5,6 +5,99 @@ use crate::support::{Bench, stderr};
 /// A mistake: arguments, and words that the complaint must have.
 type Mistake<'a> = (&'a [&'a str], &'a [&'a str]);
 
+/// What a user may get wrong, and what the complaint must say.
+const MISTAKES: &[Mistake<'_>] = &[
+    (
+        &["train", "typo.toml"],
+        &["typo.toml:2", "learning_rate", "did you mean `lr`"],
+    ),
+    (
+        &["train", "--set", "optimizer.name=adagrat"],
+        &["adagrat", "adagrad"],
+    ),
+    (
+        &["train", "--set", "train.batch_size=0"],
+        &["train.batch_size", "at least 1"],
+    ),
+    (
+        &[
+            "train",
+            "--set",
+            "method.n_push=2",
+            "--set",
+            "consistency.model=bsp",
+        ],
+        &["n_push", "bsp"],
+    ),
+    (&["train", "--set", "consistency.lag=2"], &["lag", "asp"]),
+    (&["train", "nowhere.toml"], &["nowhere.toml", "flights"]),
+    (&["train", "wide.toml"], &["good.svm", "3", "2"]),
+    (
+        &[
+            "train",
+            "--set",
+            "data.name=libsvm",
+            "--set",
+            "data.train=bad.svm",
+        ],
+        &["bad.svm", "2", "x"],
+    ),
+    (
+        &[
+            "train",
+            "--set",
+            "data.name=libsvm",
+            "--set",
+            "data.train=zero.svm",
+        ],
+        &["zero.svm", "0", "1"],
+    ),
+    (
+        &[
+            "train",
+            "--set",
+            "data.name=libsvm",
+            "--set",
+            "data.train=none.svm",
+        ],
+        &["none.svm"],
+    ),
+    (
+        &[
+            "train",
+            "--set",
+            "data.name=libsvm",
+            "--set",
+            "data.train=good.svm",
+        ],
+        &["3", "4", "workers"],
+    ),
+    (
+        &["server", "--listen", "0.0.0.0:0"],
+        &["insecure_listen", "127.0.0.1"],
+    ),
+    (
+        &["server", "--listen", "nowhere"],
+        &["nowhere", "HOST:PORT"],
+    ),
+    (&["server", "--index", "7"], &["7"]),
+    (
+        &["worker", "--join", "127.0.0.1:1", "--patience", "0.2"],
+        &["127.0.0.1:1"],
+    ),
+    (&["status", "127.0.0.1:1"], &["127.0.0.1:1"]),
+    (
+        &[
+            "train",
+            "--join",
+            "127.0.0.1:1",
+            "--set",
+            "limits.connect_seconds=1",
+        ],
+        &["127.0.0.1:1"],
+    ),
+];
+
 #[test]
 fn every_mistake_is_named_and_nothing_is_written() {
     let bench = Bench::new();
@@ -17,67 +110,7 @@ fn every_mistake_is_named_and_nothing_is_written() {
         "wide.toml",
         "[data]\nname = \"libsvm\"\ntrain = \"good.svm\"\nfeatures = 2\n[optimizer]\nlr = 0.1\n",
     );
-    let libsvm = |file: &'static str| -> Vec<&'static str> {
-        vec!["train", "--set", "data.name=libsvm", "--set", file]
-    };
-    let (bad, zero) = (libsvm("data.train=bad.svm"), libsvm("data.train=zero.svm"));
-    let (missing, few) = (libsvm("data.train=none.svm"), libsvm("data.train=good.svm"));
-    let mistakes: &[Mistake<'_>] = &[
-        (
-            &["train", "typo.toml"],
-            &["typo.toml:2", "learning_rate", "did you mean `lr`"],
-        ),
-        (
-            &["train", "--set", "optimizer.name=adagrat"],
-            &["adagrat", "adagrad"],
-        ),
-        (
-            &["train", "--set", "train.batch_size=0"],
-            &["train.batch_size", "at least 1"],
-        ),
-        (
-            &[
-                "train",
-                "--set",
-                "method.n_push=2",
-                "--set",
-                "consistency.model=bsp",
-            ],
-            &["n_push", "bsp"],
-        ),
-        (&["train", "--set", "consistency.lag=2"], &["lag", "asp"]),
-        (&["train", "nowhere.toml"], &["nowhere.toml", "flights"]),
-        (&["train", "wide.toml"], &["good.svm", "3", "2"]),
-        (&bad, &["bad.svm", "2", "x"]),
-        (&zero, &["zero.svm", "0", "1"]),
-        (&missing, &["none.svm"]),
-        (&few, &["3", "4", "workers"]),
-        (
-            &["server", "--listen", "0.0.0.0:0"],
-            &["insecure_listen", "127.0.0.1"],
-        ),
-        (
-            &["server", "--listen", "nowhere"],
-            &["nowhere", "HOST:PORT"],
-        ),
-        (&["server", "--index", "7"], &["7"]),
-        (
-            &["worker", "--join", "127.0.0.1:1", "--patience", "0.2"],
-            &["127.0.0.1:1"],
-        ),
-        (&["status", "127.0.0.1:1"], &["127.0.0.1:1"]),
-        (
-            &[
-                "train",
-                "--join",
-                "127.0.0.1:1",
-                "--set",
-                "limits.connect_seconds=1",
-            ],
-            &["127.0.0.1:1"],
-        ),
-    ];
-    for (arguments, words) in mistakes {
+    for (arguments, words) in MISTAKES {
         let output = bench.run(arguments);
         let complaint = stderr(&output);
         assert!(!output.status.success(), "{arguments:?}");

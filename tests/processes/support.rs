@@ -15,7 +15,7 @@ pub(crate) const SMALL: &[&str] = &[
     "data.features=300",
     "data.nonzeros=7",
     "optimizer.name=sgd",
-    "optimizer.lr=0.5",
+    "optimizer.lr=0.1",
     "train.batch_size=8",
     "train.epochs=1",
 ];

@@ -13,19 +13,14 @@ use tonic::transport::server::Connected;
 
 use crate::server::{Counters, Server};
 
-/// Bytes of one connection at its socket, since somebody last took them.
+/// Bytes of one connection at its socket, both ways, since somebody last took them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SocketBytes(Arc<(AtomicU64, AtomicU64)>);
+pub(super) struct SocketBytes(Arc<AtomicU64>);
 
 impl SocketBytes {
-    /// Takes the bytes received since the last call.
-    pub(super) fn take_received(&self) -> u64 {
-        self.0.0.swap(0, Ordering::Relaxed)
-    }
-
-    /// Takes the bytes sent since the last call.
-    pub(super) fn take_sent(&self) -> u64 {
-        self.0.1.swap(0, Ordering::Relaxed)
+    /// Takes the bytes since the last call.
+    pub(super) fn take(&self) -> u64 {
+        self.0.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -51,7 +46,7 @@ impl Counted {
     fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = written {
             Counters::add(&self.server.counters.sent, bytes);
-            Counters::add(&self.bytes.0.1, bytes);
+            Counters::add(&self.bytes.0, bytes);
         }
         written
     }
@@ -75,7 +70,7 @@ impl AsyncRead for Counted {
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         let bytes = buf.filled().len() - before;
         Counters::add(&self.server.counters.received, bytes);
-        Counters::add(&self.bytes.0.0, bytes);
+        Counters::add(&self.bytes.0, bytes);
         read
     }
 }

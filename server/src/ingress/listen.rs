@@ -3,11 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 
+use thalweg_common::config::INSECURE_LISTEN_WORDS;
 use thiserror::Error;
 use tokio::net::TcpListener;
-
-/// The words that permit plain text on a network, as the value of `[cluster] insecure_listen`.
-pub const INSECURE_WORDS: &str = "i-accept-plaintext-on-this-network";
 
 /// Why a server does not listen.
 #[derive(Debug, Error)]
@@ -21,7 +19,7 @@ pub enum ListenError {
     /// Off loopback without the words.
     #[error(
         "{address} is reachable from other machines and this protocol is neither encrypted nor \
-         authenticated; listen on 127.0.0.1, or set [cluster] insecure_listen = \"{INSECURE_WORDS}\""
+         authenticated; listen on 127.0.0.1, or set [cluster] insecure_listen = \"{INSECURE_LISTEN_WORDS}\""
     )]
     OffLoopback {
         /// The address.
@@ -61,7 +59,7 @@ pub async fn listen(address: &str, words: &str) -> Result<TcpListener, ListenErr
         .await
         .map_err(|_| found())?;
     let address = resolved.next().ok_or_else(found)?;
-    if !address.ip().to_canonical().is_loopback() && words != INSECURE_WORDS {
+    if !address.ip().to_canonical().is_loopback() && words != INSECURE_LISTEN_WORDS {
         return Err(ListenError::OffLoopback { address });
     }
     TcpListener::bind(address)
@@ -87,7 +85,7 @@ mod tests {
                 );
             }
         }
-        assert!(listen("0.0.0.0:0", INSECURE_WORDS).await.is_ok());
+        assert!(listen("0.0.0.0:0", INSECURE_LISTEN_WORDS).await.is_ok());
     }
 
     #[tokio::test]

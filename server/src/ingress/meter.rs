@@ -1,13 +1,14 @@
 //! What the bytes of a worker's session were for: pushes or pulls, each with its answers.
 //!
-//! The bytes are those of the socket, with everything that the transport adds; what has passed since
-//! the last frame is counted to the frame. Observers are not counted: the cost of training is asked
+//! The bytes are those of the socket, with everything that the transport adds, shared out by the
+//! size of the frames that they carried. Observers are not counted: the cost of training is asked
 //! for, not that of looking at it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use prost::Message;
 use thalweg_common::message::Reply;
 use thalweg_proto::v1;
 use thalweg_proto::v1::client_frame::Body;
@@ -16,11 +17,10 @@ use super::counted::SocketBytes;
 use crate::server::{Counters, Server};
 
 /// What a frame is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     Push,
     Pull,
-    #[default]
     Other,
 }
 
@@ -37,8 +37,6 @@ struct State {
     observes: bool,
     /// Pulls whose coordinates come in chunks.
     chunked_pulls: BTreeSet<u64>,
-    /// The last frame that was handed to the transport; its bytes leave after that.
-    last_sent: Purpose,
 }
 
 impl Meter {
@@ -66,10 +64,8 @@ impl Meter {
     }
 
     /// Counts a frame that goes out.
-    pub(super) fn sent(&self, purpose: Purpose) {
-        let mut state = self.state.lock();
-        let before = std::mem::replace(&mut state.last_sent, purpose);
-        self.count(&state, before, self.socket.take_sent());
+    pub(super) fn sent(&self, purpose: Purpose, frame: &v1::ServerFrame) {
+        self.count(&self.state.lock(), purpose, frame.encoded_len());
     }
 
     /// Counts a frame that came in.
@@ -86,17 +82,25 @@ impl Meter {
             Some(Body::Chunk(_)) => state.purpose_of_chunk(frame),
             _ => Purpose::Other,
         };
-        self.count(&state, purpose, self.socket.take_received());
+        self.count(&state, purpose, frame.encoded_len());
     }
 
-    fn count(&self, state: &State, purpose: Purpose, bytes: u64) {
+    fn count(&self, state: &State, purpose: Purpose, frame_bytes: usize) {
+        let socket_bytes = self.socket.take();
+        if state.observes {
+            return;
+        }
+        let counters = &self.server.counters;
         let counter = match purpose {
-            _ if state.observes => return,
-            Purpose::Push => &self.server.counters.pushed,
-            Purpose::Pull => &self.server.counters.pulled,
-            Purpose::Other => return,
+            Purpose::Push => &counters.push_frames,
+            Purpose::Pull => &counters.pull_frames,
+            Purpose::Other => &counters.other_frames,
         };
-        Counters::add(counter, usize::try_from(bytes).unwrap_or(usize::MAX));
+        Counters::add(counter, frame_bytes);
+        Counters::add(
+            &counters.of_workers,
+            usize::try_from(socket_bytes).unwrap_or(usize::MAX),
+        );
     }
 }
 
@@ -112,9 +116,8 @@ impl State {
 }
 
 impl Drop for Meter {
-    /// What has left since the last frame belongs to it.
+    /// What has passed since the last frame belongs to the session, too.
     fn drop(&mut self) {
-        let state = self.state.lock();
-        self.count(&state, state.last_sent, self.socket.take_sent());
+        self.count(&self.state.lock(), Purpose::Other, 0);
     }
 }

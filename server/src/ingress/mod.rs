@@ -16,5 +16,5 @@ mod session;
 mod unary;
 mod serve;
 
-pub use listen::{INSECURE_WORDS, ListenError, listen};
+pub use listen::{ListenError, listen};
 pub use serve::{End, ServeError, ServeOptions, serve};

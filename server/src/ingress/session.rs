@@ -206,7 +206,7 @@ impl Answers {
         let frames = reply_frames(envelope, &reply, &self.limits)
             .or_else(|error| reply_frames(envelope, &Reply::Refused(error.into()), &self.limits));
         for frame in frames.into_iter().flatten() {
-            self.meter.sent(kind);
+            self.meter.sent(kind, &frame);
             if self.frames.send(Ok(frame)).await.is_err() {
                 return;
             }

@@ -219,7 +219,7 @@ impl Shard {
             }
             Known::New => {}
         }
-        if self.aggregation == Aggregation::Round && self.round.holds(header.worker) {
+        if self.aggregation == Aggregation::Round && self.round.is_full(header.worker) {
             return Outcome::Refused(round_open(self.id, header.worker));
         }
         let judged = judge::part(self.id, header, part, self.store.len(), self.version)
@@ -275,9 +275,12 @@ impl Shard {
     }
 
     fn complete_round(&mut self) {
-        let Some(parts) = self.round.take_complete() else {
-            return;
-        };
+        while let Some(parts) = self.round.take_complete() {
+            self.step_round(&parts);
+        }
+    }
+
+    fn step_round(&mut self, parts: &[Pending]) {
         let weight: u64 = parts.iter().map(|part| part.weight).sum();
         if weight == 0 {
             return;
@@ -293,7 +296,7 @@ impl Shard {
             address,
             payload,
             scale,
-        } = round::mean(&parts, self.store.len());
+        } = round::mean(parts, self.store.len());
         self.step(&address, &payload, scale, 0);
         self.progress += weight;
     }
@@ -357,8 +360,8 @@ fn round_open(shard: ShardId, worker: WorkerId) -> Refusal {
     Refusal::new(
         RefusalKind::TooFar,
         format!(
-            "worker {worker} already has a part in the open round of shard {shard}; wait until the \
-             round is complete"
+            "worker {worker} is as many rounds ahead at shard {shard} as it may be; wait until the \
+             open round is complete"
         ),
     )
 }

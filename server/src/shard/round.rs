@@ -1,6 +1,6 @@
 //! A round: the parts of all enlisted workers, combined in worker order into one step.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use thalweg_common::ids::WorkerId;
 use thalweg_common::message::{Address, Coordinates, Payload};
@@ -13,11 +13,15 @@ pub(super) struct Pending {
     pub(super) payload: Payload,
 }
 
-/// The open round.
+/// Rounds that a worker may be ahead here: it asks the gates of the servers that it reads from, and
+/// this one may not be among them.
+const ROUNDS_AHEAD_MAX: usize = 4;
+
+/// The open round, and parts of the rounds after it.
 #[derive(Debug)]
 pub(super) struct Round {
     enlisted: BTreeSet<WorkerId>,
-    pending: BTreeMap<WorkerId, Pending>,
+    pending: BTreeMap<WorkerId, VecDeque<Pending>>,
 }
 
 impl Round {
@@ -37,26 +41,38 @@ impl Round {
         self.enlisted.remove(&worker);
     }
 
-    pub(super) fn holds(&self, worker: WorkerId) -> bool {
-        self.pending.contains_key(&worker)
+    /// Whether no further part of this worker can be taken before the open round is complete.
+    pub(super) fn is_full(&self, worker: WorkerId) -> bool {
+        self.pending
+            .get(&worker)
+            .is_some_and(|parts| ROUNDS_AHEAD_MAX <= parts.len())
     }
 
     pub(super) fn pending(&self) -> usize {
-        self.pending.len()
+        self.pending.values().map(VecDeque::len).sum()
     }
 
     pub(super) fn accept(&mut self, worker: WorkerId, part: Pending) {
-        self.pending.insert(worker, part);
+        self.pending.entry(worker).or_default().push_back(part);
     }
 
-    /// The parts of the round in worker order, if every enlisted worker has one.
+    /// The parts of the open round in worker order, if every enlisted worker has one.
     pub(super) fn take_complete(&mut self) -> Option<Vec<Pending>> {
         let complete = !self.pending.is_empty()
             && self
                 .enlisted
                 .iter()
                 .all(|worker| self.pending.contains_key(worker));
-        complete.then(|| std::mem::take(&mut self.pending).into_values().collect())
+        if !complete {
+            return None;
+        }
+        let parts = self
+            .pending
+            .values_mut()
+            .filter_map(VecDeque::pop_front)
+            .collect();
+        self.pending.retain(|_, parts| !parts.is_empty());
+        Some(parts)
     }
 }
 

@@ -241,8 +241,6 @@ fn a_round_is_the_weighted_mean_in_worker_order() {
         accepted
     );
     assert_eq!(values(&mut shard), [0.0; LEN], "the round is open");
-    let again = shard.push(&header(0, 1), &sparse(2, &[0], &[1.0]));
-    assert_eq!(refusal(&again).kind, RefusalKind::TooFar);
     shard.push(&header(1, 0), &part(1, Address::NONE, &[]));
     let x = values(&mut shard);
     assert!((x[0] + 3.0).abs() < 1e-6, "(1·1 + 2·4) / 3");
@@ -250,6 +248,25 @@ fn a_round_is_the_weighted_mean_in_worker_order() {
     assert_eq!(
         (shard.status().version, shard.status().progress),
         (Version(1), 3)
+    );
+}
+
+#[test]
+fn a_worker_may_be_a_few_rounds_ahead_and_each_round_is_a_step() {
+    let mut shard = shard(Aggregation::Round, NonFinite::Reject, 2);
+    for sequence in 1..=4 {
+        let ack = shard.push(&header(0, 1), &sparse(sequence, &[0], &[2.0]));
+        assert!(matches!(ack.outcome, Outcome::Accepted { .. }));
+    }
+    let ack = shard.push(&header(0, 1), &sparse(5, &[0], &[2.0]));
+    assert_eq!(refusal(&ack).kind, RefusalKind::TooFar);
+    for sequence in 1..=3 {
+        shard.push(&header(1, 1), &sparse(sequence, &[0], &[0.0]));
+    }
+    assert_eq!(values(&mut shard)[..1], [-3.0]);
+    assert_eq!(
+        (shard.status().version, shard.status().pending),
+        (Version(3), 1)
     );
 }
 

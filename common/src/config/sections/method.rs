@@ -17,7 +17,7 @@ pub struct Method {
     /// Pulls asked for ahead under overlap `full`, 1 to 64. Default 2.
     pub prefetch: usize,
     /// Learning rate of the local steps between pulls, ≥ 0; 0 takes none. Without it, the
-    /// optimizer's rate.
+    /// optimizer's rate where that is `sgd`, else 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local_lr: Option<f64>,
     /// Examples that worker 0 trains on alone before the others begin. Default 0.
