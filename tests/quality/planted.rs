@@ -1,6 +1,7 @@
 //! How a job is run: honestly, or with one of three planted cheats. The cheats act through the
 //! public traits `Dataset` and `Model`; no production code knows of them.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -48,6 +49,17 @@ impl Run {
             }
             Self::EverySecondPushDropped => every_second_push_dropped(bench, sets, latency),
         }
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Honest => "honest",
+            Self::AloneOnAQuarter => "CHEAT one alone on its quarter",
+            Self::AveragedAtTheEnd => "CHEAT four averaged at the end",
+            Self::EverySecondPushDropped => "CHEAT every second push dropped",
+        })
     }
 }
 

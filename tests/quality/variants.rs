@@ -32,18 +32,36 @@ const FORMS: [(&[&str], f64); 10] = [
     (&["method.overlap=off"], 0.008),
     (&["method.overlap=push"], 0.008),
     (&["method.n_push=4", "method.n_pull=4"], 0.015),
-    (&["method.n_push=2", "method.n_pull=3", "method.local_lr=0.05"], 0.008),
+    (
+        &["method.n_push=2", "method.n_pull=3", "method.local_lr=0.05"],
+        0.008,
+    ),
     (&["method.solo_phase=3000"], 0.008),
-    (&["consistency.model=ssp", "consistency.lag=3", "method.n_push=2"], 0.008),
+    (
+        &[
+            "consistency.model=ssp",
+            "consistency.lag=3",
+            "method.n_push=2",
+        ],
+        0.008,
+    ),
     (&["consistency.model=bsp", "optimizer.lr=0.4"], 0.008),
     (&["optimizer.name=sgd", "optimizer.lr=0.1"], 0.04),
-    (&["optimizer.name=sgd", "optimizer.lr=0.1", "method.n_pull=4"], 0.04),
+    (
+        &["optimizer.name=sgd", "optimizer.lr=0.1", "method.n_pull=4"],
+        0.04,
+    ),
 ];
 
 #[test]
 fn every_form_of_downpour_learns_the_rule_of_the_stream() {
     let bench = Bench::of_text(JOB);
-    let ideal = bench.data.test.as_ref().and_then(|test| test.ideal()).expect("it is known");
+    let ideal = bench
+        .data
+        .test
+        .as_ref()
+        .and_then(|test| test.ideal())
+        .expect("it is known");
     for (sets, allowed) in FORMS {
         let job = bench.job(sets);
         let x = run(&job, Duration::from_millis(5)).parameters;
