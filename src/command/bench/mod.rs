@@ -4,6 +4,7 @@ mod echo;
 mod grpc;
 mod probe;
 mod raw;
+mod real;
 mod report;
 mod sample;
 mod session;
