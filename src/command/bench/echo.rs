@@ -20,23 +20,26 @@ use tonic::transport::server::TcpIncoming;
 
 use super::grpc::Sink;
 use super::raw;
+use super::real::serve_real;
 
 /// The greatest message of a unary call, for the comparison only.
 pub(super) const UNARY_BYTES_MAX: usize = 80 << 20;
 
 /// Runs until standard input is closed. The first line of standard output has the addresses: raw,
-/// the service with tonic's codec, the service with ours.
+/// the service with tonic's codec, the service with ours, the real server.
 pub(super) fn run() -> anyhow::Result<()> {
     let raw_listener = TcpListener::bind("127.0.0.1:0").context("binding the raw echo")?;
     let tonic_listener = TcpListener::bind("127.0.0.1:0").context("binding the tonic sink")?;
     let ours_listener = TcpListener::bind("127.0.0.1:0").context("binding the sink")?;
     let mut out = io::stdout();
+    let real_listener = TcpListener::bind("127.0.0.1:0").context("binding the real server")?;
     writeln!(
         out,
-        "{} {} {}",
+        "{} {} {} {}",
         raw_listener.local_addr()?,
         tonic_listener.local_addr()?,
-        ours_listener.local_addr()?
+        ours_listener.local_addr()?,
+        real_listener.local_addr()?
     )?;
     out.flush()?;
     raw::serve(raw_listener);
@@ -45,6 +48,7 @@ pub(super) fn run() -> anyhow::Result<()> {
         .build()?;
     runtime.spawn(serve_by_tonic(tonic_listener));
     runtime.spawn(serve(ours_listener));
+    runtime.spawn(serve_real(real_listener));
     io::stdin().read_to_end(&mut Vec::new())?;
     runtime.shutdown_background();
     Ok(())

@@ -4,13 +4,13 @@ mod echo;
 mod grpc;
 mod probe;
 mod raw;
+mod real;
 mod report;
 mod sample;
 mod session;
 mod wire;
 
 use clap::{Args, Subcommand};
-use thalweg_proto::transport;
 
 /// Measures this build on this machine.
 #[derive(Args, Debug)]
@@ -33,7 +33,6 @@ enum What {
 /// # Errors
 /// If a process or a connection cannot be made, or an answer is not the expected one.
 pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
-    transport::keep_freed_memory();
     match &command.what {
         What::Wire(args) => wire::run(args),
         What::Echo => echo::run(),

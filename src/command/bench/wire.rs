@@ -19,6 +19,7 @@ use tonic::transport::Channel;
 use super::echo::UNARY_BYTES_MAX;
 use super::probe::{LARGE_BYTES, SMALL_BYTES, pull, push};
 use super::raw::RawClient;
+use super::real::RealSession;
 use super::report::{self, Row, Unit};
 use super::sample::{Latencies, millis_since, now};
 use super::session::{FrameCodec, Session, connect};
@@ -46,6 +47,8 @@ enum Group {
     Large,
     /// 4 KB beside 64 MB.
     Beside,
+    /// The real server: 4 KB and 64 MB with Adam.
+    Real,
 }
 
 const RAW_LARGE: &str = "64 MB raw TCP echo";
@@ -80,6 +83,7 @@ struct OtherEnd {
     raw: SocketAddr,
     tonic: SocketAddr,
     ours: SocketAddr,
+    real: SocketAddr,
 }
 
 impl OtherEnd {
@@ -96,15 +100,16 @@ impl OtherEnd {
         BufReader::new(out).read_line(&mut line)?;
         let addresses: Result<Vec<SocketAddr>, _> =
             line.split_whitespace().map(str::parse).collect();
-        let Ok([raw, tonic, ours]) = addresses.as_deref() else {
-            bail!("expected three addresses of the other end, found {line:?}");
+        let Ok([raw, tonic, ours, real]) = addresses.as_deref() else {
+            bail!("expected four addresses of the other end, found {line:?}");
         };
-        let (raw, tonic, ours) = (*raw, *tonic, *ours);
+        let (raw, tonic, ours, real) = (*raw, *tonic, *ours, *real);
         Ok(Self {
             process,
             raw,
             tonic,
             ours,
+            real,
         })
     }
 
@@ -164,6 +169,9 @@ impl Bench {
         }
         if wanted(Group::Beside) {
             self.contended(other.ours).await?;
+        }
+        if wanted(Group::Real) {
+            self.real(other).await?;
         }
         Ok(())
     }
@@ -273,6 +281,29 @@ impl Bench {
             codec.mark()
         );
         self.add(&name, Some(RAW_LARGE), Unit::Millis, first + then);
+        Ok(())
+    }
+
+    /// The real server, with the limits that it is divided by measured in turn with it.
+    async fn real(&mut self, other: &OtherEnd) -> anyhow::Result<()> {
+        let mut session = RealSession::open(&other.real.to_string()).await?;
+        self.large_raw(other.raw)?;
+        let both = session.transfer(true).await?;
+        let name = "64 MB real server: pull and push + Adam";
+        self.add(name, Some(RAW_LARGE), Unit::Millis, both);
+        self.large_raw(other.raw)?;
+        let apart = session.transfer(false).await?;
+        let name = "64 MB real server: pull, then push + Adam";
+        self.add(name, Some(RAW_LARGE), Unit::Millis, apart);
+        self.small_unary(other.tonic).await?;
+        let small = session.ping(self.requests).await?;
+        let echo = Some("4 KB bare unary echo x1");
+        self.add(
+            "4 KB real server: push + Adam x1",
+            echo,
+            Unit::MicrosP50,
+            small,
+        );
         Ok(())
     }
 
