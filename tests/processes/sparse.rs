@@ -3,8 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use thalweg::job::{REGISTRIES, resolve};
-use thalweg_common::config::Draft;
+use thalweg::job::{REGISTRIES, draft, resolve};
 use thalweg_common::permutation::Permutation;
 use thalweg_worker::data::Rows;
 
@@ -16,7 +15,7 @@ const BYTES_PER_COORDINATE: f64 = 1.3 * 12.0;
 
 /// The number of distinct coordinates of every batch of an epoch, summed; and the batches.
 fn distinct(sets: &[String]) -> (f64, u64) {
-    let mut draft = Draft::parse("sparse", "").unwrap();
+    let mut draft = draft(None).unwrap();
     for set in sets {
         draft.set(set).unwrap();
     }

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use thalweg::job::{REGISTRIES, resolve};
+use thalweg::job::{REGISTRIES, draft, resolve};
 use thalweg::simulate::{Physics, Simulation};
-use thalweg_common::config::Draft;
 
 use crate::support::{Bench, SMALL, json, output_of, start, stderr, stdout};
 
@@ -28,7 +27,7 @@ fn parameters(path: &Path) -> Vec<u32> {
 }
 
 fn simulated(sets: &[&str]) -> Vec<u32> {
-    let mut draft = Draft::parse("small", "").unwrap();
+    let mut draft = draft(None).unwrap();
     for set in SMALL.iter().chain(sets) {
         draft.set(set).unwrap();
     }
