@@ -94,6 +94,7 @@ fn render(title: &str, lines: &[Line]) -> String {
         text.push_str(&format!("  {name:width$}  {about}\n"));
         if !keys.trim().is_empty() {
             let keys = keys
+                .trim()
                 .split('\n')
                 .map(str::trim)
                 .collect::<Vec<_>>()

@@ -11,6 +11,7 @@ mod check;
 pub mod bench;
 
 use std::fmt::Write;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -66,6 +67,7 @@ pub fn main() -> ExitCode {
             EnvFilter::try_from_env("THALWEG_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let ended = match cli.command {
         Command::Train(arguments) => train::run(&arguments),

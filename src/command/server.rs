@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 0)]
     index: u32,
 
-    /// Where to listen. Off loopback the job must say so: [cluster] `insecure_listen`.
+    /// Where to listen. Off loopback the job must say so: `cluster.insecure_listen`.
     #[arg(long, default_value = "127.0.0.1:7700", value_name = "HOST:PORT")]
     listen: String,
 

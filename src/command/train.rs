@@ -15,15 +15,15 @@ pub(super) struct Arguments {
     #[command(flatten)]
     job: JobOptions,
 
-    /// Server processes: [cluster] servers.
+    /// Server processes: the job's `cluster.servers`.
     #[arg(long)]
     servers: Option<u32>,
 
-    /// Worker processes: [cluster] workers.
+    /// Worker processes: the job's `cluster.workers`.
     #[arg(long)]
     workers: Option<u32>,
 
-    /// What to do when a worker is lost: [cluster] `on_worker_loss`.
+    /// What to do when a worker is lost: the job's `cluster.on_worker_loss`.
     #[arg(long, value_name = "continue|stop")]
     on_worker_loss: Option<String>,
 
@@ -35,7 +35,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
-    /// Start nothing: watch, judge and record a job whose servers run already, server 0 first.
+    /// Start nothing: watch, judge and record a job whose servers run already, server 0 first. The
+    /// job and its settings are then those of the servers.
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
     join: Vec<String>,
 

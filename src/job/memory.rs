@@ -7,6 +7,7 @@ use thalweg_common::config::Limits;
 use thalweg_common::consistency::Aggregation;
 use thalweg_common::ids::ServerId;
 use thalweg_common::optimizer::optimizer;
+use thalweg_common::shard_map::ShardMap;
 use thalweg_proto::codec::FrameLimits;
 use thiserror::Error;
 
@@ -126,12 +127,17 @@ pub fn frame_limits(limits: &Limits, elements: u64) -> FrameLimits {
         in_flight_bytes_max: whole_push
             .saturating_mul(limits.inflight_pushes_max)
             .max(least),
-        open_messages_max: requests_max(limits),
+        open_messages_max: requests_max(limits, elements),
     }
 }
 
-/// Requests of one session in flight: pushes, pulls, and a few of the other kinds.
+/// Requests of one session in flight: pushes and pulls, each in as many pieces of a full shard as the
+/// server holds, and a few of the other kinds.
 #[must_use]
-pub(super) fn requests_max(limits: &Limits) -> usize {
-    limits.inflight_pushes_max + limits.inflight_pulls_max + 8
+pub(super) fn requests_max(limits: &Limits, elements: u64) -> usize {
+    let pieces = elements
+        .div_ceil(ShardMap::SHARD_ELEMENTS)
+        .saturating_add(1);
+    let pieces = usize::try_from(pieces).unwrap_or(usize::MAX);
+    (limits.inflight_pushes_max + limits.inflight_pulls_max).saturating_mul(pieces) + 8
 }

@@ -153,7 +153,7 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
     ServeOptions {
         limits: frame_limits(limits, elements),
         queue_parts_max: limits.queue_parts_max,
-        requests_max: u32::try_from(requests_max(limits)).unwrap_or(u32::MAX),
+        requests_max: u32::try_from(requests_max(limits, elements)).unwrap_or(u32::MAX),
         connections_max: 4 * workers + 16,
         owner_threads: (cores / 2).max(1),
         request_time_max: limits.request_seconds.duration(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thalweg_common::config::{ConfigError, Draft};
 use thalweg_common::error::Refusal;
-use thalweg_common::ids::SessionId;
+use thalweg_common::ids::{Fingerprint, SessionId};
 use thalweg_common::message::{
     PROTOCOL_VERSIONS, Register, Registered, Reply, Request, SessionRole,
 };
@@ -61,6 +61,19 @@ pub enum ObserveError {
         found: usize,
         /// The addresses.
         addresses: String,
+    },
+    /// A server of another job.
+    #[error(
+        "the server at {address} serves another job (fingerprint {found}) than the one at {first}; \
+         give the addresses of the servers of one job"
+    )]
+    OtherJob {
+        /// The server.
+        address: String,
+        /// Its job's fingerprint.
+        found: Fingerprint,
+        /// Server 0.
+        first: String,
     },
     /// The server's job is not one that this build understands.
     #[error("the job of the server at {address} cannot be read here: {cause}")]
@@ -123,6 +136,14 @@ impl Observer {
             let client = Client::connect(address, limits, patience).await?;
             let registered = register(&client, Some(session), patience).await?;
             judge_place(&client, &registered, i, addresses)?;
+            if registered.fingerprint != blueprint.config.fingerprint() {
+                let (found, address) = (registered.fingerprint, address.clone());
+                return Err(ObserveError::OtherJob {
+                    address,
+                    found,
+                    first: first.to_owned(),
+                });
+            }
             clients.push(client);
         }
         Ok(Self {

@@ -38,7 +38,7 @@ impl Observer {
     /// How things stand on every server, in server order.
     ///
     /// # Errors
-    /// [`ObserveError::Server`] names the first server that does not answer.
+    /// [`ObserveError`] names the first server that does not answer.
     pub async fn statuses(&self) -> Result<Vec<Status>, ObserveError> {
         let mut statuses = Vec::with_capacity(self.clients.len());
         for client in &self.clients {

@@ -1,5 +1,7 @@
 //! The end of a run: the last evaluation, the files, the end of the processes.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use thalweg_common::consistency::Consistency;
 use thalweg_common::ids::Version;
@@ -13,6 +15,9 @@ use crate::report::{
     write_report,
 };
 use crate::view::{ClusterView, Look};
+
+/// How long processes may take to end once a server is gone.
+const LOST_CAUSE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Judges the final parameters, writes the run folder and ends the processes.
 pub(super) async fn finish(
@@ -38,7 +43,11 @@ pub(super) async fn finish(
     watch.observer.leave().await.ok();
     drop(watch.observer);
     if let Some(cluster) = watch.cluster.take() {
-        let patience = watch.job.blueprint.config.limits.stop_seconds.duration();
+        // Without its parameters nothing of the job can go on: workers would only try again.
+        let patience = match parameters {
+            Some(_) => watch.job.blueprint.config.limits.stop_seconds.duration(),
+            None => LOST_CAUSE_PATIENCE,
+        };
         cluster.end(patience, end != RunEnd::Done).await;
     }
     let outcome = Outcome {

@@ -9,7 +9,7 @@ use super::finish::finish;
 use super::judge::Judge;
 use super::options::{RunEnd, TrainOptions};
 use super::watch::{Watch, Watched};
-use crate::job::{ResolvedJob, resolve};
+use crate::job::{ResolvedJob, resolve, server_plan};
 use crate::launch::LocalCluster;
 use crate::observe::Observer;
 use crate::progress::{Display, Mode};
@@ -54,6 +54,9 @@ type Started = (ResolvedJob, Option<LocalCluster>, Observer, RunFolder);
 async fn start(options: &TrainOptions) -> Result<Started> {
     let job = resolve(options.config.clone(), Path::new("."))?;
     let config = &job.blueprint.config;
+    for index in 0..job.blueprint.map.servers() {
+        server_plan(&job.blueprint, index)?;
+    }
     let folder = RunFolder::create(options.out.clone(), &config.name, wall_clock())?;
     folder.write_job(&config.to_toml())?;
     let patience = config.limits.connect_seconds.duration();

@@ -42,7 +42,7 @@ pub(super) async fn serve_real(listener: TcpListener) -> anyhow::Result<()> {
     let options = ServeOptions {
         limits: limits(),
         queue_parts_max: 64,
-        requests_max: 32,
+        requests_max: 128,
         connections_max: 16,
         owner_threads: 1,
         request_time_max: PATIENCE,

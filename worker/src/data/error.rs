@@ -25,7 +25,7 @@ pub enum DataError {
         problem: String,
     },
     /// The operating system cannot give the file's bytes.
-    #[error("{}: expected a readable file: {source}; mend the path in [data] (a relative path starts at the job file's folder)", path.display())]
+    #[error("{}: expected a readable file: {source}; mend the path in [data] (a relative path starts at the folder in which the command runs)", path.display())]
     Read {
         /// The file.
         path: PathBuf,

@@ -19,6 +19,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Endpoint;
 
+use super::pieces::{self, Gathering};
+
 /// Frames that wait for the network.
 const OUTBOUND_FRAMES_MAX: usize = 16;
 
@@ -140,6 +142,39 @@ impl Client {
     /// # Errors
     /// [`ClientError`] if the connection ends or `patience` does.
     pub async fn call(&self, request: Request, patience: Duration) -> Result<Reply, ClientError> {
+        let exchange = async {
+            let mut begun = Vec::new();
+            for piece in pieces::cut(request) {
+                begun.push(self.begin(&piece, patience).await?);
+            }
+            let mut gathering = Gathering::of(begun.len());
+            for (piece, (request_id, reply)) in begun.into_iter().enumerate() {
+                let _forget = Forget {
+                    inbox: &self.inbox,
+                    request_id,
+                };
+                let reply = reply.await.map_err(|_| self.lost(self.cause()))?;
+                if let Some(reply) = gathering.take(piece, reply) {
+                    return Ok(reply);
+                }
+            }
+            Err(self.lost(self.cause()))
+        };
+        let late = || ClientError::Late {
+            address: self.address.clone(),
+            waited: patience,
+        };
+        tokio::time::timeout(patience, exchange)
+            .await
+            .map_err(|_| late())?
+    }
+
+    /// Sends one piece; its reply comes out of the receiver.
+    async fn begin(
+        &self,
+        request: &Request,
+        patience: Duration,
+    ) -> Result<(u64, oneshot::Receiver<Reply>), ClientError> {
         let request_id = self.next.fetch_add(1, Ordering::Relaxed);
         let (answer, reply) = oneshot::channel();
         {
@@ -149,27 +184,17 @@ impl Client {
             }
             inbox.waiting.insert(request_id, answer);
         }
-        let exchange = async {
-            let envelope = RequestEnvelope {
-                request_id,
-                deadline: Some(patience),
-            };
-            let frames = request_frames(envelope, &request, &self.limits)
-                .map_err(|error| ClientError::Request(error.to_string()))?;
-            for frame in frames {
-                self.frames
-                    .send(frame)
-                    .await
-                    .map_err(|_| self.lost(self.cause()))?;
-            }
-            reply.await.map_err(|_| self.lost(self.cause()))
+        let envelope = RequestEnvelope {
+            request_id,
+            deadline: Some(patience),
         };
-        let reply = tokio::time::timeout(patience, exchange).await;
-        self.inbox.lock().waiting.remove(&request_id);
-        reply.map_err(|_| ClientError::Late {
-            address: self.address.clone(),
-            waited: patience,
-        })?
+        let frames = request_frames(envelope, request, &self.limits)
+            .map_err(|error| ClientError::Request(error.to_string()))?;
+        for frame in frames {
+            let sent = self.frames.send(frame).await;
+            sent.map_err(|_| self.lost(self.cause()))?;
+        }
+        Ok((request_id, reply))
     }
 
     fn cause(&self) -> String {
@@ -185,6 +210,18 @@ impl Client {
             address: self.address.clone(),
             cause,
         }
+    }
+}
+
+/// Forgets a request whose caller has gone away.
+struct Forget<'a> {
+    inbox: &'a Mutex<Inbox>,
+    request_id: u64,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.inbox.lock().waiting.remove(&self.request_id);
     }
 }
 

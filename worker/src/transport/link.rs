@@ -4,6 +4,7 @@
 //! A session belongs to no connection: every request names it. So a link that comes back opens a
 //! stream and nothing else; whether the server still knows the session, its next answer says.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +12,21 @@ use thalweg_common::ids::ServerId;
 use thalweg_common::message::{Heartbeat, Reply, Request};
 use thalweg_common::seed;
 use thalweg_proto::codec::{FrameLimits, RequestEnvelope, RequestFrames, request_frames};
-use thalweg_proto::convert::ConvertError;
 use tokio::sync::mpsc;
 
 use super::grpc::Stream;
+use super::pieces::{self, Gathering};
 use super::traffic::Traffic;
 use crate::worker::{Event, RequestId};
 
 /// Bounds of the pause between two tries to connect.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Requests whose answers are waited for.
+const OPEN_MAX: usize = 1024;
+
+/// Low bits of a request's number on the stream that number its pieces.
+const PIECE_BITS: u32 = 16;
 
 /// How long a link that is told to end may take to send what it holds.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -134,6 +141,7 @@ impl Link {
             requests,
             mut answers,
         } = stream;
+        let mut open = BTreeMap::new();
         loop {
             // A request is taken only when there is room for it, so that answers are read even
             // while the network takes no more.
@@ -146,23 +154,14 @@ impl Link {
             tokio::select! {
                 biased;
                 answer = answers.next() => match answer {
-                    Ok(Some((id, reply))) => {
-                        let server = self.server;
-                        self.tell(Event::Reply { server, id: RequestId(id), reply }).await;
-                    }
+                    Ok(Some((piece, reply))) => self.answer(&mut open, piece, reply).await,
                     Ok(None) => return Ending::Broken(closed()),
                     Err(cause) => return Ending::Broken(cause),
                 },
                 outgoing = outgoing => match outgoing {
                     Ok(Some((room, outgoing))) => {
-                        let (server, id) = (self.server, outgoing.id);
-                        match self.frames(outgoing) {
-                            Ok(frames) => room.send(frames),
-                            Err(error) => {
-                                let reply = Reply::Refused(error.into());
-                                self.tell(Event::Reply { server, id, reply }).await;
-                            }
-                        }
+                        drop(room);
+                        self.send(&requests, &mut open, outgoing).await;
                     }
                     Ok(None) => break,
                     // The reason comes with the answers.
@@ -180,25 +179,66 @@ impl Link {
         Ending::Orderly
     }
 
-    fn frames(&self, outgoing: Outgoing) -> Result<RequestFrames, ConvertError> {
+    /// Sends a request, in pieces if it is large.
+    async fn send(
+        &self,
+        requests: &mpsc::Sender<RequestFrames>,
+        open: &mut BTreeMap<u64, Gathering>,
+        outgoing: Outgoing,
+    ) {
         let Outgoing {
             id,
             request,
             within,
         } = outgoing;
-        let request = match request {
+        let request = self.filled(request);
+        let pieces = pieces::cut(request);
+        open.insert(id.0, Gathering::of(pieces.len()));
+        if OPEN_MAX < open.len() {
+            // The loop has long repeated what is not answered after so many others.
+            open.pop_first();
+        }
+        for (piece, request) in (0_u64..).zip(pieces) {
+            let request_id = (id.0 << PIECE_BITS) | piece;
+            let envelope = RequestEnvelope {
+                request_id,
+                deadline: Some(within),
+            };
+            match request_frames(envelope, &request, &self.limits) {
+                // A stream that takes no more has ended, and its answers say why.
+                Ok(frames) => drop(requests.send(frames).await),
+                Err(error) => {
+                    self.answer(open, request_id, Reply::Refused(error.into()))
+                        .await;
+                }
+            }
+        }
+    }
+
+    /// Takes the answer to a piece; tells the loop when its request is answered as a whole.
+    async fn answer(&self, open: &mut BTreeMap<u64, Gathering>, request_id: u64, reply: Reply) {
+        let id = request_id >> PIECE_BITS;
+        let piece = usize::try_from(request_id & ((1 << PIECE_BITS) - 1)).unwrap_or(usize::MAX);
+        let Some(gathering) = open.get_mut(&id) else {
+            return;
+        };
+        if let Some(reply) = gathering.take(piece, reply) {
+            open.remove(&id);
+            let (server, id) = (self.server, RequestId(id));
+            self.tell(Event::Reply { server, id, reply }).await;
+        }
+    }
+
+    /// A heartbeat with the bytes that only the transport knows.
+    fn filled(&self, request: Request) -> Request {
+        match request {
             Request::Heartbeat(heartbeat) => Request::Heartbeat(Heartbeat {
                 sent_bytes: self.traffic.sent_bytes(),
                 received_bytes: self.traffic.received_bytes(),
                 ..heartbeat
             }),
             other => other,
-        };
-        let envelope = RequestEnvelope {
-            request_id: id.0,
-            deadline: Some(within),
-        };
-        request_frames(envelope, &request, &self.limits)
+        }
     }
 
     /// Tells the loop. One that has ended hears nothing.

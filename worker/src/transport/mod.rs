@@ -11,6 +11,7 @@ pub mod links;
 mod link;
 pub mod driver;
 mod grpc;
+mod pieces;
 mod traffic;
 #[cfg(test)]
 mod tests;
