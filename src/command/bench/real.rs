@@ -126,13 +126,17 @@ impl RealSession {
         else {
             bail!("expected a session of the real server");
         };
-        let replica = vec![0.0; LARGE_BYTES / size_of::<f32>()];
-        Ok(Self {
+        // Filled, not zeroed: a worker's replica has been written before.
+        let replica = vec![1.0; LARGE_BYTES / size_of::<f32>()];
+        let mut session = Self {
             client,
             session: registered.session,
             sequence: 0,
             replica,
-        })
+        };
+        // The first transfer finds memory that was never touched, on both sides.
+        session.transfer(false).await?;
+        Ok(session)
     }
 
     /// Pulls and pushes 64 MB, at once or one after the other, ms.
