@@ -27,10 +27,25 @@ pub enum Assembled<Envelope, Message> {
     Refused(Envelope, Refusal),
 }
 
-/// A message whose sections can be filled.
-pub(super) trait Fill: Debug {
-    /// Puts in a section of part `part`, which was announced as missing.
-    fn fill(&mut self, part: usize, section: Filled) -> Result<(), ConvertError>;
+/// A frame of one direction, with what is said in that direction.
+pub trait Arrives: Sized {
+    /// What stands around a message.
+    type Envelope: Copy + Debug;
+    /// What frames make up.
+    type Message: Debug;
+
+    /// Takes the frame apart.
+    fn arrive(self) -> Arrival<Self::Envelope, Self::Message>;
+
+    /// Puts a section of part `part`, which the head announced as missing, into its message.
+    fn fill(message: &mut Self::Message, part: usize, section: Filled) -> Result<(), ConvertError>;
+}
+
+/// A frame that was taken apart.
+#[derive(Debug)]
+pub struct Arrival<Envelope, Message> {
+    pub(super) around: Around<Envelope>,
+    pub(super) content: Content<Message>,
 }
 
 /// A frame's envelope, its request id, and whether chunks follow.
@@ -39,6 +54,15 @@ pub(super) struct Around<Envelope> {
     pub(super) envelope: Envelope,
     pub(super) request_id: u64,
     pub(super) more: bool,
+}
+
+/// What a frame carries.
+#[derive(Debug)]
+pub(super) enum Content<Message> {
+    /// The beginning of a message, judged.
+    Head(Result<Opened<Message>, ConvertError>),
+    /// More of a message.
+    Chunk(v1::Chunk),
 }
 
 #[derive(Debug)]
@@ -50,19 +74,21 @@ struct Open<Envelope, Message> {
     wrong: Option<ConvertError>,
 }
 
-/// Messages that wait for chunks.
+/// Makes messages of the frames of one session stream.
 #[derive(Debug)]
-pub(super) struct Assembly<Envelope, Message> {
+pub struct Assembler<F: Arrives> {
     limits: FrameLimits,
-    open: BTreeMap<u64, Open<Envelope, Message>>,
+    open: BTreeMap<u64, Open<F::Envelope, F::Message>>,
     dropping: BTreeSet<u64>,
     in_flight_bytes: usize,
 }
 
-type Outcome<Envelope, Message> = Result<Assembled<Envelope, Message>, FrameError>;
+type Outcome<F> = Result<Assembled<<F as Arrives>::Envelope, <F as Arrives>::Message>, FrameError>;
 
-impl<Envelope: Copy + Debug, Message: Fill> Assembly<Envelope, Message> {
-    pub(super) fn new(limits: FrameLimits) -> Self {
+impl<F: Arrives> Assembler<F> {
+    /// An assembler without any message open.
+    #[must_use]
+    pub fn new(limits: FrameLimits) -> Self {
         Self {
             limits,
             open: BTreeMap::new(),
@@ -71,16 +97,29 @@ impl<Envelope: Copy + Debug, Message: Fill> Assembly<Envelope, Message> {
         }
     }
 
-    pub(super) fn in_flight_bytes(&self) -> usize {
+    /// Coordinates and values that were announced and whose messages are not whole yet, in bytes.
+    #[must_use]
+    pub fn in_flight_bytes(&self) -> usize {
         self.in_flight_bytes
     }
 
-    /// Takes a head, judged or not.
-    pub(super) fn head(
+    /// Takes the next frame of the stream.
+    ///
+    /// # Errors
+    /// [`FrameError`] if the stream is broken and is to be closed.
+    pub fn accept(&mut self, frame: F) -> Outcome<F> {
+        let Arrival { around, content } = frame.arrive();
+        match content {
+            Content::Head(opened) => self.head(around, opened),
+            Content::Chunk(chunk) => self.chunk(around, chunk),
+        }
+    }
+
+    fn head(
         &mut self,
-        around: Around<Envelope>,
-        opened: Result<Opened<Message>, ConvertError>,
-    ) -> Outcome<Envelope, Message> {
+        around: Around<F::Envelope>,
+        opened: Result<Opened<F::Message>, ConvertError>,
+    ) -> Outcome<F> {
         let request_id = around.request_id;
         if request_id == 0 {
             return Err(FrameError::NoRequestId);
@@ -124,12 +163,7 @@ impl<Envelope: Copy + Debug, Message: Fill> Assembly<Envelope, Message> {
         }
     }
 
-    /// Takes a chunk.
-    pub(super) fn chunk(
-        &mut self,
-        around: Around<Envelope>,
-        chunk: v1::Chunk,
-    ) -> Outcome<Envelope, Message> {
+    fn chunk(&mut self, around: Around<F::Envelope>, chunk: v1::Chunk) -> Outcome<F> {
         let request_id = around.request_id;
         if self.dropping.contains(&request_id) {
             if !around.more {
@@ -142,7 +176,7 @@ impl<Envelope: Copy + Debug, Message: Fill> Assembly<Envelope, Message> {
             .get_mut(&request_id)
             .ok_or(FrameError::Unannounced(request_id))?;
         if let Some((part, section)) = open.gather.take(chunk)?
-            && let Err(error) = open.message.fill(part, section)
+            && let Err(error) = F::fill(&mut open.message, part, section)
         {
             open.wrong.get_or_insert(error);
         }
@@ -204,7 +238,7 @@ impl<Envelope: Copy + Debug, Message: Fill> Assembly<Envelope, Message> {
         Ok(announced)
     }
 
-    fn refuse(&mut self, around: Around<Envelope>, refusal: Refusal) -> Outcome<Envelope, Message> {
+    fn refuse(&mut self, around: Around<F::Envelope>, refusal: Refusal) -> Outcome<F> {
         if around.more {
             let max = self.limits.open_messages_max;
             if self.dropping.len() >= max {

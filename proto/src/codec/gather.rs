@@ -12,7 +12,7 @@ use crate::v1::chunk::Data;
 
 /// A section that has come whole.
 #[derive(Debug)]
-pub(super) enum Filled {
+pub enum Filled {
     /// Coordinates, not yet judged.
     Coordinates(Vec<Bytes>),
     /// Values.

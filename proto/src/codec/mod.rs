@@ -15,7 +15,7 @@ mod assembly;
 mod request;
 mod reply;
 
-pub use assembly::Assembled;
+pub use assembly::{Assembled, Assembler};
 pub use envelope::{ReplyEnvelope, RequestEnvelope};
 pub use error::FrameError;
 pub use frames::Frames;

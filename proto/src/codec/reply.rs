@@ -4,10 +4,9 @@ use prost::Message;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::message::{Grant, HeartbeatReply, PullReply, Registered, Reply, Status};
 
-use super::assembly::{Around, Assembled, Assembly, Fill};
+use super::assembly::{Around, Arrival, Arrives, Assembler, Content};
 use super::chunks::{Chunks, inline_what_fits};
 use super::envelope::ReplyEnvelope;
-use super::error::FrameError;
 use super::frames::Frames;
 use super::gather::Filled;
 use super::limits::FrameLimits;
@@ -78,47 +77,37 @@ fn split(reply: &Reply) -> (Body, Vec<Section>) {
 }
 
 /// Makes replies of the frames of one session stream.
-#[derive(Debug)]
-pub struct ReplyAssembler {
-    assembly: Assembly<ReplyEnvelope, Reply>,
-}
+pub type ReplyAssembler = Assembler<v1::ServerFrame>;
 
-impl ReplyAssembler {
-    /// An assembler without any message open.
-    #[must_use]
-    pub fn new(limits: FrameLimits) -> Self {
-        Self {
-            assembly: Assembly::new(limits),
-        }
-    }
+impl Arrives for v1::ServerFrame {
+    type Envelope = ReplyEnvelope;
+    type Message = Reply;
 
-    /// Values that were announced and whose messages are not whole yet, in bytes.
-    #[must_use]
-    pub fn in_flight_bytes(&self) -> usize {
-        self.assembly.in_flight_bytes()
-    }
-
-    /// Takes the next frame of the stream.
-    ///
-    /// # Errors
-    /// [`FrameError`] if the stream is broken and is to be closed.
-    pub fn accept(
-        &mut self,
-        frame: v1::ServerFrame,
-    ) -> Result<Assembled<ReplyEnvelope, Reply>, FrameError> {
-        let request_id = frame.request_id;
+    fn arrive(self) -> Arrival<ReplyEnvelope, Reply> {
+        let request_id = self.request_id;
         let envelope = ReplyEnvelope {
             request_id,
-            credit: frame.credit,
+            credit: self.credit,
         };
         let around = Around {
             envelope,
             request_id,
-            more: frame.more,
+            more: self.more,
         };
-        match frame.body {
-            Some(Body::Chunk(chunk)) => self.assembly.chunk(around, chunk),
-            body => self.assembly.head(around, open(body)),
+        let content = match self.body {
+            Some(Body::Chunk(chunk)) => Content::Chunk(chunk),
+            body => Content::Head(open(body)),
+        };
+        Arrival { around, content }
+    }
+
+    fn fill(message: &mut Reply, part: usize, section: Filled) -> Result<(), ConvertError> {
+        match (message, section) {
+            (Reply::Pulled(PullReply::Ready(reads)), Filled::Values(payload)) => {
+                reads[part].payload = payload;
+                Ok(())
+            }
+            (other, section) => unreachable!("{other:?} announces no {section:?}"),
         }
     }
 }
@@ -165,16 +154,4 @@ fn open(body: Option<Body>) -> Result<Opened<Reply>, ConvertError> {
         message,
         missing: Vec::new(),
     })
-}
-
-impl Fill for Reply {
-    fn fill(&mut self, part: usize, section: Filled) -> Result<(), ConvertError> {
-        match (self, section) {
-            (Self::Pulled(PullReply::Ready(reads)), Filled::Values(payload)) => {
-                reads[part].payload = payload;
-                Ok(())
-            }
-            (other, section) => unreachable!("{other:?} announces no {section:?}"),
-        }
-    }
 }

@@ -1,14 +1,15 @@
 //! Requests in client frames, both ways.
 
+use std::time::Duration;
+
 use prost::Message;
 use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::{SessionId, WorkerId};
 use thalweg_common::message::{Address, Heartbeat, Leave, Register, Request};
 
-use super::assembly::{Around, Assembled, Assembly, Fill};
+use super::assembly::{Around, Arrival, Arrives, Assembler, Content};
 use super::chunks::{Chunks, inline_what_fits};
 use super::envelope::RequestEnvelope;
-use super::error::FrameError;
 use super::frames::Frames;
 use super::gather::Filled;
 use super::limits::FrameLimits;
@@ -90,50 +91,45 @@ fn split(request: &Request) -> (Body, Vec<Section>) {
 }
 
 /// Makes requests of the frames of one session stream.
-#[derive(Debug)]
-pub struct RequestAssembler {
-    assembly: Assembly<RequestEnvelope, Request>,
-}
+pub type RequestAssembler = Assembler<v1::ClientFrame>;
 
-impl RequestAssembler {
-    /// An assembler without any message open.
-    #[must_use]
-    pub fn new(limits: FrameLimits) -> Self {
-        Self {
-            assembly: Assembly::new(limits),
-        }
-    }
+impl Arrives for v1::ClientFrame {
+    type Envelope = RequestEnvelope;
+    type Message = Request;
 
-    /// Coordinates and values that were announced and whose messages are not whole yet, in bytes.
-    #[must_use]
-    pub fn in_flight_bytes(&self) -> usize {
-        self.assembly.in_flight_bytes()
-    }
-
-    /// Takes the next frame of the stream.
-    ///
-    /// # Errors
-    /// [`FrameError`] if the stream is broken and is to be closed.
-    pub fn accept(
-        &mut self,
-        frame: v1::ClientFrame,
-    ) -> Result<Assembled<RequestEnvelope, Request>, FrameError> {
-        let deadline = (frame.deadline_ms > 0)
-            .then(|| std::time::Duration::from_millis(u64::from(frame.deadline_ms)));
-        let request_id = frame.request_id;
+    fn arrive(self) -> Arrival<RequestEnvelope, Request> {
+        let request_id = self.request_id;
         let envelope = RequestEnvelope {
             request_id,
-            deadline,
+            deadline: (self.deadline_ms > 0)
+                .then(|| Duration::from_millis(u64::from(self.deadline_ms))),
         };
         let around = Around {
             envelope,
             request_id,
-            more: frame.more,
+            more: self.more,
         };
-        match frame.body {
-            Some(Body::Chunk(chunk)) => self.assembly.chunk(around, chunk),
-            body => self.assembly.head(around, open(body)),
+        let content = match self.body {
+            Some(Body::Chunk(chunk)) => Content::Chunk(chunk),
+            body => Content::Head(open(body)),
+        };
+        Arrival { around, content }
+    }
+
+    fn fill(message: &mut Request, part: usize, section: Filled) -> Result<(), ConvertError> {
+        match (message, section) {
+            (Request::Push(push), Filled::Values(payload)) => push.parts[part].payload = payload,
+            (Request::Push(push), Filled::Coordinates(segments)) => {
+                push.parts[part].address =
+                    read(&segments).map_err(|error| error.at("push.parts", part))?;
+            }
+            (Request::Pull(pull), Filled::Coordinates(segments)) => {
+                pull.parts[part].address =
+                    read(&segments).map_err(|error| error.at("pull.parts", part))?;
+            }
+            (other, section) => unreachable!("{other:?} announces no {section:?}"),
         }
+        Ok(())
     }
 }
 
@@ -182,24 +178,6 @@ fn open(body: Option<Body>) -> Result<Opened<Request>, ConvertError> {
         message,
         missing: Vec::new(),
     })
-}
-
-impl Fill for Request {
-    fn fill(&mut self, part: usize, section: Filled) -> Result<(), ConvertError> {
-        match (self, section) {
-            (Self::Push(push), Filled::Values(payload)) => push.parts[part].payload = payload,
-            (Self::Push(push), Filled::Coordinates(segments)) => {
-                push.parts[part].address =
-                    read(&segments).map_err(|error| error.at("push.parts", part))?;
-            }
-            (Self::Pull(pull), Filled::Coordinates(segments)) => {
-                pull.parts[part].address =
-                    read(&segments).map_err(|error| error.at("pull.parts", part))?;
-            }
-            (other, section) => unreachable!("{other:?} announces no {section:?}"),
-        }
-        Ok(())
-    }
 }
 
 fn read(segments: &[bytes::Bytes]) -> Result<Address, ConvertError> {

@@ -7,9 +7,11 @@ mod outgoing;
 mod incoming;
 mod call;
 mod serve;
+mod counted;
 mod memory;
 
 pub use call::open_session;
+pub use counted::{Counted, Tally};
 pub use incoming::FrameReader;
 pub use memory::keep_freed_memory;
 pub use outgoing::WireFrame;

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::clock::Clock;
-use super::counted::Counted;
+use super::counted::{Connection, Entry};
 use super::handle::Handler;
 use super::owners::Owners;
 use super::unary::Service;
@@ -168,7 +168,7 @@ fn accept(
     listener: TcpListener,
     server: Arc<Server>,
     max: usize,
-) -> mpsc::Receiver<std::io::Result<Counted>> {
+) -> mpsc::Receiver<std::io::Result<Connection>> {
     let (accepted, connections) = mpsc::channel(1);
     tokio::spawn(async move {
         let places = Arc::new(Semaphore::new(max));
@@ -178,7 +178,7 @@ fn accept(
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "a connection is without nodelay");
                     }
-                    let counted = Counted::new(stream, server.clone(), place);
+                    let counted = Connection::new(stream, Entry::new(server.clone(), place));
                     if accepted.send(Ok(counted)).await.is_err() {
                         return;
                     }

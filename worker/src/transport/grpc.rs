@@ -13,7 +13,7 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Endpoint;
 
 use super::client::causes;
-use super::traffic::{Counted, Traffic};
+use super::traffic::{Traffic, connect};
 
 /// Requests that wait to be cut into frames.
 const REQUESTS_MAX: usize = 16;
@@ -45,7 +45,7 @@ impl Stream {
         let (target, traffic) = (address.to_owned(), Arc::clone(traffic));
         let connector = tower::service_fn(move |_| {
             let (target, traffic) = (target.clone(), Arc::clone(&traffic));
-            async move { Counted::connect(&target, traffic).await.map(TokioIo::new) }
+            async move { connect(&target, traffic).await.map(TokioIo::new) }
         });
         let channel = tune_client(endpoint)
             .connect_with_connector(connector)
