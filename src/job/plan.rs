@@ -8,7 +8,7 @@ use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss, Seconds};
 use thalweg_common::consistency::Consistency;
 use thalweg_common::ids::ServerId;
 use thalweg_common::registry::SettingError;
-use thalweg_common::schedule::schedule;
+use thalweg_common::schedule::{Lengths, Moment, schedule};
 use thalweg_server::coordinator::{self, Deal};
 use thalweg_server::ingress::ServeOptions;
 use thalweg_server::{Bounds, OnWorkerLoss, Plan, Training};
@@ -164,12 +164,19 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
 fn training(blueprint: &Blueprint) -> Result<Training, SettingError> {
     let config = &blueprint.config;
     let schedule = schedule(&config.schedule.name)?.build(&config.schedule.options)?;
-    let (base, rows) = (config.optimizer.lr, blueprint.resolved.rows);
+    let (base, unit) = (config.optimizer.lr, config.schedule.unit);
+    let lengths = Lengths {
+        epoch: blueprint.resolved.rows,
+        step: config.train.batch_size,
+        job: blueprint.examples_total(),
+    };
     Ok(Training {
         seed: config.seed,
         optimizer: config.optimizer.name.clone(),
         hyper_parameters: config.optimizer.options.clone(),
-        rate: Arc::new(move |progress| schedule.rate(base, progress, rows)),
+        rate: Arc::new(move |progress| {
+            schedule.value(base, &Moment::new(progress, unit, &lengths))
+        }),
         l2: config.regularizer.l2,
         aggregation: config.consistency.aggregation,
         non_finite: config.train.non_finite,

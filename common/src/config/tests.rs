@@ -54,6 +54,7 @@ lr = 0.1
 
 [schedule]
 name = "constant"
+unit = "epochs"
 
 [regularizer]
 l2 = 0.0

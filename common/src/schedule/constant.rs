@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 
-use super::{Schedule, ScheduleEntry};
+use super::{Moment, Schedule, ScheduleEntry};
 use crate::registry::{Check, SettingError};
 
 /// A rate that stays; it has no settings.
@@ -23,7 +23,7 @@ impl Check for Constant {
 }
 
 impl Schedule for Constant {
-    fn rate(&self, base: f64, _progress: u64, _epoch_rows: u64) -> f64 {
+    fn value(&self, base: f64, _moment: &Moment) -> f64 {
         base
     }
 }

@@ -1,28 +1,60 @@
-//! Learning-rate schedules: the rate as a pure function of the job's progress.
+//! Schedules: the learning rate, or any other hyper-parameter, as a pure function of the job's
+//! progress.
 //!
 //! Progress is counted in committed examples, which every shard knows from the parts it applied, so
-//! a schedule means the same with one worker or fifty. Job files speak of epochs: one epoch is as
-//! many examples as the training set has rows. A new schedule is one file and one line of
-//! [`SCHEDULES`].
+//! a schedule means the same with one worker or fifty. Settings speak of time in epochs or in steps
+//! ([`Unit`]): one epoch is as many examples as the training set has rows, one step as many as a
+//! batch has. What depends on how the training goes is no schedule: it is decided by feedback.
+//!
+//! A new schedule is one file and one line of [`SCHEDULES`].
 
 use std::fmt::Debug;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Table;
 
 use crate::registry::{Check, Named, SettingError, find, settings};
 
+mod moment;
+
 pub mod constant;
 pub mod step;
 pub mod multistep;
+pub mod exponential;
 pub mod inverse_time;
+pub mod inverse_sqrt;
+pub mod polynomial;
+pub mod linear_warmup;
+pub mod ramp;
+pub mod cosine;
+pub mod cosine_periodic;
+pub mod cosine_warm_restarts;
+pub mod one_cycle;
+pub mod noam;
+pub mod sequence;
+pub mod product;
 
-/// Every schedule there is.
+pub use moment::{Lengths, Moment, Span, Unit};
+
+/// Every schedule there is, the composing ones last.
 pub static SCHEDULES: &[ScheduleEntry] = &[
     constant::ENTRY,
     step::ENTRY,
     multistep::ENTRY,
+    exponential::ENTRY,
     inverse_time::ENTRY,
+    inverse_sqrt::ENTRY,
+    polynomial::ENTRY,
+    linear_warmup::ENTRY,
+    ramp::ENTRY,
+    cosine::ENTRY,
+    cosine_periodic::ENTRY,
+    cosine_warm_restarts::ENTRY,
+    one_cycle::ENTRY,
+    noam::ENTRY,
+    sequence::ENTRY,
+    product::ENTRY,
 ];
 
 /// The schedule called `name`.
@@ -33,11 +65,10 @@ pub fn schedule(name: &str) -> Result<&'static ScheduleEntry, SettingError> {
     find("schedule", SCHEDULES, name)
 }
 
-/// A learning rate over time.
+/// A hyper-parameter over time.
 pub trait Schedule: Debug + Send + Sync {
-    /// The rate after `progress` committed examples, for a job whose rate begins at `base` and whose
-    /// training set has `epoch_rows` rows.
-    fn rate(&self, base: f64, progress: u64, epoch_rows: u64) -> f64;
+    /// The value at `moment` of what begins at `base`: a learning rate, a momentum.
+    fn value(&self, base: f64, moment: &Moment) -> f64;
 }
 
 /// A line of [`SCHEDULES`].
@@ -45,7 +76,8 @@ pub trait Schedule: Debug + Send + Sync {
 pub struct ScheduleEntry {
     /// The name that a job file writes.
     pub name: &'static str,
-    /// The formula, in words outside and letters inside.
+    /// The formula, in words outside and letters inside; `lr` is the value at the beginning, `t` the
+    /// time in the job's unit.
     pub formula: &'static str,
     /// Every setting with its default, as TOML.
     pub defaults: &'static str,
@@ -84,12 +116,24 @@ impl Named for ScheduleEntry {
     }
 }
 
-/// Epochs as a whole number of examples, at least one.
-fn examples(epochs: f64, epoch_rows: u64) -> f64 {
-    (epochs * as_f64(epoch_rows)).round().max(1.0)
-}
+/// A schedule inside another: a table with `name` and that schedule's settings.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Table")]
+struct Nested(Box<dyn Schedule>);
 
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 examples")]
-fn as_f64(examples: u64) -> f64 {
-    examples as f64
+impl TryFrom<Table> for Nested {
+    type Error = String;
+
+    fn try_from(mut table: Table) -> Result<Self, String> {
+        let name = match table.remove("name") {
+            Some(toml::Value::String(name)) => name,
+            Some(other) => return Err(format!("expected the `name` of a schedule, found {other}")),
+            None => return Err("a schedule in a list needs a `name`".to_owned()),
+        };
+        let build = |entry: &ScheduleEntry| entry.build(&table);
+        schedule(&name)
+            .and_then(build)
+            .map(Self)
+            .map_err(|error| error.to_string())
+    }
 }

@@ -7,7 +7,7 @@
 //! | symbol | here | meaning, unit |
 //! |---|---|---|
 //! | n | `progress` | committed examples |
-//! | – | `milestones` | moments, epochs, increasing; rounded to whole examples |
+//! | – | `milestones` | moments, units, increasing; rounded to whole examples |
 //! | γ | `gamma` | factor, > 0 |
 //!
 //! Differs from `torch.optim.lr_scheduler.MultiStepLR`: a milestone may lie inside an epoch, and
@@ -15,14 +15,14 @@
 
 use serde::Deserialize;
 
-use super::{Schedule, ScheduleEntry, as_f64, examples};
+use super::{Moment, Schedule, ScheduleEntry};
 use crate::registry::{Check, SettingError, positive, require};
 
 /// Settings of the multi-step schedule.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Multistep {
-    /// Strictly increasing, each > 0, in epochs.
+    /// Strictly increasing, each > 0, in units.
     pub milestones: Vec<f64>,
     /// γ > 0.
     pub gamma: f64,
@@ -52,11 +52,8 @@ impl Check for Multistep {
 }
 
 impl Schedule for Multistep {
-    fn rate(&self, base: f64, progress: u64, epoch_rows: u64) -> f64 {
-        let passed = self
-            .milestones
-            .iter()
-            .filter(|&&at| examples(at, epoch_rows) <= as_f64(progress));
-        passed.fold(base, |rate, _| rate * self.gamma)
+    fn value(&self, base: f64, moment: &Moment) -> f64 {
+        let passed = self.milestones.iter().filter(|&&at| moment.reached(at));
+        passed.fold(base, |value, _| value * self.gamma)
     }
 }

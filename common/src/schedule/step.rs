@@ -7,21 +7,21 @@
 //! | symbol | here | meaning, unit |
 //! |---|---|---|
 //! | n | `progress` | committed examples |
-//! | S | `step_size` | interval, epochs; rounded to whole examples |
+//! | S | `step_size` | interval, units; rounded to whole examples |
 //! | γ | `gamma` | factor, > 0 |
 //!
 //! Differs from `torch.optim.lr_scheduler.StepLR`: an interval may end inside an epoch.
 
 use serde::Deserialize;
 
-use super::{Schedule, ScheduleEntry, as_f64, examples};
+use super::{Moment, Schedule, ScheduleEntry};
 use crate::registry::{Check, SettingError, positive};
 
 /// Settings of the step schedule.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// S > 0, in epochs.
+    /// S > 0, in units.
     pub step_size: f64,
     /// γ > 0.
     pub gamma: f64,
@@ -29,7 +29,7 @@ pub struct Step {
 
 pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Step>(
     "step",
-    "lr · gamma^⌊epochs / step_size⌋",
+    "lr · gamma^⌊t / step_size⌋",
     "step_size = 10.0\ngamma = 0.1\n",
 );
 
@@ -41,8 +41,8 @@ impl Check for Step {
 }
 
 impl Schedule for Step {
-    fn rate(&self, base: f64, progress: u64, epoch_rows: u64) -> f64 {
-        let falls = (as_f64(progress) / examples(self.step_size, epoch_rows)).floor();
+    fn value(&self, base: f64, moment: &Moment) -> f64 {
+        let falls = (moment.progress() / moment.examples(self.step_size)).floor();
         base * self.gamma.powf(falls)
     }
 }

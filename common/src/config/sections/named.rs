@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use crate::schedule::Unit;
+
 /// `[model]`: what turns a batch and parameters into a loss and a gradient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -29,6 +31,8 @@ impl Default for Model {
 pub struct Schedule {
     /// The schedule's name in the registry. Default `"constant"`.
     pub name: String,
+    /// What the schedule's times count. Default epochs.
+    pub unit: Unit,
     /// The schedule's own keys, judged by the registry.
     #[serde(skip_deserializing, flatten)]
     pub options: Table,
@@ -38,6 +42,7 @@ impl Default for Schedule {
     fn default() -> Self {
         Self {
             name: "constant".to_owned(),
+            unit: Unit::default(),
             options: Table::new(),
         }
     }

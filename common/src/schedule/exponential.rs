@@ -1,0 +1,41 @@
+//! A rate that falls by a constant factor per unit of time.
+//!
+//! ```text
+//! η(t) = η₀ · γᵗ
+//! ```
+//!
+//! | symbol | here | meaning, unit |
+//! |---|---|---|
+//! | t | time | units |
+//! | γ | `gamma` | factor per unit, > 0 |
+//!
+//! Differs from `torch.optim.lr_scheduler.ExponentialLR`: the rate falls within epochs, too, and
+//! meets torch's at their ends.
+
+use serde::Deserialize;
+
+use super::{Moment, Schedule, ScheduleEntry};
+use crate::registry::{Check, SettingError, positive};
+
+/// Settings of the exponential schedule.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exponential {
+    /// γ > 0, per unit.
+    pub gamma: f64,
+}
+
+pub(super) const ENTRY: ScheduleEntry =
+    ScheduleEntry::of::<Exponential>("exponential", "lr · gamma^t", "gamma = 0.95\n");
+
+impl Check for Exponential {
+    fn check(&self) -> Result<(), SettingError> {
+        positive("gamma", self.gamma)
+    }
+}
+
+impl Schedule for Exponential {
+    fn value(&self, base: f64, moment: &Moment) -> f64 {
+        base * self.gamma.powf(moment.time())
+    }
+}

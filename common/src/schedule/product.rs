@@ -1,0 +1,46 @@
+//! Schedules at once, each acting on what the one before it makes.
+//!
+//! ```text
+//! η(t) = ηₖ(… η₂(η₁(η₀, t), t) …, t)
+//! ```
+//!
+//! | symbol | here | meaning, unit |
+//! |---|---|---|
+//! | t | time | units |
+//! | ηᵢ(y, t) | `factors` | schedules that begin at y: tables with `name` and their settings |
+//!
+//! Schedules that multiply commute, so for those it is their product, as
+//! `torch.optim.lr_scheduler.ChainedScheduler`. One with a bottom (`eta_min`) keeps it only as the
+//! last.
+
+use serde::Deserialize;
+
+use super::{Moment, Nested, Schedule, ScheduleEntry};
+use crate::registry::{Check, SettingError, require};
+
+/// Settings of a product.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Product {
+    factors: Vec<Nested>,
+}
+
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Product>(
+    "product",
+    "factors[k](… factors[0](lr, t) …, t), all at once",
+    "factors = [{ name = \"linear_warmup\" }, { name = \"inverse_sqrt\" }]\n",
+);
+
+impl Check for Product {
+    fn check(&self) -> Result<(), SettingError> {
+        let some = !self.factors.is_empty();
+        require("factors", 0.0, some, "a list of at least one schedule")
+    }
+}
+
+impl Schedule for Product {
+    fn value(&self, base: f64, moment: &Moment) -> f64 {
+        let factors = self.factors.iter();
+        factors.fold(base, |value, Nested(factor)| factor.value(value, moment))
+    }
+}

@@ -1,0 +1,49 @@
+//! A value that moves along a line to another, and stays there.
+//!
+//! ```text
+//! y(t) = y₀ + (y₁ − y₀) · min(t, T)/T
+//! ```
+//!
+//! | symbol | here | meaning, unit |
+//! |---|---|---|
+//! | t | time | units |
+//! | y₀ | the value at the beginning | that of `[optimizer]` |
+//! | y₁ | `to` | ≥ 0 |
+//! | T | `over` | units, or `"job"` |
+//!
+//! Meant for momentum, which the surveys let grow from 0.5 to 0.9 while the first steps, large and
+//! unsure, are forgotten: Sutskever et al., ICML 2013, section 3; Hinton, *A practical guide*, 2010.
+
+use serde::Deserialize;
+
+use super::{Moment, Schedule, ScheduleEntry, Span};
+use crate::registry::{Check, SettingError, not_negative, positive};
+
+/// Settings of the ramp.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ramp {
+    /// y₁ ≥ 0.
+    pub to: f64,
+    /// T > 0, or the whole job.
+    pub over: Span,
+}
+
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Ramp>(
+    "ramp",
+    "lr + (to − lr) · min(t, over)/over",
+    "to = 0.9\nover = \"job\"\n",
+);
+
+impl Check for Ramp {
+    fn check(&self) -> Result<(), SettingError> {
+        not_negative("to", self.to)?;
+        positive("over", self.over.judged())
+    }
+}
+
+impl Schedule for Ramp {
+    fn value(&self, base: f64, moment: &Moment) -> f64 {
+        base + (self.to - base) * moment.share(self.over)
+    }
+}
