@@ -17,4 +17,5 @@ pub mod message;
 pub mod error;
 pub mod registry;
 pub mod schedule;
+pub mod feedback;
 pub mod optimizer;

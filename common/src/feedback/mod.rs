@@ -1,0 +1,97 @@
+//! Feedback: rules that change the learning rate by how the training goes.
+//!
+//! Unlike a [schedule](crate::schedule), such a rule has a memory, and its answer depends on losses
+//! that only one place in the cluster has seen. So it runs once, where progress is counted; what it
+//! decides travels with the data ranges that are dealt out after that, and every shard applies a
+//! gradient at the rate under which its data were dealt.
+//!
+//! A new rule is one file and one line of [`FEEDBACKS`].
+
+use std::fmt::Debug;
+
+use serde::de::DeserializeOwned;
+use toml::Table;
+
+use crate::registry::{Check, Named, SettingError, find, settings};
+
+pub mod none;
+pub mod reduce_on_plateau;
+pub mod reduce_on_small_change;
+
+/// Every feedback rule there is.
+pub static FEEDBACKS: &[FeedbackEntry] = &[
+    none::ENTRY,
+    reduce_on_plateau::ENTRY,
+    reduce_on_small_change::ENTRY,
+];
+
+/// The feedback rule called `name`.
+///
+/// # Errors
+/// [`SettingError::UnknownName`].
+pub fn feedback(name: &str) -> Result<&'static FeedbackEntry, SettingError> {
+    find("feedback", FEEDBACKS, name)
+}
+
+/// A learning rate that answers to the loss.
+pub trait Feedback: Debug + Send {
+    /// Takes the mean loss of the examples since the last call, and the rate that held for them;
+    /// answers with the rate from now on.
+    fn observe(&mut self, rate: f64, loss: f64) -> f64;
+}
+
+/// A line of [`FEEDBACKS`].
+#[derive(Clone, Copy, Debug)]
+pub struct FeedbackEntry {
+    /// The name that a job file writes.
+    pub name: &'static str,
+    /// What the rule does, in one line.
+    pub formula: &'static str,
+    /// Every setting with its default, as TOML.
+    pub defaults: &'static str,
+    build: Build,
+}
+
+type Build = fn(&FeedbackEntry, &Table) -> Result<Box<dyn Feedback>, SettingError>;
+
+impl FeedbackEntry {
+    /// The entry of the rule that settings `S` begin.
+    const fn of<S: Begin + DeserializeOwned + Check + 'static>(
+        name: &'static str,
+        formula: &'static str,
+        defaults: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            formula,
+            defaults,
+            build: |entry, table| {
+                let settings: S = settings(entry.name, entry.defaults, table)?;
+                Ok(Box::new(settings.begin()))
+            },
+        }
+    }
+
+    /// Builds the rule before its first loss; what the table does not have is the default.
+    ///
+    /// # Errors
+    /// [`SettingError`] for an unknown key, a wrong type or a value out of range.
+    pub fn build(&self, table: &Table) -> Result<Box<dyn Feedback>, SettingError> {
+        (self.build)(self, table)
+    }
+}
+
+impl Named for FeedbackEntry {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// Settings that a rule begins from.
+trait Begin {
+    /// The rule with its memory.
+    type Rule: Feedback + 'static;
+
+    /// The rule before its first loss.
+    fn begin(self) -> Self::Rule;
+}

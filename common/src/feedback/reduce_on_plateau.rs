@@ -1,0 +1,125 @@
+//! A rate that falls when the loss has not fallen for a while.
+//!
+//! ```text
+//! better:   loss < best · (1 − threshold)    (rel)    or    loss < best − threshold    (abs)
+//! after more than `patience` losses in a row that were not better:
+//!           η ← max(γ·η, η₁), and the next `cooldown` losses are not held against it
+//! ```
+//!
+//! | symbol | here | meaning, unit |
+//! |---|---|---|
+//! | γ | `factor` | in (0, 1) |
+//! | – | `patience` | losses, ≥ 0 |
+//! | – | `threshold`, `threshold_mode` | how much better counts, ≥ 0: of the best, or loss |
+//! | – | `cooldown` | losses, ≥ 0 |
+//! | η₁ | `min_lr` | the rate falls no further, ≥ 0 |
+//!
+//! This is `torch.optim.lr_scheduler.ReduceLROnPlateau` with `mode = "min"`, down to its rule that a
+//! change of at most 1e-8 is none. A loss that is no number is not better.
+
+use serde::Deserialize;
+
+use super::{Begin, Feedback, FeedbackEntry};
+use crate::registry::{Check, SettingError, not_negative, require};
+
+/// Changes of the rate up to this are not made.
+const NO_CHANGE: f64 = 1e-8;
+
+/// What a threshold is measured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ThresholdMode {
+    /// A share of the best loss.
+    Rel,
+    /// Loss.
+    Abs,
+}
+
+/// Settings of the rule.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReduceOnPlateau {
+    /// γ in (0, 1).
+    pub factor: f64,
+    /// Losses that may be no better.
+    pub patience: u64,
+    /// ≥ 0.
+    pub threshold: f64,
+    /// What the threshold is measured by.
+    pub threshold_mode: ThresholdMode,
+    /// Losses after a fall that do not count.
+    pub cooldown: u64,
+    /// η₁ ≥ 0.
+    pub min_lr: f64,
+}
+
+pub(super) const ENTRY: FeedbackEntry = FeedbackEntry::of::<ReduceOnPlateau>(
+    "reduce_on_plateau",
+    "lr · factor after more than `patience` losses in a row that were no better than the best",
+    "factor = 0.1\npatience = 10\nthreshold = 1e-4\nthreshold_mode = \"rel\"\ncooldown = 0\n\
+     min_lr = 0.0\n",
+);
+
+impl Check for ReduceOnPlateau {
+    fn check(&self) -> Result<(), SettingError> {
+        let falls = 0.0 < self.factor && self.factor < 1.0;
+        require("factor", self.factor, falls, "above 0 and below 1")?;
+        not_negative("threshold", self.threshold)?;
+        not_negative("min_lr", self.min_lr)
+    }
+}
+
+impl Begin for ReduceOnPlateau {
+    type Rule = Plateau;
+
+    fn begin(self) -> Plateau {
+        Plateau {
+            settings: self,
+            best: f64::INFINITY,
+            bad: 0,
+            cooldown: 0,
+        }
+    }
+}
+
+/// The rule with its memory.
+#[derive(Clone, Debug)]
+pub struct Plateau {
+    settings: ReduceOnPlateau,
+    best: f64,
+    /// Losses in a row that were not better.
+    bad: u64,
+    /// Losses that still do not count.
+    cooldown: u64,
+}
+
+impl Feedback for Plateau {
+    fn observe(&mut self, rate: f64, loss: f64) -> f64 {
+        let settings = &self.settings;
+        let goal = match settings.threshold_mode {
+            ThresholdMode::Rel => self.best * (1.0 - settings.threshold),
+            ThresholdMode::Abs => self.best - settings.threshold,
+        };
+        if loss < goal {
+            self.best = loss;
+            self.bad = 0;
+        } else {
+            self.bad += 1;
+        }
+        if 0 < self.cooldown {
+            self.cooldown -= 1;
+            self.bad = 0;
+        }
+        if self.bad <= settings.patience {
+            return rate;
+        }
+        self.cooldown = settings.cooldown;
+        self.bad = 0;
+        let lower = (rate * settings.factor).max(settings.min_lr);
+        if rate - lower > NO_CHANGE {
+            lower
+        } else {
+            rate
+        }
+    }
+}

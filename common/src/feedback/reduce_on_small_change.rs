@@ -1,0 +1,79 @@
+//! A rate that falls whenever the objective changes by less than a threshold.
+//!
+//! ```text
+//! |lossₖ − lossₖ₋₁| < threshold:   η ← max(γ·η, η₁)
+//! ```
+//!
+//! | symbol | here | meaning, unit |
+//! |---|---|---|
+//! | γ | `factor` | in (0, 1) |
+//! | – | `threshold` | loss, > 0 |
+//! | η₁ | `min_lr` | the rate falls no further, ≥ 0 |
+//!
+//! Source: Ruder, *An overview of gradient descent optimization algorithms*, 2016, section 3: a rate
+//! reduced "when the change in objective between epochs falls below a threshold". Unlike
+//! `reduce_on_plateau` it asks for no best loss and no patience: an objective that rises by much is
+//! left alone, too. A loss that is no number changes nothing.
+
+use serde::Deserialize;
+
+use super::{Begin, Feedback, FeedbackEntry};
+use crate::registry::{Check, SettingError, not_negative, positive, require};
+
+/// Settings of the rule.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReduceOnSmallChange {
+    /// γ in (0, 1).
+    pub factor: f64,
+    /// > 0, loss.
+    pub threshold: f64,
+    /// η₁ ≥ 0.
+    pub min_lr: f64,
+}
+
+pub(super) const ENTRY: FeedbackEntry = FeedbackEntry::of::<ReduceOnSmallChange>(
+    "reduce_on_small_change",
+    "lr · factor whenever the loss has changed by less than `threshold`",
+    "factor = 0.5\nthreshold = 1e-3\nmin_lr = 0.0\n",
+);
+
+impl Check for ReduceOnSmallChange {
+    fn check(&self) -> Result<(), SettingError> {
+        let falls = 0.0 < self.factor && self.factor < 1.0;
+        require("factor", self.factor, falls, "above 0 and below 1")?;
+        positive("threshold", self.threshold)?;
+        not_negative("min_lr", self.min_lr)
+    }
+}
+
+impl Begin for ReduceOnSmallChange {
+    type Rule = SmallChange;
+
+    fn begin(self) -> SmallChange {
+        SmallChange {
+            settings: self,
+            last: f64::INFINITY,
+        }
+    }
+}
+
+/// The rule with its memory.
+#[derive(Clone, Debug)]
+pub struct SmallChange {
+    settings: ReduceOnSmallChange,
+    last: f64,
+}
+
+impl Feedback for SmallChange {
+    fn observe(&mut self, rate: f64, loss: f64) -> f64 {
+        let change = (loss - self.last).abs();
+        self.last = loss;
+        if change < self.settings.threshold {
+            // A rate that is already lower stays.
+            rate.min((rate * self.settings.factor).max(self.settings.min_lr))
+        } else {
+            rate
+        }
+    }
+}
