@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use thalweg_common::layout::ParameterLayout;
 use thalweg_common::seed::unit;
 
-use super::{Coverage, Located, MODELS, Model, ModelEntry, ModelError, Shape, linear::narrow};
+use super::gradient_check::check_gradient;
+use super::linear::narrow;
+use super::{Coverage, Located, MODELS, Model, ModelEntry, ModelError, Output, Shape};
 use crate::data::{Rows, Task};
 
 const FEATURES: u32 = 40;
@@ -76,37 +79,68 @@ fn touched(model: &dyn Model, rows: &Rows) -> Vec<u64> {
     touched
 }
 
-/// The step is a power of two, so that x ± h is exact in f32; the loss is computed in f64, so the
-/// error is that of the central difference, h² times a third derivative below 0.1: about 10⁻⁷,
-/// and that of the f32 gradient, 10⁻⁷ of its terms. The bound is 10⁻⁵ of the largest component.
 #[test]
 fn gradients_are_the_slopes_of_the_mean_loss() {
     each_model(|name, model, task| {
-        let rows = batch(task, 12);
-        let whole = Coverage::Whole(model.layout().elements());
-        let h = 1.0 / 1_024.0;
-        // Multiples of h below 1 have ten bits: x ± h is exact.
-        let x: Vec<f32> = parameters(model, 5)
-            .iter()
-            .map(|x| (x / h).round() * h)
-            .collect();
-        let (_, analytic) = gradient(model, &rows, &whole, &x);
-        let largest = analytic
-            .iter()
-            .fold(0.0_f32, |max, slope| max.max(slope.abs()));
-        for element in 0..x.len() {
-            let loss_at = |moved: f32| {
-                let mut x = x.clone();
-                x[element] += moved;
-                gradient(model, &rows, &whole, &x).0 / rows.len() as f64
-            };
-            let numeric = (loss_at(h) - loss_at(-h)) / (2.0 * f64::from(h));
-            let error = (numeric - f64::from(analytic[element])).abs();
-            assert!(
-                error < 1e-5 * f64::from(largest),
-                "{name}, element {element}: {error}"
-            );
+        let checks = check_gradient(model, &batch(task, 12), usize::MAX, 5).unwrap();
+        assert_eq!(checks.len(), model.layout().tensors().len(), "{name}");
+        for check in checks {
+            assert_eq!(check.checked, check.touched, "{name}");
+            assert!(check.error < 1e-5, "{name}: {check:?}");
         }
+    });
+}
+
+/// A model whose gradient is wrong in one element in a hundred parts.
+#[derive(Debug)]
+struct Skewed<'a>(&'a dyn Model);
+
+impl Model for Skewed<'_> {
+    fn layout(&self) -> &ParameterLayout {
+        self.0.layout()
+    }
+
+    fn output(&self) -> Output {
+        self.0.output()
+    }
+
+    fn touched(&self, rows: &Rows, out: &mut Vec<u64>) {
+        self.0.touched(rows, out);
+    }
+
+    fn locate(
+        &self,
+        rows: &Rows,
+        coverage: &Coverage,
+        out: &mut Located,
+    ) -> Result<(), ModelError> {
+        self.0.locate(rows, coverage, out)
+    }
+
+    fn gradient(&self, rows: &Rows, located: &Located, x: &[f32], gradient: &mut [f32]) -> f64 {
+        let losses = self.0.gradient(rows, located, x, gradient);
+        gradient[0] *= 1.01;
+        losses
+    }
+
+    fn scores(&self, rows: &Rows, located: &Located, x: &[f32], out: &mut Vec<f32>) {
+        self.0.scores(rows, located, x, out);
+    }
+
+    fn loss(&self, label: f32, scores: &[f32]) -> f64 {
+        self.0.loss(label, scores)
+    }
+}
+
+#[test]
+fn a_gradient_that_is_wrong_by_a_hundredth_in_one_element_is_found() {
+    each_model(|name, model, task| {
+        let checks = check_gradient(&Skewed(model), &batch(task, 12), usize::MAX, 5).unwrap();
+        let wrong: Vec<_> = checks.iter().filter(|check| !check.is_right()).collect();
+        let [wrong] = wrong.as_slice() else {
+            panic!("{name}: {checks:?}")
+        };
+        assert_eq!(wrong.worst.map(|slope| slope.element), Some(0), "{name}");
     });
 }
 

@@ -8,6 +8,7 @@
 pub mod coverage;
 pub mod loss;
 pub mod registry;
+pub mod gradient_check;
 mod linear;
 mod logistic_regression;
 mod linear_regression;
