@@ -124,6 +124,8 @@ pub struct Loaded {
     pub train: Arc<dyn Dataset>,
     /// The rows that only judge; they have the features and the task of `train`.
     pub test: Option<Arc<dyn Dataset>>,
+    /// What the user should know of the data before they are trained on, a sentence each.
+    pub notes: Vec<String>,
 }
 
 #[cfg(test)]
