@@ -48,7 +48,7 @@ fn scores(report: &Report, look: Look, text: &mut String) {
     if report.final_scores.test.is_none() && report.final_scores.train.is_none() {
         return;
     }
-    let names: Vec<_> = ["loss", "log_loss", "accuracy", "auc", "rmse"]
+    let names: Vec<_> = Scores::NAMES
         .into_iter()
         .filter(|name| {
             rows.iter()
