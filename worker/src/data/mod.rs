@@ -12,7 +12,10 @@ pub mod libsvm;
 pub mod flights;
 pub mod steady;
 
-use std::{fmt::Debug, sync::Arc};
+use std::{
+    fmt::{self, Debug},
+    sync::Arc,
+};
 
 pub use self::{
     error::{DataError, LineProblem},
@@ -69,6 +72,17 @@ impl Task {
             Self::Binary => usize::from(0.0 < label),
             Self::Classes(_) => label as usize,
             Self::Real => panic!("a real label names no class"),
+        }
+    }
+}
+
+/// In people's words, and those of the job file: `two classes (task = "binary")`.
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Binary => f.write_str("two classes (task = \"binary\")"),
+            Self::Classes(classes) => write!(f, "more than two classes (classes = {classes})"),
+            Self::Real => f.write_str("real labels (task = \"real\")"),
         }
     }
 }
@@ -140,5 +154,18 @@ mod tests {
         assert_eq!(Task::of_classes(1), None);
         assert_eq!((Task::Binary.class(-1.0), Task::Binary.class(1.0)), (0, 1));
         assert_eq!(Task::Classes(4).class(3.0), 3);
+    }
+
+    #[test]
+    fn a_task_is_told_in_the_words_of_the_job_file() {
+        let told = [Task::Binary, Task::Classes(3), Task::Real].map(|task| task.to_string());
+        assert_eq!(
+            told,
+            [
+                "two classes (task = \"binary\")",
+                "more than two classes (classes = 3)",
+                "real labels (task = \"real\")"
+            ]
+        );
     }
 }
