@@ -149,8 +149,9 @@ fn note_unseen(path: &Path, features: u64, unseen: LeftOut) -> Option<String> {
     let LeftOut { values, rows } = unseen;
     (0 < values).then(|| {
         format!(
-            "{}: {values} values in {rows} test rows have an index above {features}, the largest \
-             of the training data, and are ignored; set `features` in [data] to say how many there are",
+            "{}: values with an index above {features}, the largest of the training data, are \
+             ignored: {values}, in {rows} of the test rows; set `features` in [data] to say how many \
+             there are",
             path.display()
         )
     })
