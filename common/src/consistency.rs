@@ -1,5 +1,7 @@
 //! When may a worker go on, and when does the optimizer run: two separate knobs.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Clock;
@@ -32,6 +34,17 @@ impl Consistency {
             Self::Bsp => Some(iteration),
             Self::Ssp { lag } => Some(Clock(iteration.0.saturating_sub(lag))),
             Self::Asp => None,
+        }
+    }
+}
+
+/// In the words of the job file: `asp`, `bsp`, `ssp, lag 4`.
+impl fmt::Display for Consistency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bsp => f.write_str("bsp"),
+            Self::Ssp { lag } => write!(f, "ssp, lag {lag}"),
+            Self::Asp => f.write_str("asp"),
         }
     }
 }

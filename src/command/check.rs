@@ -22,6 +22,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let job = resolve(config, Path::new("."))?;
     let blueprint = &job.blueprint;
     say(&blueprint.config.to_toml());
+    for note in job.notes() {
+        say(&format!("# note: {note}"));
+    }
     say(&format!("# fingerprint {}", blueprint.config.fingerprint()));
     say(&format!(
         "# {} elements in {} shards; ends at {} examples; data take {} bytes per worker",

@@ -1,4 +1,6 @@
-//! `thalweg list`: what a job may name, from the registries.
+//! `thalweg list`: what a job may name, from the registries, and the runs that there were.
+
+use std::path::Path;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -8,8 +10,9 @@ use thalweg_worker::data::DATASETS;
 use thalweg_worker::method::METHODS;
 use thalweg_worker::model::MODELS;
 
-use super::{Ending, say};
+use super::{Ending, runs, say};
 use crate::job::SHIPPED;
+use crate::report::RUNS;
 
 /// Arguments of `thalweg list`.
 #[derive(Debug, Args)]
@@ -26,6 +29,7 @@ enum Kind {
     Methods,
     Optimizers,
     Schedules,
+    Runs,
 }
 
 /// One thing with its name, what it is, and its keys.
@@ -38,16 +42,23 @@ struct Line {
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     for kind in Kind::value_variants() {
         if arguments.kind.is_none_or(|wanted| wanted == *kind) {
-            let (title, lines) = section(*kind);
-            say(&render(title, &lines));
+            if let Some((title, lines)) = section(*kind) {
+                say(&render(title, &lines));
+            } else if let Some(text) = runs::list(Path::new(RUNS)) {
+                say(&text);
+            } else if arguments.kind.is_some() {
+                say("no runs below the folder `runs`");
+            }
         }
     }
     Ok(Ending::Done)
 }
 
-fn section(kind: Kind) -> (&'static str, Vec<Line>) {
+/// What a registry holds; `None` of what is no registry.
+fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
     let line = |name, about, keys| Line { name, about, keys };
-    match kind {
+    Some(match kind {
+        Kind::Runs => return None,
         Kind::Jobs => (
             "shipped jobs",
             SHIPPED.iter().map(|e| line(e.name, e.about, "")).collect(),
@@ -84,7 +95,7 @@ fn section(kind: Kind) -> (&'static str, Vec<Line>) {
                 .map(|e| line(e.name, e.formula, e.defaults))
                 .collect(),
         ),
-    }
+    })
 }
 
 fn render(title: &str, lines: &[Line]) -> String {

@@ -7,6 +7,7 @@ mod server;
 mod worker;
 mod status;
 mod list;
+mod runs;
 mod check;
 pub mod bench;
 
@@ -19,6 +20,10 @@ use tracing_subscriber::EnvFilter;
 
 /// Exit code of a job that ended early or a command that failed.
 const FAILED: u8 = 1;
+
+/// Exit code of a job that went to its end and made a model that is worth nothing. 2 is the code of
+/// a command line that is wrong.
+const DIVERGED: u8 = 3;
 
 /// Exit code of a command that was interrupted, as shells have it for Ctrl-C.
 const INTERRUPTED: u8 = 130;
@@ -41,7 +46,7 @@ enum Command {
     Worker(worker::Arguments),
     /// Show how a running job stands: who waits for whom, since when, and why.
     Status(status::Arguments),
-    /// List optimizers, schedules, methods, models, data sets and shipped jobs.
+    /// List optimizers, schedules, methods, models, data sets, shipped jobs, and the runs here.
     List(list::Arguments),
     /// Check a job: print it resolved, with what its servers will need.
     Check(check::Arguments),
@@ -53,6 +58,7 @@ enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Done,
+    Diverged,
     Failed,
     Interrupted,
 }
@@ -80,6 +86,7 @@ pub fn main() -> ExitCode {
     };
     match ended {
         Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Diverged) => ExitCode::from(DIVERGED),
         Ok(Ending::Failed) => ExitCode::from(FAILED),
         Ok(Ending::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use thalweg_common::ids::ServerId;
 use thalweg_common::time::Time;
 use thalweg_server::Server;
 use thalweg_server::ingress::{End, listen, serve};
@@ -12,7 +13,9 @@ use thalweg_server::ingress::{End, listen, serve};
 use super::options::JobOptions;
 use super::stop::told_to_stop;
 use super::{Ending, say, say_error};
-use crate::job::{Blueprint, blueprint, resolve, serve_options, server_plan};
+use crate::job::{
+    Blueprint, available, blueprint, check_server_fits, resolve, serve_options, server_plan,
+};
 
 /// Arguments of `thalweg server`.
 #[derive(Debug, Args)]
@@ -36,6 +39,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let blueprint = blueprint_of(arguments)?;
     let plan = server_plan(&blueprint, arguments.index)?;
+    check_server_fits(&blueprint, ServerId(arguments.index), available())?;
     let server = Arc::new(Server::new(plan, Time::ZERO)?);
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(run_server(arguments, &blueprint, server))

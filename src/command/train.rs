@@ -69,6 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         .context("cannot start the runtime")?;
     Ok(match runtime.block_on(train(options))? {
         RunEnd::Done => Ending::Done,
+        RunEnd::Diverged => Ending::Diverged,
         RunEnd::Failed => Ending::Failed,
         RunEnd::Interrupted => Ending::Interrupted,
     })

@@ -11,6 +11,7 @@ use thalweg_common::shard_map::ShardMap;
 use thalweg_proto::codec::FrameLimits;
 use thiserror::Error;
 
+use super::machine::Available;
 use super::resolve::Blueprint;
 
 /// Frames that wait for the network per session.
@@ -26,17 +27,42 @@ pub struct Memory {
     pub terms: Vec<(&'static str, u64)>,
 }
 
+/// The term that is no bound but certain: every parameter is there from the start.
+const STATE: &str = "parameters and slots";
+
 /// A job that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error(
-    "server {server} plans for {needed} bytes, but [limits] memory_bytes_max is {max}; raise it, add \
-     servers, or shrink the largest term. {memory}"
-)]
-pub struct MemoryError {
-    server: ServerId,
-    needed: u64,
-    max: u64,
-    memory: Memory,
+pub enum MemoryError {
+    /// The plan exceeds what the job permits.
+    #[error(
+        "server {server} plans for {needed} bytes, but [limits] memory_bytes_max is {max}; raise it, \
+         add servers, or shrink the largest term. {memory}"
+    )]
+    Limit {
+        /// The server.
+        server: ServerId,
+        /// What it plans for.
+        needed: u64,
+        /// What the job permits.
+        max: u64,
+        /// The plan.
+        memory: Memory,
+    },
+    /// What will certainly be held exceeds what this machine has.
+    #[error(
+        "{what} at least {} on this machine, but only {available} are available; use fewer \
+         features, an optimizer with fewer slots, or servers on more machines (if the figure is \
+         wrong, [limits] memory_bytes_max = N permits N bytes per server instead)",
+        crate::view::units::bytes(*.needed)
+    )]
+    Machine {
+        /// Who needs it, with the verb.
+        what: String,
+        /// Bytes.
+        needed: u64,
+        /// What there is.
+        available: Available,
+    },
 }
 
 impl Memory {
@@ -65,7 +91,7 @@ impl Memory {
         let pulls = config.limits.inflight_pulls_max as u64;
         Self {
             terms: vec![
-                ("parameters and slots", state * elements),
+                (STATE, state.saturating_mul(elements)),
                 ("rounds in progress", rounds),
                 ("pushes in flight", workers * in_flight),
                 ("answers to pulls", (workers + 1) * pulls * 4 * elements),
@@ -87,6 +113,13 @@ impl Memory {
         self.terms.iter().map(|(_, bytes)| bytes).sum()
     }
 
+    /// What the server will hold whatever happens, bytes.
+    #[must_use]
+    pub fn state(&self) -> u64 {
+        let state = self.terms.iter().filter(|(name, _)| *name == STATE);
+        state.map(|(_, bytes)| bytes).sum()
+    }
+
     /// Judges the plan against the job's limit.
     ///
     /// # Errors
@@ -96,7 +129,7 @@ impl Memory {
         if max == 0 || needed <= max {
             return Ok(self);
         }
-        Err(MemoryError {
+        Err(MemoryError::Limit {
             server,
             needed,
             max,
@@ -111,6 +144,60 @@ impl fmt::Display for Memory {
             write!(f, "{}{name} {bytes}", if i == 0 { "" } else { " + " })?;
         }
         write!(f, " = {} bytes at most", self.total())
+    }
+}
+
+/// Judges one server that is about to start on a machine with so much memory available.
+///
+/// # Errors
+/// [`MemoryError::Machine`] if the parameters alone are more. A job with a `memory_bytes_max` has
+/// said what it permits, and a machine that does not tell has no bound.
+pub fn check_server_fits(
+    blueprint: &Blueprint,
+    server: ServerId,
+    available: Option<Available>,
+) -> Result<(), MemoryError> {
+    let what = format!("the parameters and slots of server {server} need");
+    let needed = Memory::plan(blueprint, server).state();
+    fits(blueprint, what, needed, available)
+}
+
+/// Judges all servers of a job that is about to start on one machine, with the copy of the
+/// parameters that the launcher evaluates.
+///
+/// # Errors
+/// As [`check_server_fits`].
+pub fn check_cluster_fits(
+    blueprint: &Blueprint,
+    available: Option<Available>,
+) -> Result<(), MemoryError> {
+    let servers = (0..blueprint.map.servers()).map(ServerId);
+    let state = servers.fold(0_u64, |sum, server| {
+        sum.saturating_add(Memory::plan(blueprint, server).state())
+    });
+    let elements = blueprint.map.elements();
+    let what = format!("the parameters and slots of the job's {elements} elements need");
+    let needed = state.saturating_add(elements.saturating_mul(4));
+    fits(blueprint, what, needed, available)
+}
+
+fn fits(
+    blueprint: &Blueprint,
+    what: String,
+    needed: u64,
+    available: Option<Available>,
+) -> Result<(), MemoryError> {
+    match available {
+        Some(available)
+            if blueprint.config.limits.memory_bytes_max == 0 && available.bytes < needed =>
+        {
+            Err(MemoryError::Machine {
+                what,
+                needed,
+                available,
+            })
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -140,4 +227,54 @@ pub(super) fn requests_max(limits: &Limits, elements: u64) -> usize {
         .saturating_add(1);
     let pieces = usize::try_from(pieces).unwrap_or(usize::MAX);
     (limits.inflight_pushes_max + limits.inflight_pulls_max).saturating_mul(pieces) + 8
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::job::{REGISTRIES, draft_with, resolve};
+
+    fn blueprint(sets: &[&str]) -> Blueprint {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        let (draft, _) = draft_with(Some("steady"), &sets).unwrap();
+        let job = draft.check(&REGISTRIES).unwrap();
+        resolve(job, Path::new(".")).unwrap().blueprint
+    }
+
+    fn with(bytes: u64) -> Option<Available> {
+        Some(Available {
+            bytes,
+            told_by: "/proc/meminfo".into(),
+        })
+    }
+
+    #[test]
+    fn parameters_that_are_more_than_the_machine_has_are_refused_with_both_figures() {
+        // 999 weights and a bias, a parameter and a slot each; 4 bytes more for the launcher.
+        let blueprint = blueprint(&["data.features=999"]);
+        assert_eq!(check_cluster_fits(&blueprint, with(12_000)), Ok(()));
+        assert_eq!(check_cluster_fits(&blueprint, None), Ok(()));
+        let error = check_cluster_fits(&blueprint, with(11_999)).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("1000 elements need at least 12.0 kB")
+                && text.contains("only 12.0 kB (/proc/meminfo) are available"),
+            "{text}"
+        );
+        let least = Memory::plan(&blueprint, ServerId(0)).state();
+        assert_eq!(least, 4_000);
+        assert_eq!(
+            check_server_fits(&blueprint, ServerId(0), with(least)),
+            Ok(())
+        );
+        check_server_fits(&blueprint, ServerId(0), with(least - 1)).unwrap_err();
+    }
+
+    #[test]
+    fn a_job_that_says_its_bound_is_taken_at_its_word() {
+        let blueprint = blueprint(&["data.features=999", "limits.memory_bytes_max=1000000000"]);
+        assert_eq!(check_cluster_fits(&blueprint, with(1)), Ok(()));
+    }
 }

@@ -7,13 +7,16 @@
 mod registries;
 mod source;
 mod resolve;
+mod machine;
 mod memory;
+mod notes;
 mod plan;
 
-pub use memory::{Memory, MemoryError, frame_limits};
+pub use machine::{Available, available};
+pub use memory::{Memory, MemoryError, check_cluster_fits, check_server_fits, frame_limits};
 pub use plan::{
     PlanError, check_method, loop_settings, serve_options, server_plan, training_method,
 };
 pub use registries::REGISTRIES;
 pub use resolve::{Blueprint, ResolveError, ResolvedJob, blueprint, resolve};
-pub use source::{SHIPPED, SourceError, draft};
+pub use source::{SHIPPED, SourceError, draft, draft_with};

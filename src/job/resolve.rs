@@ -33,8 +33,10 @@ pub enum ResolveError {
     Unresolved,
     /// The data changed since the job was resolved.
     #[error(
-        "the data are not those that the job was resolved with: found {found:?}, expected \
-         {expected:?}"
+        "the data are not those that the job was resolved with: found {}, expected {}; put the data \
+         back, or remove [data.resolved] from the job",
+        words(.found),
+        words(.expected)
     )]
     Changed {
         /// What the data are.
@@ -145,4 +147,13 @@ fn summary(resolved: &Resolved) -> DataSummary {
         features: resolved.features,
         hash: resolved.hash,
     }
+}
+
+fn words(data: &DataSummary) -> String {
+    let DataSummary {
+        rows,
+        features,
+        hash,
+    } = data;
+    format!("rows = {rows}, features = {features}, hash = \"{hash:016x}\"")
 }

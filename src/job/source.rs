@@ -7,6 +7,9 @@ use std::path::Path;
 use thalweg_common::config::{ConfigError, Draft};
 use thiserror::Error;
 
+/// The longest name that is made from a file's; a job may have one of 64.
+const NAME_CHARACTERS_MAX: usize = 40;
+
 /// A job that comes with the binary.
 #[derive(Clone, Copy, Debug)]
 pub struct Shipped {
@@ -68,6 +71,79 @@ pub fn draft(job: Option<&str>) -> Result<Draft, SourceError> {
     Ok(Draft::parse(name, &text)?)
 }
 
+/// The draft of a job with `key=value` assignments over it, and what the user is to be told of where
+/// it started.
+///
+/// Where no job is named and the assignments bring data of their own, the rest of the default job,
+/// its schedule and its regularizer, would be somebody else's: such a job starts from the defaults
+/// of every key, and is named after its data.
+///
+/// # Errors
+/// [`SourceError`] if there is no such job or file, its text is no TOML, or an assignment is none.
+pub fn draft_with(
+    job: Option<&str>,
+    assignments: &[String],
+) -> Result<(Draft, Option<String>), SourceError> {
+    let shipped = draft(job)?;
+    let changed = assigned(shipped.clone(), assignments)?;
+    if job.is_some() || changed.written_value("data") == shipped.written_value("data") {
+        return Ok((changed, None));
+    }
+    let own = assigned(Draft::parse("the command line", "")?, assignments)?;
+    let mut note = format!(
+        "no job is named and [data] is set: the job starts from the defaults of all keys, not from \
+         the shipped job `{}`",
+        SHIPPED[0].name
+    );
+    if own.written_value("name").is_some() {
+        return Ok((own, Some(note)));
+    }
+    let name = name_of_data(&own);
+    note += &format!("; its name is `{name}`");
+    Ok((assigned(own, [format!("name=\"{name}\"")])?, Some(note)))
+}
+
+fn assigned(
+    mut draft: Draft,
+    assignments: impl IntoIterator<Item: AsRef<str>>,
+) -> Result<Draft, ConfigError> {
+    for assignment in assignments {
+        draft.set(assignment.as_ref())?;
+    }
+    Ok(draft)
+}
+
+/// A job name made from that of the training file, or else of the data set.
+fn name_of_data(draft: &Draft) -> String {
+    let text = |key| draft.written_value(key).and_then(|value| value.as_str());
+    let file = text("data.train").and_then(|path| Path::new(path).file_name()?.to_str());
+    let stem = file.map(|file| {
+        let plain = file.strip_suffix(".gz").unwrap_or(file);
+        plain.rsplit_once('.').map_or(plain, |(stem, _)| stem)
+    });
+    let small = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = stem
+        .or(text("data.name"))
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+        .chars()
+        .map(small)
+        .skip_while(|c| !c.is_ascii_alphanumeric())
+        .take(NAME_CHARACTERS_MAX)
+        .collect();
+    if name.is_empty() {
+        "job".to_owned()
+    } else {
+        name
+    }
+}
+
 fn shipped_names() -> String {
     SHIPPED
         .iter()
@@ -78,6 +154,8 @@ fn shipped_names() -> String {
 
 #[cfg(test)]
 mod tests {
+    use thalweg_common::config::JobConfig;
+
     use super::*;
     use crate::job::REGISTRIES;
 
@@ -98,5 +176,44 @@ mod tests {
             error.contains("no/such/job.toml") && error.contains("flights"),
             "{error}"
         );
+    }
+    fn with(job: Option<&str>, sets: &[&str]) -> (JobConfig, Option<String>) {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        let (draft, note) = draft_with(job, &sets).unwrap();
+        (draft.check(&REGISTRIES).unwrap(), note)
+    }
+
+    #[test]
+    fn data_of_ones_own_start_from_the_defaults_and_name_the_job() {
+        let sets = [
+            "data.name=libsvm",
+            "data.train=sets/A9a (new).svm.gz",
+            "optimizer.lr=0.2",
+        ];
+        let (job, note) = with(None, &sets);
+        let plain = Draft::parse("", "[optimizer]\nlr = 0.2\n").unwrap();
+        let plain = plain.check(&REGISTRIES).unwrap();
+        assert_eq!(job.name, "a9a--new-");
+        assert_eq!(job.schedule, plain.schedule);
+        assert_eq!(job.regularizer, plain.regularizer);
+        assert_eq!(job.train, plain.train);
+        let note = note.unwrap();
+        assert!(
+            note.contains("not from the shipped job `flights`; its name is `a9a--new-`"),
+            "{note}"
+        );
+        let (job, _) = with(None, &[&sets[..], &["name=mine"]].concat());
+        assert_eq!(job.name, "mine");
+    }
+
+    #[test]
+    fn a_job_that_is_named_or_keeps_its_data_keeps_the_rest() {
+        let (job, note) = with(None, &["data.name=flights", "train.epochs=1"]);
+        assert_eq!((job.name.as_str(), note), ("flights", None));
+        assert_eq!(job.schedule.name, "multistep");
+        let (job, note) = with(Some("steady"), &["data.rows=1000"]);
+        assert_eq!((job.name.as_str(), note), ("steady", None));
+        let (job, _) = with(None, &["data.name=steady", "optimizer.lr=0.1"]);
+        assert_eq!(job.name, "steady");
     }
 }

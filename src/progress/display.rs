@@ -8,9 +8,9 @@ use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::say::say;
-use super::{Rates, live_text, plain_line};
+use super::{live_text, plain_line};
 use crate::report::EvaluationPoint;
-use crate::view::ClusterView;
+use crate::view::{ClusterView, RecentRates};
 
 /// What the user wants to see of a run's progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Default for Mode {
 /// The progress display of one run, on standard error.
 pub struct Display {
     surface: Surface,
-    rates: Rates,
+    rates: RecentRates,
 }
 
 enum Surface {
@@ -95,7 +95,7 @@ impl Display {
     fn on(surface: Surface) -> Self {
         Self {
             surface,
-            rates: Rates::default(),
+            rates: RecentRates::default(),
         }
     }
 
@@ -187,7 +187,7 @@ mod tests {
     use thalweg_common::message::Phase;
 
     use super::*;
-    use crate::view::samples::two_servers;
+    use crate::view::fixtures::two_servers;
 
     #[derive(Clone, Default)]
     struct Heard(Arc<Mutex<Vec<u8>>>);

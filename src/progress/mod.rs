@@ -3,12 +3,10 @@
 //!
 //! What is shown is a pure function of the cluster's view; only `display` and `say` write.
 
-mod rates;
 mod text;
 mod display;
 mod say;
 
 pub use display::{Display, Mode};
-pub use rates::Rates;
 pub use say::{say_err, say_out};
 pub use text::{live_text, plain_line};

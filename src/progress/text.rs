@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use thalweg_common::message::{Phase, WorkerState};
 
-use super::Rates;
 use crate::report::EvaluationPoint;
 use crate::view::units::{NOTHING, grouped, percent, scaled, score, span};
-use crate::view::{ClusterView, Look, WorkerView, phase_word, state_word, who_waits_longer_than};
+use crate::view::{
+    ClusterView, Look, RecentRates, WorkerView, phase_word, state_word, who_waits_longer_than,
+};
 
 /// Waits shorter than this are how SSP and BSP work; longer ones are worth a line.
 const NOTABLE_WAIT: Duration = Duration::from_secs(1);
@@ -26,7 +27,7 @@ const BAR_COLUMNS: usize = 24;
 pub fn plain_line(
     view: &ClusterView,
     evaluation: Option<&EvaluationPoint>,
-    rates: &Rates,
+    rates: &RecentRates,
 ) -> String {
     let mut parts = vec![
         format!(
@@ -50,7 +51,7 @@ pub fn plain_line(
 pub fn live_text(
     view: &ClusterView,
     evaluation: Option<&EvaluationPoint>,
-    rates: &Rates,
+    rates: &RecentRates,
     columns: Option<usize>,
 ) -> String {
     let first = format!(
@@ -97,7 +98,7 @@ fn staleness(view: &ClusterView) -> String {
     )
 }
 
-fn eta(view: &ClusterView, rates: &Rates) -> Option<String> {
+fn eta(view: &ClusterView, rates: &RecentRates) -> Option<String> {
     let rest = view.rest(rates.job())?;
     (view.phase == Phase::Training).then(|| format!("ETA {}", span(rest)))
 }
@@ -111,7 +112,7 @@ fn bar(share: Option<f64>) -> String {
     format!("[{}{}]", "=".repeat(full), " ".repeat(BAR_COLUMNS - full))
 }
 
-fn workers(view: &ClusterView, rates: &Rates) -> Option<String> {
+fn workers(view: &ClusterView, rates: &RecentRates) -> Option<String> {
     let rows = &view.workers;
     if rows.is_empty() {
         return None;
@@ -141,7 +142,7 @@ fn workers(view: &ClusterView, rates: &Rates) -> Option<String> {
     }
 }
 
-fn worker(row: &WorkerView, rates: &Rates) -> String {
+fn worker(row: &WorkerView, rates: &RecentRates) -> String {
     let word = match row.state {
         WorkerState::Active => match rates.worker(row.worker) {
             Some(rate) => format!("{}/s", scaled(Some(rate))),
@@ -167,12 +168,12 @@ mod tests {
     use thalweg_common::ids::WorkerId;
 
     use super::*;
-    use crate::report::samples::point;
-    use crate::view::samples::two_servers;
+    use crate::report::fixtures::point;
+    use crate::view::fixtures::two_servers;
 
-    fn view_and_rates() -> (ClusterView, Rates) {
+    fn view_and_rates() -> (ClusterView, RecentRates) {
         let view = ClusterView::from(&two_servers()[..]);
-        let mut rates = Rates::default();
+        let mut rates = RecentRates::default();
         rates.observe(&view);
         (view, rates)
     }
@@ -218,7 +219,7 @@ mod tests {
     fn nothing_and_nonsense_are_shown_without_a_panic() {
         let (mut view, _) = view_and_rates();
         let empty = ClusterView::of_nobody();
-        let rates = Rates::default();
+        let rates = RecentRates::default();
         let line = plain_line(&empty, Some(&EvaluationPoint::default()), &rates);
         assert_eq!(
             line,
@@ -245,7 +246,7 @@ mod tests {
             })
             .collect();
         view.workers[7].state = WorkerState::Lost;
-        let mut rates = Rates::default();
+        let mut rates = RecentRates::default();
         rates.observe(&view);
         let line = workers(&view, &rates).unwrap();
         assert_eq!(

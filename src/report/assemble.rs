@@ -8,7 +8,7 @@ use thalweg_common::message::WorkerState;
 use thalweg_common::permutation::epoch_checksum;
 
 use super::{
-    EpochUse, EvaluationPoint, Final, Host, LostWorker, Reference, Report, RunStatus,
+    Divergence, EpochUse, EvaluationPoint, Final, Host, LostWorker, Reference, Report, RunStatus,
     SCHEMA_VERSION, SocketBytes, WorkerReport,
 };
 use crate::view::units::{share, total};
@@ -48,6 +48,8 @@ pub struct Outcome {
     pub status: RunStatus,
     /// Why it did not end as it should have.
     pub cause: Option<String>,
+    /// Since when the model is worth nothing, if it is not.
+    pub divergence: Option<Divergence>,
     /// The whole run.
     pub wall: Duration,
     /// Spent evaluating.
@@ -71,12 +73,14 @@ impl Report {
             fingerprint: facts.fingerprint.to_string(),
             status: outcome.status,
             cause: outcome.cause,
+            divergence: outcome.divergence,
             method: facts.method.clone(),
             optimizer: facts.optimizer.clone(),
             seed: facts.seed,
             servers: facts.servers,
             workers: facts.workers,
             consistency: facts.consistency.clone(),
+            rows: facts.rows,
             wall_seconds: outcome.wall.as_secs_f64(),
             train_seconds: view.trained.as_secs_f64(),
             evaluate_seconds: outcome.evaluate.as_secs_f64(),
@@ -147,9 +151,9 @@ fn epochs_used(epochs: &[EpochView], rows: u64) -> Vec<EpochUse> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::fixtures::{facts, outcome};
     use crate::report::render_summary;
-    use crate::report::samples::{facts, outcome};
-    use crate::view::samples::two_servers;
+    use crate::view::fixtures::two_servers;
     use crate::view::{Look, render_status};
 
     #[test]

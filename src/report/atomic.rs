@@ -104,7 +104,7 @@ fn folder_of(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples::report;
+    use crate::report::fixtures::report;
 
     #[test]
     fn a_file_that_fails_half_way_leaves_what_stood_there_and_nothing_else() {

@@ -7,13 +7,25 @@ const DAY_SECONDS: u64 = 86_400;
 
 /// The stamp of `now`; a clock before 1970 counts as 1970.
 pub(super) fn stamp(now: SystemTime) -> String {
+    let ([year, month, day], [hour, minute, second]) = parts(now);
+    format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
+}
+
+/// `now` as `yyyy-mm-ddThh:mm:ssZ`, for programs.
+pub(super) fn rfc3339(now: SystemTime) -> String {
+    let ([year, month, day], [hour, minute, second]) = parts(now);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day; hour, minute and second.
+fn parts(now: SystemTime) -> ([u64; 3], [u64; 3]) {
     let seconds = now
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
     let (year, month, day) = civil(seconds / DAY_SECONDS);
     let of_day = seconds % DAY_SECONDS;
-    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
+    let time = [of_day / 3_600, of_day / 60 % 60, of_day % 60];
+    ([year, month, day], time)
 }
 
 /// Year, month and day of the Gregorian calendar, `days` after 1970-01-01.

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::samples::{point, report};
-use super::{MetricsLog, Scores};
+use super::fixtures::{point, report};
+use super::{Diverged, Divergence, MetricsLog, Scores};
 use crate::view::ClusterView;
-use crate::view::samples::two_servers;
+use crate::view::fixtures::two_servers;
 
 const DOCS: &str = include_str!("../../docs/REPORT.md");
 
@@ -27,6 +27,10 @@ fn every_key_of_the_report_is_documented_and_no_other() {
     ] {
         *scores = all_scores();
     }
+    report.divergence = Some(Divergence {
+        what: Diverged::TrainLoss,
+        since_epoch: 0.5,
+    });
     assert_eq!(keys_of(&report), documented("report"));
 }
 
@@ -100,11 +104,8 @@ fn collect(path: &str, value: &Value, keys: &mut BTreeSet<String>) {
 /// The keys in the tables between `<!-- keys: SECTION -->` and the next such mark or heading. A
 /// key that ends in `{loss, auc}` stands for one key per word.
 fn documented(section: &str) -> BTreeSet<String> {
-    let mark = format!("<!-- keys: {section} -->");
-    let (_, rest) = DOCS.split_once(&mark).expect("the section is marked");
-    let section = rest.split("\n#").next().unwrap_or_default();
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
-    rows.filter_map(|row| Some(row.split_once('`')?.0))
+    documented_keys(section)
+        .into_iter()
         .flat_map(|key| match key.split_once('{') {
             Some((stem, words)) => words
                 .trim_end_matches('}')
@@ -113,5 +114,15 @@ fn documented(section: &str) -> BTreeSet<String> {
                 .collect(),
             None => vec![key.to_owned()],
         })
+        .collect()
+}
+
+/// The keys of a section as they stand there.
+pub(super) fn documented_keys(section: &str) -> BTreeSet<&'static str> {
+    let mark = format!("<!-- keys: {section} -->");
+    let (_, rest) = DOCS.split_once(&mark).expect("the section is marked");
+    let section = rest.split("\n#").next().unwrap_or_default();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| Some(row.split_once('`')?.0))
         .collect()
 }

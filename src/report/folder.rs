@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Where runs go that were not given a place, below the current folder.
-const RUNS: &str = "runs";
+pub const RUNS: &str = "runs";
 
 /// Runs of one job that start in one second; more than that is a loop gone wrong.
 const SAME_SECOND_MAX: u32 = 1_000;

@@ -134,8 +134,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::report::samples::point;
-    use crate::view::samples::two_servers;
+    use crate::report::fixtures::point;
+    use crate::view::fixtures::two_servers;
 
     #[test]
     fn every_line_is_there_as_soon_as_it_is_written() {

@@ -12,21 +12,23 @@ mod parameters;
 mod scores;
 mod schema;
 mod assemble;
+mod state;
 mod summary;
 
 pub use assemble::{Facts, Outcome};
 pub use atomic::{FileError, check_report_path, write_report};
-pub use folder::{RunFolder, RunFolderError};
+pub use folder::{RUNS, RunFolder, RunFolderError};
 pub use metrics::MetricsLog;
 pub use parameters::{ParametersError, Provenance, write_parameters};
 pub use schema::{
-    EpochUse, Final, Host, LostWorker, Reference, Report, RunStatus, SCHEMA_VERSION, SocketBytes,
-    WorkerReport,
+    Diverged, Divergence, EpochUse, Final, Host, LostWorker, Reference, Report, RunStatus,
+    SCHEMA_VERSION, SocketBytes, WorkerReport,
 };
 pub use scores::{EvaluationPoint, Scores, TrainScores};
+pub use state::{RunMark, RunState, StateWord};
 pub use summary::render_summary;
 
 #[cfg(test)]
-pub(crate) mod samples;
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod documented;

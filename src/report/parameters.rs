@@ -31,8 +31,12 @@ pub struct Provenance {
     /// The fingerprint of the resolved job.
     pub fingerprint: Fingerprint,
     /// The least version of the shards that were read.
-    pub version: Version,
+    pub shard_version_min: Version,
 }
+
+/// Rises when a metadata key changes its meaning or goes away, or a tensor's place in the file does;
+/// `docs/REPORT.md` lists the keys.
+const PARAMETERS_SCHEMA_VERSION: u32 = 1;
 
 /// Why parameters were not written.
 #[derive(Debug, Error)]
@@ -89,7 +93,12 @@ fn header(layout: &ParameterLayout, provenance: &Provenance) -> String {
     let metadata = BTreeMap::from([
         ("fingerprint", provenance.fingerprint.to_string()),
         ("job", provenance.job.clone()),
-        ("version", provenance.version.to_string()),
+        ("schema_version", PARAMETERS_SCHEMA_VERSION.to_string()),
+        (
+            "shard_version_min",
+            provenance.shard_version_min.to_string(),
+        ),
+        ("thalweg_version", env!("CARGO_PKG_VERSION").to_owned()),
     ]);
     let json = |text: serde_json::Result<String>| text.expect("strings and numbers are JSON");
     let mut entries = vec![format!(
@@ -124,18 +133,20 @@ fn write_values(file: &mut impl Write, values: &[f32]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::fs;
 
     use safetensors::{Dtype, SafeTensors};
     use thalweg_common::layout::Tensor;
 
     use super::*;
+    use crate::report::documented::documented_keys;
 
     fn provenance() -> Provenance {
         Provenance {
             job: "a \"quoted\" job".into(),
             fingerprint: Fingerprint(0xabc),
-            version: Version(42),
+            shard_version_min: Version(42),
         }
     }
 
@@ -160,7 +171,14 @@ mod tests {
         let metadata = metadata.metadata().clone().unwrap();
         assert_eq!(metadata["job"], "a \"quoted\" job");
         assert_eq!(metadata["fingerprint"], format!("{:032x}", 0xabc));
-        assert_eq!(metadata["version"], "42");
+        assert_eq!(metadata["shard_version_min"], "42");
+        assert_eq!(metadata["schema_version"], "1");
+        let keys: BTreeSet<&str> = metadata.keys().map(String::as_str).collect();
+        assert_eq!(
+            keys,
+            documented_keys("parameters"),
+            "docs/REPORT.md has every key"
+        );
         for (name, shape, expected) in [
             ("weight", vec![3, 2], &values[..6]),
             ("empty", vec![0, 2], &[]),

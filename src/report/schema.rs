@@ -19,6 +19,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub enum RunStatus {
     /// All examples are committed.
     Done,
+    /// All examples are committed, and the model they made is worth nothing: its parameters or its
+    /// loss are no finite numbers.
+    Diverged,
     /// It ended early for a cause of its own.
     Failed,
     /// The user ended it.
@@ -40,6 +43,9 @@ pub struct Report {
     pub status: RunStatus,
     /// Why it did not end as it should have; `null` if it did.
     pub cause: Option<String>,
+    /// Since when the model is worth nothing; absent if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub divergence: Option<Divergence>,
     /// The training method's name.
     pub method: String,
     /// The optimizer's name.
@@ -52,6 +58,9 @@ pub struct Report {
     pub workers: u32,
     /// When workers wait: `asp`, `ssp`, `bsp`.
     pub consistency: String,
+    /// Rows of the training set.
+    #[serde(default)]
+    pub rows: u64,
     /// The whole run, starting and evaluating included.
     pub wall_seconds: f64,
     /// From the first data dealt out to the last example committed.
@@ -90,6 +99,27 @@ pub struct Report {
     pub refusals: BTreeMap<String, u64>,
     /// The machine that launched the run.
     pub host: Host,
+}
+
+/// What is no finite number, and since when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Divergence {
+    /// What was seen first.
+    pub what: Diverged,
+    /// When it was seen first, in passes over the training data.
+    pub since_epoch: f64,
+}
+
+/// Where a divergence can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Diverged {
+    /// The losses that workers see.
+    TrainLoss,
+    /// The loss of an evaluation on test data.
+    TestLoss,
+    /// Some parameter, at the end.
+    Parameters,
 }
 
 /// Bytes at the servers' sockets, protocol headers included.

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::{EpochUse, Report, RunStatus, Scores};
+use super::{EpochUse, Final, Report, RunStatus, Scores};
 use crate::view::units::{bytes, counted, grouped, printable, scaled, score, span};
 use crate::view::{Cell, Edge, Look, Table, Tone};
+
+/// Epochs shown one by one that were not used as a whole.
+const EPOCHS_SHOWN_MAX: usize = 2;
 
 /// The run in a short table, with the files that it wrote.
 #[must_use]
@@ -23,6 +26,7 @@ pub fn render_summary(report: &Report, files: &[PathBuf], look: Look) -> String 
 fn headline(report: &Report, look: Look, text: &mut String) {
     let (word, tone) = match report.status {
         RunStatus::Done => ("done", Tone::Good),
+        RunStatus::Diverged => ("diverged", Tone::Bad),
         RunStatus::Failed => ("failed", Tone::Bad),
         RunStatus::Interrupted => ("interrupted", Tone::Notable),
     };
@@ -33,22 +37,23 @@ fn headline(report: &Report, look: Look, text: &mut String) {
     look.line(text, &line);
 }
 
-/// Ours first, then the references, one column per score that any of them has.
+/// Ours first, then the references, one column per score that any of them has. References are
+/// scores on test data: a run without such data has nothing to set beside them.
 fn scores(report: &Report, look: Look, text: &mut String) {
-    let ours = report.final_scores.test.map(|test| ("this run", test));
-    let theirs = report
-        .references
-        .iter()
-        .map(|known| (known.name.as_str(), known.test));
-    let mut rows: Vec<(&str, Scores)> = ours.into_iter().chain(theirs).collect();
-    if let Some(train) = report.final_scores.train {
-        rows.push(("this run, training data", train.scores));
-    }
-    // Without scores of its own, a run has nothing to stand beside the others.
-    if report.final_scores.test.is_none() && report.final_scores.train.is_none() {
-        return;
-    }
-    let names: Vec<_> = ["loss", "log_loss", "accuracy", "auc", "rmse"]
+    let Final { train, test } = report.final_scores;
+    let train = train.map(|train| train.scores);
+    let known = report.references.iter();
+    let known = known.map(|known| (known.name.as_str(), known.test));
+    let (head, rows): (_, Vec<(&str, Scores)>) = match (test, train) {
+        (Some(test), train) => {
+            let ours = [("this run", test)].into_iter();
+            let train = train.map(|train| ("this run, training data", train));
+            ("test data", ours.chain(known).chain(train).collect())
+        }
+        (None, Some(train)) => ("training data", vec![("this run", train)]),
+        (None, None) => return,
+    };
+    let names: Vec<_> = Scores::NAMES
         .into_iter()
         .filter(|name| {
             rows.iter()
@@ -56,7 +61,7 @@ fn scores(report: &Report, look: Look, text: &mut String) {
         })
         .collect();
     let heads = names.iter().map(|name| (*name, Edge::Right));
-    let mut table = Table::with_heads([("test data", Edge::Left)].into_iter().chain(heads));
+    let mut table = Table::with_heads([(head, Edge::Left)].into_iter().chain(heads));
     for (name, row) in rows {
         let value = |name: &str| {
             row.named()
@@ -98,7 +103,7 @@ fn effort(report: &Report, look: Look, text: &mut String) {
             staleness.p50, staleness.p99, staleness.max
         ),
     ];
-    lines.extend(data(&report.epochs_used));
+    lines.extend(data(&report.epochs_used, report.rows));
     for lost in &report.lost_workers {
         lines.push(format!(
             "lost       worker {}: {}",
@@ -116,26 +121,39 @@ fn effort(report: &Report, look: Look, text: &mut String) {
     }
 }
 
-fn data(epochs: &[EpochUse]) -> Option<String> {
-    let whole = epochs.iter().filter(|epoch| epoch.complete).count();
-    let first = epochs.iter().find(|epoch| !epoch.complete);
-    let whole = counted(whole as u64, "epoch");
-    match first {
-        None if epochs.is_empty() => None,
-        None => Some(format!("data       every row exactly once in {whole}")),
-        Some(part) => Some(format!(
-            "data       every row exactly once in {whole}; epoch {} used in part ({})",
-            part.epoch,
-            counted(part.rows, "row")
-        )),
+/// What the books say of the use of the data, epoch by epoch.
+fn data(epochs: &[EpochUse], rows: u64) -> Option<String> {
+    let whole = epochs.iter().filter(|epoch| epoch.complete).count() as u64;
+    let mut said = Vec::new();
+    if 0 < whole {
+        said.push(format!(
+            "every row exactly once in {}",
+            counted(whole, "epoch")
+        ));
     }
+    let mut others = epochs.iter().filter(|epoch| !epoch.complete);
+    said.extend(others.by_ref().take(EPOCHS_SHOWN_MAX).map(|epoch| {
+        let EpochUse {
+            epoch, rows: used, ..
+        } = epoch;
+        let (used_rows, all) = (grouped(*used), grouped(rows));
+        if *used < rows {
+            format!("{used_rows} of {all} rows in epoch {epoch}")
+        } else {
+            format!("not every row exactly once in epoch {epoch} ({used_rows} used, {all} there)")
+        }
+    }));
+    match others.count() as u64 {
+        0 => {}
+        more => said.push(format!("{} more not whole", counted(more, "epoch"))),
+    }
+    (!said.is_empty()).then(|| format!("data       {}", said.join("; ")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Final;
-    use crate::report::samples::{facts, outcome, report};
+    use crate::report::fixtures::{facts, outcome, report};
     use crate::view::ClusterView;
 
     #[test]
@@ -153,5 +171,67 @@ mod tests {
         let summary = render_summary(&report, &[], Look::default());
         assert!(!summary.contains("test data") && !summary.contains("NaN"));
         assert!(summary.contains("examples   0 (0.00 epochs), 0/s\n"));
+    }
+    #[test]
+    fn a_run_without_test_data_speaks_of_none() {
+        let mut outcome = outcome();
+        outcome.final_scores.test = None;
+        let report = Report::new(&facts(), outcome, &ClusterView::of_nobody());
+        let summary = render_summary(&report, &[], Look::default());
+        assert!(summary.contains("\ntraining data "), "{summary}");
+        assert!(
+            !summary.contains("test data") && !summary.contains("sequential AdaGrad"),
+            "{summary}"
+        );
+    }
+
+    #[test]
+    fn the_use_of_the_data_is_told_epoch_by_epoch() {
+        let epoch = |epoch, rows, complete| EpochUse {
+            epoch,
+            rows,
+            checksum: String::new(),
+            expected_checksum: None,
+            complete,
+        };
+        let said = |epochs: &[EpochUse]| data(epochs, 1_000).unwrap_or_default();
+        assert_eq!(said(&[]), "");
+        assert_eq!(
+            said(&[epoch(0, 1_000, true)]),
+            "data       every row exactly once in 1 epoch"
+        );
+        assert_eq!(
+            said(&[epoch(0, 12, false)]),
+            "data       12 of 1,000 rows in epoch 0"
+        );
+        assert_eq!(
+            said(&[epoch(0, 1_000, true), epoch(1, 300, false)]),
+            "data       every row exactly once in 1 epoch; 300 of 1,000 rows in epoch 1"
+        );
+        assert_eq!(
+            said(&[epoch(0, 1_000, false)]),
+            "data       not every row exactly once in epoch 0 (1,000 used, 1,000 there)"
+        );
+        let many: Vec<_> = (0..5).map(|number| epoch(number, 1, false)).collect();
+        assert!(said(&many).ends_with("in epoch 1; 3 epochs more not whole"));
+    }
+
+    #[test]
+    fn a_diverged_run_says_so_with_its_cause() {
+        let mut outcome = outcome();
+        outcome.status = RunStatus::Diverged;
+        outcome.cause = Some("the training loss is no finite number since epoch 0.10".into());
+        outcome.final_scores.test = Some(Scores {
+            loss: Some(f64::NAN),
+            log_loss: Some(f64::NAN),
+            ..Scores::default()
+        });
+        let report = Report::new(&facts(), outcome, &ClusterView::of_nobody());
+        let summary = render_summary(&report, &[], Look::default());
+        assert!(
+            summary.starts_with("job flights: diverged: the training loss is no finite number"),
+            "{summary}"
+        );
+        assert!(summary.contains("NaN"), "{summary}");
     }
 }

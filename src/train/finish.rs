@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use thalweg_common::consistency::Consistency;
 use thalweg_common::ids::Version;
 
+use super::divergence::advice;
 use super::options::{RunEnd, TrainOptions};
 use super::references::references;
 use super::watch::{Since, Watched};
 use crate::job::ResolvedJob;
 use crate::report::{
-    Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunStatus, render_summary,
+    Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunMark, RunStatus, render_summary,
     write_report,
 };
 use crate::view::{ClusterView, Look};
@@ -23,6 +23,7 @@ const LOST_CAUSE_PATIENCE: Duration = Duration::from_millis(500);
 pub(super) async fn finish(
     watched: Watched,
     folder: &RunFolder,
+    mark: RunMark,
     options: &TrainOptions,
 ) -> Result<RunEnd> {
     let Watched {
@@ -33,9 +34,12 @@ pub(super) async fn finish(
         parameters,
     } = watched;
     let mut final_scores = Final::default();
+    let mut divergence = None;
     if let Some(parameters) = &parameters {
         final_scores = watch.judge.last(parameters)?;
         watch.add_point(&view, final_scores.test)?;
+        let seen = std::mem::take(&mut watch.divergence);
+        divergence = seen.judge(watch.epoch(&view), parameters, &final_scores);
         let layout = watch.job.blueprint.model.layout();
         folder.write_parameters(layout, parameters, &provenance(&watch.job, &view))?;
     }
@@ -50,13 +54,23 @@ pub(super) async fn finish(
         };
         cluster.end(patience, end != RunEnd::Done).await;
     }
+    // A job that ended early has a cause of its own.
+    let (end, cause) = match &divergence {
+        Some(divergence) if end == RunEnd::Done => {
+            let advice = advice(divergence, &watch.job.blueprint.config);
+            (RunEnd::Diverged, Some(advice))
+        }
+        Some(_) | None => (end, cause),
+    };
     let outcome = Outcome {
         status: match end {
             RunEnd::Done => RunStatus::Done,
+            RunEnd::Diverged => RunStatus::Diverged,
             RunEnd::Failed => RunStatus::Failed,
             RunEnd::Interrupted => RunStatus::Interrupted,
         },
         cause,
+        divergence,
         wall: watch.started.since(),
         evaluate: watch.judge.spent(),
         curve: watch.curve,
@@ -64,6 +78,7 @@ pub(super) async fn finish(
     };
     let report = Report::new(&facts(&watch.job), outcome, &view);
     folder.write_report(&report)?;
+    mark.settle(report.status)?;
     let mut files = vec![folder.path().to_owned()];
     if let Some(path) = &options.report {
         write_report(path, &report)?;
@@ -79,7 +94,7 @@ fn provenance(job: &ResolvedJob, view: &ClusterView) -> Provenance {
     Provenance {
         job: job.blueprint.config.name.clone(),
         fingerprint: job.blueprint.config.fingerprint(),
-        version: versions
+        shard_version_min: versions
             .map(|shard| shard.version)
             .min()
             .unwrap_or(Version(0)),
@@ -96,11 +111,7 @@ fn facts(job: &ResolvedJob) -> Facts {
         seed: config.seed,
         servers: config.cluster.servers,
         workers: config.cluster.workers,
-        consistency: match config.consistency.model {
-            Consistency::Asp => "asp".to_owned(),
-            Consistency::Bsp => "bsp".to_owned(),
-            Consistency::Ssp { lag } => format!("ssp, lag {lag}"),
-        },
+        consistency: config.consistency.model.to_string(),
         rows: job.blueprint.resolved.rows,
         references: references(config),
         host: Host::here(),

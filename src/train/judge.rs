@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rayon::ThreadPool;
 use thalweg_worker::data::Dataset;
-use thalweg_worker::evaluate::{Evaluation, evaluate};
+use thalweg_worker::evaluate::evaluate;
 
 use crate::job::ResolvedJob;
 use crate::report::{Final, Scores, TrainScores};
@@ -67,7 +67,7 @@ impl Judge {
         let model = self.job.blueprint.model.as_ref();
         let evaluation = evaluate(model, data, rows, parameters, &self.pool)?;
         self.spent += now() - begun;
-        Ok(scores(&evaluation))
+        Ok(evaluation.scores)
     }
 
     /// l2/2 · the squared norm of the regularized tensors.
@@ -83,16 +83,6 @@ impl Judge {
             .map(|x| f64::from(*x) * f64::from(*x))
             .sum();
         0.5 * self.job.blueprint.config.regularizer.l2 * squares
-    }
-}
-
-fn scores(evaluation: &Evaluation) -> Scores {
-    Scores {
-        loss: Some(evaluation.loss),
-        log_loss: evaluation.log_loss,
-        accuracy: evaluation.accuracy,
-        auc: evaluation.auc,
-        rmse: evaluation.rmse,
     }
 }
 

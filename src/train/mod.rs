@@ -3,6 +3,7 @@
 
 mod options;
 mod judge;
+mod divergence;
 mod references;
 mod run;
 mod watch;

@@ -24,6 +24,8 @@ pub struct TrainOptions {
 pub enum RunEnd {
     /// All examples are committed.
     Done,
+    /// All examples are committed, and the model they made is worth nothing.
+    Diverged,
     /// The job ended early.
     Failed,
     /// The user stopped it.

@@ -5,15 +5,16 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result};
 
+use super::divergence::DivergenceWatch;
 use super::finish::finish;
 use super::judge::Judge;
 use super::options::{RunEnd, TrainOptions};
 use super::watch::{Watch, Watched};
-use crate::job::{ResolvedJob, resolve, server_plan};
+use crate::job::{ResolvedJob, available, check_cluster_fits, resolve, server_plan};
 use crate::launch::LocalCluster;
 use crate::observe::Observer;
 use crate::progress::{Display, Mode};
-use crate::report::{RunFolder, check_report_path};
+use crate::report::{RunFolder, RunMark, check_report_path};
 
 /// Runs a job to its end and writes the run folder.
 ///
@@ -25,30 +26,49 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     if let Some(report) = &options.report {
         check_report_path(report)?;
     }
-    let (job, cluster, observer, folder) = if options.join.is_empty() {
+    let Started {
+        job,
+        cluster,
+        observer,
+        folder,
+        mark,
+    } = if options.join.is_empty() {
         start(&options).await?
     } else {
         join(&options).await?
     };
+    let mut display = Display::new(if options.quiet {
+        Mode::Quiet
+    } else {
+        Mode::default()
+    });
+    let warning = folder.warning().map(str::to_owned);
+    for note in job.notes().into_iter().chain(warning) {
+        display.message(&format!("note: {note}"));
+    }
     let watch = Watch {
         started,
-        display: Display::new(if options.quiet {
-            Mode::Quiet
-        } else {
-            Mode::default()
-        }),
+        display,
         metrics: folder.open_metrics()?,
         judge: Judge::new(job.clone())?,
         curve: Vec::new(),
+        divergence: DivergenceWatch::default(),
         cluster,
         observer,
         job,
     };
     let watched: Watched = watch.run().await?;
-    finish(watched, &folder, &options).await
+    finish(watched, &folder, mark, &options).await
 }
 
-type Started = (ResolvedJob, Option<LocalCluster>, Observer, RunFolder);
+/// A run that is about to be watched.
+struct Started {
+    job: ResolvedJob,
+    cluster: Option<LocalCluster>,
+    observer: Observer,
+    folder: RunFolder,
+    mark: RunMark,
+}
 
 /// Starts a local cluster.
 async fn start(options: &TrainOptions) -> Result<Started> {
@@ -57,7 +77,10 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     for index in 0..job.blueprint.map.servers() {
         server_plan(&job.blueprint, index)?;
     }
-    let folder = RunFolder::create(options.out.clone(), &config.name, wall_clock())?;
+    check_cluster_fits(&job.blueprint, available())?;
+    let begun = wall_clock();
+    let folder = RunFolder::create(options.out.clone(), &config.name, begun)?;
+    let mark = RunMark::begin(&folder, &config.name, begun)?;
     folder.write_job(&config.to_toml())?;
     let patience = config.limits.connect_seconds.duration();
     let servers = config.cluster.servers;
@@ -66,7 +89,13 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     let observer = Observer::attach(cluster.addresses(), patience).await?;
     cluster.start_workers(config.cluster.workers)?;
     folder.write_processes(&cluster.processes())?;
-    Ok((job, Some(cluster), observer, folder))
+    Ok(Started {
+        job,
+        cluster: Some(cluster),
+        observer,
+        folder,
+        mark,
+    })
 }
 
 /// Joins servers that run already: watches them, and starts nothing.
@@ -77,9 +106,17 @@ async fn join(options: &TrainOptions) -> Result<Started> {
     let job = resolve(config, Path::new("."))
         .context("the servers' job cannot be evaluated with the data here")?;
     let name = &job.blueprint.config.name;
-    let folder = RunFolder::create(options.out.clone(), name, wall_clock())?;
+    let begun = wall_clock();
+    let folder = RunFolder::create(options.out.clone(), name, begun)?;
+    let mark = RunMark::begin(&folder, name, begun)?;
     folder.write_job(&job.blueprint.config.to_toml())?;
-    Ok((job, None, observer, folder))
+    Ok(Started {
+        job,
+        cluster: None,
+        observer,
+        folder,
+        mark,
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "a run measures its wall time")]

@@ -6,6 +6,7 @@ use anyhow::Result;
 use thalweg_common::message::{Phase, Status, WorkerState};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::divergence::DivergenceWatch;
 use super::judge::Judge;
 use super::options::RunEnd;
 use super::run::now;
@@ -13,7 +14,7 @@ use crate::job::ResolvedJob;
 use crate::launch::{LocalCluster, Loss, Role};
 use crate::observe::Observer;
 use crate::progress::Display;
-use crate::report::{EvaluationPoint, MetricsLog};
+use crate::report::{Diverged, EvaluationPoint, MetricsLog};
 use crate::view::ClusterView;
 
 /// How often the servers are asked.
@@ -29,6 +30,7 @@ pub(super) struct Watch {
     pub(super) metrics: MetricsLog,
     pub(super) judge: Judge,
     pub(super) curve: Vec<EvaluationPoint>,
+    pub(super) divergence: DivergenceWatch,
     pub(super) cluster: Option<LocalCluster>,
     pub(super) observer: Observer,
     pub(super) job: ResolvedJob,
@@ -94,6 +96,9 @@ impl Watch {
                 Err(error) => return Ok(self.lost_a_server(&error.to_string()).await),
             }
             let view = ClusterView::from(&statuses[..]);
+            let epoch = self.epoch(&view);
+            self.divergence
+                .look(Diverged::TrainLoss, epoch, view.train_loss);
             self.display.update(&view, self.curve.last());
             if sampled.is_none_or(|at: Instant| at.elapsed_at_least(SAMPLE)) {
                 sampled = Some(now());
@@ -148,8 +153,13 @@ impl Watch {
         self.add_point(view, test)
     }
 
-    /// Adds a point to the curve.
+    /// The examples committed, in passes over the training data.
     #[expect(clippy::cast_precision_loss, reason = "counts of examples")]
+    pub(super) fn epoch(&self, view: &ClusterView) -> f64 {
+        view.progress as f64 / self.job.blueprint.resolved.rows as f64
+    }
+
+    /// Adds a point to the curve.
     pub(super) fn add_point(
         &mut self,
         view: &ClusterView,
@@ -159,10 +169,13 @@ impl Watch {
             seconds: self.started.since().as_secs_f64(),
             train_seconds: view.trained.as_secs_f64(),
             examples: view.progress,
-            epoch: view.progress as f64 / self.job.blueprint.resolved.rows as f64,
+            epoch: self.epoch(view),
             train_loss: view.train_loss,
             test,
         };
+        let test_loss = test.and_then(|test| test.loss);
+        self.divergence
+            .look(Diverged::TestLoss, point.epoch, test_loss);
         self.metrics.evaluation(&point)?;
         self.curve.push(point);
         Ok(())

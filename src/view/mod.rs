@@ -5,6 +5,7 @@
 //! the report are made from this view, so that they cannot disagree.
 
 pub mod units;
+mod rates;
 mod staleness;
 mod look;
 mod table;
@@ -13,6 +14,7 @@ mod waits;
 mod render;
 
 pub use look::{Colour, Look};
+pub use rates::{RecentRates, mean_rate};
 pub use render::render_status;
 pub use staleness::{Staleness, StalenessCount};
 pub use waits::{who_waits, who_waits_longer_than};
@@ -133,7 +135,7 @@ impl From<&[Status]> for ClusterView {
             examples_total: first.examples_total,
             up: first.up,
             trained: first.trained,
-            examples_per_second: units::share(first.progress as f64, first.trained.as_secs_f64()),
+            examples_per_second: mean_rate(first.progress, first.trained),
             train_loss: (first.loss_weight > 0.0).then(|| first.loss_sum / first.loss_weight),
             staleness,
             bytes_pushed: sum(|s| s.pushed_bytes),
@@ -221,12 +223,12 @@ fn hex<S: Serializer>(checksum: &u64, serializer: S) -> Result<S::Ok, S::Error> 
 }
 
 #[cfg(test)]
-pub(crate) mod samples;
+pub(crate) mod fixtures;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::samples::two_servers;
+    use crate::view::fixtures::two_servers;
 
     #[test]
     fn progress_is_server_0s_word_and_bytes_and_staleness_are_sums() {

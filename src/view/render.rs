@@ -271,7 +271,7 @@ fn troubles(view: &ClusterView, look: Look, text: &mut String) {
 mod tests {
     use super::*;
     use crate::view::Colour;
-    use crate::view::samples::two_servers;
+    use crate::view::fixtures::two_servers;
 
     #[test]
     fn the_status_page_tells_everything_without_colour() {

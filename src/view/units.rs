@@ -78,10 +78,21 @@ pub fn span(span: Duration) -> String {
     format!("{} h {:02} min", minutes / 60, minutes % 60)
 }
 
-/// A loss or a score with four decimals; NaN says that the model has diverged, so it is shown.
+/// A loss or a score with four decimals, as a power of ten where these would be too many digits or
+/// too few; NaN and infinity say that the model has diverged, so they are shown.
 #[must_use]
 pub fn score(value: Option<f64>) -> String {
-    value.map_or_else(|| NOTHING.to_owned(), |value| format!("{value:.4}"))
+    match value {
+        None => NOTHING.to_owned(),
+        Some(value) if value.is_finite() && !has_four_decimals(value.abs()) => {
+            format!("{value:.3e}")
+        }
+        Some(value) => format!("{value:.4}"),
+    }
+}
+
+fn has_four_decimals(size: f64) -> bool {
+    size == 0.0 || (0.001..1e6).contains(&size)
 }
 
 /// `part` of `whole`, 1 for all of it; `None` of an empty whole.
@@ -145,6 +156,24 @@ mod tests {
         assert_eq!(percent(share(0.0, 0.0)), "-");
         assert_eq!(score(None), "-");
         assert_eq!(score(Some(f64::NAN)), "NaN");
+        assert_eq!(score(Some(f64::INFINITY)), "inf");
+    }
+
+    #[test]
+    fn scores_stay_short_whatever_their_size() {
+        let shown = [0.0, 0.693_12, 0.001, 3.21e-5, -12.0, 999_999.0, 1e30].map(|x| score(Some(x)));
+        assert_eq!(
+            shown,
+            [
+                "0.0000",
+                "0.6931",
+                "0.0010",
+                "3.210e-5",
+                "-12.0000",
+                "999999.0000",
+                "1.000e30"
+            ]
+        );
     }
 
     #[test]

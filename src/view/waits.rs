@@ -60,7 +60,7 @@ fn listed<T: ToString>(items: &[T]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::samples::two_servers;
+    use crate::view::fixtures::two_servers;
     use thalweg_common::ids::WorkerId;
 
     #[test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use thalweg_common::ids::{Clock, ServerId, SessionId, WorkerId};
 use thalweg_common::message::{Status, WorkerState, WorkerStatus};
 
-use super::units;
+use super::{mean_rate, units};
 
 /// One worker slot, over all servers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -68,7 +68,7 @@ pub(super) fn merge(answers: &[&Status]) -> Vec<WorkerView> {
     let Some(first) = answers.first() else {
         return Vec::new();
     };
-    let trained = first.trained.as_secs_f64();
+    let trained = first.trained;
     let row = |worker: &WorkerStatus| merge_one(worker, &rows_of(answers, worker.worker), trained);
     first.workers.iter().map(row).collect()
 }
@@ -83,7 +83,11 @@ fn rows_of<'a>(answers: &[&'a Status], worker: WorkerId) -> Vec<(ServerId, &'a W
 
 /// `all` holds `first` too. What a worker said of itself reaches the servers at different times:
 /// the greatest value is the latest.
-fn merge_one(first: &WorkerStatus, all: &[(ServerId, &WorkerStatus)], trained: f64) -> WorkerView {
+fn merge_one(
+    first: &WorkerStatus,
+    all: &[(ServerId, &WorkerStatus)],
+    trained: Duration,
+) -> WorkerView {
     let rows = || all.iter().map(|(_, row)| *row);
     WorkerView {
         worker: first.worker,
@@ -93,7 +97,7 @@ fn merge_one(first: &WorkerStatus, all: &[(ServerId, &WorkerStatus)], trained: f
         doing: first.doing.clone(),
         clock: rows().map(|row| row.clock).min().unwrap_or(first.clock),
         examples: first.examples,
-        examples_per_second: units::share(first.examples as f64, trained),
+        examples_per_second: mean_rate(first.examples, trained),
         duplicates: units::total(rows().map(|row| row.duplicates)),
         refused: units::total(rows().map(|row| row.refused)),
         silent: rows().map(|row| row.silent).min().unwrap_or(first.silent),
@@ -123,7 +127,7 @@ fn merge_waits(all: &[(ServerId, &WorkerStatus)]) -> Option<WaitView> {
 mod tests {
     use super::*;
     use crate::view::ClusterView;
-    use crate::view::samples::two_servers;
+    use crate::view::fixtures::two_servers;
 
     #[test]
     fn a_workers_clock_is_what_every_server_has_and_its_counts_are_sums() {

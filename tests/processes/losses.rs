@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Bench, output_of, signal, start, stderr, stdout};
+use crate::support::{Bench, json, output_of, signal, start, stderr, stdout};
 
 /// Slow enough to be killed in the middle.
 const SLOW: &[&str] = &[
@@ -100,4 +100,10 @@ fn children_do_not_outlive_a_killed_launcher() {
         pids.iter()
             .all(|pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(*pid), None).is_err())
     });
+    let state = json(&bench.path("run/state.json"));
+    assert_eq!(
+        state["state"], "running",
+        "nobody was left to write its end"
+    );
+    assert_eq!(state["pid"], run.id());
 }

@@ -30,6 +30,25 @@ const MISTAKES: &[Mistake<'_>] = &[
         &["n_push", "bsp"],
     ),
     (&["train", "--set", "consistency.lag=2"], &["lag", "asp"]),
+    (
+        &[
+            "train",
+            "--set",
+            "data.name=libsvm",
+            "--set",
+            "data.train=good.svm",
+        ],
+        &["its name is `good`", "`optimizer.lr` is missing"],
+    ),
+    (
+        &["train", "huge.toml"],
+        &[
+            "need at least 1.03 TB",
+            "available",
+            "fewer features",
+            "memory_bytes_max",
+        ],
+    ),
     (&["train", "nowhere.toml"], &["nowhere.toml", "flights"]),
     (&["train", "wide.toml"], &["good.svm", "3", "2"]),
     (
@@ -39,6 +58,8 @@ const MISTAKES: &[Mistake<'_>] = &[
             "data.name=libsvm",
             "--set",
             "data.train=bad.svm",
+            "--set",
+            "optimizer.lr=0.1",
         ],
         &["bad.svm", "2", "x"],
     ),
@@ -49,6 +70,8 @@ const MISTAKES: &[Mistake<'_>] = &[
             "data.name=libsvm",
             "--set",
             "data.train=zero.svm",
+            "--set",
+            "optimizer.lr=0.1",
         ],
         &["zero.svm", "0", "1"],
     ),
@@ -59,6 +82,8 @@ const MISTAKES: &[Mistake<'_>] = &[
             "data.name=libsvm",
             "--set",
             "data.train=none.svm",
+            "--set",
+            "optimizer.lr=0.1",
         ],
         &["none.svm"],
     ),
@@ -69,6 +94,8 @@ const MISTAKES: &[Mistake<'_>] = &[
             "data.name=libsvm",
             "--set",
             "data.train=good.svm",
+            "--set",
+            "optimizer.lr=0.1",
         ],
         &["3", "4", "workers"],
     ),
@@ -109,6 +136,13 @@ fn every_mistake_is_named_and_nothing_is_written() {
     write(
         "wide.toml",
         "[data]\nname = \"libsvm\"\ntrain = \"good.svm\"\nfeatures = 2\n[optimizer]\nlr = 0.1\n",
+    );
+    // A terabyte of parameters and slots.
+    write("classes.svm", "0 1:1\n1 2:1\n2 3:1\n3 1:1\n");
+    write(
+        "huge.toml",
+        "[data]\nname = \"libsvm\"\ntrain = \"classes.svm\"\nfeatures = 4294967296\nclasses = 15\n\
+         [model]\nname = \"softmax_regression\"\n[optimizer]\nname = \"adam\"\nlr = 0.1\n",
     );
     for (arguments, words) in MISTAKES {
         let output = bench.run(arguments);

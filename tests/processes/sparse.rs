@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use thalweg::job::{REGISTRIES, draft, resolve};
+use thalweg::job::{REGISTRIES, draft_with, resolve};
 use thalweg_common::permutation::Permutation;
 use thalweg_worker::data::Rows;
 
@@ -15,10 +15,7 @@ const BYTES_PER_COORDINATE: f64 = 1.3 * 12.0;
 
 /// The number of distinct coordinates of every batch of an epoch, summed; and the batches.
 fn distinct(sets: &[String]) -> (f64, u64) {
-    let mut draft = draft(None).unwrap();
-    for set in sets {
-        draft.set(set).unwrap();
-    }
+    let (draft, _) = draft_with(None, sets).unwrap();
     let job = resolve(draft.check(&REGISTRIES).unwrap(), Path::new(".")).unwrap();
     let (data, config) = (&job.data.train, &job.blueprint.config);
     let order = Permutation::new(config.seed, 0, data.rows());

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use thalweg::job::{REGISTRIES, draft, resolve};
+use thalweg::job::{REGISTRIES, draft_with, resolve};
 use thalweg::simulate::{Physics, Simulation};
 
 use crate::support::{Bench, SMALL, json, output_of, start, stderr, stdout};
@@ -27,10 +27,12 @@ fn parameters(path: &Path) -> Vec<u32> {
 }
 
 fn simulated(sets: &[&str]) -> Vec<u32> {
-    let mut draft = draft(None).unwrap();
-    for set in SMALL.iter().chain(sets) {
-        draft.set(set).unwrap();
-    }
+    let sets: Vec<String> = SMALL
+        .iter()
+        .chain(sets)
+        .map(|set| (*set).to_owned())
+        .collect();
+    let (draft, _) = draft_with(None, &sets).unwrap();
     let job = resolve(draft.check(&REGISTRIES).unwrap(), Path::new(".")).unwrap();
     let physics = Physics {
         latency: Duration::from_millis(1),
@@ -84,10 +86,49 @@ fn a_job_is_done_and_leaves_a_whole_run_folder() {
         "metrics.jsonl",
         "parameters.safetensors",
         "processes.json",
+        "state.json",
         "logs",
     ] {
         assert!(bench.path("run").join(file).metadata().is_ok(), "{file}");
     }
+}
+
+#[test]
+fn a_job_that_diverges_says_so_and_its_report_can_be_read() {
+    let bench = Bench::new();
+    std::fs::write(
+        bench.path("real.svm"),
+        "1 1:1e30\n2 1:2e30 2:1\n3 2:1e30\n4 1:3e30\n".repeat(50),
+    )
+    .unwrap();
+    let mut command = bench.command(&["train", "-q", "--out", "run"]);
+    for set in [
+        "data.name=libsvm",
+        "data.train=real.svm",
+        "data.task=real",
+        "model.name=linear_regression",
+        "optimizer.name=sgd",
+        "optimizer.lr=1.0",
+        "train.batch_size=4",
+        "train.non_finite=propagate",
+    ] {
+        command.args(["--set", set]);
+    }
+    let output = output_of(start(&mut command));
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(
+        stdout(&output).contains("job real: diverged: the training loss is no finite number since"),
+        "{}",
+        stdout(&output)
+    );
+    let report = bench.report();
+    assert_eq!(report["status"], "diverged");
+    assert_eq!(report["divergence"]["what"], "train_loss");
+    assert!(report["divergence"]["since_epoch"].is_number());
+    assert!(report["final"]["train"]["loss"].is_null());
+    assert!(report["cause"].as_str().unwrap().contains("lr below 1"));
+    let state = json(&bench.path("run/state.json"));
+    assert_eq!(state["state"], "diverged");
 }
 
 #[test]

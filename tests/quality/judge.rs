@@ -3,7 +3,7 @@
 
 use rayon::ThreadPoolBuilder;
 use thalweg_worker::data::Loaded;
-use thalweg_worker::evaluate::{Evaluation, evaluate};
+use thalweg_worker::evaluate::{Scores, evaluate};
 use thalweg_worker::model::Model;
 
 /// What parameters are worth.
@@ -23,8 +23,9 @@ pub(crate) fn score(model: &dyn Model, data: &Loaded, l2: f64, x: &[f32]) -> Sco
         .num_threads(1)
         .build()
         .expect("a thread can start");
-    let judge = |data| -> Evaluation {
-        evaluate(model, data, u64::MAX, x, &pool).expect("the model fits the data")
+    let judge = |data| -> Scores {
+        let evaluation = evaluate(model, data, u64::MAX, x, &pool);
+        evaluation.expect("the model fits the data").scores
     };
     let test = judge(
         data.test
@@ -32,7 +33,10 @@ pub(crate) fn score(model: &dyn Model, data: &Loaded, l2: f64, x: &[f32]) -> Sco
             .expect("the jobs that are judged have a test set"),
     );
     Score {
-        objective: judge(data.train.as_ref()).loss + l2 / 2.0 * regularised_square(model, x),
+        objective: judge(data.train.as_ref())
+            .loss
+            .expect("every model has a loss")
+            + l2 / 2.0 * regularised_square(model, x),
         log_loss: test.log_loss.expect("two classes have a log-loss"),
         auc: test.auc.expect("both classes occur"),
     }

@@ -78,6 +78,7 @@ fn on_a_quarter(
             length,
         }),
         test: bench.data.test.clone(),
+        notes: Vec::new(),
     };
     let job = bench.job_on(&[sets, &["cluster.workers=1"]].concat(), data);
     run(&job, latency).parameters

@@ -10,6 +10,7 @@ mod tree;
 mod rules;
 mod links;
 mod dependencies;
+mod registries;
 
 use std::fmt;
 
@@ -138,4 +139,10 @@ fn the_shared_parts_of_the_clippy_settings_are_equal() {
             .iter()
             .flat_map(|copy| rules::repeats_shared_part(root, copy)),
     );
+}
+
+#[test]
+fn every_data_set_model_and_method_is_documented_with_its_keys() {
+    let tree = Tree::of_this_repository();
+    report(registries::are_documented(tree.file("docs/JOB.md")));
 }

@@ -63,15 +63,39 @@ fn plain_gzip_and_joined_gzip_files_are_the_same_data_whatever_their_names() {
 }
 
 #[test]
-fn the_number_of_features_is_declared_or_the_largest_of_train_and_test() {
+fn test_rows_do_not_widen_the_model_and_what_they_have_beyond_it_is_told() {
+    let folder = Folder::new();
+    folder.write("a", b"1 4:1\n");
+    folder.write("b", b"-1 9:1\n1 3:2 4:3 5:4 7:5\n-1 1:7\n");
+    let loaded = folder.load("train = \"a\"\ntest = \"b\"").unwrap();
+    let test = loaded.test.unwrap();
+    assert_eq!((loaded.train.features(), test.features()), (4, 4));
+    let mut rows = Rows::new();
+    test.fill(&[0, 1, 2], &mut rows);
+    assert_eq!(rows.labels(), [-1.0, 1.0, -1.0]);
+    assert_eq!(rows.row(0), (&[][..], &[][..]));
+    assert_eq!(rows.row(1), (&[2, 3][..], &[2.0, 3.0][..]));
+    assert_eq!(rows.row(2), (&[0][..], &[7.0][..]));
+    let [note] = &loaded.notes[..] else {
+        panic!("{:?}", loaded.notes)
+    };
+    assert!(
+        note.contains("b: values with an index above 4, the largest of the training data")
+            && note.contains("ignored: 3, in 2 of the test rows"),
+        "{note}"
+    );
+}
+
+#[test]
+fn a_declared_number_of_features_binds_train_and_test() {
     let folder = Folder::new();
     folder.write("a", b"1 4:1\n");
     folder.write("b", b"-1 9:1\n");
-    let loaded = folder.load("train = \"a\"\ntest = \"b\"").unwrap();
-    let test = loaded.test.unwrap();
-    assert_eq!((loaded.train.features(), test.features()), (9, 9));
-    let loaded = folder.load("train = \"a\"\nfeatures = 123").unwrap();
+    let loaded = folder
+        .load("train = \"a\"\ntest = \"b\"\nfeatures = 123")
+        .unwrap();
     assert_eq!(loaded.train.features(), 123);
+    assert_eq!(loaded.notes, [""; 0]);
     let error = folder
         .load("train = \"a\"\ntest = \"b\"\nfeatures = 8")
         .unwrap_err();

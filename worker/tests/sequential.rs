@@ -47,7 +47,9 @@ fn one_sequential_adagrad_pass_reaches_the_published_quality() {
     )
     .unwrap();
     let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
-    let found = evaluate(&*model, &*test, u64::MAX, &x, &pool).unwrap();
+    let found = evaluate(&*model, &*test, u64::MAX, &x, &pool)
+        .unwrap()
+        .scores;
     let (log_loss, auc) = (found.log_loss.unwrap(), found.auc.unwrap());
     assert!((log_loss - 0.4998).abs() < 5e-4, "log-loss {log_loss}");
     assert!((auc - 0.7294).abs() < 1e-3, "AUC {auc}");
@@ -69,7 +71,9 @@ fn a_constant_prediction_scores_what_the_share_of_late_flights_says() {
     let mut x = vec![0.0; 4_271];
     // ln(0.25487 / 0.74513)
     x[4_270] = -1.072_805;
-    let found = evaluate(&*model, &*test, u64::MAX, &x, &pool).unwrap();
+    let found = evaluate(&*model, &*test, u64::MAX, &x, &pool)
+        .unwrap()
+        .scores;
     let entropy = -late * late.ln() - (1.0 - late) * (1.0 - late).ln();
     assert!(
         (found.log_loss.unwrap() - entropy).abs() < 1e-5,

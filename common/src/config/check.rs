@@ -13,10 +13,7 @@ use super::sections::consistency::{ConsistencyFile, ConsistencyModel, Consistenc
 use super::sections::limits::Limits;
 use super::sections::optimizer::Optimizer;
 use crate::consistency::{Aggregation, Consistency};
-
-/// Parts of one session and shard that may be unacknowledged: what a server remembers of each
-/// session to tell a duplicate from a new part.
-const DUPLICATE_WINDOW_PARTS: usize = 64;
+use crate::message::DUPLICATE_WINDOW;
 
 /// Pulls that may be asked for ahead.
 const PREFETCH_MAX: usize = 64;
@@ -246,13 +243,9 @@ fn sizes(limits: &Limits, problems: &mut Problems) {
         chunk,
     );
     let pushes = limits.inflight_pushes_max;
-    let holds = (1..=DUPLICATE_WINDOW_PARTS).contains(&pushes);
-    problems.expect(
-        "limits.inflight_pushes_max",
-        holds,
-        "a whole number from 1 to 64",
-        pushes,
-    );
+    let holds = (1..=DUPLICATE_WINDOW).contains(&(pushes as u64));
+    let permitted = format!("a whole number from 1 to {DUPLICATE_WINDOW}");
+    problems.expect("limits.inflight_pushes_max", holds, &permitted, pushes);
 }
 
 fn times(limits: &Limits, problems: &mut Problems) {

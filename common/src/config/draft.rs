@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use toml::Table;
 use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
 
 use super::assignment::Assignment;
 use super::error::{ConfigError, Origin, Problem, Problems};
@@ -60,6 +60,15 @@ impl Draft {
         self.origins
             .insert(path, Origin::Flag(assignment.to_owned()));
         Ok(())
+    }
+
+    /// The value or section at a key's path such as `data.name`, as it is written; `None` if it is
+    /// not.
+    #[must_use]
+    pub fn written_value(&self, path: &str) -> Option<&Value> {
+        let mut parts = path.split('.');
+        let first = self.table.get(parts.next()?)?;
+        parts.try_fold(first, |value, part| value.as_table()?.get(part))
     }
 
     /// Reads keys and types.

@@ -14,7 +14,9 @@ mod status;
 pub use address::{Address, CoordinateError, Coordinates};
 pub use payload::Payload;
 pub use pull::{Holder, Pull, PullPart, PullReply, Read};
-pub use push::{Codec, DataRange, Dtype, Kind, Outcome, Part, PartAck, Push, PushHeader};
+pub use push::{
+    Codec, DUPLICATE_WINDOW, DataRange, Dtype, Kind, Outcome, Part, PartAck, Push, PushHeader,
+};
 pub use session::{
     DataSummary, Grant, Heartbeat, HeartbeatReply, Leave, LeaveReason, PROTOCOL_VERSIONS, Register,
     Registered, SessionRole,

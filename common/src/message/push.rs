@@ -3,9 +3,15 @@
 //! Every push sends a part to every shard; a shard that gets no element gets a part of the empty
 //! address, so that its clock, its step count and its progress go on.
 
+use std::fmt;
+
 use crate::error::Refusal;
 use crate::ids::{Clock, Fingerprint, Generation, Sequence, SessionId, ShardId, Version, WorkerId};
 use crate::message::{Address, Payload};
+
+/// Sequences of one session that a shard tells apart beyond the last contiguous one: so many parts
+/// may be unacknowledged, and resent ones overtake each other, without one being applied twice.
+pub const DUPLICATE_WINDOW: u64 = 64;
 
 /// What the values of a part are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +22,16 @@ pub enum Kind {
     Delta,
     /// A measured value that replaces the stored one.
     Statistic,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gradient => "gradient",
+            Self::Delta => "delta",
+            Self::Statistic => "statistic",
+        })
+    }
 }
 
 /// The number format of a part's values.

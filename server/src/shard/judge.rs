@@ -21,7 +21,7 @@ pub(super) fn part(
         return Err(Refusal::new(
             RefusalKind::Unsupported,
             format!(
-                "the methods of this job push gradients; shard {shard} got a {:?}",
+                "the methods of this job push gradients; shard {shard} got a {}",
                 part.kind
             ),
         ));

@@ -10,7 +10,7 @@ mod judge;
 mod round;
 
 pub(crate) use build::shards;
-pub use window::{Known, WINDOW, Window};
+pub use window::{Known, Window};
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,7 +22,8 @@ use thalweg_common::consistency::Aggregation;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Sequence, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    Address, Outcome, Part, PartAck, Payload, PushHeader, Read, ShardStatus, StalenessHistogram,
+    Address, DUPLICATE_WINDOW, Outcome, Part, PartAck, Payload, PushHeader, Read, ShardStatus,
+    StalenessHistogram,
 };
 use thalweg_common::non_finite::NonFinite;
 use thalweg_common::optimizer::{GradientView, StepContext, Store};
@@ -350,7 +351,7 @@ fn too_far(shard: ShardId, sequence: Sequence, low: Sequence) -> Refusal {
     Refusal::new(
         RefusalKind::TooFar,
         format!(
-            "part {sequence} of shard {shard} is more than {WINDOW} ahead of the last contiguous \
+            "part {sequence} of shard {shard} is more than {DUPLICATE_WINDOW} ahead of the last contiguous \
              one, {low}; send the missing parts first"
         ),
     )

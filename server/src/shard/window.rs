@@ -1,6 +1,6 @@
 //! The duplicate window of one session at one shard: which of its parts were judged already.
 //!
-//! A part of a known sequence is answered, never judged twice. The window is 64 sequences wide:
+//! A part of a known sequence is answered, never judged twice. The window is [`DUPLICATE_WINDOW`] sequences wide:
 //! asynchronous training needs no order inside a worker, and resent parts overtake each other.
 //! A refused part is remembered as well, so that the same sequence gets the same answer for ever.
 
@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 
 use thalweg_common::error::Refusal;
 use thalweg_common::ids::Sequence;
+use thalweg_common::message::DUPLICATE_WINDOW;
 
-/// How far ahead of the last contiguous sequence a part may be.
-pub const WINDOW: u64 = 64;
+const _: () = assert!(
+    DUPLICATE_WINDOW == u64::BITS as u64,
+    "a window has a bit per sequence"
+);
 
 /// Refusals remembered per session and shard.
 const REFUSALS_MAX: usize = 64;
@@ -34,7 +37,7 @@ pub enum Known {
     Duplicate,
     /// It was refused before, for this reason.
     Refused(Refusal),
-    /// It is more than [`WINDOW`] ahead.
+    /// It is more than [`DUPLICATE_WINDOW`] ahead.
     TooFar {
         /// The last contiguous sequence.
         low: Sequence,
@@ -52,7 +55,7 @@ impl Window {
             return Known::Duplicate;
         }
         let ahead = sequence.0 - self.low - 1;
-        if ahead >= WINDOW {
+        if ahead >= DUPLICATE_WINDOW {
             return Known::TooFar {
                 low: Sequence(self.low),
             };
@@ -136,7 +139,7 @@ mod tests {
                 prop_assert_eq!(window.contiguous(), Sequence(low));
                 let expected = if model.contains(&sequence) {
                     Known::Duplicate
-                } else if sequence > low + WINDOW {
+                } else if sequence > low + DUPLICATE_WINDOW {
                     Known::TooFar { low: Sequence(low) }
                 } else {
                     Known::New

@@ -94,6 +94,7 @@ fn decode(file: &[u8]) -> Result<Loaded, DataError> {
     Ok(Loaded {
         train,
         test: Some(test),
+        notes: Vec::new(),
     })
 }
 

@@ -25,6 +25,15 @@ pub(crate) struct Columns {
     pub(crate) labels: Vec<f32>,
 }
 
+/// What [`Columns::leave_out_from`] took away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// Non-zeros.
+    pub(crate) values: u64,
+    /// Rows that had some of them.
+    pub(crate) rows: u64,
+}
+
 impl Columns {
     pub(crate) fn new() -> Self {
         Self {
@@ -62,6 +71,32 @@ impl Columns {
             .iter()
             .max()
             .map_or(0, |&feature| u64::from(feature) + 1)
+    }
+
+    /// Removes the non-zeros of features that are not below `features`. Rows keep their labels.
+    pub(crate) fn leave_out_from(&mut self, features: u64) -> LeftOut {
+        let stays = |feature: &u32| u64::from(*feature) < features;
+        let mut left_out = LeftOut { values: 0, rows: 0 };
+        let (mut from, mut kept) = (0, 0);
+        for row in 0..self.rows() {
+            let to = self.offsets[row + 1];
+            // Features rise within a row, so that what goes is its end.
+            let stay = self.features[from..to].partition_point(stays);
+            left_out.values += (to - from - stay) as u64;
+            left_out.rows += u64::from(stay < to - from);
+            self.features.copy_within(from..from + stay, kept);
+            if let Some(values) = &mut self.values {
+                values.copy_within(from..from + stay, kept);
+            }
+            kept += stay;
+            self.offsets[row + 1] = kept;
+            from = to;
+        }
+        self.features.truncate(kept);
+        if let Some(values) = &mut self.values {
+            values.truncate(kept);
+        }
+        left_out
     }
 
     /// The shape, then each column as a whole.

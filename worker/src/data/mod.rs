@@ -12,7 +12,10 @@ pub mod libsvm;
 pub mod flights;
 pub mod steady;
 
-use std::{fmt::Debug, sync::Arc};
+use std::{
+    fmt::{self, Debug},
+    sync::Arc,
+};
 
 pub use self::{
     error::{DataError, LineProblem},
@@ -73,6 +76,17 @@ impl Task {
     }
 }
 
+/// In people's words, and those of the job file: `two classes (task = "binary")`.
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Binary => f.write_str("two classes (task = \"binary\")"),
+            Self::Classes(classes) => write!(f, "more than two classes (classes = {classes})"),
+            Self::Real => f.write_str("real labels (task = \"real\")"),
+        }
+    }
+}
+
 /// A numbered collection of rows that any thread can read at any position.
 ///
 /// A data set may be stored or computed on the fly; the same row number always gives the same row.
@@ -124,6 +138,8 @@ pub struct Loaded {
     pub train: Arc<dyn Dataset>,
     /// The rows that only judge; they have the features and the task of `train`.
     pub test: Option<Arc<dyn Dataset>>,
+    /// What the user should know of the data before they are trained on, a sentence each.
+    pub notes: Vec<String>,
 }
 
 #[cfg(test)]
@@ -138,5 +154,18 @@ mod tests {
         assert_eq!(Task::of_classes(1), None);
         assert_eq!((Task::Binary.class(-1.0), Task::Binary.class(1.0)), (0, 1));
         assert_eq!(Task::Classes(4).class(3.0), 3);
+    }
+
+    #[test]
+    fn a_task_is_told_in_the_words_of_the_job_file() {
+        let told = [Task::Binary, Task::Classes(3), Task::Real].map(|task| task.to_string());
+        assert_eq!(
+            told,
+            [
+                "two classes (task = \"binary\")",
+                "more than two classes (classes = 3)",
+                "real labels (task = \"real\")"
+            ]
+        );
     }
 }

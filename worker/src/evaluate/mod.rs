@@ -4,14 +4,14 @@
 //! block order: the result has the same bits on any number of threads.
 
 pub mod auc;
+mod scores;
 
 use rayon::{
     ThreadPool,
     iter::{IntoParallelIterator, ParallelIterator},
 };
-use serde::Serialize;
 
-pub use self::auc::auc;
+pub use self::{auc::auc, scores::Scores};
 use crate::{
     data::{Dataset, Rows, Task},
     model::{
@@ -23,25 +23,13 @@ use crate::{
 /// Rows per block: fixed, since it decides the order of the sums.
 const BLOCK_ROWS: u64 = 1_024;
 
-/// Metrics of one set of parameters on one data set; those that do not apply are `None`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+/// What one set of parameters is worth on one data set.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evaluation {
     /// Rows that were judged.
     pub rows: u64,
-    /// Mean of the model's own loss.
-    pub loss: f64,
-    /// Mean of −ln(probability of the label), nats; for classes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_loss: Option<f64>,
-    /// Share of rows whose likeliest class is the label; a tie counts for the lower class.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub accuracy: Option<f64>,
-    /// Area under the ROC curve; for two classes that both occur.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub auc: Option<f64>,
-    /// Root of the mean squared error, in the label's unit; for real labels.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rmse: Option<f64>,
+    /// Their scores.
+    pub scores: Scores,
 }
 
 /// Judges the parameters `x` (one per element of the layout) on the first `rows_max` rows at most.
@@ -152,7 +140,7 @@ impl Sums {
     fn judge_logit(&mut self, label: f32, score: f32) {
         let is_positive = 0.0 < label;
         self.log_loss += logistic(f64::from(label), f64::from(score)).loss;
-        self.right += u64::from(is_positive == (0.0 < score));
+        self.right += u64::from(!score.is_nan() && is_positive == (0.0 < score));
         self.scored.push((f64::from(score), is_positive));
     }
 
@@ -163,7 +151,8 @@ impl Sums {
                 likeliest = class;
             }
         }
-        self.right += u64::from(likeliest == class);
+        let is_prediction = !scores.iter().any(|score| score.is_nan());
+        self.right += u64::from(is_prediction && likeliest == class);
         wide.clear();
         wide.extend(scores.iter().map(|score| f64::from(*score)));
         if let [zero, one] = wide[..] {
@@ -184,14 +173,14 @@ impl Sums {
     fn finish(mut self, rows: u64, output: Output, task: Task) -> Evaluation {
         let mean = |sum: f64| sum / rows as f64;
         let is_class = task != Task::Real && output != Output::Value;
-        Evaluation {
-            rows,
-            loss: mean(self.loss),
+        let scores = Scores {
+            loss: Some(mean(self.loss)),
             log_loss: is_class.then(|| mean(self.log_loss)),
             accuracy: is_class.then(|| mean(self.right as f64)),
             auc: auc(&mut self.scored),
             rmse: (output == Output::Value).then(|| mean(self.squares).sqrt()),
-        }
+        };
+        Evaluation { rows, scores }
     }
 }
 
@@ -199,7 +188,7 @@ impl Sums {
 mod tests {
     use rayon::{ThreadPool, ThreadPoolBuilder};
 
-    use super::{Evaluation, evaluate};
+    use super::{Scores, evaluate};
     use crate::{
         data::{
             Dataset, InMemory, Rows, Task,
@@ -215,14 +204,16 @@ mod tests {
             .unwrap()
     }
 
-    fn evaluated(model: &str, rows: &[(f32, &[f32])], task: Task, x: &[f32]) -> Evaluation {
+    fn evaluated(model: &str, rows: &[(f32, &[f32])], task: Task, x: &[f32]) -> Scores {
         let mut batch = Rows::new();
         for (number, (label, values)) in (0..).zip(rows) {
             batch.push(number, *label, &[0, 1][..values.len()], values);
         }
         let data = InMemory::from_rows(&batch, 2, task);
         let model = build(model, &"bias = false".parse().unwrap(), Shape::of(&data)).unwrap();
-        evaluate(&*model, &data, u64::MAX, x, &pool(1)).unwrap()
+        let evaluation = evaluate(&*model, &data, u64::MAX, x, &pool(1)).unwrap();
+        assert_eq!(evaluation.rows, data.rows());
+        evaluation.scores
     }
 
     fn near(found: Option<f64>, expected: f64) {
@@ -238,7 +229,7 @@ mod tests {
         let found = evaluated("logistic_regression", rows, Task::Binary, &[1.0, 0.0]);
         let loss = |z: f64| (1.0 + (-z).exp()).ln();
         let expected = (loss(2.0) + loss(-1.0) + loss(1.0) + loss(0.0)) / 4.0;
-        near(Some(found.loss), expected);
+        near(found.loss, expected);
         near(found.log_loss, expected);
         near(found.accuracy, 0.75);
         near(found.auc, 1.0);
@@ -272,15 +263,42 @@ mod tests {
             Task::Binary,
             &[0.25, 0.75, 1.0, 0.0],
         );
-        near(two.log_loss, one.loss);
+        near(two.log_loss, one.loss.unwrap());
         assert_eq!((two.accuracy, two.auc), (one.accuracy, one.auc));
+    }
+
+    #[test]
+    fn a_prediction_that_is_no_number_is_wrong_in_every_class() {
+        let x = [f32::NAN, 1.0];
+        let rows: &[(f32, &[f32])] = &[(1.0, &[1.0]), (-1.0, &[1.0]), (1.0, &[0.0, 1.0])];
+        let found = evaluated("logistic_regression", rows, Task::Binary, &x);
+        near(found.accuracy, 0.0);
+        assert!(found.auc.unwrap().is_nan() && found.log_loss.unwrap().is_nan());
+        let x = [f32::NAN, 0.0, 0.0, 0.0, 1.0, 0.0];
+        let rows: &[(f32, &[f32])] = &[(0.0, &[1.0]), (1.0, &[0.0, 1.0])];
+        let found = evaluated("softmax_regression", rows, Task::Classes(3), &x);
+        near(found.accuracy, 0.0);
+        assert!(found.loss.unwrap().is_nan());
+    }
+
+    #[test]
+    fn infinite_logits_are_sure_and_not_diverged() {
+        let rows: &[(f32, &[f32])] = &[(1.0, &[1.0]), (-1.0, &[-1.0])];
+        let found = evaluated(
+            "logistic_regression",
+            rows,
+            Task::Binary,
+            &[f32::INFINITY, 0.0],
+        );
+        near(found.accuracy, 1.0);
+        near(found.auc, 1.0);
     }
 
     #[test]
     fn real_labels_have_rmse() {
         let rows: &[(f32, &[f32])] = &[(1.0, &[1.0]), (5.0, &[1.0])];
         let found = evaluated("linear_regression", rows, Task::Real, &[2.0, 0.0]);
-        near(Some(found.loss), 2.5);
+        near(found.loss, 2.5);
         near(found.rmse, 5_f64.sqrt());
         assert_eq!(
             (found.log_loss, found.accuracy, found.auc),

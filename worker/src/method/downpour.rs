@@ -137,13 +137,13 @@ fn check(
     if lag < needed {
         return Err(format!(
             "downpour with n_push = {n_push} and n_pull = {n_pull} needs a clock lag of at least \
-             {needed}, found {consistency:?}; set [consistency] model = \"ssp\" with lag = {needed} \
+             {needed}, found [consistency] {consistency}; set [consistency] model = \"ssp\" with lag = {needed} \
              or more, or n_push = n_pull = 1"
         ));
     }
     if aggregation == Aggregation::Round && 0 < lag && 0.0 < settings.local_lr {
         return Err(format!(
-            "downpour with local_lr = {} and {consistency:?} would step by its own gradients while \
+            "downpour with local_lr = {} and [consistency] {consistency} would step by its own gradients while \
              a round waits to step by the mean of all workers'; set [method] local_lr = 0, or \
              [consistency] model = \"bsp\"",
             settings.local_lr

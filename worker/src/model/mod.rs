@@ -109,7 +109,7 @@ pub enum ModelError {
         problem: String,
     },
     /// The model is for labels of another kind.
-    #[error("the model \"{model}\" expects {expected}, found data with {found:?}; {mend}")]
+    #[error("the model \"{model}\" expects {expected}, found data with {found}; {mend}")]
     WrongTask {
         /// The name of the model.
         model: &'static str,

@@ -104,13 +104,17 @@ impl Labels {
     /// After the train file: a list of positive labels that hits no row is a slip.
     pub(super) fn check_train(&self) -> Result<(), DataError> {
         match &self.meaning {
-            Meaning::Positive(positive) if !self.has_positive => Err(DataError::Options {
-                dataset: super::NAME,
-                problem: format!(
-                    "expected `label_positive` to name labels of the train file, found none of \
-                     {positive:?} in it; mend the list"
-                ),
-            }),
+            Meaning::Positive(positive) if !self.has_positive => {
+                let listed: Vec<_> = positive.iter().map(i64::to_string).collect();
+                Err(DataError::Options {
+                    dataset: super::NAME,
+                    problem: format!(
+                        "expected `label_positive` to name labels of the train file, found none of \
+                         [{}] in it; mend the list",
+                        listed.join(", ")
+                    ),
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -279,7 +283,7 @@ mod tests {
                 .check_train()
                 .unwrap_err()
                 .to_string()
-                .contains("label_positive")
+                .contains("found none of [7] in it")
         );
     }
 }

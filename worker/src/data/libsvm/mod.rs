@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `train` | path of the rows to train on |
 //! | `test` | path of the rows that judge; optional |
-//! | `features` | number of features; without it the largest index of train and test |
+//! | `features` | number of features: a larger index is refused. Without it the training rows decide, and what test rows have beyond is left out, with a note |
 //! | `task` | `"binary"` (also without the key), `"real"`; `classes` stands for the third task |
 //! | `classes` | number of classes; 2 is the binary task with any of the ways to write labels |
 //! | `label_positive` | these whole-number labels become +1, all others −1 |
@@ -32,7 +32,11 @@ use self::{
     line::parse_row,
     source::Lines,
 };
-use super::{DataError, DatasetEntry, InMemory, Loaded, in_memory::Columns, registry::read_keys};
+use super::{
+    DataError, DatasetEntry, InMemory, Loaded,
+    in_memory::{Columns, LeftOut},
+    registry::read_keys,
+};
 
 pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     name: NAME,
@@ -122,19 +126,34 @@ fn load(keys: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
         Some(path) => Some(read(&folder.join(path), features_max, &mut labels)?),
         None => None,
     };
-    let needed = test
-        .iter()
-        .chain([&train])
-        .map(Columns::features_needed)
-        .max()
-        .unwrap_or(0);
-    let features = keys.features.unwrap_or(needed.max(1));
+    // Test rows judge a model, they must not widen it: what training never saw has no weight.
+    let features = keys.features.unwrap_or(train.features_needed().max(1));
+    let unseen = test.as_mut().map(|test| test.leave_out_from(features));
     let settle = |columns: &mut Columns| labels.settle(&mut columns.labels);
     settle(&mut train);
     test.iter_mut().for_each(settle);
     Ok(Loaded {
         train: Arc::new(InMemory::new(train, features, task)),
         test: test.map(|columns| Arc::new(InMemory::new(columns, features, task)) as Arc<_>),
+        notes: keys
+            .test
+            .iter()
+            .zip(unseen)
+            .filter_map(|(path, unseen)| note_unseen(path, features, unseen))
+            .collect(),
+    })
+}
+
+/// What the user is told of values that were left out of the test rows; nothing if there are none.
+fn note_unseen(path: &Path, features: u64, unseen: LeftOut) -> Option<String> {
+    let LeftOut { values, rows } = unseen;
+    (0 < values).then(|| {
+        format!(
+            "{}: values with an index above {features}, the largest of the training data, are \
+             ignored: {values}, in {rows} of the test rows; set `features` in [data] to say how many \
+             there are",
+            path.display()
+        )
     })
 }
 

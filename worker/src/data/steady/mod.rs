@@ -115,6 +115,7 @@ fn load(keys: &toml::Table, _folder: &Path) -> Result<Loaded, DataError> {
     Ok(Loaded {
         train: Arc::new(Steady::train(&keys)),
         test,
+        notes: Vec::new(),
     })
 }
 

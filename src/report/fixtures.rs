@@ -8,7 +8,7 @@ use super::{
     EvaluationPoint, Facts, Final, Host, Outcome, Reference, Report, RunStatus, Scores, TrainScores,
 };
 use crate::view::ClusterView;
-use crate::view::samples::two_servers;
+use crate::view::fixtures::two_servers;
 
 /// A job of 98,000 rows with one reference result.
 pub(crate) fn facts() -> Facts {
@@ -35,6 +35,7 @@ pub(crate) fn outcome() -> Outcome {
     Outcome {
         status: RunStatus::Interrupted,
         cause: Some("Ctrl-C".into()),
+        divergence: None,
         wall: Duration::from_millis(6_200),
         evaluate: Duration::from_millis(300),
         curve: vec![point()],
