@@ -14,6 +14,8 @@ pub enum Purpose {
     Jitter,
     /// The bijection that spreads a sparse tensor over the shards.
     Placement,
+    /// Where a gradient is checked.
+    GradientCheck,
 }
 
 impl Purpose {
@@ -24,6 +26,7 @@ impl Purpose {
             Self::Data => 0x03,
             Self::Jitter => 0x04,
             Self::Placement => 0x05,
+            Self::GradientCheck => 0x06,
         }
     }
 }

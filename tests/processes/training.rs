@@ -177,3 +177,13 @@ fn processes_give_the_bits_of_virtual_time() {
         );
     }
 }
+
+#[test]
+fn the_gradient_of_every_shipped_jobs_model_is_found_right() {
+    for job in ["flights", "steady"] {
+        let output = Bench::new().run(&["check", job, "--gradient", "--rows", "16"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let text = stdout(&output);
+        assert_eq!(text.matches("  right  ").count(), 2, "{text}");
+    }
+}

@@ -1,4 +1,6 @@
-//! `thalweg check`: the resolved job, and what its servers will need.
+//! `thalweg check`: the resolved job, and what its servers will need; or the gradient of its model.
+
+mod gradient;
 
 use std::path::Path;
 
@@ -15,11 +17,26 @@ use crate::job::{Memory, resolve};
 pub(super) struct Arguments {
     #[command(flatten)]
     job: JobOptions,
+
+    /// Compare the model's gradient with the slopes of its loss, on rows of the training set.
+    #[arg(long)]
+    gradient: bool,
+
+    /// Rows of the batch on which the gradient is checked.
+    #[arg(long, requires = "gradient", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    rows: u64,
+
+    /// Elements of each tensor that are checked, at most; each takes eight passes over the rows.
+    #[arg(long, requires = "gradient", default_value_t = 200, value_name = "N")]
+    elements: usize,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let config = arguments.job.config(&[])?;
     let job = resolve(config, Path::new("."))?;
+    if arguments.gradient {
+        return gradient::run(&job, arguments.rows, arguments.elements);
+    }
     let blueprint = &job.blueprint;
     say(&blueprint.config.to_toml());
     for note in job.notes() {
