@@ -10,6 +10,7 @@ mod join_error;
 pub mod links;
 mod link;
 pub mod driver;
+mod computer;
 mod grpc;
 mod pieces;
 mod traffic;

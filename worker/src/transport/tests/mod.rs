@@ -66,8 +66,7 @@ impl Bench {
 
     fn run(self) -> (Ended, Arc<Mutex<Cluster>>) {
         let links = self.links(self.addresses.clone());
-        let model = Arc::clone(&self.worker.work().model);
-        (drive(self.worker, &*model, links), self.cluster)
+        (drive(self.worker, links), self.cluster)
     }
 }
 
@@ -126,8 +125,7 @@ fn a_worker_can_be_stopped_while_it_waits() {
     let links = bench.links(bench.addresses.clone());
     let stopper = links.stopper();
     bench.runtime.spawn(async move { stopper.stop().await });
-    let model = Arc::clone(&bench.worker.work().model);
-    let ended = drive(bench.worker, &*model, links);
+    let ended = drive(bench.worker, links);
     assert!(
         matches!(ended.outcome, Outcome::Stopped),
         "{:?}",
