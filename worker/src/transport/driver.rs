@@ -5,10 +5,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use thalweg_common::time::Time;
 
+use super::clock::Clock;
 use super::computer::Computer;
 use super::links::Links;
 use crate::model::Model;
@@ -109,28 +109,5 @@ impl Driver {
             self.wake = None;
             Event::Tick
         })
-    }
-}
-
-/// The worker's clock: the one place that reads it.
-#[derive(Clone, Copy, Debug)]
-struct Clock(Instant);
-
-impl Clock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the driver hands the time to the decisions"
-    )]
-    fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the driver hands the time to the decisions"
-    )]
-    fn now(self) -> Time {
-        let elapsed: Duration = self.0.elapsed();
-        Time::from_origin(elapsed)
     }
 }
