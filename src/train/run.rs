@@ -25,10 +25,13 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     if let Some(report) = &options.report {
         check_report_path(report)?;
     }
-    let (job, cluster, observer, folder) = if options.join.is_empty() {
-        start(&options).await?
+    let (job, cluster, observer, folder, started) = if options.join.is_empty() {
+        let (job, cluster, observer, folder) = start(&options).await?;
+        (job, Some(cluster), observer, folder, started)
     } else {
-        join(&options).await?
+        let (job, observer, folder) = join(&options).await?;
+        let begun = begin_of(&observer).await?;
+        (job, None, observer, folder, begun)
     };
     let watch = Watch {
         started,
@@ -48,10 +51,19 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     finish(watched, &folder, &options).await
 }
 
-type Started = (ResolvedJob, Option<LocalCluster>, Observer, RunFolder);
+/// When a joined run began: now, or when its servers dealt out the first data, if they have; so
+/// that the whole run is never shorter than its training.
+async fn begin_of(observer: &Observer) -> Result<Instant> {
+    let statuses = observer.statuses().await?;
+    let trained = statuses.iter().map(|status| status.trained).max();
+    let now = now();
+    Ok(trained
+        .and_then(|trained| now.checked_sub(trained))
+        .unwrap_or(now))
+}
 
 /// Starts a local cluster.
-async fn start(options: &TrainOptions) -> Result<Started> {
+async fn start(options: &TrainOptions) -> Result<(ResolvedJob, LocalCluster, Observer, RunFolder)> {
     let job = resolve(options.config.clone(), Path::new("."))?;
     let config = &job.blueprint.config;
     for index in 0..job.blueprint.map.servers() {
@@ -66,20 +78,19 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     let observer = Observer::attach(cluster.addresses(), patience).await?;
     cluster.start_workers(config.cluster.workers)?;
     folder.write_processes(&cluster.processes())?;
-    Ok((job, Some(cluster), observer, folder))
+    Ok((job, cluster, observer, folder))
 }
 
 /// Joins servers that run already: watches them, and starts nothing.
-async fn join(options: &TrainOptions) -> Result<Started> {
-    let patience = options.config.limits.connect_seconds.duration();
-    let observer = Observer::attach(&options.join, patience).await?;
+async fn join(options: &TrainOptions) -> Result<(ResolvedJob, Observer, RunFolder)> {
+    let observer = Observer::attach(&options.join, options.patience).await?;
     let config = observer.blueprint().config.clone();
     let job = resolve(config, Path::new("."))
         .context("the servers' job cannot be evaluated with the data here")?;
     let name = &job.blueprint.config.name;
     let folder = RunFolder::create(options.out.clone(), name, wall_clock())?;
     folder.write_job(&job.blueprint.config.to_toml())?;
-    Ok((job, None, observer, folder))
+    Ok((job, observer, folder))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a run measures its wall time")]
