@@ -44,6 +44,9 @@ pub struct Contact {
 ///
 /// # Errors
 /// [`JoinError`] if the addresses are not those of all servers of one job, each once.
+///
+/// # Panics
+/// If the task that asks one of them does.
 pub async fn find_job(addresses: &[String], patience: Duration) -> Result<Contact, JoinError> {
     let mut questions = JoinSet::new();
     for (place, address) in addresses.iter().cloned().enumerate() {
