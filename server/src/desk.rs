@@ -3,6 +3,8 @@
 //!
 //! Nothing here touches a parameter, so the lock is held for less than a microsecond a part.
 
+mod ending;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -49,6 +51,8 @@ pub(crate) struct Desk {
     observed: bool,
     stopped: Option<String>,
     contacted: bool,
+    /// Whether a worker has left with the word that the job is over.
+    over_said: bool,
     on_worker_loss: OnWorkerLoss,
     started: Time,
     over_since: Option<Time>,
@@ -69,6 +73,7 @@ impl Desk {
             observed: false,
             stopped: None,
             contacted: false,
+            over_said: false,
             on_worker_loss: plan.on_worker_loss,
             started: now,
             over_since: None,
@@ -290,12 +295,12 @@ impl Desk {
 
     pub(crate) fn leave(&mut self, now: Time, worker: WorkerId, reason: LeaveReason, cause: &str) {
         match reason {
-            LeaveReason::Done | LeaveReason::Stopped => {
-                self.depart(now, worker, SlotState::Left, "left");
+            LeaveReason::Done => {
+                self.over_said = true;
+                self.depart(worker, SlotState::Left, "left at the end of the job");
             }
-            LeaveReason::Failed => {
-                self.lose(now, worker, &format!("worker {worker} failed: {cause}"));
-            }
+            LeaveReason::Stopped => self.depart(worker, SlotState::Left, "was told to stop"),
+            LeaveReason::Failed => self.lose(now, worker, &format!("failed: {cause}")),
         }
     }
 
@@ -327,7 +332,7 @@ impl Desk {
         let lapsed = self.admission.lapsed(now, bounds.lease, bounds.join);
         for lapse in &lapsed {
             if over && lapse.session.is_none() {
-                self.depart(now, lapse.worker, SlotState::Left, "never joined");
+                self.depart(lapse.worker, SlotState::Left, "never joined");
             } else {
                 self.lose(now, lapse.worker, &lapse.why);
             }
@@ -336,28 +341,6 @@ impl Desk {
             coordinator.tick(now);
         }
         lapsed
-    }
-
-    /// Whether there is nothing left to do here and nobody left to wait for.
-    pub(crate) fn is_finished(&mut self, now: Time, plan: &Plan) -> bool {
-        if !self.contacted {
-            return now.since(self.started) > plan.bounds.first_contact;
-        }
-        let slots = self.admission.clocks().slots();
-        let present = |s: SlotState| matches!(s, SlotState::Active | SlotState::Idle);
-        let gone = slots.iter().all(|slot| !present(slot.state));
-        let any_left = slots
-            .iter()
-            .any(|slot| matches!(slot.state, SlotState::Left));
-        let none_expected =
-            any_left || self.is_over(now) || slots.iter().all(|slot| slot.state == SlotState::Lost);
-        if !(gone && none_expected) {
-            self.over_since = None;
-            return false;
-        }
-        let since = *self.over_since.get_or_insert(now);
-        let lingered = now.since(since) > plan.bounds.linger;
-        (self.observed && self.observers.is_empty()) || (lingered && self.observers.is_empty())
     }
 
     /// Where the job is in its life, and why it ended if it ended early.
@@ -373,8 +356,9 @@ impl Desk {
         }
     }
 
+    /// `why` goes on where a worker was named: "failed: …".
     fn lose(&mut self, now: Time, worker: WorkerId, why: &str) {
-        self.depart(now, worker, SlotState::Lost, why);
+        self.depart(worker, SlotState::Lost, why);
         let counts = |s: SlotState| s.counts() || s == SlotState::Idle;
         let survivors = self
             .admission
@@ -386,14 +370,17 @@ impl Desk {
         let Some(coordinator) = &mut self.coordinator else {
             return;
         };
+        let cause = format!("worker {worker} {why}");
         match self.on_worker_loss {
-            _ if survivors == 0 => coordinator.fail(now, &format!("{why}; it was the last worker")),
-            OnWorkerLoss::Stop => coordinator.fail(now, why),
+            _ if survivors == 0 => {
+                coordinator.fail(now, &format!("{cause}; it was the last worker"));
+            }
+            OnWorkerLoss::Stop => coordinator.fail(now, &cause),
             OnWorkerLoss::Continue => {}
         }
     }
 
-    fn depart(&mut self, _now: Time, worker: WorkerId, state: SlotState, why: &str) {
+    fn depart(&mut self, worker: WorkerId, state: SlotState, why: &str) {
         let released = self.admission.leave(worker, state, why);
         self.released.extend(released);
         self.follow.push(Follow::Retire(worker));

@@ -1,11 +1,22 @@
 //! What several commands have in common: which job, and what to change in it.
 
-use anyhow::{Result, anyhow};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use thalweg_common::config::JobConfig;
 
 use super::say_error;
 use crate::job::{REGISTRIES, check_method, draft_with};
+
+/// How long servers that are not up yet are waited for, if nothing else is said.
+pub(super) const PATIENCE_SECONDS: f64 = 30.0;
+
+/// The value of `--patience`.
+pub(super) fn patience(seconds: f64) -> Result<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .with_context(|| format!("--patience {seconds}: expected seconds"))
+}
 
 /// A job and changes to it.
 #[derive(Clone, Debug, Args)]

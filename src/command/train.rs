@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::Ending;
-use super::options::JobOptions;
+use super::options::{JobOptions, PATIENCE_SECONDS, patience};
 use crate::train::{RunEnd, TrainOptions, train};
 
 /// Arguments of `thalweg train`.
@@ -35,10 +35,14 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
-    /// Start nothing: watch, judge and record a job whose servers run already, server 0 first. The
-    /// job and its settings are then those of the servers.
+    /// Start nothing: watch, judge and record a job whose servers run already; name all of them, in
+    /// any order. The job and its settings are then those of the servers.
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
     join: Vec<String>,
+
+    /// With --join: how long to wait for servers that are not up yet, seconds.
+    #[arg(long, value_name = "SECONDS", requires = "join", default_value_t = PATIENCE_SECONDS)]
+    patience: f64,
 
     /// Show no progress.
     #[arg(long, short)]
@@ -46,6 +50,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
+    refuse_settings_of_servers(arguments)?;
     let flags = [
         ("servers", arguments.servers.map(|n| n.to_string())),
         ("workers", arguments.workers.map(|n| n.to_string())),
@@ -58,6 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let options = TrainOptions {
         config: arguments.job.config(&further)?,
         join: arguments.join.clone(),
+        patience: patience(arguments.patience)?,
         out: arguments.out.clone(),
         report: arguments.report.clone(),
         quiet: arguments.quiet,
@@ -73,4 +79,30 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         RunEnd::Failed => Ending::Failed,
         RunEnd::Interrupted => Ending::Interrupted,
     })
+}
+
+/// A joined job is the servers': what would change it here is refused, not passed over.
+fn refuse_settings_of_servers(arguments: &Arguments) -> Result<()> {
+    if arguments.join.is_empty() {
+        return Ok(());
+    }
+    let given = [
+        ("JOB", arguments.job.job.is_some()),
+        ("--set", !arguments.job.sets.is_empty()),
+        ("--servers", arguments.servers.is_some()),
+        ("--workers", arguments.workers.is_some()),
+        ("--on-worker-loss", arguments.on_worker_loss.is_some()),
+    ];
+    let given: Vec<_> = given
+        .into_iter()
+        .filter_map(|(word, is_given)| is_given.then_some(word))
+        .collect();
+    if !given.is_empty() {
+        bail!(
+            "--join takes the job and its settings from the servers: leave out {}, or give it to \
+             the servers when they start",
+            given.join(", ")
+        );
+    }
+    Ok(())
 }

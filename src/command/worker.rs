@@ -12,10 +12,10 @@ use thalweg_worker::transport::{
     Contact, Ended, LinkOptions, Links, Member, Stopper, drive, find_job, join,
 };
 use thalweg_worker::worker::{Outcome, Place, Work, Worker};
-use tokio::runtime::Runtime;
 
+use super::options::{PATIENCE_SECONDS, patience};
 use super::stop::told_to_stop;
-use super::{Ending, say};
+use super::{Ending, say, say_error};
 use crate::job::{REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, training_method};
 
 /// Arguments of `thalweg worker`.
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     worker: Option<u32>,
 
     /// How long to wait for servers that are not up yet, seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE_SECONDS)]
     patience: f64,
 
     /// End when standard input ends: the launcher holds its other end.
@@ -49,8 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let patience = Duration::try_from_secs_f64(arguments.patience)
-        .with_context(|| format!("--patience {}: expected seconds", arguments.patience))?;
+    let patience = patience(arguments.patience)?;
     let contact = runtime.block_on(find_job(&arguments.join, patience))?;
     let job = resolve_here(&contact)?;
     let place = runtime.block_on(register(arguments, &contact, &job, patience))?;
@@ -71,10 +70,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         map: job.blueprint.map.clone(),
     };
     let worker = Worker::new(place, loop_settings(config), work);
-    let ended = drive(worker, job.blueprint.model.as_ref(), links);
-    let ending = report(&ended, config);
-    end(runtime, config);
-    ending
+    let ended = drive(worker, links);
+    // The links have said farewell; nothing that still runs is worth waiting for.
+    runtime.shutdown_background();
+    report(&ended, config)
 }
 
 /// Resolves the servers' job with the data here.
@@ -110,8 +109,12 @@ fn link_options(contact: &Contact, job: &ResolvedJob, place: &Place) -> LinkOpti
 }
 
 async fn stop_when_told(stopper: Stopper, with_parent: bool) {
-    if told_to_stop(with_parent).await.is_ok() {
-        stopper.stop().await;
+    match told_to_stop(with_parent).await {
+        Ok(why) => {
+            say_error(&format!("{why}: ending in order"));
+            stopper.stop().await;
+        }
+        Err(error) => say_error(&format!("signals cannot be heard: {error}")),
     }
 }
 
@@ -128,13 +131,7 @@ fn report(ended: &Ended, config: &JobConfig) -> Result<Ending> {
             ));
             Ok(Ending::Done)
         }
-        // Told by a signal or by the servers: both are orderly.
         Outcome::Stopped => Ok(Ending::Done),
         Outcome::Failed(failure) => bail!("{failure}"),
     }
-}
-
-/// Ends what still runs in the background, within the job's bound.
-fn end(runtime: Runtime, config: &JobConfig) {
-    runtime.shutdown_timeout(config.limits.stop_seconds.duration());
 }

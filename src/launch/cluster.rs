@@ -1,5 +1,6 @@
 //! The processes of one job.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,10 +38,16 @@ pub enum LaunchError {
 pub struct Loss {
     /// Which.
     pub role: Role,
-    /// Its status and last words.
-    pub cause: String,
+    /// Its status and last words, to go on where it was named: "ended (signal: 9)…".
+    pub end: String,
     /// Whether it ended in order.
     pub in_order: bool,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.role, self.end)
+    }
 }
 
 /// Servers and workers of one job, as processes of this machine.
@@ -133,7 +140,7 @@ impl LocalCluster {
                 self.noted.push(member.role);
                 ended.push(Loss {
                     role: member.role,
-                    cause: member.describe_end(),
+                    end: member.describe_end(),
                     in_order: status.success(),
                 });
             }
@@ -173,7 +180,10 @@ async fn address(server: &mut Member, patience: Duration) -> Result<String, Laun
         Some(address) => Ok(address.to_owned()),
         None => {
             server.end(Duration::from_secs(1)).await;
-            Err(LaunchError::Ended(server.describe_end()))
+            Err(LaunchError::Ended(format!(
+                "{role} {}",
+                server.describe_end()
+            )))
         }
     }
 }

@@ -136,6 +136,7 @@ impl Hall {
                         next = Some(Event::Computed(done));
                     }
                     Effect::WakeAt(time) => wake = Some(time),
+                    Effect::Tell(notice) => tracing::warn!("worker {index}: {notice}"),
                     Effect::Finish(Outcome::Failed(failure)) => {
                         return Err(anyhow!("worker {index} failed: {failure}"));
                     }

@@ -65,17 +65,22 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Starts this very binary with `arguments`; its messages go to a log file in `logs`. The child
+    /// Starts this very binary with `arguments`; its messages go to a log file in `logs`, a worker's answers too. The child
     /// is in a process group of its own, so that Ctrl-C reaches the launcher alone, and ends when
     /// the launcher's end of its standard input closes.
     pub(super) fn start(role: Role, arguments: &[String], logs: &Path) -> io::Result<Self> {
         let log = logs.join(role.file_name());
         let file = File::create(&log)?;
+        let stdout = match role {
+            // The first line says where it listens.
+            Role::Server(_) => Stdio::piped(),
+            Role::Worker(_) => file.try_clone()?.into(),
+        };
         let child = Command::new(std::env::current_exe()?)
             .args(arguments)
             .arg("--exit-with-parent")
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(file)
             .process_group(0)
             .kill_on_drop(true)
@@ -150,15 +155,17 @@ impl Member {
         self.exited
     }
 
-    /// Why the process ended: its status and the last line of its log.
+    /// How the process ended, in words that go on where it was named: its status, and the last line
+    /// of its log if it ended by itself.
     pub(super) fn describe_end(&self) -> String {
-        let status = self
-            .exited
-            .map_or_else(|| "ended".to_owned(), |status| status.to_string());
+        let Some(status) = self.exited else {
+            return "ended".to_owned();
+        };
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        match text.lines().rev().find(|line| !line.trim().is_empty()) {
-            Some(line) => format!("{} ended ({status}): {}", self.role, line.trim()),
-            None => format!("{} ended ({status}), see {}", self.role, self.log.display()),
+        let last = text.lines().rev().find(|line| !line.trim().is_empty());
+        match last.filter(|_| status.code().is_some()) {
+            Some(line) => format!("ended ({status}): {}", line.trim()),
+            None => format!("ended ({status}), see {}", self.log.display()),
         }
     }
 }

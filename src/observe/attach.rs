@@ -1,15 +1,12 @@
-//! Attaching to a cluster: every address is a server of one and the same job, and none is missing.
+//! Attaching to a cluster: an observer session with every server of one job.
 
 use std::time::Duration;
 
 use thalweg_common::config::{ConfigError, Draft};
 use thalweg_common::error::Refusal;
-use thalweg_common::ids::{Fingerprint, SessionId};
-use thalweg_common::message::{
-    PROTOCOL_VERSIONS, Register, Registered, Reply, Request, SessionRole,
-};
-use thalweg_proto::codec::FrameLimits;
+use thalweg_common::message::{Reply, Request};
 use thalweg_worker::transport::client::{Client, ClientError};
+use thalweg_worker::transport::{Enlisted, JoinError, find_job, observe};
 use thiserror::Error;
 
 use super::Observer;
@@ -21,6 +18,9 @@ pub enum ObserveError {
     /// A server does not answer.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The servers cannot be reached, or are not all servers of one job.
+    #[error(transparent)]
+    Join(#[from] JoinError),
     /// A server refuses.
     #[error("the server at {address} refuses: {refusal}")]
     Refused {
@@ -36,44 +36,6 @@ pub enum ObserveError {
         address: String,
         /// What came.
         found: String,
-    },
-    /// The addresses are not the servers of one job.
-    #[error(
-        "{address} is server {found} of {servers}; expected server {expected} there: give the \
-         addresses of all {servers} servers of the job, server 0 first"
-    )]
-    Order {
-        /// The address.
-        address: String,
-        /// Which server is there.
-        found: u32,
-        /// Which one should be.
-        expected: usize,
-        /// How many the job has.
-        servers: u32,
-    },
-    /// Too few or too many addresses.
-    #[error("the job has {servers} servers, but {found} addresses were given: {addresses}")]
-    Count {
-        /// How many the job has.
-        servers: u32,
-        /// How many were given.
-        found: usize,
-        /// The addresses.
-        addresses: String,
-    },
-    /// A server of another job.
-    #[error(
-        "the server at {address} serves another job (fingerprint {found}) than the one at {first}; \
-         give the addresses of the servers of one job"
-    )]
-    OtherJob {
-        /// The server.
-        address: String,
-        /// Its job's fingerprint.
-        found: Fingerprint,
-        /// Server 0.
-        first: String,
     },
     /// The server's job is not one that this build understands.
     #[error("the job of the server at {address} cannot be read here: {cause}")]
@@ -112,40 +74,27 @@ impl ObserveError {
 }
 
 impl Observer {
-    /// Attaches to the servers of one job, server 0 first.
+    /// Attaches to the servers of one job, all of them, in any order. Servers that are not up yet
+    /// are waited for, `patience` in all.
     ///
     /// # Errors
     /// [`ObserveError`] if a server does not answer, or the addresses are not all the servers of
-    /// one job in their order.
+    /// one job.
     pub async fn attach(addresses: &[String], patience: Duration) -> Result<Self, ObserveError> {
-        let first = addresses.first().map_or("", String::as_str);
-        let client = Client::connect(first, FrameLimits::default(), patience).await?;
-        let registered = register(&client, None, patience).await?;
-        let (session, worker) = (registered.session, registered.worker);
-        judge_place(&client, &registered, 0, addresses)?;
+        let contact = find_job(addresses, patience).await?;
         let job = |cause| ObserveError::Job {
-            address: first.to_owned(),
+            address: contact.addresses[0].clone(),
             cause: Box::new(cause),
         };
-        let draft = Draft::parse("the server's job", &registered.job).map_err(job)?;
-        let config = draft.check(&REGISTRIES).map_err(job)?;
-        let blueprint = blueprint(config)?;
+        let draft = Draft::parse("the server's job", &contact.job).map_err(job)?;
+        let blueprint = blueprint(draft.check(&REGISTRIES).map_err(job)?)?;
         let limits = frame_limits(&blueprint.config.limits, blueprint.map.elements());
-        let mut clients = Vec::with_capacity(addresses.len());
-        for (i, address) in addresses.iter().enumerate() {
-            let client = Client::connect(address, limits, patience).await?;
-            let registered = register(&client, Some(session), patience).await?;
-            judge_place(&client, &registered, i, addresses)?;
-            if registered.fingerprint != blueprint.config.fingerprint() {
-                let (found, address) = (registered.fingerprint, address.clone());
-                return Err(ObserveError::OtherJob {
-                    address,
-                    found,
-                    first: first.to_owned(),
-                });
-            }
-            clients.push(client);
-        }
+        let place = format!("process {}", std::process::id());
+        let Enlisted {
+            session,
+            worker,
+            clients,
+        } = observe(&contact, limits, place, patience).await?;
         Ok(Self {
             clients,
             blueprint,
@@ -168,51 +117,4 @@ pub(super) async fn ask(
         }),
         reply => Ok(reply),
     }
-}
-
-async fn register(
-    client: &Client,
-    session: Option<SessionId>,
-    patience: Duration,
-) -> Result<Registered, ObserveError> {
-    let register = Register {
-        protocol: PROTOCOL_VERSIONS,
-        role: SessionRole::Observer,
-        fingerprint: None,
-        worker: None,
-        session,
-        data: None,
-        place: format!("process {}", std::process::id()),
-    };
-    match ask(client, Request::Register(register), patience).await? {
-        Reply::Registered(registered) => Ok(*registered),
-        other => Err(ObserveError::unexpected(client, &other)),
-    }
-}
-
-fn judge_place(
-    client: &Client,
-    registered: &Registered,
-    expected: usize,
-    addresses: &[String],
-) -> Result<(), ObserveError> {
-    let (found, servers) = (registered.server.0, registered.servers);
-    let address = client.address().to_owned();
-    if found as usize != expected {
-        return Err(ObserveError::Order {
-            address,
-            found,
-            expected,
-            servers,
-        });
-    }
-    if servers as usize != addresses.len() {
-        let found = addresses.len();
-        return Err(ObserveError::Count {
-            servers,
-            found,
-            addresses: addresses.join(","),
-        });
-    }
-    Ok(())
 }

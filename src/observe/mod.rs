@@ -3,8 +3,12 @@
 
 mod attach;
 mod parameters;
+mod glance;
+mod local;
 
 pub use attach::ObserveError;
+pub use glance::{Glance, glance};
+pub use local::latest_servers;
 
 use std::time::Duration;
 

@@ -255,6 +255,8 @@ impl<'a> Simulation<'a> {
                         .push(now + takes, Happening::Computed { worker, done });
                 }
                 Effect::WakeAt(time) => self.queue.push(time, Happening::Wake { worker }),
+                // Nobody listens in virtual time.
+                Effect::Tell(_) => {}
                 Effect::Finish(Outcome::Failed(failure)) => {
                     let (worker, at) = (self.worker_number(worker), now.since_origin());
                     return Err(SimulateError::Failed {

@@ -1,6 +1,7 @@
 //! What a run is told, and how it can end.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thalweg_common::config::JobConfig;
 
@@ -11,6 +12,8 @@ pub struct TrainOptions {
     pub config: JobConfig,
     /// Servers that run already; empty starts a local cluster.
     pub join: Vec<String>,
+    /// How long these are waited for if they are not up yet.
+    pub patience: Duration,
     /// Where the run folder goes; `None` below `runs`.
     pub out: Option<PathBuf>,
     /// Where the report is to be copied.

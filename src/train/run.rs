@@ -37,6 +37,11 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     } else {
         join(&options).await?
     };
+    let started = if cluster.is_some() {
+        started
+    } else {
+        begin_of(&observer).await?
+    };
     let mut display = Display::new(if options.quiet {
         Mode::Quiet
     } else {
@@ -70,6 +75,17 @@ struct Started {
     mark: RunMark,
 }
 
+/// When a joined run began: now, or when its servers dealt out the first data, if they have; so
+/// that the whole run is never shorter than its training.
+async fn begin_of(observer: &Observer) -> Result<Instant> {
+    let statuses = observer.statuses().await?;
+    let trained = statuses.iter().map(|status| status.trained).max();
+    let now = now();
+    Ok(trained
+        .and_then(|trained| now.checked_sub(trained))
+        .unwrap_or(now))
+}
+
 /// Starts a local cluster.
 async fn start(options: &TrainOptions) -> Result<Started> {
     let job = resolve(options.config.clone(), Path::new("."))?;
@@ -100,8 +116,7 @@ async fn start(options: &TrainOptions) -> Result<Started> {
 
 /// Joins servers that run already: watches them, and starts nothing.
 async fn join(options: &TrainOptions) -> Result<Started> {
-    let patience = options.config.limits.connect_seconds.duration();
-    let observer = Observer::attach(&options.join, patience).await?;
+    let observer = Observer::attach(&options.join, options.patience).await?;
     let config = observer.blueprint().config.clone();
     let job = resolve(config, Path::new("."))
         .context("the servers' job cannot be evaluated with the data here")?;

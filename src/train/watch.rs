@@ -188,12 +188,13 @@ impl Watch {
             .cluster
             .as_mut()
             .map_or_else(Vec::new, LocalCluster::take_ended);
-        for Loss {
-            role,
-            cause,
-            in_order,
-        } in ended
-        {
+        for loss in ended {
+            let cause = loss.to_string();
+            let Loss {
+                role,
+                end,
+                in_order,
+            } = loss;
             match role {
                 Role::Server(_) => {
                     return Some(Over {
@@ -212,7 +213,7 @@ impl Watch {
                         Some((worker, session)) => {
                             // A server that does not answer is noticed by the next poll.
                             self.observer
-                                .report_gone(worker, session, &cause)
+                                .report_gone(worker, session, &format!("its process {end}"))
                                 .await
                                 .ok();
                         }
@@ -239,7 +240,7 @@ impl Watch {
         let server = ended
             .into_iter()
             .find(|loss| matches!(loss.role, Role::Server(_)));
-        let cause = server.map_or_else(|| error.to_owned(), |loss| loss.cause);
+        let cause = server.map_or_else(|| error.to_owned(), |loss| loss.to_string());
         Over {
             end: RunEnd::Failed,
             cause: Some(cause),
@@ -282,7 +283,8 @@ impl Watch {
     }
 }
 
-/// Waits for the next poll; says by what the run was interrupted, if it was.
+/// Waits for the next poll; says by what the run was interrupted, if it was. That it was, its status
+/// says.
 async fn next_poll(
     polls: &mut tokio::time::Interval,
     interrupt: &mut Signal,
@@ -290,8 +292,8 @@ async fn next_poll(
 ) -> Option<&'static str> {
     tokio::select! {
         biased;
-        _ = interrupt.recv() => Some("interrupted by Ctrl-C"),
-        _ = terminate.recv() => Some("told to stop by SIGTERM"),
+        _ = interrupt.recv() => Some("Ctrl-C"),
+        _ = terminate.recv() => Some("SIGTERM"),
         _ = polls.tick() => None,
     }
 }

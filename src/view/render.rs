@@ -235,7 +235,7 @@ fn shards(view: &ClusterView, look: Look, text: &mut String) {
 fn troubles(view: &ClusterView, look: Look, text: &mut String) {
     text.push('\n');
     for server in &view.unreachable {
-        let line = format!("no answer from {}", printable(server));
+        let line = format!("no answer: {}", printable(server));
         look.line(text, &look.paint(Tone::Bad, &line));
     }
     if !view.refusals.is_empty() {
@@ -310,7 +310,7 @@ mod tests {
         view.unreachable
             .push("127.0.0.1:7001: connection refused".into());
         let page = render_status(&view, Look::default());
-        assert!(page.contains("no answer from 127.0.0.1:7001: connection refused\n"));
+        assert!(page.contains("no answer: 127.0.0.1:7001: connection refused\n"));
         assert!(page.contains("progress   -, 0 of 0 examples\n"));
     }
 

@@ -6,7 +6,7 @@ use std::process::Child;
 use crate::support::{Bench, SMALL, output_of, start, stderr, stdout};
 
 /// Starts a server and returns its address.
-fn server(bench: &Bench, index: &str, sets: &[&str]) -> (Child, String) {
+pub(crate) fn server(bench: &Bench, index: &str, sets: &[&str]) -> (Child, String) {
     let mut command = bench.command(&["server", "--index", index, "--listen", "127.0.0.1:0"]);
     for set in SMALL.iter().chain(sets) {
         command.args(["--set", set]);

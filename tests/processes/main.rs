@@ -11,3 +11,5 @@ mod sparse;
 mod losses;
 mod mistakes;
 mod by_hand;
+mod reach;
+mod long_gradient;

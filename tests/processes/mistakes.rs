@@ -114,14 +114,21 @@ const MISTAKES: &[Mistake<'_>] = &[
     ),
     (&["status", "127.0.0.1:1"], &["127.0.0.1:1"]),
     (
+        &["train", "--join", "127.0.0.1:1", "--patience", "0.2"],
+        &["127.0.0.1:1"],
+    ),
+    (
         &[
             "train",
+            "steady",
             "--join",
             "127.0.0.1:1",
             "--set",
-            "limits.connect_seconds=1",
+            "optimizer.lr=1",
+            "--servers",
+            "3",
         ],
-        &["127.0.0.1:1"],
+        &["--join", "JOB, --set, --servers", "from the servers"],
     ),
 ];
 

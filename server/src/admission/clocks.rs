@@ -200,12 +200,12 @@ impl Clocks {
             .filter_map(|(worker, slot)| {
                 let why = match slot.state {
                     SlotState::Active | SlotState::Idle if now.since(slot.seen) > lease => format!(
-                        "worker {worker} gave no sign of life for {:.1} s (the lease is {:.1} s)",
+                        "gave no sign of life for {:.1} s (the lease is {:.1} s)",
                         now.since(slot.seen).as_secs_f64(),
                         lease.as_secs_f64()
                     ),
                     SlotState::Absent if joined_too_late => format!(
-                        "worker {worker} did not join within {:.1} s of the first",
+                        "did not join within {:.1} s of the first",
                         join.as_secs_f64()
                     ),
                     _ => return None,

@@ -37,7 +37,7 @@ pub struct Lapse {
     pub worker: WorkerId,
     /// Its session, unless it never came.
     pub session: Option<SessionId>,
-    /// What happened, in words.
+    /// What happened, in words that go on where the worker was named.
     pub why: String,
 }
 

@@ -50,9 +50,9 @@ pub struct ServeOptions {
 /// How a server ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The job is done, or nothing came and nothing is left to do.
+    /// The job is done.
     Finished,
-    /// The job ended early.
+    /// The job ended without being done, and why.
     Failed(String),
 }
 
@@ -218,7 +218,7 @@ async fn tick_until_over(
         }
         let now = handler.clock.now();
         for lapse in server.tick(now) {
-            tracing::warn!(worker = lapse.worker.0, "{}", lapse.why);
+            tracing::warn!("worker {} {}", lapse.worker, lapse.why);
         }
         handler.release();
         if server.is_finished(now) || end_by.is_some_and(|by| by < now) {

@@ -1,5 +1,7 @@
 //! Laws of a whole server, in a time that the tests make.
 
+mod ending;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -437,58 +439,4 @@ fn a_silent_worker_is_lost_after_its_lease_and_its_data_go_to_the_others() {
         committed, 100,
         "the grant at `later` was received on the second asking"
     );
-}
-
-#[test]
-fn the_loss_of_the_last_worker_ends_the_job_with_a_cause() {
-    let server = server(Consistency::Asp, 1);
-    let a = Pusher::join(&server);
-    let leave = Leave {
-        session: a.session,
-        worker: a.worker,
-        reason: LeaveReason::Failed,
-        cause: "signal 9".into(),
-    };
-    server.leave(Time::ZERO, &leave);
-    let (phase, cause) = server.phase();
-    assert_eq!(phase, Phase::Failed);
-    assert!(
-        cause.contains("signal 9") && cause.contains("last worker"),
-        "{cause}"
-    );
-}
-
-#[test]
-fn a_server_ends_when_the_job_is_done_and_the_observer_has_left() {
-    let server = server(Consistency::Asp, 1);
-    let observer = Register {
-        role: SessionRole::Observer,
-        data: None,
-        ..registration()
-    };
-    let observer = server.register(Time::ZERO, &observer).unwrap();
-    let mut a = Pusher::join(&server);
-    while let Grant::Range { epoch, start, end } = a.grant(&server) {
-        a.push(
-            &server,
-            vec![DataRange {
-                epoch,
-                start,
-                end,
-                checksum: 0,
-            }],
-        )
-        .unwrap();
-    }
-    assert!(!server.is_finished(Time::ZERO));
-    let leave = |session, worker| Leave {
-        session,
-        worker,
-        reason: LeaveReason::Done,
-        cause: String::new(),
-    };
-    server.leave(Time::ZERO, &leave(a.session, a.worker));
-    assert!(!server.is_finished(Time::ZERO), "the observer still reads");
-    server.leave(Time::ZERO, &leave(observer.session, observer.worker));
-    assert!(server.is_finished(Time::ZERO));
 }

@@ -131,11 +131,17 @@ impl Outbox {
         self.last.0 - self.settled().0
     }
 
-    /// Servers that have not acknowledged some push.
-    pub(crate) fn waits_for(&self) -> Option<ServerId> {
+    /// Servers that have not acknowledged some push: of the oldest push first, once per push.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = ServerId> {
         self.pushes
             .iter()
-            .find_map(|sent| sent.pending.keys().next().copied())
+            .flat_map(|sent| sent.pending.keys().copied())
+    }
+
+    /// Pushes that some server has not acknowledged.
+    pub(crate) fn unacknowledged(&self) -> u64 {
+        let pending = self.pushes.iter().filter(|sent| !sent.pending.is_empty());
+        pending.count() as u64
     }
 
     /// The last push up to which all are wholly acknowledged: a read that is asked for from here on

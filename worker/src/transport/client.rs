@@ -20,9 +20,13 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Endpoint;
 
 use super::pieces::{self, Gathering};
+use super::stranger::{self, Found};
 
 /// Frames that wait for the network.
 const OUTBOUND_FRAMES_MAX: usize = 16;
+
+/// How long whoever is there instead of a server may take to connect, and to answer.
+const STRANGER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a request got no reply.
 #[derive(Clone, Debug, Error)]
@@ -40,6 +44,27 @@ pub enum ClientError {
         address: String,
         /// What the transport said.
         cause: String,
+    },
+    /// Somebody else answers there.
+    #[error(
+        "{address} does not speak gRPC (HTTP/2): it answers `{answer}`; is this the port of a \
+         server?"
+    )]
+    Foreign {
+        /// The address.
+        address: String,
+        /// How the answer begins.
+        answer: String,
+    },
+    /// Whoever is there says nothing.
+    #[error(
+        "{address} does not speak gRPC (HTTP/2), or hangs: it {how}; is this the port of a server?"
+    )]
+    Mute {
+        /// The address.
+        address: String,
+        /// What it does instead.
+        how: String,
     },
     /// The connection ended before the reply.
     #[error("the connection to {address} ended: {cause}")]
@@ -82,7 +107,8 @@ impl Client {
     /// Connects to the server at `address` (HOST:PORT).
     ///
     /// # Errors
-    /// [`ClientError`] if it is no address, or nobody answers there within `patience`.
+    /// [`ClientError`] if it is no address, or no server answers there within `patience`. To find
+    /// out who does may take two seconds more.
     pub async fn connect(
         address: &str,
         limits: FrameLimits,
@@ -95,10 +121,6 @@ impl Client {
             .ok_or_else(|| ClientError::Address {
                 address: address.to_owned(),
             })?;
-        let unreachable = |cause: String| ClientError::Unreachable {
-            address: address.to_owned(),
-            cause,
-        };
         let (frames, outbound) = mpsc::channel(OUTBOUND_FRAMES_MAX);
         let open = async {
             let channel = tune_client(endpoint)
@@ -115,10 +137,12 @@ impl Client {
             .await
             .map_err(|status| status.message().to_owned())
         };
-        let inbound = tokio::time::timeout(patience, open)
-            .await
-            .map_err(|_| unreachable(format!("no answer within {:.1} s", patience.as_secs_f64())))?
-            .map_err(unreachable)?;
+        let late = || Err(format!("no answer within {:.1} s", patience.as_secs_f64()));
+        let opened = tokio::time::timeout(patience, open).await;
+        let inbound = match opened.unwrap_or_else(|_| late()) {
+            Ok(inbound) => inbound,
+            Err(cause) => return Err(who_is_there(address, cause).await),
+        };
         let inbox = Arc::new(Mutex::new(Inbox::default()));
         tokio::spawn(receive(inbound, limits, inbox.clone()));
         let next = AtomicU64::new(1);
@@ -210,6 +234,16 @@ impl Client {
             address: self.address.clone(),
             cause,
         }
+    }
+}
+
+/// Why no session could be opened: `cause`, or that somebody else is there.
+async fn who_is_there(address: &str, cause: String) -> ClientError {
+    let address = address.to_owned();
+    match stranger::find_out(&address, STRANGER_PATIENCE).await {
+        Found::Nobody | Found::Http2 => ClientError::Unreachable { address, cause },
+        Found::Mute(how) => ClientError::Mute { address, how },
+        Found::Other(answer) => ClientError::Foreign { address, answer },
     }
 }
 

@@ -1,16 +1,18 @@
 //! The worker's thread: the loop over real links, computation and the clock.
 //!
-//! Computation runs right here, between two events. Sockets belong to the tasks of the links, so
-//! that bytes move while a gradient is computed.
+//! Gradients are computed on a thread beside it, and sockets belong to the tasks of the links, so
+//! that the loop always has time for an event.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use thalweg_common::time::Time;
 
+use super::clock::Clock;
+use super::computer::Computer;
 use super::links::Links;
 use crate::model::Model;
-use crate::worker::{ComputeDone, Effect, Event, Outcome, Tally, Worker};
+use crate::worker::{Effect, Event, Outcome, Tally, Worker};
 
 /// How a worker ended, with its figures.
 #[derive(Debug)]
@@ -25,16 +27,19 @@ pub struct Ended {
     pub received_bytes: u64,
 }
 
-/// Runs a worker to its end over links with its servers, with the model that it trains; blocks the calling thread, which must not
+/// Runs a worker to its end over links with its servers; blocks the calling thread, which must not
 /// be one of the runtime's own.
+///
+/// # Panics
+/// If the model's gradient does.
 #[must_use]
-pub fn drive(mut worker: Worker, model: &dyn Model, links: Links) -> Ended {
+pub fn drive(mut worker: Worker, links: Links) -> Ended {
     let traffic = links.traffic();
-    let mut driver = Driver::new(links);
+    let mut driver = Driver::new(links, Arc::clone(&worker.work().model));
     let mut event = Event::Start;
     let outcome = loop {
         let effects = worker.step(driver.clock.now(), event);
-        if let Some(outcome) = driver.perform(effects, model) {
+        if let Some(outcome) = driver.perform(effects) {
             break outcome;
         }
         event = driver.next();
@@ -52,26 +57,25 @@ pub fn drive(mut worker: Worker, model: &dyn Model, links: Links) -> Ended {
 struct Driver {
     clock: Clock,
     links: Links,
+    computer: Computer,
     /// Requests that found no room, as refusals.
     refused: VecDeque<Event>,
-    /// A gradient, and when it counts.
-    computed: Option<(Time, ComputeDone)>,
     wake: Option<Time>,
 }
 
 impl Driver {
-    fn new(links: Links) -> Self {
+    fn new(links: Links, model: Arc<dyn Model>) -> Self {
         let clock = Clock::start();
         Self {
             clock,
             links,
+            computer: Computer::start(model),
             refused: VecDeque::new(),
-            computed: None,
             wake: None,
         }
     }
 
-    fn perform(&mut self, effects: Vec<Effect>, model: &dyn Model) -> Option<Outcome> {
+    fn perform(&mut self, effects: Vec<Effect>) -> Option<Outcome> {
         for effect in effects {
             match effect {
                 Effect::Send {
@@ -84,12 +88,9 @@ impl Driver {
                     self.refused
                         .extend(self.links.send(server, id, request, within));
                 }
-                Effect::Compute(task) => {
-                    let pause = task.pause;
-                    let done = task.run(model);
-                    self.computed = Some((self.clock.now() + pause, done));
-                }
+                Effect::Compute(task) => self.computer.begin(task),
                 Effect::WakeAt(time) => self.wake = Some(time),
+                Effect::Tell(notice) => tracing::warn!("{notice}"),
                 Effect::Finish(outcome) => return Some(outcome),
             }
         }
@@ -98,45 +99,15 @@ impl Driver {
 
     /// The next event: what has come over the links first, then the gradient, then the time.
     fn next(&mut self) -> Event {
-        loop {
-            if let Some(event) = self.refused.pop_front().or_else(|| self.links.poll()) {
-                return event;
-            }
-            let now = self.clock.now();
-            if let Some((_, done)) = self.computed.take_if(|(at, _)| *at <= now) {
-                return Event::Computed(done);
-            }
-            if self.wake.take_if(|at| *at <= now).is_some() {
-                return Event::Tick;
-            }
-            let computed = self.computed.as_ref().map(|(at, _)| *at);
-            let next = computed.into_iter().chain(self.wake).min();
-            if let Some(event) = self.links.wait(next.map(|at| at.since(now))) {
-                return event;
-            }
+        if let Some(event) = self.refused.pop_front() {
+            return event;
         }
-    }
-}
-
-/// The worker's clock: the one place that reads it.
-#[derive(Clone, Copy, Debug)]
-struct Clock(Instant);
-
-impl Clock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the driver hands the time to the decisions"
-    )]
-    fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the driver hands the time to the decisions"
-    )]
-    fn now(self) -> Time {
-        let elapsed: Duration = self.0.elapsed();
-        Time::from_origin(elapsed)
+        let now = self.clock.now();
+        let patience = self.wake.map(|at| at.since(now));
+        let event = self.links.wait(patience, self.computer.done());
+        event.unwrap_or_else(|| {
+            self.wake = None;
+            Event::Tick
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! Why a worker could not join: what was expected, what was found, how to mend it.
+//! Why a worker or an observer could not join: what was expected, what was found, how to mend it.
 
 use thalweg_common::error::{Next, Refusal};
 use thalweg_common::ids::{Fingerprint, ServerId};
@@ -6,13 +6,13 @@ use thiserror::Error;
 
 use super::client::ClientError;
 
-/// Why a worker could not join.
+/// Why a worker or an observer could not join.
 #[derive(Clone, Debug, Error)]
 pub enum JoinError {
     /// A server cannot be reached or does not answer.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A server turned the worker away.
+    /// A server turned the caller away.
     #[error("the server at {address} refused: {refusal}")]
     Refused {
         /// Who.
@@ -75,10 +75,17 @@ impl JoinError {
     /// Whether another try may do.
     pub(super) fn may_go_better(&self) -> bool {
         match self {
-            Self::Client(ClientError::Unreachable { .. } | ClientError::Lost { .. }) => true,
+            Self::Client(
+                ClientError::Unreachable { .. }
+                | ClientError::Mute { .. }
+                | ClientError::Lost { .. },
+            ) => true,
             Self::Refused { refusal, .. } => refusal.kind.next() == Next::RetryLater,
             Self::Client(
-                ClientError::Address { .. } | ClientError::Late { .. } | ClientError::Request(_),
+                ClientError::Address { .. }
+                | ClientError::Foreign { .. }
+                | ClientError::Late { .. }
+                | ClientError::Request(_),
             )
             | Self::DifferentJobs { .. }
             | Self::Twice { .. }

@@ -29,7 +29,7 @@ const OPEN_MAX: usize = 1024;
 const PIECE_BITS: u32 = 16;
 
 /// How long a link that is told to end may take to send what it holds.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A request on its way to a link.
 #[derive(Debug)]

@@ -12,9 +12,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::link::{Link, Outgoing};
+use super::link::{FAREWELL, Link, Outgoing};
 use super::traffic::Traffic;
-use crate::worker::{Event, RequestId};
+use crate::worker::{ComputeDone, Event, RequestId};
 
 /// Requests of the loop that wait for one link.
 const REQUESTS_MAX: usize = 128;
@@ -136,21 +136,27 @@ impl Links {
         })
     }
 
-    /// The next event, if one is there.
-    pub(super) fn poll(&mut self) -> Option<Event> {
-        self.events.try_recv().ok()
-    }
-
-    /// Waits for the next event, at most so long.
-    pub(super) fn wait(&mut self, patience: Option<Duration>) -> Option<Event> {
-        let next = self.events.recv();
+    /// Waits for the next event of the links, else for `gradient`, at most for `patience`.
+    pub(super) fn wait(
+        &mut self,
+        patience: Option<Duration>,
+        gradient: impl Future<Output = ComputeDone>,
+    ) -> Option<Event> {
+        let next = async {
+            tokio::select! {
+                biased;
+                // This keeps an end of its own that sends: the stopper.
+                Some(event) = self.events.recv() => event,
+                done = gradient => Event::Computed(done),
+            }
+        };
         match patience {
-            None => self.runtime.block_on(next),
+            None => Some(self.runtime.block_on(next)),
             // The timer is made inside, where there is a runtime.
             Some(patience) => self
                 .runtime
                 .block_on(async { tokio::time::timeout(patience, next).await })
-                .unwrap_or(None),
+                .ok(),
         }
     }
 
@@ -159,9 +165,19 @@ impl Links {
         self.requests.clear();
         // Nobody reads events any more; a link must not wait for it.
         self.events.close();
-        for task in self.tasks {
-            // A link that failed has nothing left to send.
-            self.runtime.block_on(task).ok();
+        let mut tasks = self.tasks;
+        self.runtime.block_on(async {
+            let ended = async {
+                for task in &mut tasks {
+                    // A link that failed has nothing left to send.
+                    task.await.ok();
+                }
+            };
+            // A link may be in the middle of connecting with a server that does not answer.
+            tokio::time::timeout(FAREWELL, ended).await.ok();
+        });
+        for task in tasks {
+            task.abort();
         }
     }
 }

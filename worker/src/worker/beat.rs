@@ -92,7 +92,8 @@ impl Worker {
         if !self.may_push() {
             let server = self
                 .outbox
-                .waits_for()
+                .waiting()
+                .next()
                 .map(|server| self.place.name(server));
             let server = server.unwrap_or_else(|| "a server".to_owned());
             return format!("waiting for {server} to acknowledge a push");

@@ -9,6 +9,7 @@ use thalweg_common::seed;
 use thalweg_common::time::Time;
 
 use crate::worker::event::RequestId;
+use crate::worker::reach::{Reach, Word};
 
 /// What a request is for. The order is the order of sending: an own push goes before the pull that
 /// is to see it.
@@ -68,7 +69,7 @@ pub(super) struct Overdue {
 pub(super) struct Calls {
     entries: BTreeMap<Errand, Entry>,
     sent: BTreeMap<RequestId, Errand>,
-    down: BTreeMap<ServerId, String>,
+    reach: Reach,
     ids: u64,
     /// Seed and count of the random numbers drawn so far.
     jitter: (u64, u64),
@@ -85,7 +86,7 @@ impl Calls {
         Self {
             entries: BTreeMap::new(),
             sent: BTreeMap::new(),
-            down: BTreeMap::new(),
+            reach: Reach::default(),
             ids: 0,
             jitter: (jitter_seed, 0),
             repeats: 0,
@@ -117,7 +118,7 @@ impl Calls {
     pub(super) fn due(&self, now: Time) -> Vec<Errand> {
         let is_due = |(errand, entry): &(&Errand, &Entry)| {
             matches!(entry.state, State::Due(at) if at <= now)
-                && !self.down.contains_key(&errand.server())
+                && !self.reach.is_lost(errand.server())
         };
         self.entries
             .iter()
@@ -233,25 +234,55 @@ impl Calls {
                 entry.last.clone_from(&cause);
             }
         }
-        self.down.insert(server, cause);
+        self.reach.lose(now, server, cause);
     }
 
-    /// A server can be reached again.
-    pub(super) fn back(&mut self, server: ServerId) {
-        self.down.remove(&server);
+    /// A server can be reached again. Answers since when it could not, if people were told.
+    pub(super) fn back(&mut self, server: ServerId) -> Option<Time> {
+        self.reach.restore(server)
     }
 
-    /// The first errand that has been repeated for too long.
+    /// Who can be reached.
+    pub(super) fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// What is to be told of servers that cannot be reached.
+    pub(super) fn words(&mut self, now: Time) -> Vec<Word> {
+        self.reach.words(now)
+    }
+
+    /// The first errand that has been repeated for too long, or the first server that was out of
+    /// reach for as long.
     pub(super) fn overdue(&self, now: Time) -> Option<Overdue> {
-        self.entries
-            .iter()
-            .filter(|(errand, _)| errand.is_needed())
-            .find(|(_, entry)| entry.since + self.retry_total <= now)
-            .map(|(errand, entry)| Overdue {
-                server: errand.server(),
-                silent: now.since(entry.since),
-                last: entry.last.clone(),
-            })
+        let errands = self.needed().map(|(errand, entry)| Overdue {
+            server: errand.server(),
+            silent: now.since(entry.since),
+            last: entry.last.clone(),
+        });
+        let outages = self.reach.lost().map(|(server, since)| Overdue {
+            server,
+            silent: now.since(since),
+            last: self.reach.cause(server).unwrap_or_default().to_owned(),
+        });
+        errands
+            .chain(outages)
+            .find(|overdue| self.retry_total <= overdue.silent)
+    }
+
+    /// When the worker will give up a server, if nothing changes.
+    pub(super) fn gives_up(&self, server: ServerId) -> Option<Time> {
+        let errands = self
+            .needed()
+            .map(|(errand, entry)| (errand.server(), entry.since));
+        let waiting = errands.chain(self.reach.lost());
+        let since = waiting.filter(|(other, _)| *other == server);
+        since.map(|(_, since)| since + self.retry_total).min()
+    }
+
+    /// Errands that the worker cannot go on without.
+    fn needed(&self) -> impl Iterator<Item = (&Errand, &Entry)> {
+        self.entries.iter().filter(|(errand, _)| errand.is_needed())
     }
 
     /// When something is to be done about some errand.
@@ -259,13 +290,15 @@ impl Calls {
         let times = |(errand, entry): (&Errand, &Entry)| {
             let next = match entry.state {
                 State::Sent(_, deadline) => Some(deadline),
-                State::Due(_) if self.down.contains_key(&errand.server()) => None,
+                State::Due(_) if self.reach.is_lost(errand.server()) => None,
                 State::Due(at) => Some(at),
             };
             let last = errand.is_needed().then(|| entry.since + self.retry_total);
             next.into_iter().chain(last).min()
         };
-        self.entries.iter().filter_map(times).min()
+        let errands = self.entries.iter().filter_map(times);
+        let outages = self.reach.lost().map(|(_, since)| since + self.retry_total);
+        errands.chain(outages).chain(self.reach.wake()).min()
     }
 }
 
@@ -326,10 +359,22 @@ mod tests {
         calls.sent(PUSH, at(10_000));
         calls.lost(at(5), ServerId(1), "connection reset".to_owned());
         assert!(calls.due(at(9_000)).is_empty());
-        assert_eq!(calls.wake(), Some(at(60_000)));
-        calls.back(ServerId(1));
+        assert_eq!(calls.wake(), Some(at(1_005)), "to say so");
+        assert_eq!(calls.words(at(1_005)).len(), 1);
+        assert_eq!(calls.gives_up(ServerId(1)), Some(at(60_000)));
+        assert_eq!(calls.back(ServerId(1)), Some(at(5)));
         assert_eq!(calls.due(at(9_000)), [PUSH]);
         assert_eq!(calls.overdue(at(60_000)).unwrap().last, "connection reset");
+    }
+
+    #[test]
+    fn a_server_out_of_reach_is_given_up_although_nothing_is_asked_of_it() {
+        let mut calls = calls();
+        calls.lost(at(5), ServerId(1), "connection refused".to_owned());
+        assert_eq!(calls.overdue(at(60_004)), None);
+        let overdue = calls.overdue(at(60_005)).unwrap();
+        assert_eq!(overdue.server, ServerId(1));
+        assert_eq!(overdue.last, "connection refused");
     }
 
     #[test]

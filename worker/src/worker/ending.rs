@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use thalweg_common::ids::ServerId;
 use thalweg_common::message::{Leave, LeaveReason, Request};
 use thalweg_common::time::Time;
 
@@ -55,33 +56,82 @@ impl Worker {
     }
 
     /// Goes on with the end, as far as the present state allows.
-    pub(super) fn end(&mut self) {
+    ///
+    /// # Errors
+    /// [`Failure::Unacknowledged`] if the time is up and pushes are still on their way,
+    /// [`Failure::Untold`] if a server did not take the farewell of a worker that was told to stop.
+    pub(super) fn end(&mut self) -> Result<(), Failure> {
         if let Phase::Ending { reason, until } = self.phase {
-            let is_late = until.is_some_and(|until| until <= self.now);
             if self.computing.is_none() {
                 self.hand_over();
             }
-            if is_late || (self.computing.is_none() && self.outbox.in_flight() == 0) {
-                self.calls.retain(|_| false);
-                self.times.next_beat = None;
-                for server in self.servers() {
-                    self.calls.begin(self.now, Errand::Leave(server));
-                }
-                let until = self.now + self.settings.stop_within / 2;
-                self.phase = Phase::Leaving { reason, until };
+            let is_late = until.is_some_and(|until| until <= self.now);
+            let is_settled = self.computing.is_none() && self.outbox.in_flight() == 0;
+            if is_settled || is_late || (until.is_some() && self.is_hopeless()) {
+                self.judge_pushes()?;
+                self.take_leave(reason);
             }
         }
         if let Phase::Leaving { reason, until } = self.phase {
-            let is_left = !self
+            let reach = self.calls.reach();
+            let untold = self
                 .servers()
-                .any(|server| self.calls.has(Errand::Leave(server)));
+                .filter(|server| self.calls.has(Errand::Leave(*server)))
+                .find(|server| until <= self.now || reach.is_gone(self.now, *server));
+            let is_left = !self.servers().any(|server| {
+                self.calls.has(Errand::Leave(server)) && !reach.is_gone(self.now, server)
+            });
             if is_left || until <= self.now {
-                self.finish(match reason {
-                    LeaveReason::Done => Outcome::Done,
-                    LeaveReason::Stopped | LeaveReason::Failed => Outcome::Stopped,
-                });
+                match (reason, untold) {
+                    (LeaveReason::Done, _) => self.finish(Outcome::Done),
+                    (LeaveReason::Stopped | LeaveReason::Failed, None) => {
+                        self.finish(Outcome::Stopped);
+                    }
+                    (LeaveReason::Stopped | LeaveReason::Failed, Some(server)) => {
+                        let (server, last) = self.last_of(server);
+                        return Err(Failure::Untold { server, last });
+                    }
+                }
             }
         }
+        Ok(())
+    }
+
+    /// Whether a server that every push needs is out of reach: nothing more can be settled.
+    fn is_hopeless(&self) -> bool {
+        let reach = self.calls.reach();
+        let is_gone = |server| reach.is_gone(self.now, server);
+        self.servers().any(is_gone) && self.outbox.waiting().all(is_gone)
+    }
+
+    /// Whether every push has been acknowledged.
+    fn judge_pushes(&self) -> Result<(), Failure> {
+        let Some(server) = self.outbox.waiting().next() else {
+            return Ok(());
+        };
+        let (server, last) = self.last_of(server);
+        Err(Failure::Unacknowledged {
+            pushes: self.outbox.unacknowledged(),
+            server,
+            last,
+        })
+    }
+
+    /// A server in words, and what was last seen of it.
+    fn last_of(&self, server: ServerId) -> (String, String) {
+        let last = self.calls.reach().cause(server);
+        let last = last.unwrap_or("no answer in time").to_owned();
+        (self.place.name(server), last)
+    }
+
+    fn take_leave(&mut self, reason: LeaveReason) {
+        self.calls.retain(|_| false);
+        self.times.next_beat = None;
+        for server in self.servers() {
+            self.calls.begin(self.now, Errand::Leave(server));
+        }
+        let until = self.now + self.settings.stop_within / 2;
+        self.phase = Phase::Leaving { reason, until };
     }
 
     /// Ends at once, telling the servers why without waiting for them.

@@ -1,6 +1,7 @@
 //! What goes into the loop and what comes out of it.
 
 use std::fmt;
+use std::time::Duration;
 
 use thalweg_common::ids::{Clock, ServerId};
 use thalweg_common::message::{Reply, Request};
@@ -71,8 +72,59 @@ pub enum Effect {
     Compute(ComputeTask),
     /// Give [`Event::Tick`] at this time. The latest one counts.
     WakeAt(Time),
+    /// Tell people; the worker goes on.
+    Tell(Notice),
     /// The worker has ended. No effect follows.
     Finish(Outcome),
+}
+
+/// What people are told while a worker goes on. `server` is a server's number and address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A server cannot be reached: told soon after it was lost, then now and again.
+    Unreachable {
+        /// Who.
+        server: String,
+        /// For how long.
+        lost: Duration,
+        /// What the transport said last.
+        cause: String,
+        /// How long the worker will try on.
+        gives_up_in: Duration,
+    },
+    /// A server of which that was told can be reached again.
+    Reachable {
+        /// Who.
+        server: String,
+        /// For how long it could not.
+        lost: Duration,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable {
+                server,
+                lost,
+                cause,
+                gives_up_in,
+            } => write!(
+                f,
+                "{server} cannot be reached for {} s now ({cause}); this worker tries on, and \
+                 gives up in {} s",
+                lost.as_secs(),
+                gives_up_in.as_secs()
+            ),
+            Self::Reachable { server, lost } => {
+                write!(
+                    f,
+                    "{server} can be reached again, after {} s",
+                    lost.as_secs()
+                )
+            }
+        }
+    }
 }
 
 /// How a worker ended.
@@ -81,7 +133,7 @@ pub enum Outcome {
     /// The servers say that the job is over: the coordinator grants no more, or a sign of life was
     /// answered so. Whether it reached its end, they know.
     Done,
-    /// It was told to stop by [`Event::Stop`].
+    /// It was told to stop by [`Event::Stop`]; every push is acknowledged and every server knows.
     Stopped,
     /// It could not go on.
     Failed(Failure),

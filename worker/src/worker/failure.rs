@@ -32,6 +32,30 @@ pub enum Failure {
         /// Its words.
         refusal: Refusal,
     },
+    /// The worker has ended, and what it pushed may be lost.
+    #[error(
+        "pushes not acknowledged when this worker ended: {pushes}; {server} did not answer \
+         ({last}); see whether it runs and what its log says"
+    )]
+    Unacknowledged {
+        /// How many.
+        pushes: u64,
+        /// The first server that lacks one.
+        server: String,
+        /// The last thing that was heard or seen of it.
+        last: String,
+    },
+    /// The worker has ended, and not every server could be told.
+    #[error(
+        "{server} could not be told that this worker ends ({last}); see whether it runs and what \
+         its log says"
+    )]
+    Untold {
+        /// The first that was not told.
+        server: String,
+        /// The last thing that was heard or seen of it.
+        last: String,
+    },
     /// The servers no longer know this session.
     #[error(
         "{server} no longer serves this session ({refusal}): another worker took its place, its \

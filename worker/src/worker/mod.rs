@@ -12,6 +12,7 @@ mod settings;
 mod event;
 mod failure;
 mod compute;
+mod reach;
 mod calls;
 mod feed;
 mod group;
@@ -23,7 +24,7 @@ mod ending;
 pub(crate) mod tests;
 
 pub use compute::{ComputeDone, ComputeTask};
-pub use event::{Effect, Event, Outcome, RequestId, Tally};
+pub use event::{Effect, Event, Notice, Outcome, RequestId, Tally};
 pub use failure::Failure;
 pub use settings::{LoopSettings, Place};
 
@@ -47,6 +48,7 @@ use crate::worker::calls::Calls;
 use crate::worker::ending::Phase;
 use crate::worker::feed::Feed;
 use crate::worker::group::{Group, Reader};
+use crate::worker::reach::Word;
 
 /// What a worker trains, and how: fixed for its life.
 #[derive(Debug)]
@@ -175,7 +177,14 @@ impl Worker {
             Event::Reply { server, id, reply } => self.answer(server, id, reply)?,
             Event::Computed(done) => self.computed(done)?,
             Event::Lost { server, cause } => self.calls.lost(self.now, server, cause),
-            Event::Back { server } => self.calls.back(server),
+            Event::Back { server } => {
+                if let Some(since) = self.calls.back(server) {
+                    self.effects.push(Effect::Tell(Notice::Reachable {
+                        server: self.place.name(server),
+                        lost: self.now.since(since),
+                    }));
+                }
+            }
             Event::Stop => {
                 let within = self.settings.stop_within / 2;
                 self.begin_end(LeaveReason::Stopped, Some(within));
@@ -194,15 +203,34 @@ impl Worker {
                 last: overdue.last,
             });
         }
+        self.tell();
         match self.phase {
             Phase::Training => self.train()?,
             Phase::Ending { .. } | Phase::Leaving { .. } | Phase::Over => {}
         }
-        self.end();
+        self.end()?;
         self.beat();
         self.send_due();
         self.set_wake();
         Ok(())
+    }
+
+    /// Tells of servers that cannot be reached.
+    fn tell(&mut self) {
+        for Word {
+            server,
+            since,
+            cause,
+        } in self.calls.words(self.now)
+        {
+            let gives_up = self.calls.gives_up(server).unwrap_or(self.now);
+            self.effects.push(Effect::Tell(Notice::Unreachable {
+                server: self.place.name(server),
+                lost: self.now.since(since),
+                cause,
+                gives_up_in: gives_up.since(self.now),
+            }));
+        }
     }
 
     fn servers(&self) -> impl Iterator<Item = ServerId> + use<> {

@@ -66,8 +66,7 @@ impl Bench {
 
     fn run(self) -> (Ended, Arc<Mutex<Cluster>>) {
         let links = self.links(self.addresses.clone());
-        let model = Arc::clone(&self.worker.work().model);
-        (drive(self.worker, &*model, links), self.cluster)
+        (drive(self.worker, links), self.cluster)
     }
 }
 
@@ -126,8 +125,7 @@ fn a_worker_can_be_stopped_while_it_waits() {
     let links = bench.links(bench.addresses.clone());
     let stopper = links.stopper();
     bench.runtime.spawn(async move { stopper.stop().await });
-    let model = Arc::clone(&bench.worker.work().model);
-    let ended = drive(bench.worker, &*model, links);
+    let ended = drive(bench.worker, links);
     assert!(
         matches!(ended.outcome, Outcome::Stopped),
         "{:?}",
@@ -203,4 +201,75 @@ fn a_job_is_not_joined_by_half_of_its_servers_or_by_nobody() {
     let joined = join(&swapped, FrameLimits::default(), member(), PATIENCE);
     let error = runtime.block_on(joined).unwrap_err();
     assert!(matches!(error, JoinError::Malformed { .. }), "{error}");
+}
+
+/// Listens where no server is, and says `words` to whoever has spoken.
+fn stranger(words: &'static str) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut heard = [0; 24];
+            drop(stream.read(&mut heard));
+            drop(stream.write_all(words.as_bytes()));
+            kept.push(stream);
+        }
+    });
+    address
+}
+
+#[test]
+fn whoever_does_not_speak_http2_is_named_in_bounded_time() {
+    let runtime = Runtime::new().unwrap();
+    let soon = Duration::from_millis(300);
+    let refused = |address: &str| {
+        let found = runtime.block_on(find_job(&[address.to_owned()], soon));
+        found.unwrap_err().to_string()
+    };
+    let http1 = stranger("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(
+        refused(&http1),
+        format!(
+            "{http1} does not speak gRPC (HTTP/2): it answers `HTTP/1.1 400 Bad Request`; is this \
+             the port of a server?"
+        )
+    );
+    let mute = stranger("");
+    assert_eq!(
+        refused(&mute),
+        format!(
+            "{mute} does not speak gRPC (HTTP/2), or hangs: it takes connections and says nothing; \
+             is this the port of a server?"
+        )
+    );
+}
+
+#[test]
+fn a_server_that_comes_late_is_waited_for() {
+    let bench = Bench::new(&Setup::PLAIN);
+    let late = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = late.local_addr().unwrap();
+    // Free again: nobody listens there until the service starts.
+    drop(late);
+    let service = Service {
+        server: ServerId(1),
+        servers: 2,
+        cluster: Arc::clone(&bench.cluster),
+        breaks_after: Arc::clone(&bench.breaks_after),
+    };
+    bench.runtime.spawn(async move {
+        let mut wait = tokio::time::interval(Duration::from_millis(500));
+        wait.tick().await;
+        wait.tick().await;
+        service.start_at(&address.to_string()).await
+    });
+    let addresses = [bench.addresses[0].clone(), address.to_string()];
+    let contact = bench
+        .runtime
+        .block_on(find_job(&addresses, PATIENCE))
+        .unwrap();
+    assert_eq!(contact.addresses, addresses);
 }

@@ -32,7 +32,12 @@ pub(super) struct Service {
 impl Service {
     /// Serves on a free port until the runtime ends.
     pub(super) async fn start(self) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.start_at("127.0.0.1:0").await
+    }
+
+    /// Serves there until the runtime ends.
+    pub(super) async fn start_at(self, address: &str) -> SocketAddr {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tune_server(tonic::transport::Server::builder())
             .add_service(ParameterServerServer::new(self))

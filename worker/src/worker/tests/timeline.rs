@@ -9,7 +9,7 @@ use thalweg_common::message::{Reply, Request};
 use thalweg_common::time::Time;
 
 use super::cluster::Cluster;
-use crate::worker::{Effect, Event, Outcome, RequestId, Worker};
+use crate::worker::{Effect, Event, Notice, Outcome, RequestId, Worker};
 
 /// What becomes of a request.
 pub(super) enum Fate {
@@ -35,6 +35,8 @@ pub(super) struct Timeline<F> {
     /// Chooses what becomes of each request, told how many were sent before.
     pub(super) fate: F,
     pub(super) now: Time,
+    /// What people were told, and when.
+    pub(super) told: Vec<(Time, Notice)>,
     queue: BTreeMap<(Time, u64), Item>,
     order: u64,
     sent: usize,
@@ -49,6 +51,7 @@ impl<F: FnMut(usize, ServerId, &Request) -> Fate> Timeline<F> {
             compute: Duration::from_millis(10),
             fate,
             now: Time::ZERO,
+            told: Vec::new(),
             queue: BTreeMap::new(),
             order: 0,
             sent: 0,
@@ -117,6 +120,7 @@ impl<F: FnMut(usize, ServerId, &Request) -> Fate> Timeline<F> {
                 );
             }
             Effect::WakeAt(time) => self.wake = Some(time),
+            Effect::Tell(notice) => self.told.push((self.now, notice)),
             Effect::Finish(outcome) => return Some(outcome),
         }
         None

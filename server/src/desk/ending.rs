@@ -1,0 +1,77 @@
+//! When a server may end, and whether its job was done by then.
+
+use thalweg_common::time::Time;
+
+use super::Desk;
+use crate::admission::SlotState;
+use crate::plan::Plan;
+
+/// Workers whose ends are named when a job ends unfinished.
+const NAMED_MAX: usize = 4;
+
+impl Desk {
+    /// Whether there is nothing left to do here and nobody left to wait for. A job that is not done
+    /// by then has failed, and this says why.
+    pub(crate) fn is_finished(&mut self, now: Time, plan: &Plan) -> bool {
+        let bounds = plan.bounds;
+        if !self.contacted {
+            let is_alone = now.since(self.started) > bounds.first_contact;
+            if is_alone {
+                let seconds = bounds.first_contact.as_secs_f64();
+                self.fall_short(now, &format!("nobody came within {seconds:.0} s"));
+            }
+            return is_alone;
+        }
+        let slots = self.admission.clocks().slots();
+        let present = |s: SlotState| matches!(s, SlotState::Active | SlotState::Idle);
+        let gone = slots.iter().all(|slot| !present(slot.state));
+        let any_left = slots
+            .iter()
+            .any(|slot| matches!(slot.state, SlotState::Left));
+        let none_expected =
+            any_left || self.is_over(now) || slots.iter().all(|slot| slot.state == SlotState::Lost);
+        if !(gone && none_expected) {
+            self.over_since = None;
+            return false;
+        }
+        let since = *self.over_since.get_or_insert(now);
+        let lingered = now.since(since) > bounds.linger;
+        if lingered {
+            // Until now a worker could have come back and gone on.
+            self.fall_short(now, &self.last_seen());
+        }
+        let is_over = self.over_said || self.is_over(now);
+        self.observers.is_empty() && (lingered || (self.observed && is_over))
+    }
+
+    /// Ends a job that nobody will finish. Server 0 knows what is done; any other goes by the word
+    /// of the workers that left.
+    fn fall_short(&mut self, now: Time, why: &str) {
+        match &mut self.coordinator {
+            Some(coordinator) if !coordinator.over(now) => {
+                let (done, all) = (coordinator.committed(), coordinator.examples_total());
+                let cause = format!("{done} of {all} examples are committed, and {why}");
+                coordinator.fail(now, &cause);
+            }
+            None if !self.over_said => {
+                self.stopped.get_or_insert_with(|| why.to_owned());
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// What became of the workers, in words; of many, the first few.
+    fn last_seen(&self) -> String {
+        let slots = (0_u32..).zip(self.admission.clocks().slots());
+        let mut ends: Vec<_> = slots
+            .filter(|(_, slot)| !slot.why.is_empty())
+            .map(|(worker, slot)| format!("worker {worker} {}", slot.why))
+            .collect();
+        let more = ends.len().saturating_sub(NAMED_MAX);
+        ends.truncate(NAMED_MAX);
+        if 0 < more {
+            ends.push(format!("and {more} more"));
+        }
+        format!("no worker is left: {}", ends.join("; "))
+    }
+}

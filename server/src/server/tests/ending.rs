@@ -1,0 +1,143 @@
+//! When a server ends, and whether the job was done by then.
+
+use super::*;
+
+#[test]
+fn the_loss_of_the_last_worker_ends_the_job_with_a_cause() {
+    let server = server(Consistency::Asp, 1);
+    let a = Pusher::join(&server);
+    let leave = Leave {
+        session: a.session,
+        worker: a.worker,
+        reason: LeaveReason::Failed,
+        cause: "signal 9".into(),
+    };
+    server.leave(Time::ZERO, &leave);
+    let (phase, cause) = server.phase();
+    assert_eq!(phase, Phase::Failed);
+    assert!(
+        cause.contains("signal 9") && cause.contains("last worker"),
+        "{cause}"
+    );
+}
+
+#[test]
+fn a_server_ends_when_the_job_is_done_and_the_observer_has_left() {
+    let server = server(Consistency::Asp, 1);
+    let observer = Register {
+        role: SessionRole::Observer,
+        data: None,
+        ..registration()
+    };
+    let observer = server.register(Time::ZERO, &observer).unwrap();
+    let mut a = Pusher::join(&server);
+    while let Grant::Range { epoch, start, end } = a.grant(&server) {
+        a.push(
+            &server,
+            vec![DataRange {
+                epoch,
+                start,
+                end,
+                checksum: 0,
+            }],
+        )
+        .unwrap();
+    }
+    assert!(!server.is_finished(Time::ZERO));
+    let leave = |session, worker| Leave {
+        session,
+        worker,
+        reason: LeaveReason::Done,
+        cause: String::new(),
+    };
+    server.leave(Time::ZERO, &leave(a.session, a.worker));
+    assert!(!server.is_finished(Time::ZERO), "the observer still reads");
+    server.leave(Time::ZERO, &leave(observer.session, observer.worker));
+    assert!(server.is_finished(Time::ZERO));
+}
+
+/// A server whose only worker was told to stop half-way, and the time when it has lingered.
+fn abandoned(reason: LeaveReason) -> (Server, Time) {
+    let server = server(Consistency::Asp, 1);
+    let mut a = Pusher::join(&server);
+    let range = a.range(&server);
+    a.push(&server, vec![range]).unwrap();
+    let leave = Leave {
+        session: a.session,
+        worker: a.worker,
+        reason,
+        cause: "signal 9".into(),
+    };
+    server.leave(Time::ZERO, &leave);
+    assert!(!server.is_finished(Time::ZERO));
+    (server, Time::from_origin(Duration::from_secs(6)))
+}
+
+#[test]
+fn a_job_that_everybody_left_unfinished_has_failed_and_says_who_left_how() {
+    let (server, later) = abandoned(LeaveReason::Stopped);
+    assert_eq!(server.phase().0, Phase::Training, "a worker may come back");
+    assert!(server.is_finished(later));
+    let expected = "20 of 100 examples are committed, and no worker is left: worker 0 was told to \
+                    stop";
+    assert_eq!(server.phase(), (Phase::Failed, expected.to_owned()));
+}
+
+#[test]
+fn a_look_from_outside_does_not_end_the_wait_for_a_worker_that_may_come_back() {
+    let (server, later) = abandoned(LeaveReason::Stopped);
+    let observer = Register {
+        role: SessionRole::Observer,
+        data: None,
+        ..registration()
+    };
+    let observer = server.register(Time::ZERO, &observer).unwrap();
+    let leave = Leave {
+        session: observer.session,
+        worker: observer.worker,
+        reason: LeaveReason::Done,
+        cause: String::new(),
+    };
+    server.leave(Time::ZERO, &leave);
+    assert!(!server.is_finished(Time::ZERO));
+    assert!(server.is_finished(later));
+}
+
+#[test]
+fn a_server_beside_server_0_goes_by_the_word_of_the_workers_that_left() {
+    for (reason, phase) in [
+        (LeaveReason::Done, Phase::Training),
+        (LeaveReason::Stopped, Phase::Failed),
+        (LeaveReason::Failed, Phase::Failed),
+    ] {
+        let plan = Plan {
+            server: ServerId(1),
+            ..plan(Consistency::Asp, 1)
+        };
+        let server = Server::new(plan, Time::ZERO).unwrap();
+        let register = Register {
+            session: Some(SessionId(1)),
+            worker: Some(WorkerId(0)),
+            ..registration()
+        };
+        let joined = server.register(Time::ZERO, &register).unwrap();
+        let leave = Leave {
+            session: joined.session,
+            worker: joined.worker,
+            reason,
+            cause: "signal 9".into(),
+        };
+        server.leave(Time::ZERO, &leave);
+        assert!(!server.is_finished(Time::ZERO));
+        assert!(server.is_finished(Time::from_origin(Duration::from_secs(6))));
+        assert_eq!(server.phase().0, phase, "{reason:?}");
+    }
+}
+
+#[test]
+fn a_cause_names_its_worker_once() {
+    let (server, later) = abandoned(LeaveReason::Failed);
+    let (_, cause) = server.phase();
+    assert_eq!(cause, "worker 0 failed: signal 9; it was the last worker");
+    assert_eq!(server.status(later).workers[0].doing, "failed: signal 9");
+}
