@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{SessionId, WorkerId};
-use thalweg_common::message::{Grant, Heartbeat, LeaveReason, PartAck, Phase};
+use thalweg_common::message::{Grant, Granted, Heartbeat, LeaveReason, PartAck, Phase};
 use thalweg_common::message::{Outcome, Register, SessionRole};
 use thalweg_common::time::Time;
 
@@ -246,9 +246,12 @@ impl Desk {
         now: Time,
         (worker, session): (WorkerId, SessionId),
         received: u64,
-    ) -> Result<Grant, Refusal> {
+    ) -> Result<Granted, Refusal> {
         if self.stopped.is_some() {
-            return Ok(Grant::Done);
+            return Ok(Granted {
+                grant: Grant::Done,
+                rate_factor: 1.0,
+            });
         }
         let coordinator = self.coordinator.as_mut().ok_or_else(not_the_coordinator)?;
         Ok(coordinator.next_range(now, (worker, session), received))

@@ -6,6 +6,7 @@ use thalweg_common::ids::WorkerId;
 use thalweg_common::message::{StalenessHistogram, Status, WorkerStatus};
 use thalweg_common::time::Time;
 
+use crate::coordinator::Coordinator;
 use crate::desk::Desk;
 use crate::server::Server;
 
@@ -37,6 +38,7 @@ impl Server {
             trained: coordinator.map_or(std::time::Duration::ZERO, |c| c.trained(now)),
             loss_sum,
             loss_weight,
+            rate_factor: coordinator.map_or(1.0, Coordinator::rate_factor),
             workers: workers(&desk, now),
             shards,
             staleness,

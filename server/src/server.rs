@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Fingerprint, Generation, SessionId, ShardId, WorkerId};
 use thalweg_common::message::{
-    Grant, Heartbeat, HeartbeatReply, Leave, Outcome, Part, PartAck, Phase, Pull, PullPart,
+    Granted, Heartbeat, HeartbeatReply, Leave, Outcome, Part, PartAck, Phase, Pull, PullPart,
     PullReply, PushHeader, Read, Register, Registered, SessionRole,
 };
 use thalweg_common::registry::SettingError;
@@ -268,7 +268,7 @@ impl Server {
         now: Time,
         (worker, session): (WorkerId, SessionId),
         received: u64,
-    ) -> Result<Grant, Refusal> {
+    ) -> Result<Granted, Refusal> {
         let mut desk = self.desk.lock();
         desk.hear(now, worker, session)?;
         desk.next_range(now, (worker, session), received)

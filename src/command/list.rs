@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use thalweg_common::feedback::FEEDBACKS;
 use thalweg_common::optimizer::OPTIMIZERS;
 use thalweg_common::schedule::SCHEDULES;
 use thalweg_worker::data::DATASETS;
@@ -29,6 +30,7 @@ enum Kind {
     Methods,
     Optimizers,
     Schedules,
+    Feedbacks,
     Runs,
 }
 
@@ -91,6 +93,13 @@ fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
         Kind::Schedules => (
             "[schedule] name",
             SCHEDULES
+                .iter()
+                .map(|e| line(e.name, e.formula, e.defaults))
+                .collect(),
+        ),
+        Kind::Feedbacks => (
+            "[feedback] name",
+            FEEDBACKS
                 .iter()
                 .map(|e| line(e.name, e.formula, e.defaults))
                 .collect(),

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss, Seconds};
 use thalweg_common::consistency::Consistency;
+use thalweg_common::feedback::feedback;
 use thalweg_common::ids::ServerId;
 use thalweg_common::registry::SettingError;
 use thalweg_common::schedule::{Lengths, Moment, schedule};
-use thalweg_server::coordinator::{self, Deal};
+use thalweg_server::coordinator::{self, Deal, RatePlan};
 use thalweg_server::ingress::ServeOptions;
 use thalweg_server::{Bounds, OnWorkerLoss, Plan, Training};
 use thalweg_worker::method::{MethodEntry, MethodSettings, TrainingMethod};
@@ -65,7 +66,7 @@ pub fn server_plan(blueprint: &Blueprint, index: u32) -> Result<Plan, PlanError>
         server,
         consistency: config.consistency.model,
         training: training(blueprint)?,
-        coordinator: coordinator_plan(blueprint),
+        coordinator: coordinator_plan(blueprint)?,
         on_worker_loss: match config.cluster.on_worker_loss {
             OnLoss::Continue => OnWorkerLoss::Continue,
             OnLoss::Stop => OnWorkerLoss::Stop,
@@ -184,7 +185,7 @@ fn training(blueprint: &Blueprint) -> Result<Training, SettingError> {
     })
 }
 
-fn coordinator_plan(blueprint: &Blueprint) -> coordinator::Plan {
+fn coordinator_plan(blueprint: &Blueprint) -> Result<coordinator::Plan, SettingError> {
     let config = &blueprint.config;
     let batch_examples = config.train.batch_size;
     let deal = match config.consistency.model {
@@ -194,14 +195,19 @@ fn coordinator_plan(blueprint: &Blueprint) -> coordinator::Plan {
             range_examples: batch_examples.saturating_mul(config.limits.range_batches),
         },
     };
-    coordinator::Plan {
+    Ok(coordinator::Plan {
         rows: blueprint.resolved.rows,
         examples_total: blueprint.examples_total(),
         workers: config.cluster.workers,
         deal,
         solo_examples: config.method.solo_phase,
         train_time_max: config.train.seconds.map(Seconds::duration),
-    }
+        rate: RatePlan {
+            rule: feedback(&config.feedback.name)?.build(&config.feedback.options)?,
+            lr: config.optimizer.lr,
+            every_examples: blueprint.examples_of(config.feedback.every),
+        },
+    })
 }
 
 fn bounds(config: &JobConfig) -> Bounds {

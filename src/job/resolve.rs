@@ -60,18 +60,22 @@ pub struct Blueprint {
 }
 
 impl Blueprint {
-    /// Examples at which the job ends: epochs × rows, at least one.
+    /// Examples at which the job ends.
+    #[must_use]
+    pub fn examples_total(&self) -> u64 {
+        self.examples_of(self.config.train.epochs)
+    }
+
+    /// Examples of so many epochs, at least one.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "epochs is a checked positive number"
+        reason = "epochs are a checked positive number"
     )]
-    pub fn examples_total(&self) -> u64 {
-        (self.config.train.epochs * self.resolved.rows as f64)
-            .round()
-            .max(1.0) as u64
+    pub fn examples_of(&self, epochs: f64) -> u64 {
+        (epochs * self.resolved.rows as f64).round().max(1.0) as u64
     }
 
     /// What every worker must find in its data.

@@ -93,6 +93,7 @@ impl Report {
                 sent: sum(|server| server.bytes_sent),
                 received: sum(|server| server.bytes_received),
             },
+            rate_factor: view.rate_factor,
             final_scores: outcome.final_scores,
             references: facts.references.clone(),
             staleness: Staleness::from(&view.staleness),

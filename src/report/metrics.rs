@@ -34,6 +34,7 @@ struct StatusSample {
     examples: u64,
     examples_total: u64,
     train_loss: Option<f64>,
+    rate_factor: f64,
     staleness: StalenessSample,
     bytes_pushed: u64,
     bytes_pulled: u64,
@@ -115,6 +116,7 @@ impl StatusSample {
             examples: view.progress,
             examples_total: view.examples_total,
             train_loss: view.train_loss,
+            rate_factor: view.rate_factor,
             staleness: StalenessSample {
                 p50: staleness.p50,
                 p99: staleness.p99,

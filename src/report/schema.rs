@@ -79,6 +79,8 @@ pub struct Report {
     pub bytes_pulled: u64,
     /// Bytes at the servers' sockets.
     pub socket: SocketBytes,
+    /// What feedback multiplied the schedule's learning rate by at the end.
+    pub rate_factor: f64,
     /// Scores of the final parameters.
     #[serde(rename = "final")]
     pub final_scores: Final,

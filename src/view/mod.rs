@@ -56,6 +56,8 @@ pub struct ClusterView {
     pub examples_per_second: Option<f64>,
     /// The recent training loss; `None` before the first push.
     pub train_loss: Option<f64>,
+    /// What feedback multiplies the schedule's learning rate by.
+    pub rate_factor: f64,
     /// Staleness of every part applied, over all servers.
     #[serde(serialize_with = "staleness::serialize")]
     pub staleness: StalenessHistogram,
@@ -136,6 +138,7 @@ impl From<&[Status]> for ClusterView {
             up: first.up,
             trained: first.trained,
             examples_per_second: mean_rate(first.progress, first.trained),
+            rate_factor: first.rate_factor,
             train_loss: (first.loss_weight > 0.0).then(|| first.loss_sum / first.loss_weight),
             staleness,
             bytes_pushed: sum(|s| s.pushed_bytes),
@@ -163,6 +166,7 @@ impl ClusterView {
             trained: Duration::ZERO,
             examples_per_second: None,
             train_loss: None,
+            rate_factor: 1.0,
             staleness: StalenessHistogram::default(),
             bytes_pushed: 0,
             bytes_pulled: 0,

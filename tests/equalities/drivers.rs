@@ -113,3 +113,24 @@ fn the_same_seed_gives_the_same_history_and_another_seed_another() {
     let other = simulate(&small(&[&sets[..], &["seed=2"]].concat()));
     assert_ne!(first.trace, other.trace);
 }
+
+#[test]
+fn feedback_lowers_the_rate_in_every_shard_alike() {
+    let sets = [
+        "feedback.name=reduce_on_small_change",
+        "feedback.every=0.25",
+        "feedback.threshold=1000.0",
+    ];
+    let one = simulate(&small(&sets));
+    // Of four looks, the first has nothing to compare with.
+    let factor = one.statuses[0].rate_factor;
+    assert!((factor - 0.125).abs() < 1e-12, "{factor}");
+    let mut three = sets.to_vec();
+    three.push("cluster.servers=3");
+    let three = simulate(&small(&three));
+    assert_eq!(bits(&one.parameters), bits(&three.parameters));
+    assert_ne!(
+        bits(&one.parameters),
+        bits(&simulate(&small(&[])).parameters)
+    );
+}

@@ -51,6 +51,7 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
             options: file.optimizer.options,
         },
         schedule: file.schedule,
+        feedback: file.feedback,
         regularizer: file.regularizer,
         method: file.method,
         consistency: ConsistencySection {
@@ -72,6 +73,7 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
         &mut job.model.options,
         &mut job.optimizer.options,
         &mut job.schedule.options,
+        &mut job.feedback.options,
     ] {
         *options = sorted(mem::take(options));
     }
@@ -81,7 +83,7 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
 /// Asks the registries about the names and keys that are theirs.
 pub(super) fn names(job: &Job, registries: &Registries, problems: &mut Problems) {
     let none = Table::new();
-    let questions: [(&str, CheckEntry, &str, &Table); 5] = [
+    let questions: [(&str, CheckEntry, &str, &Table); 6] = [
         ("data", registries.data, &job.data.name, &job.data.options),
         (
             "model",
@@ -100,6 +102,12 @@ pub(super) fn names(job: &Job, registries: &Registries, problems: &mut Problems)
             registries.schedule,
             &job.schedule.name,
             &job.schedule.options,
+        ),
+        (
+            "feedback",
+            registries.feedback,
+            &job.feedback.name,
+            &job.feedback.options,
         ),
         ("method", registries.method, &job.method.name, &none),
     ];
@@ -189,6 +197,7 @@ fn learning(job: &Job, problems: &mut Problems) {
     };
     positive("optimizer.lr", job.optimizer.lr);
     positive("train.epochs", job.train.epochs);
+    positive("feedback.every", job.feedback.every);
     if let Some(limit) = job.train.seconds {
         positive("train.seconds", limit.0);
     }

@@ -12,10 +12,10 @@ use super::sections::consistency::{ConsistencyFile, ConsistencySection};
 use super::sections::data::{Data, Resolved};
 use super::sections::limits::Limits;
 use super::sections::method::Method;
-use super::sections::named::{Model, Schedule};
+use super::sections::named::{Feedback, Model, Schedule};
 use super::sections::optimizer::{Optimizer, OptimizerFile, Regularizer};
 use super::sections::train::{Evaluate, Train};
-use crate::{optimizer, schedule};
+use crate::{feedback, optimizer, schedule};
 
 /// A job as it is read: keys and types are right, and nothing else is known of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,8 @@ pub struct JobFile {
     pub optimizer: OptimizerFile,
     /// `[schedule]`.
     pub schedule: Schedule,
+    /// `[feedback]`.
+    pub feedback: Feedback,
     /// `[regularizer]`.
     pub regularizer: Regularizer,
     /// `[method]`.
@@ -57,6 +59,7 @@ impl Default for JobFile {
             model: Model::default(),
             optimizer: OptimizerFile::default(),
             schedule: Schedule::default(),
+            feedback: Feedback::default(),
             regularizer: Regularizer::default(),
             method: Method::default(),
             consistency: ConsistencyFile::default(),
@@ -99,6 +102,8 @@ pub struct Job {
     pub optimizer: Optimizer,
     /// `[schedule]`.
     pub schedule: Schedule,
+    /// `[feedback]`.
+    pub feedback: Feedback,
     /// `[regularizer]`.
     pub regularizer: Regularizer,
     /// `[method]`.
@@ -160,6 +165,8 @@ pub struct Registries {
     pub optimizer: CheckEntry,
     /// Judges `[schedule]`.
     pub schedule: CheckEntry,
+    /// Judges `[feedback]`, without `every`.
+    pub feedback: CheckEntry,
     /// Judges the name in `[method]`; it is given no keys.
     pub method: CheckEntry,
 }
@@ -178,6 +185,13 @@ impl Registries {
                 .map(drop)
                 .map_err(|error| error.to_string())
         },
+        feedback: |name, options| {
+            let entry = feedback::feedback(name).map_err(|error| error.to_string())?;
+            entry
+                .build(options)
+                .map(drop)
+                .map_err(|error| error.to_string())
+        },
         ..Self::UNCHECKED
     };
 
@@ -187,6 +201,7 @@ impl Registries {
         model: |_, _| Ok(()),
         optimizer: |_, _| Ok(()),
         schedule: |_, _| Ok(()),
+        feedback: |_, _| Ok(()),
         method: |_, _| Ok(()),
     };
 }

@@ -49,7 +49,7 @@ pub use self::sections::consistency::{ConsistencyFile, ConsistencyModel, Consist
 pub use self::sections::data::{Data, Resolved};
 pub use self::sections::limits::Limits;
 pub use self::sections::method::{Method, Overlap};
-pub use self::sections::named::{Model, Schedule};
+pub use self::sections::named::{Feedback, Model, Schedule};
 pub use self::sections::optimizer::{Optimizer, OptimizerFile, Regularizer};
 pub use self::sections::quantity::{Pause, Seconds};
 pub use self::sections::train::{Evaluate, PullExtent, Train};

@@ -11,7 +11,7 @@ use super::error::Problems;
 use super::job::JobFile;
 use super::sections::Section;
 use super::sections::data::{Data, Resolved};
-use super::sections::named::{Model, Schedule};
+use super::sections::named::{Feedback, Model, Schedule};
 use super::sections::optimizer::OptimizerFile;
 use super::{fields, hints, words};
 
@@ -42,6 +42,7 @@ pub(super) fn job(table: &Table, problems: &mut Problems) -> JobFile {
         model: reader.free("model", |model: &mut Model| &mut model.options),
         optimizer: reader.free("optimizer", |rule: &mut OptimizerFile| &mut rule.options),
         schedule: reader.free("schedule", |schedule: &mut Schedule| &mut schedule.options),
+        feedback: reader.free("feedback", |feedback: &mut Feedback| &mut feedback.options),
         regularizer: reader.fixed("regularizer"),
         method: reader.fixed("method"),
         consistency: reader.fixed("consistency"),

@@ -56,6 +56,10 @@ lr = 0.1
 name = "constant"
 unit = "epochs"
 
+[feedback]
+name = "none"
+every = 1.0
+
 [regularizer]
 l2 = 0.0
 

@@ -2,8 +2,8 @@
 //!
 //! Unlike a [schedule](crate::schedule), such a rule has a memory, and its answer depends on losses
 //! that only one place in the cluster has seen. So it runs once, where progress is counted; what it
-//! decides travels with the data ranges that are dealt out after that, and every shard applies a
-//! gradient at the rate under which its data were dealt.
+//! decides travels with the data ranges that are dealt out after that, and a worker writes what it last
+//! heard into each push: all shards apply one push at one rate.
 //!
 //! A new rule is one file and one line of [`FEEDBACKS`].
 
@@ -34,10 +34,13 @@ pub fn feedback(name: &str) -> Result<&'static FeedbackEntry, SettingError> {
 }
 
 /// A learning rate that answers to the loss.
-pub trait Feedback: Debug + Send {
+pub trait Feedback: Debug + Send + Sync {
     /// Takes the mean loss of the examples since the last call, and the rate that held for them;
     /// answers with the rate from now on.
     fn observe(&mut self, rate: f64, loss: f64) -> f64;
+
+    /// The rule with the same memory.
+    fn boxed(&self) -> Box<dyn Feedback>;
 }
 
 /// A line of [`FEEDBACKS`].

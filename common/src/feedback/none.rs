@@ -30,4 +30,8 @@ impl Feedback for None {
     fn observe(&mut self, rate: f64, _loss: f64) -> f64 {
         rate
     }
+
+    fn boxed(&self) -> Box<dyn Feedback> {
+        Box::new(self.clone())
+    }
 }

@@ -122,4 +122,8 @@ impl Feedback for Plateau {
             rate
         }
     }
+
+    fn boxed(&self) -> Box<dyn Feedback> {
+        Box::new(self.clone())
+    }
 }

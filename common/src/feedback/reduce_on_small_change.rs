@@ -76,4 +76,8 @@ impl Feedback for SmallChange {
             rate
         }
     }
+
+    fn boxed(&self) -> Box<dyn Feedback> {
+        Box::new(self.clone())
+    }
 }

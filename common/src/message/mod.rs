@@ -18,8 +18,8 @@ pub use push::{
     Codec, DUPLICATE_WINDOW, DataRange, Dtype, Kind, Outcome, Part, PartAck, Push, PushHeader,
 };
 pub use session::{
-    DataSummary, Grant, Heartbeat, HeartbeatReply, Leave, LeaveReason, PROTOCOL_VERSIONS, Register,
-    Registered, SessionRole,
+    DataSummary, Grant, Granted, Heartbeat, HeartbeatReply, Leave, LeaveReason, PROTOCOL_VERSIONS,
+    Register, Registered, SessionRole,
 };
 pub use status::{
     EpochStatus, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState, WorkerStatus,
@@ -65,7 +65,7 @@ pub enum Reply {
     /// To [`Request::Pull`].
     Pulled(PullReply),
     /// To [`Request::NextRange`].
-    Granted(Grant),
+    Granted(Granted),
     /// To [`Request::Heartbeat`].
     Heartbeat(HeartbeatReply),
     /// To [`Request::Status`].

@@ -87,6 +87,9 @@ pub struct PushHeader {
     pub weight: u64,
     /// The sum of the examples' losses, as the worker saw them.
     pub loss_sum: f64,
+    /// What the schedule's learning rate is multiplied by for this push, in (0, 1]; decided by the
+    /// coordinator and the same for every shard.
+    pub rate_factor: f64,
     /// Where the examples lie in the data.
     pub ranges: Vec<DataRange>,
 }

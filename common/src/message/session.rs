@@ -70,6 +70,16 @@ pub struct Registered {
 }
 
 /// What the coordinator answers to a worker that asks for data.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Granted {
+    /// The data.
+    pub grant: Grant,
+    /// What the schedule's learning rate is to be multiplied by, in (0, 1]: the worker writes it
+    /// into the pushes that follow.
+    pub rate_factor: f64,
+}
+
+/// Data to train on, or why there are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// Train on these positions of the epoch's permutation, batch after batch.

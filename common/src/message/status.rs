@@ -214,6 +214,8 @@ pub struct Status {
     pub loss_sum: f64,
     /// The examples behind `loss_sum`.
     pub loss_weight: f64,
+    /// What feedback multiplies the schedule's learning rate by; 1 on servers that do not decide it.
+    pub rate_factor: f64,
     /// Worker slots.
     pub workers: Vec<WorkerStatus>,
     /// The shards held here.

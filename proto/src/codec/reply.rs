@@ -2,7 +2,7 @@
 
 use prost::Message;
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::message::{Grant, HeartbeatReply, PullReply, Registered, Reply, Status};
+use thalweg_common::message::{Granted, HeartbeatReply, PullReply, Registered, Reply, Status};
 
 use super::assembly::{Around, Arrival, Arrives, Assembler, Content};
 use super::chunks::{Chunks, inline_what_fits};
@@ -130,7 +130,7 @@ fn open(body: Option<Body>) -> Result<Opened<Reply>, ConvertError> {
                 .map_err(|error: ConvertError| error.within("pushed"))?,
         ),
         Some(Body::Granted(grant)) => {
-            Reply::Granted(Grant::try_from(grant).map_err(|error| error.within("granted"))?)
+            Reply::Granted(Granted::try_from(grant).map_err(|error| error.within("granted"))?)
         }
         Some(Body::Heartbeat(reply)) => Reply::Heartbeat(HeartbeatReply::from(reply)),
         Some(Body::Status(status)) => Reply::Status(Box::new(

@@ -34,6 +34,24 @@ pub(super) fn unnamed(field: &str, names: &str, number: i32) -> ConvertError {
     ConvertError::invalid(field, format!("one of {names}"), found)
 }
 
+/// What a learning rate is multiplied by, as it is sent: 1 is left out.
+pub(super) fn rate_factor_out(factor: f64) -> Option<f64> {
+    (factor != 1.0).then_some(factor)
+}
+
+/// What a learning rate is multiplied by: above 0 and at most 1, and 1 if it was left out.
+pub(super) fn rate_factor_in(factor: Option<f64>) -> Result<f64, ConvertError> {
+    match factor {
+        None => Ok(1.0),
+        Some(factor) if 0.0 < factor && factor <= 1.0 => Ok(factor),
+        Some(other) => Err(ConvertError::invalid(
+            "rate_factor",
+            "a number above 0 and at most 1",
+            other,
+        )),
+    }
+}
+
 /// A duration in whole microseconds, at most `u64::MAX` of them.
 pub(super) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)

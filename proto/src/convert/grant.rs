@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use thalweg_common::message::Grant;
+use thalweg_common::message::{Grant, Granted};
 
 use super::{ConvertError, field};
 use crate::v1;
 use crate::v1::grant::Grant as WireGrant;
 
-impl From<Grant> for v1::Grant {
-    fn from(grant: Grant) -> Self {
-        let grant = match grant {
+impl From<Granted> for v1::Grant {
+    fn from(granted: Granted) -> Self {
+        let grant = match granted.grant {
             Grant::Range { epoch, start, end } => {
                 WireGrant::Range(v1::GrantedRange { epoch, start, end })
             }
@@ -20,27 +20,32 @@ impl From<Grant> for v1::Grant {
             }),
             Grant::Done => WireGrant::Done(v1::JobDone {}),
         };
-        Self { grant: Some(grant) }
+        Self {
+            grant: Some(grant),
+            rate_factor: field::rate_factor_out(granted.rate_factor),
+        }
     }
 }
 
-impl TryFrom<v1::Grant> for Grant {
+impl TryFrom<v1::Grant> for Granted {
     type Error = ConvertError;
 
     fn try_from(grant: v1::Grant) -> Result<Self, ConvertError> {
         let names = "range, clock_only, wait or done";
-        Ok(match field::required("grant", grant.grant, names)? {
+        let rate_factor = field::rate_factor_in(grant.rate_factor)?;
+        let grant = match field::required("grant", grant.grant, names)? {
             WireGrant::Range(range) => {
                 field::ordered(range.start, range.end).map_err(|error| error.within("range"))?;
-                Self::Range {
+                Grant::Range {
                     epoch: range.epoch,
                     start: range.start,
                     end: range.end,
                 }
             }
-            WireGrant::ClockOnly(v1::ClockOnly {}) => Self::ClockOnly,
-            WireGrant::Wait(wait) => Self::Wait(Duration::from_micros(wait.us)),
-            WireGrant::Done(v1::JobDone {}) => Self::Done,
-        })
+            WireGrant::ClockOnly(v1::ClockOnly {}) => Grant::ClockOnly,
+            WireGrant::Wait(wait) => Grant::Wait(Duration::from_micros(wait.us)),
+            WireGrant::Done(v1::JobDone {}) => Grant::Done,
+        };
+        Ok(Self { grant, rate_factor })
     }
 }

@@ -39,6 +39,7 @@ pub(crate) fn split(push: &Push) -> (v1::Push, Vec<Section>) {
         ranges: header.ranges.iter().map(v1::DataRange::from).collect(),
         form: form.map(v1::Form::from),
         parts,
+        rate_factor: field::rate_factor_out(header.rate_factor),
     };
     (head, sections)
 }
@@ -111,6 +112,7 @@ pub(crate) fn open(push: v1::Push) -> Result<Opened<Push>, ConvertError> {
         clock: Clock(push.clock),
         weight: push.weight,
         loss_sum: push.loss_sum,
+        rate_factor: field::rate_factor_in(push.rate_factor)?,
         ranges,
     };
     Ok(Opened {

@@ -30,6 +30,7 @@ impl From<&Status> for v1::Status {
             trained_us: field::micros(status.trained),
             loss_sum: status.loss_sum,
             loss_weight: status.loss_weight,
+            rate_factor: field::rate_factor_out(status.rate_factor),
             workers: status.workers.iter().map(v1::WorkerStatus::from).collect(),
             shards: status.shards.iter().map(v1::ShardStatus::from).collect(),
             staleness: Some(v1::StalenessHistogram {
@@ -71,6 +72,7 @@ impl TryFrom<v1::Status> for Status {
             trained: Duration::from_micros(status.trained_us),
             loss_sum: status.loss_sum,
             loss_weight: status.loss_weight,
+            rate_factor: field::rate_factor_in(status.rate_factor)?,
             workers,
             shards: status.shards.into_iter().map(ShardStatus::from).collect(),
             staleness: read_staleness(status.staleness.unwrap_or_default())?,

@@ -7,7 +7,7 @@ use thalweg_common::ids::{
     Clock, Fingerprint, Generation, Sequence, ServerId, SessionId, ShardId, Version, WorkerId,
 };
 use thalweg_common::message::{
-    Grant, HeartbeatReply, Holder, Outcome, PartAck, PullReply, Read, Registered, Reply,
+    Grant, Granted, HeartbeatReply, Holder, Outcome, PartAck, PullReply, Read, Registered, Reply,
 };
 
 use crate::any_request::{micros, payload, range};
@@ -99,7 +99,7 @@ pub(crate) fn reply() -> impl Strategy<Value = Reply> {
         4 => pull_reply().prop_map(Reply::Pulled),
         2 => vec(ack(), 0..6).prop_map(Reply::Pushed),
         1 => registered().prop_map(|registered| Reply::Registered(Box::new(registered))),
-        1 => grant().prop_map(Reply::Granted),
+        1 => grant().prop_map(|grant| Reply::Granted(Granted { grant, rate_factor: 0.5 })),
         1 => any::<(u64, bool)>()
             .prop_map(|(progress, stop)| Reply::Heartbeat(HeartbeatReply { progress, stop })),
         1 => Just(Reply::Left),

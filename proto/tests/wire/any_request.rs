@@ -104,6 +104,7 @@ pub(crate) fn push() -> impl Strategy<Value = Push> {
             clock: Clock(clock),
             weight,
             loss_sum,
+            rate_factor: 0.25,
             ranges,
         };
         Push { header, parts }

@@ -41,6 +41,7 @@ fn push(parts: Vec<Part>) -> Request {
         clock: Clock(1),
         weight: 32,
         loss_sum: 16.0,
+        rate_factor: 1.0,
         ranges: Vec::new(),
     };
     Request::Push(Push { header, parts })

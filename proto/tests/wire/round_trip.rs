@@ -91,6 +91,7 @@ fn status() -> Status {
         up: Duration::from_micros(1_234_567),
         trained: Duration::from_secs(1),
         loss_sum: 31_250.5,
+        rate_factor: 1.0,
         loss_weight: 64_000.0,
         workers: vec![worker_status(None), worker_status(Some(SessionId(7)))],
         shards: vec![ShardStatus {

@@ -83,6 +83,7 @@ fn push() -> Push {
         clock: Clock(1),
         weight: 1,
         loss_sum: 1.0,
+        rate_factor: 1.0,
         ranges: Vec::new(),
     };
     Push {

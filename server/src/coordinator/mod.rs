@@ -6,16 +6,18 @@
 mod ranges;
 mod epochs;
 mod loss;
+mod rate_control;
 
 pub use epochs::Epochs;
 pub use loss::RecentLoss;
 pub use ranges::{Deal, RangeError, Ranges};
+pub use rate_control::{RateControl, RatePlan};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use thalweg_common::ids::{SessionId, WorkerId};
-use thalweg_common::message::{Grant, Phase, PushHeader};
+use thalweg_common::message::{Grant, Granted, Phase, PushHeader};
 use thalweg_common::time::Time;
 
 /// How long a worker without data waits before it asks again.
@@ -36,6 +38,8 @@ pub struct Plan {
     pub solo_examples: u64,
     /// Wall time after which no more data is dealt out.
     pub train_time_max: Option<Duration>,
+    /// How the loss changes the learning rate.
+    pub rate: RatePlan,
 }
 
 /// The last grant of data to a worker's session.
@@ -54,6 +58,7 @@ pub struct Coordinator {
     ranges: Ranges,
     epochs: Epochs,
     loss: RecentLoss,
+    rate: RateControl,
     examples: BTreeMap<WorkerId, u64>,
     dealt: BTreeMap<WorkerId, Dealt>,
     last_session: u64,
@@ -69,11 +74,13 @@ impl Coordinator {
     pub fn new(plan: Plan) -> Self {
         let ranges = Ranges::new(plan.rows, plan.examples_total, plan.workers, plan.deal);
         let loss = RecentLoss::new(plan.examples_total);
+        let rate = RateControl::new(plan.rate.clone());
         Self {
             plan,
             ranges,
             epochs: Epochs::default(),
             loss,
+            rate,
             examples: BTreeMap::new(),
             dealt: BTreeMap::new(),
             last_session: 0,
@@ -93,6 +100,18 @@ impl Coordinator {
     /// Deals the next range to a worker's session that has received so many grants of data. If it
     /// lacks the last one, its answer was lost: it gets the same again.
     pub fn next_range(
+        &mut self,
+        now: Time,
+        (worker, session): (WorkerId, SessionId),
+        received: u64,
+    ) -> Granted {
+        Granted {
+            grant: self.next_grant(now, (worker, session), received),
+            rate_factor: self.rate.factor(),
+        }
+    }
+
+    fn next_grant(
         &mut self,
         now: Time,
         (worker, session): (WorkerId, SessionId),
@@ -148,6 +167,7 @@ impl Coordinator {
             .commit(header.worker, header.weight, &header.ranges);
         self.epochs.record(&header.ranges);
         self.loss.record(header.loss_sum, header.weight);
+        self.rate.record(header.loss_sum, header.weight);
         *self.examples.entry(header.worker).or_default() += header.weight;
         if self.ranges.committed() >= self.plan.examples_total {
             self.end(now, Phase::Done, "");
@@ -212,6 +232,12 @@ impl Coordinator {
     #[must_use]
     pub fn loss(&self) -> &RecentLoss {
         &self.loss
+    }
+
+    /// What the schedule's learning rate is multiplied by.
+    #[must_use]
+    pub fn rate_factor(&self) -> f64 {
+        self.rate.factor()
     }
 
     /// Called now and then: ends a job whose time is up once nothing is on loan.

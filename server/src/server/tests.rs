@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_common::consistency::{Aggregation, Consistency};
+use thalweg_common::feedback::feedback;
 use thalweg_common::ids::{Clock, Sequence, ServerId, Version};
 use thalweg_common::layout::{ParameterLayout, Tensor};
 use thalweg_common::message::{
-    Address, Codec, DataRange, DataSummary, Dtype, Kind, LeaveReason, PROTOCOL_VERSIONS, Payload,
-    Phase, WorkerState,
+    Address, Codec, DataRange, DataSummary, Dtype, Grant, Kind, LeaveReason, PROTOCOL_VERSIONS,
+    Payload, Phase, WorkerState,
 };
 use thalweg_common::non_finite::NonFinite;
 use thalweg_common::shard_map::ShardMap;
 
 use super::*;
-use crate::coordinator::{self, Deal};
+use crate::coordinator::{self, Deal, RatePlan};
 use crate::plan::{Bounds, OnWorkerLoss, Training};
 
 const DATA: DataSummary = DataSummary {
@@ -68,6 +69,13 @@ fn plan(consistency: Consistency, workers: u32) -> Plan {
             deal,
             solo_examples: 0,
             train_time_max: None,
+            rate: RatePlan {
+                rule: feedback("none")
+                    .and_then(|entry| entry.build(&toml::Table::new()))
+                    .unwrap(),
+                lr: 0.1,
+                every_examples: 1,
+            },
         },
         on_worker_loss: OnWorkerLoss::Continue,
         bounds: Bounds {
@@ -132,6 +140,7 @@ impl Pusher {
             clock: Clock(self.clock),
             weight: ranges.iter().map(DataRange::examples).sum(),
             loss_sum: 1.0,
+            rate_factor: 1.0,
             ranges,
         }
     }
@@ -177,7 +186,7 @@ impl Pusher {
     /// Asks without having received more than before.
     fn grant_again(&self, server: &Server, now: Time) -> Grant {
         let who = (self.worker, self.session);
-        server.next_range(now, who, self.received).unwrap()
+        server.next_range(now, who, self.received).unwrap().grant
     }
 
     fn range(&mut self, server: &Server) -> DataRange {

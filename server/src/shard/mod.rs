@@ -63,6 +63,17 @@ pub struct Shard {
     staleness: StalenessHistogram,
 }
 
+/// What a step takes beside its gradient.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    /// The gradient's factor.
+    scale: f32,
+    /// Steps since the worker read.
+    staleness: u64,
+    /// The learning rate's factor, from feedback.
+    rate_factor: f64,
+}
+
 impl fmt::Debug for ShardSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ShardSpec")
@@ -249,7 +260,12 @@ impl Shard {
     fn apply(&mut self, header: &PushHeader, part: &Part, payload: &Payload) -> Outcome {
         let staleness = self.version.0 - part.version_read.0;
         if header.weight > 0 {
-            self.step(&part.address, payload, 1.0, staleness);
+            let terms = Terms {
+                scale: 1.0,
+                staleness,
+                rate_factor: header.rate_factor,
+            };
+            self.step(&part.address, payload, terms);
             self.progress += header.weight;
             if !part.address.is_empty() {
                 self.staleness.record(staleness);
@@ -267,6 +283,7 @@ impl Shard {
             header.worker,
             Pending {
                 weight: header.weight,
+                rate_factor: header.rate_factor,
                 address: part.address.clone(),
                 payload: payload.into_owned(),
             },
@@ -298,13 +315,28 @@ impl Shard {
             payload,
             scale,
         } = round::mean(parts, self.store.len());
-        self.step(&address, &payload, scale, 0);
+        // Rates only fall, so the least is the one decided last.
+        let rate_factor = parts
+            .iter()
+            .map(|part| part.rate_factor)
+            .fold(1.0, f64::min);
+        let terms = Terms {
+            scale,
+            staleness: 0,
+            rate_factor,
+        };
+        self.step(&address, &payload, terms);
         self.progress += weight;
     }
 
-    fn step(&mut self, address: &Address, payload: &Payload, scale: f32, staleness: u64) {
+    fn step(&mut self, address: &Address, payload: &Payload, terms: Terms) {
+        let Terms {
+            scale,
+            staleness,
+            rate_factor,
+        } = terms;
         let context = StepContext {
-            lr: (self.rate)(self.progress),
+            lr: (self.rate)(self.progress) * rate_factor,
             count: self.version.0 + 1,
             progress: self.progress,
             staleness,

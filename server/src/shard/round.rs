@@ -9,6 +9,7 @@ use thalweg_common::message::{Address, Coordinates, Payload};
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
     pub(super) weight: u64,
+    pub(super) rate_factor: f64,
     pub(super) address: Address,
     pub(super) payload: Payload,
 }

@@ -45,6 +45,7 @@ fn header(worker: u32, weight: u64) -> PushHeader {
         clock: Clock(1),
         weight,
         loss_sum: 0.0,
+        rate_factor: 1.0,
         ranges: vec![],
     }
 }
@@ -108,6 +109,22 @@ fn a_part_is_applied_once_however_often_it_comes() {
     let x = values(&mut shard);
     assert_eq!((x[2], x[5]), (-1.0, 2.0));
     assert_eq!(shard.status().progress, 1);
+}
+
+#[test]
+fn a_push_is_applied_at_the_rate_that_its_header_says() {
+    let slower = |worker| PushHeader {
+        rate_factor: 0.25,
+        ..header(worker, 1)
+    };
+    let mut alone = shard(Aggregation::Push, NonFinite::Reject, 1);
+    alone.push(&slower(0), &sparse(1, &[2], &[1.0]));
+    assert_eq!(values(&mut alone)[2].to_bits(), (-0.25_f32).to_bits());
+    // A round is taken at the rate decided last, which is the least.
+    let mut round = shard(Aggregation::Round, NonFinite::Reject, 2);
+    round.push(&slower(1), &sparse(1, &[2], &[1.0]));
+    round.push(&header(0, 1), &sparse(1, &[2], &[1.0]));
+    assert_eq!(values(&mut round)[2].to_bits(), (-0.25_f32).to_bits());
 }
 
 #[test]

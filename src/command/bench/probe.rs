@@ -28,6 +28,7 @@ pub(super) fn push(bytes: usize) -> Push {
         clock: Clock(1),
         weight: 32,
         loss_sum: 16.0,
+        rate_factor: 1.0,
         ranges: vec![DataRange {
             epoch: 0,
             start: 0,

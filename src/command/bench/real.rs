@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use thalweg_common::consistency::{Aggregation, Consistency};
+use thalweg_common::feedback::feedback;
 use thalweg_common::ids::{Fingerprint, Generation, Sequence, ServerId, SessionId};
 use thalweg_common::layout::{ParameterLayout, Tensor};
 use thalweg_common::message::{
@@ -17,7 +18,7 @@ use thalweg_common::non_finite::NonFinite;
 use thalweg_common::shard_map::ShardMap;
 use thalweg_common::time::Time;
 use thalweg_proto::codec::FrameLimits;
-use thalweg_server::coordinator::{self, Deal};
+use thalweg_server::coordinator::{self, Deal, RatePlan};
 use thalweg_server::ingress::{ServeOptions, serve};
 use thalweg_server::{Bounds, OnWorkerLoss, Plan, Server, Training};
 use thalweg_worker::transport::client::Client;
@@ -87,6 +88,11 @@ fn plan() -> anyhow::Result<Plan> {
             deal: Deal::Striped { batch_examples: 1 },
             solo_examples: 0,
             train_time_max: None,
+            rate: RatePlan {
+                rule: feedback("none").and_then(|entry| entry.build(&toml::Table::new()))?,
+                lr: 0.1,
+                every_examples: 1,
+            },
         },
         on_worker_loss: OnWorkerLoss::Continue,
         bounds: Bounds {

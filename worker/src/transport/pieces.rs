@@ -151,6 +151,7 @@ mod tests {
             clock: Clock(9),
             weight: 4,
             loss_sum: 1.0,
+            rate_factor: 1.0,
             ranges: vec![],
         };
         let part = |(shard, bytes): (u32, &usize)| Part {

@@ -299,6 +299,7 @@ impl Worker {
             clock: self.tally.clock,
             weight: account.weight,
             loss_sum: account.loss_sum,
+            rate_factor: self.rate_factor,
             ranges: account.ranges,
         };
         for server in parts.keys() {

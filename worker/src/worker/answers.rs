@@ -3,7 +3,7 @@
 use thalweg_common::error::Refusal;
 use thalweg_common::ids::{Clock, Sequence, ServerId};
 use thalweg_common::message::{
-    Grant, HeartbeatReply, LeaveReason, PartAck, Pull, PullReply, Read, Reply, Request,
+    Granted, HeartbeatReply, LeaveReason, PartAck, Pull, PullReply, Read, Reply, Request,
 };
 
 use crate::worker::Worker;
@@ -82,7 +82,7 @@ impl Worker {
                 self.acknowledged(sequence, server, &acks)
             }
             (Errand::Pull(number, _), Reply::Pulled(reply)) => self.pulled(number, server, reply),
-            (Errand::Range, Reply::Granted(grant)) => self.granted(grant),
+            (Errand::Range, Reply::Granted(granted)) => self.granted(granted),
             (Errand::Heartbeat(_), Reply::Heartbeat(HeartbeatReply { stop, .. })) => {
                 self.calls.end(errand);
                 if stop {
@@ -109,8 +109,10 @@ impl Worker {
         }
     }
 
-    fn granted(&mut self, grant: Grant) -> Result<(), Failure> {
+    fn granted(&mut self, granted: Granted) -> Result<(), Failure> {
+        let Granted { grant, rate_factor } = granted;
         self.calls.end(Errand::Range);
+        self.rate_factor = rate_factor;
         let granted = self.feed.grant(self.now, grant);
         granted.map_err(|found| self.malformed(ServerId(0), found))
     }

@@ -72,6 +72,8 @@ pub struct Worker {
     now: Time,
     calls: Calls,
     feed: Feed,
+    /// What the coordinator last said of the learning rate.
+    rate_factor: f64,
     reader: Reader,
     /// Planned groups; the first is computed.
     groups: VecDeque<Group>,
@@ -114,6 +116,7 @@ impl Worker {
             now: Time::ZERO,
             calls: Calls::new(jitter, settings.retry_total),
             feed: Feed::new(settings.batch_size, work.data.rows()),
+            rate_factor: 1.0,
             reader: Reader::new(settings.seed, settings.pull, elements),
             groups: VecDeque::new(),
             numbered: 0,

@@ -15,7 +15,7 @@ use self::consistency::ConsistencyFile;
 use self::data::{Data, Resolved};
 use self::limits::Limits;
 use self::method::Method;
-use self::named::{Model, Schedule};
+use self::named::{Feedback, Model, Schedule};
 use self::optimizer::{OptimizerFile, Regularizer};
 use self::train::{Evaluate, Train};
 use super::fields;
@@ -55,6 +55,7 @@ pub(super) static SECTIONS: &[Section] = &[
     Section::new("model", fields::of::<Model>),
     Section::new("optimizer", fields::of::<OptimizerFile>),
     Section::new("schedule", fields::of::<Schedule>),
+    Section::new("feedback", fields::of::<Feedback>),
     Section::new("regularizer", fields::of::<Regularizer>),
     Section::new("method", fields::of::<Method>),
     Section::new("consistency", fields::of::<ConsistencyFile>),

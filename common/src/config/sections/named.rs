@@ -1,4 +1,4 @@
-//! `[model]` and `[schedule]`: a name in a registry and that entry's own keys.
+//! `[model]`, `[schedule]` and `[feedback]`: a name in a registry and that entry's own keys.
 
 use serde::{Deserialize, Serialize};
 use toml::Table;
@@ -43,6 +43,29 @@ impl Default for Schedule {
         Self {
             name: "constant".to_owned(),
             unit: Unit::default(),
+            options: Table::new(),
+        }
+    }
+}
+
+/// `[feedback]`: how the loss changes the learning rate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Feedback {
+    /// The rule's name in the registry. Default `"none"`.
+    pub name: String,
+    /// Epochs between two looks at the mean training loss, > 0. Default 1.
+    pub every: f64,
+    /// The rule's own keys, judged by the registry.
+    #[serde(skip_deserializing, flatten)]
+    pub options: Table,
+}
+
+impl Default for Feedback {
+    fn default() -> Self {
+        Self {
+            name: "none".to_owned(),
+            every: 1.0,
             options: Table::new(),
         }
     }

@@ -15,6 +15,7 @@ fn header() -> PushHeader {
         clock: Clock(1),
         weight: 1,
         loss_sum: 0.0,
+        rate_factor: 1.0,
         ranges: vec![],
     }
 }

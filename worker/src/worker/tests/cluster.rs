@@ -6,8 +6,8 @@ use std::time::Duration;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Clock, Sequence, ServerId, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    Address, Grant, Heartbeat, HeartbeatReply, Holder, Leave, Outcome, Part, PartAck, Payload,
-    Pull, PullReply, Push, PushHeader, Read, Reply, Request,
+    Address, Grant, Granted, Heartbeat, HeartbeatReply, Holder, Leave, Outcome, Part, PartAck,
+    Payload, Pull, PullReply, Push, PushHeader, Read, Reply, Request,
 };
 use thalweg_common::shard_map::ShardMap;
 
@@ -66,7 +66,10 @@ impl Cluster {
             Request::Pull(pull) => Reply::Pulled(self.pull(server, pull)),
             Request::NextRange { .. } => {
                 assert_eq!(server, ServerId(0));
-                Reply::Granted(self.grant())
+                Reply::Granted(Granted {
+                    grant: self.grant(),
+                    rate_factor: 1.0,
+                })
             }
             Request::Heartbeat(heartbeat) => {
                 self.heartbeats.push(heartbeat);
