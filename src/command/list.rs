@@ -74,7 +74,7 @@ fn section(kind: Kind) -> (&'static str, Vec<Line>) {
             "[optimizer] name",
             OPTIMIZERS
                 .iter()
-                .map(|e| line(e.name, e.source, e.defaults))
+                .map(|e| line(e.name, e.about.formula, e.about.defaults))
                 .collect(),
         ),
         Kind::Schedules => (

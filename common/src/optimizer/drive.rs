@@ -107,12 +107,7 @@ fn settle<F: Real, R: UpdateRule<F>>(
     let earliest = first.iter().fold(u32::from(end), |a, &b| a.min(b));
     for number in earliest..u32::from(end) {
         let step = &backlog.steps()[number as usize];
-        let formula = Formula {
-            rule,
-            step,
-            l2: backlog.l2(),
-        };
-        tile.advance_late(&formula, number, &first);
+        tile.advance_late(&Formula { rule, step }, number, &first);
     }
     tile.scatter(columns, batch.iter().copied());
 }
@@ -149,6 +144,22 @@ pub(super) fn publish_at<F: Real, R: UpdateRule<F>>(
             coordinates.iter().map(|&coordinate| coordinate as usize),
         );
         out.extend_from_slice(tile.published(rule)[..coordinates.len()].as_flattened());
+    }
+}
+
+/// Appends the evaluated value of every element.
+pub(super) fn evaluated<F: Real, R: UpdateRule<F>>(
+    rule: &R,
+    columns: &Columns<F>,
+    out: &mut Vec<u8>,
+) {
+    let len = columns.x.len();
+    out.reserve(4 * len);
+    let mut tile = Tile::fresh(rule);
+    for at in (0..len).step_by(LANES) {
+        let count = LANES.min(len - at);
+        tile.load(columns, at, count);
+        out.extend_from_slice(tile.evaluated(rule)[..count].as_flattened());
     }
 }
 

@@ -19,7 +19,7 @@ pub struct GroupSpan {
     pub range: Range<usize>,
     /// Multiplies the learning rate.
     pub lr_factor: f64,
-    /// λ of the coupled L2 term, gradient per parameter; 0 for none.
+    /// λ of the L2 term, gradient per parameter; 0 for none. The rule says how it enters.
     pub l2: f64,
 }
 
@@ -158,6 +158,10 @@ pub trait Store<F: Real>: Debug + Send {
         out: &mut Vec<u8>,
     ) -> Result<(), AddressError>;
 
+    /// Appends what is judged and saved of every parameter: the published value for most rules, the
+    /// average for one that keeps an average.
+    fn read_evaluated(&mut self, out: &mut Vec<u8>);
+
     /// The state to save: the parameters, then each slot, with nothing left to settle.
     fn columns(&mut self) -> Vec<&[F]>;
 
@@ -169,6 +173,21 @@ pub trait Store<F: Real>: Debug + Send {
 
     /// Bytes of memory that the store holds.
     fn bytes(&self) -> usize;
+}
+
+/// A store in f64 that takes and shows f64: what references and drawn paths need, and no server.
+pub trait ExactStore: Store<f64> {
+    /// Takes one step with the gradient of each element, if it has one.
+    ///
+    /// # Panics
+    /// Unless there is one entry for each element of the shard.
+    fn step_exact(&mut self, context: &StepContext, gradient: &[Option<f64>]);
+
+    /// The places where gradients are taken, element by element.
+    fn published(&self) -> Vec<f64>;
+
+    /// What is judged and saved, element by element.
+    fn evaluated(&self) -> Vec<f64>;
 }
 
 /// Judges a saved state against a store of `slots` slots and `len` elements.

@@ -1,9 +1,12 @@
 //! Gradients made from seeds, and stores to apply them to.
 
+use std::fmt::{self, Display, Formatter};
+
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use thalweg_common::optimizer::{
-    GradientView, GroupSpan, Initial, OptimizerEntry, StepContext, Store, StoreSpec,
+    GradientView, GroupSpan, Initial, OPTIMIZERS, OptimizerEntry, StepContext, Store, StoreSpec,
+    optimizer,
 };
 use toml::Table;
 
@@ -177,11 +180,77 @@ pub(crate) fn four_groups(len: usize) -> StoreSpec<'static> {
     }
 }
 
-/// The store of `spec` with default hyper-parameters.
-pub(crate) fn build(entry: &OptimizerEntry, spec: &StoreSpec<'_>) -> Box<dyn Store<f32>> {
-    entry
-        .build(&Table::new(), spec)
-        .expect("defaults are permitted")
+/// An optimizer with settings that make a rule of it: what the laws are about.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) entry: &'static OptimizerEntry,
+    pub(crate) settings: Table,
+}
+
+/// Settings beside the defaults that choose another formula, or other slots.
+const VARIANTS: &[(&str, &str)] = &[
+    ("momentum", "dampening = 0.5"),
+    ("asgd", "t0 = 3.0"),
+    ("aggmo", "betas = [0.9]"),
+    (
+        "aggmo",
+        "betas = [0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99]",
+    ),
+    ("adagrad", "lr_decay = 0.1"),
+    ("rmsprop", "centered = true"),
+    ("rmsprop", "momentum = 0.9"),
+    ("rmsprop", "centered = true\nmomentum = 0.9"),
+    ("adamw", "amsgrad = true"),
+    ("nadam", "decoupled_weight_decay = true"),
+    ("qhadam", "decoupled_weight_decay = true"),
+    ("nadamax", "eps_mode = 'add'"),
+    ("ftrl", "lambda1 = 0.0\nbeta = 0.0"),
+];
+
+/// Every optimizer with its defaults, with the surveys' where they differ, and with what else
+/// changes its formula.
+pub(crate) fn subjects() -> impl Iterator<Item = Subject> {
+    OPTIMIZERS.iter().flat_map(|entry| {
+        let survey = entry.about.survey.map(|_| "defaults = 'survey'");
+        let variants = VARIANTS.iter().filter(|(name, _)| *name == entry.name);
+        std::iter::once("")
+            .chain(survey)
+            .chain(variants.map(|(_, settings)| *settings))
+            .map(|settings| Subject {
+                entry,
+                settings: settings.parse().expect("settings are TOML"),
+            })
+    })
+}
+
+impl Subject {
+    /// The store that servers run.
+    pub(crate) fn build(&self, spec: &StoreSpec<'_>) -> Box<dyn Store<f32>> {
+        self.entry
+            .build(&self.settings, spec)
+            .expect("its settings are permitted")
+    }
+
+    /// The plain twin.
+    pub(crate) fn plain(&self, spec: &StoreSpec<'_>) -> Box<dyn Store<f32>> {
+        self.entry
+            .build_plain(&self.settings, spec)
+            .expect("its settings are permitted")
+    }
+}
+
+impl Display for Subject {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {{ {} }}", self.entry.name, self.settings)
+    }
+}
+
+/// The optimizer called `name` with default settings.
+pub(crate) fn subject(name: &str) -> Subject {
+    Subject {
+        entry: optimizer(name).expect("a known optimizer"),
+        settings: Table::new(),
+    }
 }
 
 /// The bits of parameters and slots.
