@@ -3,6 +3,9 @@
 //! Each loop brings [`LANES`] elements into a [`Tile`], applies the formula lane by lane, and puts
 //! them back. Each is compiled once per instruction set and chosen when the program runs; as no rule
 //! fuses a multiply with an add, all of them compute the same bits. [`super::plain`] is their oracle.
+//!
+//! There are dozens of rules, so each loop holds the formula once: what is small or rare goes the
+//! way of another loop instead of having a copy of its own.
 
 use std::ops::Range;
 
@@ -33,10 +36,14 @@ pub(super) fn dense<F: Real, R: UpdateRule<F>>(
         tile.store(columns, at, LANES);
         at += LANES;
     }
-    let count = tail.len() / 4;
-    tile.load(columns, at, count);
-    tile.advance(formula, &decode(&padded(tail), scale));
-    tile.store(columns, at, count);
+    if !tail.is_empty() {
+        let mut neighbours = [0; LANES];
+        let neighbours = &mut neighbours[..tail.len() / 4];
+        for (coordinate, element) in neighbours.iter_mut().zip(at..) {
+            *coordinate = u32::try_from(element).expect("a shard has fewer than 2^32 elements");
+        }
+        sparse(formula, columns, neighbours, tail, scale);
+    }
 }
 
 /// Takes one step on the elements at `coordinates`, which are distinct; else as [`dense`].
@@ -61,7 +68,6 @@ pub(super) fn sparse<F: Real, R: UpdateRule<F>>(
 /// the shard, how many steps of the backlog it has taken.
 ///
 /// The steps of one element wait for each other, so a whole tile of elements goes in lock-step.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn catch_up<F: Real, R: UpdateRule<F>, I: Iterator<Item = usize>>(
     rule: &R,
     backlog: &Backlog<F, R::Step>,
@@ -87,7 +93,7 @@ pub(super) fn catch_up<F: Real, R: UpdateRule<F>, I: Iterator<Item = usize>>(
     settle(rule, backlog, columns, taken, &batch[..count]);
 }
 
-#[inline(always)]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
 fn settle<F: Real, R: UpdateRule<F>>(
     rule: &R,
     backlog: &Backlog<F, R::Step>,
@@ -113,7 +119,6 @@ fn settle<F: Real, R: UpdateRule<F>>(
 }
 
 /// Appends the published values of the neighbours in `range`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn publish<F: Real, R: UpdateRule<F>>(
     rule: &R,
     columns: &Columns<F>,

@@ -4,11 +4,14 @@ use toml::{Table, Value};
 
 use super::column_store::ColumnStore;
 use super::descent::Descent;
-use super::family::{Algorithm, Family, RuleUser};
+use super::family::{Algorithm, Family, RuleUser, TensorAlgorithm};
 use super::plain::PlainStore;
 use super::rule::{AtRead, HotMerge, UpdateRule};
 use super::store::{ExactStore, Store, StoreSpec};
+use super::tensor_rule::TensorRule;
+use super::tensor_store::TensorStore;
 use crate::registry::{Named, SettingError, settings};
+use crate::shard_map::Grain;
 
 /// The key that chooses between an optimizer's tables of defaults.
 const DEFAULTS_KEY: &str = "defaults";
@@ -36,12 +39,16 @@ pub struct About {
 /// What is known of a rule without running it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// The names of the slots, one number per parameter each.
+    /// The names of the slots: one number per parameter each, or fewer for a rule of whole tensors.
     pub slot_names: &'static [&'static str],
     /// What the rule needs to know of the worker's last read.
     pub at_read: AtRead,
     /// Whether deltas that threads collected apart may be added.
     pub hot_merge: HotMerge,
+    /// What a shard must hold of a tensor.
+    pub grain: Grain,
+    /// Numbers that a server keeps for one parameter, the parameter included, at most.
+    pub numbers_per_element: usize,
 }
 
 /// A line of [`OPTIMIZERS`](super::OPTIMIZERS).
@@ -95,7 +102,8 @@ impl OptimizerEntry {
     /// As [`OptimizerEntry::check`].
     ///
     /// # Panics
-    /// If the groups do not cover the shard.
+    /// If the groups do not cover the shard, or one of them is no whole tensor and the rule needs
+    /// that.
     pub fn build(
         &self,
         table: &Table,
@@ -104,7 +112,8 @@ impl OptimizerEntry {
         (self.columns)(self, table, spec)
     }
 
-    /// Builds the plain twin: slow, obvious, and equal bit for bit.
+    /// Builds the plain twin: slow, obvious, and equal bit for bit. A rule of whole tensors has one
+    /// store only.
     ///
     /// # Errors
     /// As [`OptimizerEntry::check`].
@@ -135,7 +144,7 @@ impl OptimizerEntry {
         (self.exact)(self, table, spec)
     }
 
-    /// Bytes of memory that a server needs for one parameter, with or without an L2 term.
+    /// Bytes of memory that a server needs for one parameter at most, with or without an L2 term.
     ///
     /// # Errors
     /// As [`OptimizerEntry::check`].
@@ -144,8 +153,12 @@ impl OptimizerEntry {
         table: &Table,
         regularised: bool,
     ) -> Result<usize, SettingError> {
-        let slots = self.facts(table)?.slot_names.len();
-        Ok(size_of::<f32>() * (1 + slots) + usize::from(regularised))
+        let facts = self.facts(table)?;
+        let owed = match facts.grain {
+            Grain::Rows => usize::from(regularised),
+            Grain::Tensors => 0,
+        };
+        Ok(size_of::<f32>() * facts.numbers_per_element + owed)
     }
 
     /// The job's own hyper-parameters over the table of defaults that it chose.
@@ -200,6 +213,19 @@ impl RuleUser for ReadFacts {
             slot_names: <R as UpdateRule<f32>>::SLOT_NAMES,
             at_read: <R as UpdateRule<f32>>::AT_READ,
             hot_merge: <R as UpdateRule<f32>>::HOT_MERGE,
+            grain: Grain::Rows,
+            numbers_per_element: 1 + <R as UpdateRule<f32>>::SLOT_NAMES.len(),
+        }
+    }
+
+    fn tensor<R: TensorAlgorithm>(self, _: R) -> Facts {
+        Facts {
+            slot_names: <R as TensorRule<f32>>::SLOT_NAMES,
+            at_read: AtRead::Nothing,
+            hot_merge: HotMerge::Refuse,
+            grain: Grain::Tensors,
+            // One more for the gradient, which is put together before the rule sees it.
+            numbers_per_element: 2 + <R as TensorRule<f32>>::SLOTS_PER_ELEMENT_MAX,
         }
     }
 }
@@ -212,6 +238,10 @@ impl RuleUser for Columns<'_> {
     fn element<R: Algorithm>(self, rule: R) -> Self::Output {
         Box::new(ColumnStore::new(rule, self.0))
     }
+
+    fn tensor<R: TensorAlgorithm>(self, rule: R) -> Self::Output {
+        Box::new(TensorStore::new(rule, self.0))
+    }
 }
 
 struct Plain<'a>(&'a StoreSpec<'a>);
@@ -222,6 +252,10 @@ impl RuleUser for Plain<'_> {
     fn element<R: Algorithm>(self, rule: R) -> Self::Output {
         Box::new(PlainStore::new(rule, self.0))
     }
+
+    fn tensor<R: TensorAlgorithm>(self, rule: R) -> Self::Output {
+        Box::new(TensorStore::new(rule, self.0))
+    }
 }
 
 struct Exact<'a>(&'a StoreSpec<'a>);
@@ -231,5 +265,9 @@ impl RuleUser for Exact<'_> {
 
     fn element<R: Algorithm>(self, rule: R) -> Self::Output {
         Box::new(PlainStore::<f64, R>::new(rule, self.0))
+    }
+
+    fn tensor<R: TensorAlgorithm>(self, rule: R) -> Self::Output {
+        Box::new(TensorStore::<f64, R>::new(rule, self.0))
     }
 }

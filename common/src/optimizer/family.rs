@@ -8,12 +8,18 @@
 use serde::de::DeserializeOwned;
 
 use super::rule::UpdateRule;
+use super::tensor_rule::TensorRule;
 use crate::registry::Check;
 
 /// A rule in both float types.
 pub trait Algorithm: UpdateRule<f32> + UpdateRule<f64> {}
 
 impl<R: UpdateRule<f32> + UpdateRule<f64>> Algorithm for R {}
+
+/// A rule of whole tensors in both float types.
+pub trait TensorAlgorithm: TensorRule<f32> + TensorRule<f64> {}
+
+impl<R: TensorRule<f32> + TensorRule<f64>> TensorAlgorithm for R {}
 
 /// Hyper-parameters, as a job file gives them.
 pub trait Family: DeserializeOwned + Check {
@@ -28,6 +34,9 @@ pub trait RuleUser {
 
     /// Takes a rule that sees one parameter at a time.
     fn element<R: Algorithm>(self, rule: R) -> Self::Output;
+
+    /// Takes a rule that sees a whole tensor at a time.
+    fn tensor<R: TensorAlgorithm>(self, rule: R) -> Self::Output;
 }
 
 impl<R: Algorithm + DeserializeOwned + Check> Family for R {

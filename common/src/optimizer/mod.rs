@@ -1,9 +1,9 @@
 //! Optimizers: the formulas, the loops that run them, and the list of them all.
 //!
-//! A formula ([`UpdateRule`]) lives in one file per algorithm and knows one parameter at a time.
-//! [`Store`] is what a shard holds; the loops behind it are written once, for every formula. A new
-//! optimizer is one file and one line of [`OPTIMIZERS`]; the laws, the golden numbers, the command
-//! line and the documents walk that list.
+//! A formula ([`UpdateRule`]) lives in one file per algorithm and knows one parameter at a time; the
+//! few that need norms ([`TensorRule`]) know one tensor at a time. [`Store`] is what a shard holds;
+//! the loops behind it are written once, for every formula. A new optimizer is one file and one line
+//! of [`OPTIMIZERS`]; the laws, the golden numbers, the command line and the documents walk that list.
 
 mod real;
 mod slots;
@@ -21,6 +21,8 @@ mod family;
 mod entry;
 mod mean;
 mod rising_momentum;
+mod tensor_rule;
+mod tensor_store;
 
 pub mod sgd;
 pub mod momentum;
@@ -58,10 +60,13 @@ pub mod nadamax;
 pub mod qhadam;
 pub mod ftrl;
 pub mod lion;
+pub mod lars;
+pub mod lamb;
+pub mod adafactor;
 
 pub use self::descent::{Descent, Surface};
 pub use self::entry::{About, Facts, OptimizerEntry};
-pub use self::family::{Algorithm, Family, RuleUser};
+pub use self::family::{Algorithm, Family, RuleUser, TensorAlgorithm};
 pub use self::finite::first_non_finite;
 pub use self::gradient::{
     AddressError, GradientError, GradientView, check_coordinates, check_range,
@@ -70,6 +75,7 @@ pub use self::real::Real;
 pub use self::rule::{AtRead, Decay, Grad, HotMerge, StepContext, UpdateRule};
 pub use self::slots::{LANES, SlotArray};
 pub use self::store::{ExactStore, GroupSpan, Initial, RestoreError, Store, StoreSpec};
+pub use self::tensor_rule::{TensorRule, TensorSlots};
 
 use crate::registry::{SettingError, find};
 
@@ -111,6 +117,9 @@ pub static OPTIMIZERS: &[OptimizerEntry] = &[
     qhadam::ENTRY,
     ftrl::ENTRY,
     lion::ENTRY,
+    lars::ENTRY,
+    lamb::ENTRY,
+    adafactor::ENTRY,
 ];
 
 /// The optimizer called `name`.

@@ -33,6 +33,9 @@ pub trait Real:
     /// Rounds to a single: how parameters leave.
     fn to_f32(self) -> f32;
 
+    /// Widens to a double, exactly: how values enter a sum.
+    fn to_f64(self) -> f64;
+
     /// The correctly rounded square root.
     fn sqrt(self) -> Self;
 
@@ -92,6 +95,11 @@ impl Real for f32 {
     }
 
     #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+
+    #[inline(always)]
     fn sqrt(self) -> Self {
         f32::sqrt(self)
     }
@@ -132,6 +140,11 @@ impl Real for f64 {
     )]
     fn to_f32(self) -> f32 {
         self as f32
+    }
+
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
     }
 
     #[inline(always)]

@@ -21,6 +21,8 @@ pub struct GroupSpan {
     pub lr_factor: f64,
     /// λ of the L2 term, gradient per parameter; 0 for none. The rule says how it enters.
     pub l2: f64,
+    /// The sizes of the tensor that this is, slowest first; empty for a part of a tensor.
+    pub shape: Vec<usize>,
 }
 
 impl GroupSpan {
@@ -100,7 +102,7 @@ pub enum RestoreError {
         found: usize,
     },
     /// The state is of another shard.
-    #[error("column {column} of the saved state has {found} elements; the shard has {expected}")]
+    #[error("column {column} of the saved state has {found} elements; its store has {expected}")]
     Length {
         /// Which column, from 0.
         column: usize,
@@ -196,16 +198,22 @@ pub(super) fn check_saved<F>(
     slots: usize,
     len: usize,
 ) -> Result<(), RestoreError> {
-    if columns.len() != 1 + slots {
+    check_lengths(columns, &vec![len; 1 + slots])
+}
+
+/// Judges a saved state against a store whose columns have these lengths.
+pub(super) fn check_lengths<F>(columns: &[&[F]], lengths: &[usize]) -> Result<(), RestoreError> {
+    if columns.len() != lengths.len() {
         return Err(RestoreError::Columns {
-            expected: 1 + slots,
+            expected: lengths.len(),
             found: columns.len(),
         });
     }
-    match columns.iter().position(|values| values.len() != len) {
+    let differs = |(values, len): (&&[F], &usize)| values.len() != *len;
+    match columns.iter().zip(lengths).position(differs) {
         Some(column) => Err(RestoreError::Length {
             column,
-            expected: len,
+            expected: lengths[column],
             found: columns[column].len(),
         }),
         None => Ok(()),

@@ -29,6 +29,7 @@ fn descend(entry: &OptimizerEntry, descent: &Descent) -> f64 {
         range: 0..2,
         lr_factor: 1.0,
         l2: 0.0,
+        shape: vec![2],
     }];
     let function = |element: usize| start[element];
     let spec = StoreSpec {

@@ -3,13 +3,13 @@
 use thalweg_common::optimizer::{GroupSpan, Initial, StoreSpec};
 
 use super::support::{
-    Gradient, bits, coordinates, four_groups, gradient, initial, one_group, seeded, subjects,
-    values,
+    Gradient, bits, coordinates, element_subjects, four_groups, gradient, initial, one_group,
+    seeded, subjects, values,
 };
 
 #[test]
 fn any_length_gives_the_bits_of_the_plain_twin() {
-    for subject in subjects() {
+    for subject in element_subjects() {
         for len in 0..=67 {
             let mut rng = seeded(1);
             let spec = one_group(len, 0.0);
@@ -34,7 +34,7 @@ fn any_length_gives_the_bits_of_the_plain_twin() {
 
 #[test]
 fn any_history_of_pushes_and_reads_gives_the_bits_of_the_plain_twin() {
-    for subject in subjects() {
+    for subject in element_subjects() {
         for seed in 0..40 {
             let mut rng = seeded(seed);
             let len = usize::try_from(seed).unwrap() * 5;
@@ -89,7 +89,7 @@ fn with_an_l2_term_sparse_and_dense_pushes_give_the_same_bits() {
 
 #[test]
 fn without_an_l2_term_absent_elements_keep_parameter_and_slots() {
-    for subject in subjects() {
+    for subject in element_subjects() {
         let (len, mut rng) = (50, seeded(3));
         let mut store = subject.build(&one_group(len, 0.0));
         for count in 1..=5 {
@@ -122,7 +122,7 @@ fn without_an_l2_term_absent_elements_keep_parameter_and_slots() {
 
 #[test]
 fn any_partition_of_a_vector_gives_the_same_bits() {
-    for subject in subjects() {
+    for subject in element_subjects() {
         let (len, mut rng) = (131, seeded(4));
         let history: Vec<Vec<f32>> = (0..20).map(|_| values(&mut rng, len)).collect();
         let run = |start: usize, end: usize| {
@@ -131,6 +131,7 @@ fn any_partition_of_a_vector_gives_the_same_bits() {
                 range: 0..end - start,
                 lr_factor: 1.0,
                 l2: 0.1,
+                shape: Vec::new(),
             }];
             let initial = Initial::Function(&value);
             let mut store = subject.build(&StoreSpec {

@@ -19,7 +19,10 @@ fn every_hyper_parameter_refuses_minus_one_and_a_word() {
     for entry in OPTIMIZERS {
         let defaults: Table = entry.about.defaults.parse().unwrap();
         for (key, value) in &defaults {
+            // What may be −1 must not be 1.
+            let is_below_zero = value.as_float().is_some_and(|value| value < 0.0);
             let bad = match value {
+                _ if is_below_zero => Value::Float(1.0),
                 Value::Array(values) => Value::Array(vec![Value::Float(-1.0); values.len()]),
                 _ => Value::Float(-1.0),
             };

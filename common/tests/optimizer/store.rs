@@ -6,7 +6,8 @@ use thalweg_common::optimizer::{
 };
 
 use super::support::{
-    Gradient, Subject, bits, coordinates, one_group, seeded, subject, subjects, values,
+    Gradient, Subject, bits, coordinates, element_subjects, one_group, seeded, subject, subjects,
+    values,
 };
 
 const CONTEXT: StepContext = StepContext {
@@ -97,6 +98,7 @@ fn zeros_are_the_function_that_is_zero() {
             range: 0..100,
             lr_factor: 1.0,
             l2: 0.1,
+            shape: vec![100],
         }];
         let spec = |initial| StoreSpec {
             len: 100,
@@ -122,7 +124,7 @@ fn zeros_are_the_function_that_is_zero() {
 
 #[test]
 fn memory_is_what_the_formula_says() {
-    for subject in subjects() {
+    for subject in element_subjects() {
         let len = 10_000;
         let mut store = subject.build(&one_group(len, 0.0));
         Gradient::Empty.apply(store.as_mut(), 1);

@@ -1,6 +1,7 @@
 //! Gradients made from seeds, and stores to apply them to.
 
 use std::fmt::{self, Display, Formatter};
+use std::ops::Range;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -8,6 +9,7 @@ use thalweg_common::optimizer::{
     GradientView, GroupSpan, Initial, OPTIMIZERS, OptimizerEntry, StepContext, Store, StoreSpec,
     optimizer,
 };
+use thalweg_common::shard_map::Grain;
 use toml::Table;
 
 /// A gradient that owns its bytes.
@@ -151,6 +153,7 @@ pub(crate) fn one_group(len: usize, l2: f64) -> StoreSpec<'static> {
         range: 0..len,
         lr_factor: 1.0,
         l2,
+        shape: vec![len],
     }];
     StoreSpec {
         len,
@@ -162,7 +165,8 @@ pub(crate) fn one_group(len: usize, l2: f64) -> StoreSpec<'static> {
 /// A shard of four groups, one of them empty, with and without L2 terms and rate factors.
 pub(crate) fn four_groups(len: usize) -> StoreSpec<'static> {
     let (a, b) = (len / 3, len / 2);
-    let group = |range, lr_factor, l2| GroupSpan {
+    let group = |range: Range<usize>, lr_factor, l2| GroupSpan {
+        shape: vec![range.len()],
         range,
         lr_factor,
         l2,
@@ -204,6 +208,7 @@ const VARIANTS: &[(&str, &str)] = &[
     ("nadam", "decoupled_weight_decay = true"),
     ("qhadam", "decoupled_weight_decay = true"),
     ("nadamax", "eps_mode = 'add'"),
+    ("lars", "nesterov = true"),
     ("ftrl", "lambda1 = 0.0\nbeta = 0.0"),
 ];
 
@@ -223,7 +228,23 @@ pub(crate) fn subjects() -> impl Iterator<Item = Subject> {
     })
 }
 
+/// Those of the subjects that see one parameter at a time.
+pub(crate) fn element_subjects() -> impl Iterator<Item = Subject> {
+    subjects().filter(|subject| subject.grain() == Grain::Rows)
+}
+
+/// Those of the subjects that need whole tensors.
+pub(crate) fn tensor_subjects() -> impl Iterator<Item = Subject> {
+    subjects().filter(|subject| subject.grain() == Grain::Tensors)
+}
+
 impl Subject {
+    /// What a shard must hold of a tensor.
+    fn grain(&self) -> Grain {
+        let facts = self.entry.facts(&self.settings);
+        facts.expect("its settings are permitted").grain
+    }
+
     /// The store that servers run.
     pub(crate) fn build(&self, spec: &StoreSpec<'_>) -> Box<dyn Store<f32>> {
         self.entry

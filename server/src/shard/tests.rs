@@ -16,6 +16,7 @@ fn shard(aggregation: Aggregation, non_finite: NonFinite, workers: u32) -> Shard
             range: 0..LEN,
             lr_factor: 1.0,
             l2: 0.0,
+            shape: vec![LEN],
         }],
     };
     let store = optimizer("sgd")

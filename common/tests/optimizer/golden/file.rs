@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thalweg_common::optimizer::{
@@ -86,8 +87,38 @@ pub(super) fn whole<'a>(len: usize, l2: f64, initial: &'a dyn Fn(usize) -> f32) 
             range: 0..len,
             lr_factor: 1.0,
             l2,
+            shape: vec![len],
         }],
     }
+}
+
+/// A shard of a file's tensors, with these initial values.
+pub(super) fn tensors<'a>(
+    file: &Value,
+    l2: f64,
+    len: usize,
+    initial: &'a dyn Fn(usize) -> f32,
+) -> Result<StoreSpec<'a>, String> {
+    let mut spec = whole(len, l2, initial);
+    if file.get("tensors").is_some() {
+        let tensors: Vec<Tensor> = field(file, "tensors")?;
+        spec.groups = tensors
+            .into_iter()
+            .map(|Tensor { shape, offset }| GroupSpan {
+                range: offset..offset + shape.iter().product::<usize>(),
+                lr_factor: 1.0,
+                l2,
+                shape,
+            })
+            .collect();
+    }
+    Ok(spec)
+}
+
+#[derive(Deserialize)]
+struct Tensor {
+    shape: Vec<usize>,
+    offset: usize,
 }
 
 /// The value of `key`.

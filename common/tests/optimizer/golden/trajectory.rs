@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use thalweg_common::optimizer::{GradientView, Store};
 
-use super::file::{Run, field, whole};
+use super::file::{Run, field, tensors};
 
 /// Parameters after each step.
 type Points = Vec<Vec<f64>>;
@@ -56,7 +56,7 @@ fn failures(file: &Value, steps: &[Step], is_sparse: bool) -> Result<Vec<String>
     let run = Run::read(file)?;
     let init: Vec<f32> = field(file, "init")?;
     let value = |element: usize| init[element];
-    let spec = whole(init.len(), run.l2, &value);
+    let spec = tensors(file, run.l2, init.len(), &value)?;
     let refused = |error: thalweg_common::registry::SettingError| error.to_string();
     let mut single = run.entry.build(&run.settings, &spec).map_err(refused)?;
     let mut double = run
