@@ -1,4 +1,4 @@
-//! AdaDelta: the size of a step is that of recent steps, over that of recent gradients.
+//! `AdaDelta`: the size of a step is that of recent steps, over that of recent gradients.
 //!
 //! ```text
 //! r ← ρ·r + (1 − ρ)·g²
@@ -28,7 +28,7 @@ use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, in_unit_interval, positive};
 
-/// Hyper-parameters of AdaDelta.
+/// Hyper-parameters of `AdaDelta`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adadelta {

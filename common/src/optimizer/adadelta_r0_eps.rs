@@ -1,4 +1,4 @@
-//! AdaDelta whose means begin at ε, so that none is needed under the roots.
+//! `AdaDelta` whose means begin at ε, so that none is needed under the roots.
 //!
 //! ```text
 //! r ← ρ·r + (1 − ρ)·g²
@@ -14,7 +14,7 @@
 //! | ε | `eps` | scalar, > 0 | both means before the first step |
 //! | η | `lr` of the step | scalar | from the schedule |: the survey's is 1
 //!
-//! Source: a survey's own rewriting of Zeiler, arXiv 1212.5701 (*From SGD to NadaMax: ten optimizers*,
+//! Source: a survey's own rewriting of Zeiler, arXiv 1212.5701 (*From SGD to `NadaMax`: ten optimizers*,
 //! a survey in Russian), with its code's two slips mended.
 
 use serde::Deserialize;
@@ -26,7 +26,7 @@ use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, in_unit_interval, positive};
 
-/// Hyper-parameters of AdaDelta without ε in the formula.
+/// Hyper-parameters of `AdaDelta` without ε in the formula.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdadeltaR0Eps {

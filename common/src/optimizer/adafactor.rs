@@ -35,7 +35,7 @@ use super::entry::{About, OptimizerEntry};
 use super::family::{Family, RuleUser};
 use super::real::Real;
 use super::rule::StepContext;
-use super::tensor_rule::{TensorRule, TensorSlots, count, norm, square, sum};
+use super::tensor_rule::{TensorRule, TensorView, count, norm, square, sum};
 use crate::registry::{Check, SettingError, positive, require};
 
 /// Hyper-parameters of Adafactor.
@@ -143,15 +143,14 @@ impl<F: Real> TensorRule<F> for Adafactor {
         }
     }
 
-    fn update(
-        &self,
-        context: &StepContext,
-        l2: f64,
-        shape: &[usize],
-        x: &mut [F],
-        g: &[F],
-        slots: &mut TensorSlots<'_, F>,
-    ) {
+    fn update(&self, context: &StepContext, tensor: TensorView<'_, '_, F>) {
+        let TensorView {
+            shape,
+            x,
+            g,
+            slots,
+            l2,
+        } = tensor;
         let [row_var, col_var, variance] = slots else {
             unreachable!("Adafactor has three slots")
         };

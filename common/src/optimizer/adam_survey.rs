@@ -18,7 +18,7 @@
 //! What ε adds to v fades as β₂ᵗ.
 //!
 //! Source: Kingma, Ba, *Adam: a method for stochastic optimization*, ICLR 2015, algorithm 1, as the
-//! code of a survey has it (*From SGD to NadaMax: ten optimizers*).
+//! code of a survey has it (*From SGD to `NadaMax`: ten optimizers*).
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! AdaMax: Adam with the largest recent gradient in place of the root mean square.
+//! `AdaMax`: Adam with the largest recent gradient in place of the root mean square.
 //!
 //! ```text
 //! m ← β₁·m + (1 − β₁)·g
@@ -27,7 +27,7 @@ use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, positive};
 
-/// Hyper-parameters of AdaMax.
+/// Hyper-parameters of `AdaMax`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adamax {

@@ -1,4 +1,4 @@
-//! AdaMax with ε beside the largest gradient.
+//! `AdaMax` with ε beside the largest gradient.
 //!
 //! ```text
 //! m ← β₁·m + (1 − β₁)·g
@@ -27,7 +27,7 @@ use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, positive};
 
-/// Hyper-parameters of AdaMax with ε outside.
+/// Hyper-parameters of `AdaMax` with ε outside.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamaxEpsOutside {

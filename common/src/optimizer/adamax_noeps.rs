@@ -1,4 +1,4 @@
-//! AdaMax as it was published, without ε.
+//! `AdaMax` as it was published, without ε.
 //!
 //! ```text
 //! m ← β₁·m + (1 − β₁)·g
@@ -25,7 +25,7 @@ use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError};
 
-/// Hyper-parameters of AdaMax without ε.
+/// Hyper-parameters of `AdaMax` without ε.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamaxNoeps {

@@ -32,7 +32,7 @@ pub struct Adamw {
     pub betas: [f64; 2],
     /// ε > 0.
     pub eps: f64,
-    /// Whether steps are AMSGrad's, with a third slot.
+    /// Whether steps are `AMSGrad`'s, with a third slot.
     pub amsgrad: bool,
 }
 

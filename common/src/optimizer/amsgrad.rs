@@ -1,4 +1,4 @@
-//! AMSGrad: Adam whose steps, for the same mean of gradients, never grow again.
+//! `AMSGrad`: Adam whose steps, for the same mean of gradients, never grow again.
 //!
 //! ```text
 //! m ← β₁·m + (1 − β₁)·g
@@ -29,7 +29,7 @@ use super::real::Real;
 use super::rule::{Decay, Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, positive};
 
-/// Hyper-parameters of AMSGrad.
+/// Hyper-parameters of `AMSGrad`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Amsgrad {

@@ -1,4 +1,4 @@
-//! AMSGrad that remembers the largest corrected mean of squares.
+//! `AMSGrad` that remembers the largest corrected mean of squares.
 //!
 //! ```text
 //! m ← β₁·m + (1 − β₁)·g
@@ -32,7 +32,7 @@ use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, positive};
 
-/// Hyper-parameters of AMSGrad over corrected means.
+/// Hyper-parameters of `AMSGrad` over corrected means.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AmsgradMaxOfCorrected {

@@ -1,4 +1,4 @@
-//! AMSGrad as it was published, without corrections.
+//! `AMSGrad` as it was published, without corrections.
 //!
 //! ```text
 //! m ← β₁·m + (1 − β₁)·g
@@ -29,7 +29,7 @@ use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, positive};
 
-/// Hyper-parameters of AMSGrad without corrections.
+/// Hyper-parameters of `AMSGrad` without corrections.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AmsgradNoBiasCorrection {

@@ -15,7 +15,7 @@ use super::gradient::{
 use super::real::Real;
 use super::rule::{StepContext, UpdateRule};
 use super::slots::SlotArray;
-use super::store::{GroupSpan, RestoreError, Store, StoreSpec, check_saved};
+use super::store::{GroupSpan, Reader, RestoreError, Store, StoreSpec, check_saved};
 use super::tile::{Columns, Formula, Scalars};
 
 /// Parameters and slots of a shard under the rule `R`.
@@ -226,18 +226,24 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
         Ok(())
     }
 
-    fn read_range(&mut self, range: Range<usize>, out: &mut Vec<u8>) -> Result<(), AddressError> {
+    fn read_range(
+        &mut self,
+        reader: Reader,
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
         check_range(&range, self.len())?;
         for group in 0..self.groups.len() {
             let inside = overlap(&self.groups[group].span.range, &range);
             self.settle_range(group, &inside);
         }
-        drive::publish(&self.rule, &self.columns, range, out);
+        drive::show(&self.rule, reader, &self.columns, range, out);
         Ok(())
     }
 
     fn read_coordinates(
         &mut self,
+        reader: Reader,
         coordinates: &[u32],
         out: &mut Vec<u8>,
     ) -> Result<(), AddressError> {
@@ -246,13 +252,8 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
             let inside = within(coordinates, &self.groups[group].span.range);
             self.settle(group, indices(&coordinates[inside]));
         }
-        drive::publish_at(&self.rule, &self.columns, coordinates, out);
+        drive::show_at(&self.rule, reader, &self.columns, coordinates, out);
         Ok(())
-    }
-
-    fn read_evaluated(&mut self, out: &mut Vec<u8>) {
-        self.settle_all();
-        drive::evaluated(&self.rule, &self.columns, out);
     }
 
     fn columns(&mut self) -> Vec<&[F]> {
@@ -325,11 +326,16 @@ mod tests {
         fn publish(&self, x: f32, slots: &[f32; 3]) -> f32 {
             x + slots[0]
         }
+
+        fn evaluated(&self, x: f32, slots: &[f32; 3]) -> f32 {
+            x - slots[1]
+        }
     }
 
     #[test]
     fn a_rule_that_moves_at_rest_or_publishes_a_sum_equals_its_plain_twin() {
         let group = |range, l2| GroupSpan {
+            shape: Vec::new(),
             range,
             lr_factor: 1.0,
             l2,
@@ -361,9 +367,15 @@ mod tests {
                 (&mut slow, &mut b),
             ] {
                 store.step(&context, push, 1.0).unwrap();
-                store.read_coordinates(&[at, 89], out).unwrap();
+                store
+                    .read_coordinates(Reader::Worker, &[at, 89], out)
+                    .unwrap();
+                store
+                    .read_coordinates(Reader::Observer, &[at], out)
+                    .unwrap();
                 if count % 60 == 0 {
-                    store.read_range(0..90, out).unwrap();
+                    store.read_range(Reader::Worker, 0..90, out).unwrap();
+                    store.read_range(Reader::Observer, 3..80, out).unwrap();
                 }
             }
             assert_eq!(a, b, "step {count}");

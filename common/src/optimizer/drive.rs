@@ -15,6 +15,7 @@ use super::backlog::Backlog;
 use super::real::Real;
 use super::rule::UpdateRule;
 use super::slots::LANES;
+use super::store::Reader;
 use super::tile::{Columns, Formula, Tile};
 
 /// Takes one step on the neighbours from `start`, with one gradient value for each, times `scale`.
@@ -118,9 +119,10 @@ fn settle<F: Real, R: UpdateRule<F>>(
     tile.scatter(columns, batch.iter().copied());
 }
 
-/// Appends the published values of the neighbours in `range`.
-pub(super) fn publish<F: Real, R: UpdateRule<F>>(
+/// Appends what `reader` sees of the neighbours in `range`.
+pub(super) fn show<F: Real, R: UpdateRule<F>>(
     rule: &R,
+    reader: Reader,
     columns: &Columns<F>,
     range: Range<usize>,
     out: &mut Vec<u8>,
@@ -130,13 +132,14 @@ pub(super) fn publish<F: Real, R: UpdateRule<F>>(
     for at in range.clone().step_by(LANES) {
         let count = LANES.min(range.end - at);
         tile.load(columns, at, count);
-        out.extend_from_slice(tile.published(rule)[..count].as_flattened());
+        out.extend_from_slice(tile.shown(rule, reader)[..count].as_flattened());
     }
 }
 
-/// Appends the published values of single elements.
-pub(super) fn publish_at<F: Real, R: UpdateRule<F>>(
+/// Appends what `reader` sees of single elements.
+pub(super) fn show_at<F: Real, R: UpdateRule<F>>(
     rule: &R,
+    reader: Reader,
     columns: &Columns<F>,
     coordinates: &[u32],
     out: &mut Vec<u8>,
@@ -144,27 +147,9 @@ pub(super) fn publish_at<F: Real, R: UpdateRule<F>>(
     out.reserve(4 * coordinates.len());
     let mut tile = Tile::fresh(rule);
     for coordinates in coordinates.chunks(LANES) {
-        tile.gather(
-            columns,
-            coordinates.iter().map(|&coordinate| coordinate as usize),
-        );
-        out.extend_from_slice(tile.published(rule)[..coordinates.len()].as_flattened());
-    }
-}
-
-/// Appends the evaluated value of every element.
-pub(super) fn evaluated<F: Real, R: UpdateRule<F>>(
-    rule: &R,
-    columns: &Columns<F>,
-    out: &mut Vec<u8>,
-) {
-    let len = columns.x.len();
-    out.reserve(4 * len);
-    let mut tile = Tile::fresh(rule);
-    for at in (0..len).step_by(LANES) {
-        let count = LANES.min(len - at);
-        tile.load(columns, at, count);
-        out.extend_from_slice(tile.evaluated(rule)[..count].as_flattened());
+        let elements = coordinates.iter().map(|&coordinate| coordinate as usize);
+        tile.gather(columns, elements);
+        out.extend_from_slice(tile.shown(rule, reader)[..coordinates.len()].as_flattened());
     }
 }
 

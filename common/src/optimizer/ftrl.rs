@@ -20,7 +20,7 @@
 //! The parameter is a function of n and z, so an initial value other than zero is forgotten at the first
 //! gradient. With λ₁ = λ₂ = β = 0 the steps are AdaGrad's.
 //!
-//! Source: McMahan et al., *Ad click prediction: a view from the trenches*, KDD 2013, algorithm 1.
+//! Source: `McMahan` et al., *Ad click prediction: a view from the trenches*, KDD 2013, algorithm 1.
 
 use serde::Deserialize;
 

@@ -31,7 +31,7 @@ use super::family::{Family, RuleUser};
 use super::mean::{Mean, check_betas, filled};
 use super::real::Real;
 use super::rule::StepContext;
-use super::tensor_rule::{TensorRule, TensorSlots, norm};
+use super::tensor_rule::{TensorRule, TensorView, norm};
 use crate::registry::{Check, SettingError, positive};
 
 /// Hyper-parameters of LAMB.
@@ -82,15 +82,10 @@ impl<F: Real> TensorRule<F> for Lamb {
         vec![shape.iter().product(); 2]
     }
 
-    fn update(
-        &self,
-        context: &StepContext,
-        l2: f64,
-        _shape: &[usize],
-        x: &mut [F],
-        g: &[F],
-        slots: &mut TensorSlots<'_, F>,
-    ) {
+    fn update(&self, context: &StepContext, tensor: TensorView<'_, '_, F>) {
+        let TensorView {
+            x, g, slots, l2, ..
+        } = tensor;
         let [m, v] = slots else {
             unreachable!("LAMB has two slots")
         };

@@ -28,7 +28,7 @@ use super::entry::{About, OptimizerEntry};
 use super::family::{Family, RuleUser};
 use super::real::Real;
 use super::rule::StepContext;
-use super::tensor_rule::{TensorRule, TensorSlots, norm};
+use super::tensor_rule::{TensorRule, TensorView, norm};
 use crate::registry::{Check, SettingError, in_unit_interval, not_negative, positive};
 
 /// Hyper-parameters of LARS.
@@ -85,15 +85,10 @@ impl<F: Real> TensorRule<F> for Lars {
         vec![shape.iter().product()]
     }
 
-    fn update(
-        &self,
-        context: &StepContext,
-        l2: f64,
-        _shape: &[usize],
-        x: &mut [F],
-        g: &[F],
-        slots: &mut TensorSlots<'_, F>,
-    ) {
+    fn update(&self, context: &StepContext, tensor: TensorView<'_, '_, F>) {
+        let TensorView {
+            x, g, slots, l2, ..
+        } = tensor;
         let l2 = F::of(l2);
         let own = norm(x.len(), |i| x[i]);
         let pull = norm(x.len(), |i| g[i] + l2 * x[i]);

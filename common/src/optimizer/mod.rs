@@ -74,8 +74,8 @@ pub use self::gradient::{
 pub use self::real::Real;
 pub use self::rule::{AtRead, Decay, Grad, HotMerge, StepContext, UpdateRule};
 pub use self::slots::{LANES, SlotArray};
-pub use self::store::{ExactStore, GroupSpan, Initial, RestoreError, Store, StoreSpec};
-pub use self::tensor_rule::{TensorRule, TensorSlots};
+pub use self::store::{ExactStore, GroupSpan, Initial, Reader, RestoreError, Store, StoreSpec};
+pub use self::tensor_rule::{TensorRule, TensorView};
 
 use crate::registry::{SettingError, find};
 

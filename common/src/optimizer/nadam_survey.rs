@@ -16,7 +16,7 @@
 //! | t | `count` of the step | scalar | the shard's steps, from 1 |
 //!
 //! Source: Dozat, *Incorporating Nesterov momentum into Adam*, ICLR 2016 workshop, as the
-//! code of a survey has it (*From SGD to NadaMax: ten optimizers*).
+//! code of a survey has it (*From SGD to `NadaMax`: ten optimizers*).
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! NadaMax: AdaMax with Nesterov's look-ahead in the mean of gradients.
+//! `NadaMax`: `AdaMax` with Nesterov's look-ahead in the mean of gradients.
 //!
 //! ```text
 //! m ← β₁·m + (1 − β₁)·g
@@ -13,12 +13,12 @@
 //! | η | `lr` of the step | scalar | from the schedule |
 //! | β₁, β₂ | `betas` | scalars in [0, 1) | memory of m; share of u that a step keeps |
 //! | ε | `eps` | scalar, > 0 | keeps the first steps finite, gradient |
-//! | ε_max, ε_add | `eps_mode` | one of three | (ε, 0) for `"max"`, (0, ε) for `"add"`, (0, 0) for `"none"` |
+//! | `ε_max`, `ε_add` | `eps_mode` | one of three | (ε, 0) for `"max"`, (0, ε) for `"add"`, (0, 0) for `"none"` |
 //! | t | `count` of the step | scalar | the shard's steps, from 1 |
 //!
-//! The first step is η·(1 + β₁) against the gradient's sign: longer than AdaMax's.
+//! The first step is η·(1 + β₁) against the gradient's sign: longer than `AdaMax`'s.
 //!
-//! Source: a survey's own combination of AdaMax and Nadam (*From SGD to NadaMax: ten optimizers*); no
+//! Source: a survey's own combination of `AdaMax` and Nadam (*From SGD to `NadaMax`: ten optimizers*); no
 //! library has it.
 
 use serde::Deserialize;
@@ -30,7 +30,7 @@ use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, positive};
 
-/// Hyper-parameters of NadaMax.
+/// Hyper-parameters of `NadaMax`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Nadamax {
@@ -72,9 +72,9 @@ pub struct NadamaxStep<F> {
     fade: F,
     /// η/(1 − β₁ᵗ).
     rate: F,
-    /// ε_max.
+    /// `ε_max`.
     floor: F,
-    /// ε_add.
+    /// `ε_add`.
     add: F,
 }
 

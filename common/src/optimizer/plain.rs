@@ -9,8 +9,8 @@ use super::gradient::{AddressError, GradientError, GradientView, check_coordinat
 use super::real::Real;
 use super::rule::{StepContext, UpdateRule};
 use super::slots::SlotArray;
-use super::store::{ExactStore, GroupSpan, RestoreError, Store, StoreSpec, check_saved};
-use super::tile::{Formula, Scalars};
+use super::store::{ExactStore, GroupSpan, Reader, RestoreError, Store, StoreSpec, check_saved};
+use super::tile::{Formula, Scalars, shown};
 
 /// Parameters and slots of a shard under the rule `R`.
 #[derive(Debug)]
@@ -43,9 +43,12 @@ impl<F: Real, R: UpdateRule<F>> PlainStore<F, R> {
         R::Slots::from_fn(|slot| self.slots[slot][element])
     }
 
-    fn publish(&self, element: usize, out: &mut Vec<u8>) {
-        let value = self.rule.publish(self.x[element], &self.slots_of(element));
-        out.extend(value.to_f32().to_le_bytes());
+    fn shown(&self, reader: Reader, element: usize) -> F {
+        shown(&self.rule, reader, self.x[element], &self.slots_of(element))
+    }
+
+    fn show(&self, reader: Reader, element: usize, out: &mut Vec<u8>) {
+        out.extend(self.shown(reader, element).to_f32().to_le_bytes());
     }
 
     /// Takes one step with the gradient of each element, if it has one.
@@ -97,31 +100,28 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
         Ok(())
     }
 
-    fn read_range(&mut self, range: Range<usize>, out: &mut Vec<u8>) -> Result<(), AddressError> {
+    fn read_range(
+        &mut self,
+        reader: Reader,
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
         check_range(&range, self.len())?;
-        range.for_each(|element| self.publish(element, out));
+        range.for_each(|element| self.show(reader, element, out));
         Ok(())
     }
 
     fn read_coordinates(
         &mut self,
+        reader: Reader,
         coordinates: &[u32],
         out: &mut Vec<u8>,
     ) -> Result<(), AddressError> {
         check_coordinates(coordinates, self.len())?;
         coordinates
             .iter()
-            .for_each(|&coordinate| self.publish(coordinate as usize, out));
+            .for_each(|&coordinate| self.show(reader, coordinate as usize, out));
         Ok(())
-    }
-
-    fn read_evaluated(&mut self, out: &mut Vec<u8>) {
-        for element in 0..self.len() {
-            let value = self
-                .rule
-                .evaluated(self.x[element], &self.slots_of(element));
-            out.extend(value.to_f32().to_le_bytes());
-        }
     }
 
     fn columns(&mut self) -> Vec<&[F]> {
@@ -149,17 +149,9 @@ impl<R: UpdateRule<f64>> ExactStore for PlainStore<f64, R> {
         self.advance(context, gradient);
     }
 
-    fn published(&self) -> Vec<f64> {
-        let publish = |element| self.rule.publish(self.x[element], &self.slots_of(element));
-        (0..self.x.len()).map(publish).collect()
-    }
-
-    fn evaluated(&self) -> Vec<f64> {
-        let evaluated = |element| {
-            self.rule
-                .evaluated(self.x[element], &self.slots_of(element))
-        };
-        (0..self.x.len()).map(evaluated).collect()
+    fn shown(&self, reader: Reader) -> Vec<f64> {
+        let shown = |element| PlainStore::shown(self, reader, element);
+        (0..self.x.len()).map(shown).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! QHAdam: Adam between the gradient and its means.
+//! `QHAdam`: Adam between the gradient and its means.
 //!
 //! ```text
 //! m ← β₁·m + (1 − β₁)·g,   m̂ = m/(1 − β₁ᵗ)

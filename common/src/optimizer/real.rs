@@ -52,7 +52,7 @@ pub trait Real:
         }
     }
 
-    /// The sign of mathematics: 1, −1, and 0 for both zeros; 0 for NaN, too, as in PyTorch.
+    /// The sign of mathematics: 1, −1, and 0 for both zeros; 0 for NaN, too, as in `PyTorch`.
     #[inline(always)]
     fn sign(self) -> Self {
         let one = Self::of(1.0);
@@ -175,7 +175,10 @@ mod tests {
     #[test]
     fn the_sign_of_both_zeros_and_of_nan_is_zero() {
         let signs = [2.5, 0.0, -0.0, -1e-45, f32::NAN, f32::NEG_INFINITY].map(Real::sign);
-        assert_eq!(signs, [1.0, 0.0, 0.0, -1.0, 0.0, -1.0]);
+        assert_eq!(
+            signs.map(f32::to_bits),
+            [1.0_f32, 0.0, 0.0, -1.0, 0.0, -1.0].map(f32::to_bits)
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! RMSprop with ε under the root, or with none and a mean that does not begin at zero.
+//! `RMSprop` with ε under the root, or with none and a mean that does not begin at zero.
 //!
 //! ```text
 //! r ← α·r + (1 − α)·g²

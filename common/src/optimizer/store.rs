@@ -113,6 +113,15 @@ pub enum RestoreError {
     },
 }
 
+/// Who reads parameters, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A worker, to take a gradient there: the published values.
+    Worker,
+    /// An observer, to judge and to save: the evaluated values, which for most rules are the same.
+    Observer,
+}
+
 /// The parameters of one shard with their optimizer.
 ///
 /// `F` is f32 on servers and f64 in tests of the formulas; gradients and published values are f32
@@ -143,26 +152,28 @@ pub trait Store<F: Real>: Debug + Send {
         scale: f32,
     ) -> Result<(), GradientError>;
 
-    /// Appends the published values of a range.
+    /// Appends the values of a range as `reader` should see them.
     ///
     /// # Errors
     /// [`AddressError`] if the range is not inside the shard; nothing is appended then.
-    fn read_range(&mut self, range: Range<usize>, out: &mut Vec<u8>) -> Result<(), AddressError>;
+    fn read_range(
+        &mut self,
+        reader: Reader,
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError>;
 
-    /// Appends the published values at strictly increasing coordinates.
+    /// Appends the values at strictly increasing coordinates as `reader` should see them.
     ///
     /// # Errors
     /// [`AddressError`] if the coordinates are not so, or not inside the shard; nothing is appended
     /// then.
     fn read_coordinates(
         &mut self,
+        reader: Reader,
         coordinates: &[u32],
         out: &mut Vec<u8>,
     ) -> Result<(), AddressError>;
-
-    /// Appends what is judged and saved of every parameter: the published value for most rules, the
-    /// average for one that keeps an average.
-    fn read_evaluated(&mut self, out: &mut Vec<u8>);
 
     /// The state to save: the parameters, then each slot, with nothing left to settle.
     fn columns(&mut self) -> Vec<&[F]>;
@@ -185,11 +196,8 @@ pub trait ExactStore: Store<f64> {
     /// Unless there is one entry for each element of the shard.
     fn step_exact(&mut self, context: &StepContext, gradient: &[Option<f64>]);
 
-    /// The places where gradients are taken, element by element.
-    fn published(&self) -> Vec<f64>;
-
-    /// What is judged and saved, element by element.
-    fn evaluated(&self) -> Vec<f64>;
+    /// What `reader` sees, element by element.
+    fn shown(&self, reader: Reader) -> Vec<f64>;
 }
 
 /// Judges a saved state against a store of `slots` slots and `len` elements.

@@ -9,8 +9,20 @@ use std::fmt::Debug;
 use super::real::Real;
 use super::rule::StepContext;
 
-/// The slots of one tensor, in the order of their names.
-pub type TensorSlots<'a, F> = [&'a mut [F]];
+/// One tensor at one step.
+#[derive(Debug)]
+pub struct TensorView<'a, 'b, F> {
+    /// Its sizes, slowest first.
+    pub shape: &'a [usize],
+    /// The parameters, row-major.
+    pub x: &'a mut [F],
+    /// Their gradient, without the L2 term.
+    pub g: &'a [F],
+    /// The slots, in the order of their names.
+    pub slots: &'a mut [&'b mut [F]],
+    /// λ of the L2 term; 0 for none.
+    pub l2: f64,
+}
 
 /// An optimizer as a formula for one tensor.
 pub trait TensorRule<F: Real>: Debug + Send + Sync + 'static {
@@ -23,17 +35,8 @@ pub trait TensorRule<F: Real>: Debug + Send + Sync + 'static {
     /// How many numbers each slot holds for a tensor of this shape; all are zero at first.
     fn slot_lengths(&self, shape: &[usize]) -> Vec<usize>;
 
-    /// The formula: moves `x` and `slots` by the gradient `g`, all of one tensor of `shape`, under
-    /// an L2 term of λ = `l2`.
-    fn update(
-        &self,
-        context: &StepContext,
-        l2: f64,
-        shape: &[usize],
-        x: &mut [F],
-        g: &[F],
-        slots: &mut TensorSlots<'_, F>,
-    );
+    /// The formula: moves the parameters and the slots of one tensor.
+    fn update(&self, context: &StepContext, tensor: TensorView<'_, '_, F>);
 }
 
 /// Elements that are added up together.

@@ -10,8 +10,8 @@ use super::gradient::{AddressError, GradientError, GradientView, check_coordinat
 use super::gradient::{covered, overlap, pieces, within};
 use super::real::Real;
 use super::rule::StepContext;
-use super::store::{ExactStore, GroupSpan, RestoreError, Store, StoreSpec, check_lengths};
-use super::tensor_rule::TensorRule;
+use super::store::{ExactStore, GroupSpan, Reader, RestoreError, Store, StoreSpec, check_lengths};
+use super::tensor_rule::{TensorRule, TensorView};
 
 /// Parameters and slots of a shard under the rule `R`.
 #[derive(Debug)]
@@ -84,14 +84,14 @@ impl<F: Real, R: TensorRule<F>> TensorStore<F, R> {
                 .zip(slots)
                 .map(|(column, range)| &mut column[range.clone()])
                 .collect();
-            self.rule.update(
-                &span.context(context),
-                span.l2,
-                &span.shape,
-                &mut self.x[span.range.clone()],
-                gradient,
-                &mut own,
-            );
+            let tensor = TensorView {
+                shape: &span.shape,
+                x: &mut self.x[span.range.clone()],
+                g: gradient,
+                slots: &mut own,
+                l2: span.l2,
+            };
+            self.rule.update(&span.context(context), tensor);
         }
     }
 
@@ -145,7 +145,12 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
         Ok(())
     }
 
-    fn read_range(&mut self, range: Range<usize>, out: &mut Vec<u8>) -> Result<(), AddressError> {
+    fn read_range(
+        &mut self,
+        _reader: Reader,
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
         check_range(&range, self.len())?;
         out.extend(self.x[range].iter().flat_map(|x| x.to_f32().to_le_bytes()));
         Ok(())
@@ -153,6 +158,7 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
 
     fn read_coordinates(
         &mut self,
+        _reader: Reader,
         coordinates: &[u32],
         out: &mut Vec<u8>,
     ) -> Result<(), AddressError> {
@@ -162,10 +168,6 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
             .map(|&coordinate| self.x[coordinate as usize]);
         out.extend(values.flat_map(|x| x.to_f32().to_le_bytes()));
         Ok(())
-    }
-
-    fn read_evaluated(&mut self, out: &mut Vec<u8>) {
-        out.extend(self.x.iter().flat_map(|x| x.to_f32().to_le_bytes()));
     }
 
     fn columns(&mut self) -> Vec<&[F]> {
@@ -201,11 +203,7 @@ impl<R: TensorRule<f64>> ExactStore for TensorStore<f64, R> {
         });
     }
 
-    fn published(&self) -> Vec<f64> {
-        self.x.clone()
-    }
-
-    fn evaluated(&self) -> Vec<f64> {
+    fn shown(&self, _reader: Reader) -> Vec<f64> {
         self.x.clone()
     }
 }

@@ -7,7 +7,7 @@
 use super::real::Real;
 use super::rule::{AtRead, Decay, Grad, StepContext, UpdateRule};
 use super::slots::{LANES, SlotArray};
-use super::store::GroupSpan;
+use super::store::{GroupSpan, Reader};
 
 /// The scalars of one step for one group: the rule's own, and those of the L2 term.
 #[derive(Clone, Copy, Debug)]
@@ -180,23 +180,31 @@ impl<F: Real, S: SlotArray<F>> Tile<F, S> {
         }
     }
 
-    /// What is judged and saved of each lane, f32, little-endian.
-    pub(super) fn evaluated<R: UpdateRule<F, Slots = S>>(&self, rule: &R) -> [[u8; 4]; LANES] {
+    /// What `reader` sees of each lane, f32, little-endian.
+    #[inline(always)]
+    pub(super) fn shown<R: UpdateRule<F, Slots = S>>(
+        &self,
+        rule: &R,
+        reader: Reader,
+    ) -> [[u8; 4]; LANES] {
         std::array::from_fn(|lane| {
-            rule.evaluated(self.x[lane], &self.lane(lane))
-                .to_f32()
-                .to_le_bytes()
+            let (x, slots) = (self.x[lane], self.lane(lane));
+            shown(rule, reader, x, &slots).to_f32().to_le_bytes()
         })
     }
+}
 
-    /// What a pull shows of each lane, f32, little-endian.
-    #[inline(always)]
-    pub(super) fn published<R: UpdateRule<F, Slots = S>>(&self, rule: &R) -> [[u8; 4]; LANES] {
-        std::array::from_fn(|lane| {
-            rule.publish(self.x[lane], &self.lane(lane))
-                .to_f32()
-                .to_le_bytes()
-        })
+/// What `reader` sees of one element.
+#[inline(always)]
+pub(super) fn shown<F: Real, R: UpdateRule<F>>(
+    rule: &R,
+    reader: Reader,
+    x: F,
+    slots: &R::Slots,
+) -> F {
+    match reader {
+        Reader::Worker => rule.publish(x, slots),
+        Reader::Observer => rule.evaluated(x, slots),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use rand::RngExt;
 use thalweg_common::optimizer::{
-    ExactStore, GroupSpan, Initial, StepContext, StoreSpec, optimizer,
+    ExactStore, GroupSpan, Initial, Reader, StepContext, StoreSpec, optimizer,
 };
 
 use super::support::seeded;
@@ -49,16 +49,18 @@ impl Walk<'_> {
                 shape: vec![LEN],
             }],
         };
-        let settings = self.settings.parse().unwrap();
-        let entry = optimizer(self.name).unwrap();
-        entry.build_exact(&settings, &spec).unwrap()
+        let settings = self.settings.parse().expect("settings are TOML");
+        let entry = optimizer(self.name).expect("a known optimizer");
+        entry
+            .build_exact(&settings, &spec)
+            .expect("permitted settings")
     }
 
     fn run(&self, gradients: &[[f64; LEN]], rate: impl Fn(u64) -> f64) -> Points {
         let mut store = self.store();
         let step = |(count, gradient): (u64, &[f64; LEN])| {
             store.step_exact(&context(rate(count), count), &gradient.map(Some));
-            store.columns()[0].try_into().unwrap()
+            store.columns()[0].try_into().expect("one for each element")
         };
         (1..).zip(gradients).map(step).collect()
     }
@@ -140,16 +142,20 @@ fn both_forms_of_nesterov_ask_for_gradients_at_the_same_points() {
     let (mut ahead, mut behind) = (ahead.store(), behind.store());
     for count in 1..=60 {
         for store in [&mut ahead, &mut behind] {
-            let at = store.published();
+            let at = store.shown(Reader::Worker);
             let gradient: Vec<Option<f64>> = at.iter().map(|x| Some(3.0 * x - 1.0)).collect();
             store.step_exact(&context(0.05, count), &gradient);
         }
-        for (a, b) in ahead.published().iter().zip(behind.published()) {
+        for (a, b) in ahead
+            .shown(Reader::Worker)
+            .iter()
+            .zip(behind.shown(Reader::Worker))
+        {
             assert!((a - b).abs() < 1e-12, "step {count}: {a} and {b}");
         }
         let parameter = behind.columns()[0].to_vec();
-        assert_eq!(behind.evaluated(), parameter);
-        assert_ne!(behind.published(), parameter);
+        assert_eq!(behind.shown(Reader::Observer), parameter);
+        assert_ne!(behind.shown(Reader::Worker), parameter);
     }
 }
 
@@ -323,7 +329,7 @@ fn the_nadams_and_adams_meet_without_memory_of_gradients() {
     assert_same(&none("nadamax"), &none("adamax"));
 }
 
-/// McMahan et al., section 3: without regularization, and from zero.
+/// `McMahan` et al., section 3: without regularization, and from zero.
 #[test]
 fn ftrl_without_regularization_is_adagrad() {
     let g = gradients();
@@ -397,18 +403,18 @@ fn averaged_sgd_answers_with_the_mean_of_its_points_and_walks_like_sgd() {
     let sgd = walk("sgd", "").run(&g, CONSTANT);
     assert_same(&averaged.run(&g, CONSTANT), &sgd);
     let mut store = averaged.store();
-    assert_eq!(store.evaluated(), store.columns()[0]);
+    assert_eq!(store.shown(Reader::Observer), store.columns()[0]);
     let mut sum = [0.0; LEN];
     for (count, (gradient, point)) in (1_u32..).zip(g.iter().zip(&sgd)) {
         store.step_exact(&context(0.01, u64::from(count)), &gradient.map(Some));
-        assert_eq!(store.published(), store.columns()[0]);
+        assert_eq!(store.shown(Reader::Worker), store.columns()[0]);
         if count == 1 {
             continue;
         }
         for (element, x) in point.iter().enumerate() {
             sum[element] += x;
             let mean = sum[element] / f64::from(count - 1);
-            assert!((store.evaluated()[element] - mean).abs() < 1e-12);
+            assert!((store.shown(Reader::Observer)[element] - mean).abs() < 1e-12);
         }
     }
 }

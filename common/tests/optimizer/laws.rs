@@ -1,6 +1,6 @@
 //! Laws that hold for every optimizer, bit for bit.
 
-use thalweg_common::optimizer::{GroupSpan, Initial, StoreSpec};
+use thalweg_common::optimizer::{GroupSpan, Initial, Reader, StoreSpec};
 
 use super::support::{
     Gradient, bits, coordinates, element_subjects, four_groups, gradient, initial, one_group,
@@ -46,11 +46,17 @@ fn any_history_of_pushes_and_reads_gives_the_bits_of_the_plain_twin() {
                 next.apply(slow.as_mut(), count);
                 let some = coordinates(&mut rng, len, 0.02);
                 let (mut a, mut b) = (Vec::new(), Vec::new());
-                fast.read_coordinates(&some, &mut a).unwrap();
-                slow.read_coordinates(&some, &mut b).unwrap();
+                fast.read_coordinates(Reader::Worker, &some, &mut a)
+                    .unwrap();
+                slow.read_coordinates(Reader::Worker, &some, &mut b)
+                    .unwrap();
                 if count % 70 == 0 {
-                    fast.read_range(len / 4..len, &mut a).unwrap();
-                    slow.read_range(len / 4..len, &mut b).unwrap();
+                    fast.read_range(Reader::Worker, len / 4..len, &mut a)
+                        .unwrap();
+                    slow.read_range(Reader::Worker, len / 4..len, &mut b)
+                        .unwrap();
+                    fast.read_range(Reader::Observer, 0..len, &mut a).unwrap();
+                    slow.read_range(Reader::Observer, 0..len, &mut b).unwrap();
                 }
                 assert_eq!(a, b, "{} seed {seed} step {count}", subject);
             }

@@ -148,80 +148,82 @@ fn a_table_of_defaults_that_is_not_there_is_refused() {
     );
 }
 
-/// One value out of its range for each bound of each kind, and what the refusal says.
+/// A setting out of its range for each bound of each kind, and what the refusal says.
+const OUT_OF_RANGE: &[(&str, &str, &str)] = &[
+    (
+        "momentum",
+        "momentum = 1.0",
+        "`momentum` is 1, but must be at least 0 and below 1",
+    ),
+    (
+        "momentum",
+        "dampening = 1.5",
+        "`dampening` is 1.5, but must be at least 0 and below 1",
+    ),
+    ("qhm", "nu = 1.1", "`nu` is 1.1, but must be from 0 to 1"),
+    (
+        "qhadam",
+        "nus = [0.5, 2.0]",
+        "`nus[1]` is 2, but must be from 0 to 1",
+    ),
+    (
+        "aggmo",
+        "betas = []",
+        "`number of betas` is 0, but must be from 1 to 8",
+    ),
+    (
+        "aggmo",
+        "betas = [0, 0, 0, 0, 0, 0, 0, 0, 0.0]",
+        "`number of betas` is 9, but must be from 1 to 8",
+    ),
+    (
+        "aggmo",
+        "betas = [0.5, 1.0]",
+        "`betas` is 1, but must be at least 0 and below 1",
+    ),
+    (
+        "adagrad",
+        "eps = 0.0",
+        "`eps` is 0, but must be a finite number above 0",
+    ),
+    (
+        "adagrad",
+        "lr_decay = inf",
+        "`lr_decay` is inf, but must be a finite number of at least 0",
+    ),
+    (
+        "adam",
+        "betas = [0.9, 1.0]",
+        "`betas[1]` is 1, but must be at least 0 and below 1",
+    ),
+    (
+        "adam",
+        "eps = nan",
+        "`eps` is NaN, but must be a finite number above 0",
+    ),
+    (
+        "nadam",
+        "momentum_decay = -0.1",
+        "`momentum_decay` is -0.1, but must be a finite number of at least 0",
+    ),
+    (
+        "ftrl",
+        "lambda1 = -2.0",
+        "`lambda1` is -2, but must be a finite number of at least 0",
+    ),
+    (
+        "asgd",
+        "t0 = -1.0",
+        "`t0` is -1, but must be a finite number of at least 0",
+    ),
+];
+
 #[test]
 fn a_value_out_of_range_is_refused_with_its_range() {
-    for (name, settings, refusal) in [
-        (
-            "momentum",
-            "momentum = 1.0",
-            "`momentum` is 1, but must be at least 0 and below 1",
-        ),
-        (
-            "momentum",
-            "dampening = 1.5",
-            "`dampening` is 1.5, but must be at least 0 and below 1",
-        ),
-        ("qhm", "nu = 1.1", "`nu` is 1.1, but must be from 0 to 1"),
-        (
-            "qhadam",
-            "nus = [0.5, 2.0]",
-            "`nus[1]` is 2, but must be from 0 to 1",
-        ),
-        (
-            "aggmo",
-            "betas = []",
-            "`number of betas` is 0, but must be from 1 to 8",
-        ),
-        (
-            "aggmo",
-            "betas = [0, 0, 0, 0, 0, 0, 0, 0, 0.0]",
-            "`number of betas` is 9, but must be from 1 to 8",
-        ),
-        (
-            "aggmo",
-            "betas = [0.5, 1.0]",
-            "`betas` is 1, but must be at least 0 and below 1",
-        ),
-        (
-            "adagrad",
-            "eps = 0.0",
-            "`eps` is 0, but must be a finite number above 0",
-        ),
-        (
-            "adagrad",
-            "lr_decay = inf",
-            "`lr_decay` is inf, but must be a finite number of at least 0",
-        ),
-        (
-            "adam",
-            "betas = [0.9, 1.0]",
-            "`betas[1]` is 1, but must be at least 0 and below 1",
-        ),
-        (
-            "adam",
-            "eps = nan",
-            "`eps` is NaN, but must be a finite number above 0",
-        ),
-        (
-            "nadam",
-            "momentum_decay = -0.1",
-            "`momentum_decay` is -0.1, but must be a finite number of at least 0",
-        ),
-        (
-            "ftrl",
-            "lambda1 = -2.0",
-            "`lambda1` is -2, but must be a finite number of at least 0",
-        ),
-        (
-            "asgd",
-            "t0 = -1.0",
-            "`t0` is -1, but must be a finite number of at least 0",
-        ),
-    ] {
+    for (name, settings, refusal) in OUT_OF_RANGE {
         let entry = optimizer(name).unwrap();
         let error = entry.check(&settings.parse().unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), refusal, "{name}: {settings}");
+        assert_eq!(error.to_string(), *refusal, "{name}: {settings}");
     }
     let entry = optimizer("nadamax").unwrap();
     let error = entry

@@ -1,8 +1,8 @@
 //! What stores promise whatever the optimizer.
 
 use thalweg_common::optimizer::{
-    AddressError, GradientError, GradientView, GroupSpan, Initial, RestoreError, StepContext,
-    StoreSpec,
+    AddressError, GradientError, GradientView, GroupSpan, Initial, Reader, RestoreError,
+    StepContext, StoreSpec,
 };
 
 use super::support::{
@@ -41,9 +41,17 @@ fn a_gradient_that_does_not_fit_changes_nothing() {
 fn a_read_outside_the_shard_appends_nothing() {
     let mut store = subject("sgd").build(&one_group(10, 0.0));
     let mut out = vec![7];
-    assert!(store.read_range(5..11, &mut out).is_err());
-    assert!(store.read_coordinates(&[10], &mut out).is_err());
-    assert!(store.read_coordinates(&[4, 4], &mut out).is_err());
+    assert!(store.read_range(Reader::Worker, 5..11, &mut out).is_err());
+    assert!(
+        store
+            .read_coordinates(Reader::Worker, &[10], &mut out)
+            .is_err()
+    );
+    assert!(
+        store
+            .read_coordinates(Reader::Worker, &[4, 4], &mut out)
+            .is_err()
+    );
     assert_eq!(out, [7]);
 }
 
@@ -54,11 +62,13 @@ fn reads_append_little_endian_singles() {
         .flat_map(|at| super::support::initial(at).to_le_bytes())
         .collect();
     let mut out = Vec::new();
-    store.read_range(0..100, &mut out).unwrap();
+    store.read_range(Reader::Worker, 0..100, &mut out).unwrap();
     assert_eq!(out, expected);
     out.clear();
     let every: Vec<u32> = (0..100).collect();
-    store.read_coordinates(&every[1..], &mut out).unwrap();
+    store
+        .read_coordinates(Reader::Worker, &every[1..], &mut out)
+        .unwrap();
     assert_eq!(out, expected[4..]);
 }
 
@@ -147,7 +157,9 @@ fn memory_is_what_the_formula_says() {
 
 fn bytes_per_element(subject: &Subject, regularised: bool) -> usize {
     let Subject { entry, settings } = subject;
-    entry.bytes_per_element(settings, regularised).unwrap()
+    entry
+        .bytes_per_element(settings, regularised)
+        .expect("its settings are permitted")
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use thalweg_common::optimizer::ExactStore;
+use thalweg_common::optimizer::{ExactStore, Reader};
 
 use super::file::{Run, field, whole};
 
@@ -27,7 +27,7 @@ pub(super) fn surface(file: &Value) -> Result<Vec<String>, String> {
         let mut store = store(&run, 2, &initial)?;
         restart(store.as_mut(), &exact_start);
         for (count, expected) in (1..).zip(&path) {
-            let at = store.published();
+            let at = store.shown(Reader::Worker);
             let gradient = gradient([at[0], at[1]]).map(Some);
             store.step_exact(&run.context(count), &gradient);
             let error = largest_error(store.columns()[0], expected);
@@ -74,11 +74,11 @@ pub(super) fn objective(file: &Value) -> Result<Vec<String>, String> {
     restart(store.as_mut(), &exact_start);
     let mut found = Vec::new();
     for count in 1..=columns[0].len() {
-        let at = store.published();
+        let at = store.shown(Reader::Worker);
         let gradient: Vec<Option<f64>> =
             (0..at.len()).map(|i| Some(a[i] * (at[i] - c[i]))).collect();
         store.step_exact(&run.context(count), &gradient);
-        let ahead = store.published();
+        let ahead = store.shown(Reader::Worker);
         let mut values: Vec<&[f64]> = store.columns();
         values.push(&ahead);
         for (values, expected) in values.iter().zip(&columns) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use thalweg_common::optimizer::{GradientView, Store};
+use thalweg_common::optimizer::{GradientView, Reader, Store};
 
 use super::file::{Run, field, tensors};
 
@@ -78,7 +78,7 @@ fn failures(file: &Value, steps: &[Step], is_sparse: bool) -> Result<Vec<String>
         }
         double.step_exact(&context, &gradient);
         doubles.points.push(double.columns()[0].to_vec());
-        doubles.evaluated.push(double.evaluated());
+        doubles.evaluated.push(double.shown(Reader::Observer));
     }
 
     let mut found = Vec::new();
@@ -128,7 +128,9 @@ fn step_f32(
 
 fn evaluated_f32(store: &mut dyn Store<f32>) -> Vec<f64> {
     let mut bytes = Vec::new();
-    store.read_evaluated(&mut bytes);
+    store
+        .read_range(Reader::Observer, 0..store.len(), &mut bytes)
+        .expect("all of the store");
     let (values, _) = bytes.as_chunks::<4>();
     values
         .iter()
