@@ -15,6 +15,7 @@ use thalweg_common::message::{
     Grant, Heartbeat, HeartbeatReply, Leave, Outcome, Part, PartAck, Phase, Pull, PullPart,
     PullReply, PushHeader, Read, Register, Registered, SessionRole,
 };
+use thalweg_common::optimizer::Reader;
 use thalweg_common::registry::SettingError;
 use thalweg_common::time::Time;
 

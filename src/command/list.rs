@@ -33,6 +33,8 @@ struct Line {
     name: &'static str,
     about: &'static str,
     keys: &'static str,
+    /// Where it comes from; empty where that is all ours.
+    source: &'static str,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
@@ -46,7 +48,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
 }
 
 fn section(kind: Kind) -> (&'static str, Vec<Line>) {
-    let line = |name, about, keys| Line { name, about, keys };
+    let line = |name, about, keys| Line {
+        name,
+        about,
+        keys,
+        source: "",
+    };
     match kind {
         Kind::Jobs => (
             "shipped jobs",
@@ -74,7 +81,10 @@ fn section(kind: Kind) -> (&'static str, Vec<Line>) {
             "[optimizer] name",
             OPTIMIZERS
                 .iter()
-                .map(|e| line(e.name, e.about.formula, e.about.defaults))
+                .map(|e| Line {
+                    source: e.about.source,
+                    ..line(e.name, e.about.formula, e.about.defaults)
+                })
                 .collect(),
         ),
         Kind::Schedules => (
@@ -90,7 +100,13 @@ fn section(kind: Kind) -> (&'static str, Vec<Line>) {
 fn render(title: &str, lines: &[Line]) -> String {
     let width = lines.iter().map(|line| line.name.len()).max().unwrap_or(0);
     let mut text = format!("{title}\n");
-    for Line { name, about, keys } in lines {
+    for line in lines {
+        let Line {
+            name,
+            about,
+            keys,
+            source,
+        } = line;
         text.push_str(&format!("  {name:width$}  {about}\n"));
         if !keys.trim().is_empty() {
             let keys = keys
@@ -100,6 +116,9 @@ fn render(title: &str, lines: &[Line]) -> String {
                 .collect::<Vec<_>>()
                 .join(", ");
             text.push_str(&format!("  {:width$}  keys: {keys}\n", ""));
+        }
+        if !source.is_empty() {
+            text.push_str(&format!("  {:width$}  from: {source}\n", ""));
         }
     }
     text
