@@ -165,6 +165,14 @@ pub fn in_unit_interval(key: &'static str, value: f64) -> Result<(), SettingErro
     )
 }
 
+/// Requires a value in [0, 1]: a share.
+///
+/// # Errors
+/// [`SettingError::OutOfRange`].
+pub fn fraction(key: &'static str, value: f64) -> Result<(), SettingError> {
+    require(key, value, (0.0..=1.0).contains(&value), "from 0 to 1")
+}
+
 /// Requires that `permitted` holds, with the range in words for the error.
 ///
 /// # Errors

@@ -51,7 +51,9 @@ fn every_key_of_a_job_is_documented_and_no_other() {
 
 #[test]
 fn every_optimizer_is_documented_with_its_keys_and_no_other() {
-    let entries = OPTIMIZERS.iter().map(|entry| (entry.name, entry.defaults));
+    let entries = OPTIMIZERS
+        .iter()
+        .map(|entry| (entry.name, entry.about.defaults));
     assert_documented("optimizers", entries);
 }
 

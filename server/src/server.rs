@@ -15,6 +15,7 @@ use thalweg_common::message::{
     Granted, Heartbeat, HeartbeatReply, Leave, Outcome, Part, PartAck, Phase, Pull, PullPart,
     PullReply, PushHeader, Read, Register, Registered, SessionRole,
 };
+use thalweg_common::optimizer::Reader;
 use thalweg_common::registry::SettingError;
 use thalweg_common::time::Time;
 
@@ -252,11 +253,16 @@ impl Server {
     /// # Errors
     /// A [`Refusal`] if the shard or the address is not held here.
     pub fn read(&self, session: SessionId, part: &PullPart) -> Result<Read, Refusal> {
+        let reader = if self.desk.lock().observes(session) {
+            Reader::Observer
+        } else {
+            Reader::Worker
+        };
         let shard = self.shards.get(&part.shard);
         shard
             .ok_or_else(|| self.no_such_shard(part.shard))?
             .lock()
-            .read(session, &part.address)
+            .read(reader, session, &part.address)
     }
 
     /// Deals the next data range, or the last one again if the session has not received it.

@@ -39,6 +39,8 @@ struct Line {
     name: &'static str,
     about: &'static str,
     keys: &'static str,
+    /// Where it comes from; empty where that is all ours.
+    source: &'static str,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
@@ -58,7 +60,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
 
 /// What a registry holds; `None` of what is no registry.
 fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
-    let line = |name, about, keys| Line { name, about, keys };
+    let line = |name, about, keys| Line {
+        name,
+        about,
+        keys,
+        source: "",
+    };
     Some(match kind {
         Kind::Runs => return None,
         Kind::Jobs => (
@@ -87,7 +94,10 @@ fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
             "[optimizer] name",
             OPTIMIZERS
                 .iter()
-                .map(|e| line(e.name, e.source, e.defaults))
+                .map(|e| Line {
+                    source: e.about.source,
+                    ..line(e.name, e.about.formula, e.about.defaults)
+                })
                 .collect(),
         ),
         Kind::Schedules => (
@@ -110,7 +120,13 @@ fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
 fn render(title: &str, lines: &[Line]) -> String {
     let width = lines.iter().map(|line| line.name.len()).max().unwrap_or(0);
     let mut text = format!("{title}\n");
-    for Line { name, about, keys } in lines {
+    for line in lines {
+        let Line {
+            name,
+            about,
+            keys,
+            source,
+        } = line;
         text.push_str(&format!("  {name:width$}  {about}\n"));
         if !keys.trim().is_empty() {
             let keys = keys
@@ -120,6 +136,9 @@ fn render(title: &str, lines: &[Line]) -> String {
                 .collect::<Vec<_>>()
                 .join(", ");
             text.push_str(&format!("  {:width$}  keys: {keys}\n", ""));
+        }
+        if !source.is_empty() {
+            text.push_str(&format!("  {:width$}  from: {source}\n", ""));
         }
     }
     text

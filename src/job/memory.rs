@@ -69,7 +69,7 @@ impl Memory {
     /// The plan of one server. Terms are upper bounds, but for what a process itself needs.
     ///
     /// # Panics
-    /// If the optimizer is unknown; a checked job's is known.
+    /// If the optimizer or its settings are unknown; a checked job's are known.
     #[must_use]
     pub fn plan(blueprint: &Blueprint, server: ServerId) -> Self {
         let config = &blueprint.config;
@@ -81,7 +81,9 @@ impl Memory {
         let shards = blueprint.map.of_server(server).count() as u64;
         let workers = u64::from(config.cluster.workers);
         let entry = optimizer(&config.optimizer.name).expect("a checked job's optimizer is known");
-        let state = entry.bytes_per_element(config.regularizer.l2 > 0.0) as u64;
+        let state = entry
+            .bytes_per_element(&config.optimizer.options, config.regularizer.l2 > 0.0)
+            .expect("a checked job's hyper-parameters are permitted") as u64;
         let limits = frame_limits(&config.limits, elements);
         let in_flight = limits.in_flight_bytes_max as u64;
         let rounds = match config.consistency.aggregation {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thalweg_common::config::{ConfigError, JobConfig, Resolved};
 use thalweg_common::ids::Generation;
 use thalweg_common::message::DataSummary;
+use thalweg_common::optimizer::optimizer;
 use thalweg_common::shard_map::{ShardMap, ShardMapError};
 use thalweg_worker::data::{self, DataError, Loaded, Task};
 use thalweg_worker::model::{self, Model, ModelError, Shape};
@@ -118,6 +119,9 @@ pub fn resolve(config: JobConfig, folder: &Path) -> Result<ResolvedJob, ResolveE
 ///
 /// # Errors
 /// [`ResolveError`] if it was not resolved, or model and map do not fit.
+///
+/// # Panics
+/// If the optimizer or its settings are unknown; a checked job's are known.
 pub fn blueprint(config: JobConfig) -> Result<Blueprint, ResolveError> {
     let resolved = config.data.resolved.ok_or(ResolveError::Unresolved)?;
     let task = Task::of_classes(resolved.classes).ok_or(ResolveError::Unresolved)?;
@@ -126,7 +130,12 @@ pub fn blueprint(config: JobConfig) -> Result<Blueprint, ResolveError> {
         task,
     };
     let model = model::build(&config.model.name, &config.model.options, shape)?;
-    let map = ShardMap::plan(model.layout(), config.cluster.servers, Generation(1))?;
+    let facts = optimizer(&config.optimizer.name)
+        .and_then(|entry| entry.facts(&config.optimizer.options))
+        .expect("a checked job's optimizer and its settings are permitted");
+    let grain = facts.grain;
+    let servers = config.cluster.servers;
+    let map = ShardMap::plan_by(grain, model.layout(), servers, Generation(1))?;
     Ok(Blueprint {
         config,
         resolved,

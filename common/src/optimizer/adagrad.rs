@@ -15,12 +15,11 @@
 //!
 //! Source: Duchi, Hazan, Singer, *Adaptive subgradient methods for online learning and stochastic
 //! optimization*, JMLR 12 (2011), with diagonal matrices; ε is the paper's δ.
-//!
-//! Differs from the paper: no projection, and k, which is `torch.optim.Adagrad`'s.
 
 use serde::Deserialize;
 
-use super::entry::{Descent, OptimizerEntry};
+use super::descent::Descent;
+use super::entry::{About, OptimizerEntry};
 use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, not_negative, positive};
@@ -37,15 +36,21 @@ pub struct Adagrad {
     pub eps: f64,
 }
 
-pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Adagrad>(
-    "adagrad",
-    "Duchi, Hazan, Singer, JMLR 12 (2011)",
-    "lr_decay = 0.0\ninitial_accumulator_value = 0.0\neps = 1e-10\n",
-    [
+pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Adagrad>(About {
+    name: "adagrad",
+    formula: "r ← r + g²; x ← x − lr/(1 + (t − 1)·lr_decay) · g / (√r + eps)",
+    source: "Duchi, Hazan, Singer, JMLR 12 (2011)",
+    differences: &[
+        "no projection on a feasible set",
+        "lr_decay, which is torch.optim.Adagrad's",
+    ],
+    defaults: "lr_decay = 0.0\ninitial_accumulator_value = 0.0\neps = 1e-10\n",
+    survey: Some("eps = 1e-8\n"),
+    descents: [
         Descent::parabola(0.5, 500, 1e-6),
         Descent::rosenbrock(0.5, 10_000, 1e-2),
     ],
-);
+});
 
 impl Check for Adagrad {
     fn check(&self) -> Result<(), SettingError> {

@@ -12,23 +12,25 @@
 //! | v | slot `exp_avg_sq` | one per parameter | mean of their squares, gradient² |
 //! | η | `lr` of the step | scalar | from the schedule |
 //! | β₁, β₂ | `betas` | scalars in [0, 1) | memory of m and v; 1/(1 − β) steps |
-//! | ε̂ | `eps` | scalar, > 0 | as ε/√(1 − β₂ᵗ) of [`super::adam`]: larger at first |
+//! | ε̂ | `eps` | scalar, > 0 | keeps the first steps finite, gradient |
 //! | t | `count` of the step | scalar | the shard's steps, from 1 |
 //!
-//! Source: Kingma, Ba, *Adam: a method for stochastic optimization*, ICLR 2015, end of section 2
-//! ("efficient ordering"); the form of TensorFlow and of `torch.optim.SparseAdam`.
+//! ε̂ acts like ε/√(1 − β₂ᵗ) in [`super::adam`]: with β₂ = 0.999, 31.6 times as much at the first step,
+//! and the same in the end.
 //!
-//! Differs from `torch.optim.SparseAdam`: t is an integer of 64 bits.
+//! Source: Kingma, Ba, *Adam: a method for stochastic optimization*, ICLR 2015, the text after
+//! algorithm 1.
 
 use serde::Deserialize;
 
-use super::adam::one_minus_power;
-use super::entry::{Descent, OptimizerEntry};
+use super::descent::Descent;
+use super::entry::{About, OptimizerEntry};
+use super::mean::{Mean, check_betas, filled};
 use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, in_unit_interval, positive};
+use crate::registry::{Check, SettingError, positive};
 
-/// Hyper-parameters of Adam with ε̂.
+/// Hyper-parameters of Adam in this form.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamEpsHat {
@@ -38,20 +40,25 @@ pub struct AdamEpsHat {
     pub eps: f64,
 }
 
-pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<AdamEpsHat>(
-    "adam_eps_hat",
-    "Kingma, Ba, ICLR 2015, end of section 2",
-    "betas = [0.9, 0.999]\neps = 1e-8\n",
-    [
+pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<AdamEpsHat>(About {
+    name: "adam_eps_hat",
+    formula: "m, v: means of g and g² with memory betas; x ← x − lr·√(1 − betas[1]ᵗ)/(1 − betas[0]ᵗ) · m / (√v + eps)",
+    source: "Kingma, Ba, ICLR 2015, section 2, text after algorithm 1; torch.optim.SparseAdam",
+    differences: &[
+        "t is an integer of 64 bits; torch counts in f32 and stops at 2^24",
+        "torch.optim.Adam has the other form, torch.optim.SparseAdam and TensorFlow this one",
+    ],
+    defaults: "betas = [0.9, 0.999]\neps = 1e-8\n",
+    survey: None,
+    descents: [
         Descent::parabola(0.1, 300, 1e-6),
         Descent::rosenbrock(0.02, 3000, 1e-2),
     ],
-);
+});
 
 impl Check for AdamEpsHat {
     fn check(&self) -> Result<(), SettingError> {
-        in_unit_interval("betas[0]", self.betas[0])?;
-        in_unit_interval("betas[1]", self.betas[1])?;
+        check_betas(self.betas)?;
         positive("eps", self.eps)
     }
 }
@@ -59,10 +66,8 @@ impl Check for AdamEpsHat {
 /// The scalars of one step.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamEpsHatStep<F> {
-    beta1: F,
-    one_minus_beta1: F,
-    beta2: F,
-    one_minus_beta2: F,
+    first: Mean<F>,
+    second: Mean<F>,
     /// η·√(1 − β₂ᵗ)/(1 − β₁ᵗ).
     rate: F,
     eps: F,
@@ -79,14 +84,11 @@ impl<F: Real> UpdateRule<F> for AdamEpsHat {
 
     fn prepare(&self, context: &StepContext) -> AdamEpsHatStep<F> {
         let [beta1, beta2] = self.betas;
-        let correction1 = one_minus_power(beta1, context);
-        let correction2 = one_minus_power(beta2, context);
+        let correction = filled(beta2, context).sqrt() / filled(beta1, context);
         AdamEpsHatStep {
-            beta1: F::of(beta1),
-            one_minus_beta1: F::of(1.0 - beta1),
-            beta2: F::of(beta2),
-            one_minus_beta2: F::of(1.0 - beta2),
-            rate: F::of(context.lr * correction2.sqrt() / correction1),
+            first: Mean::of(beta1),
+            second: Mean::of(beta2),
+            rate: F::of(context.lr * correction),
             eps: F::of(self.eps),
         }
     }
@@ -94,8 +96,8 @@ impl<F: Real> UpdateRule<F> for AdamEpsHat {
     #[inline(always)]
     fn update(&self, s: &AdamEpsHatStep<F>, x: F, grad: Grad<F>, [m, v]: [F; 2]) -> (F, [F; 2]) {
         let g = grad.g;
-        let m = s.beta1 * m + s.one_minus_beta1 * g;
-        let v = s.beta2 * v + (s.one_minus_beta2 * g) * g;
+        let m = s.first.with(m, g);
+        let v = s.second.with_square(v, g);
         (x - s.rate * (m / (v.sqrt() + s.eps)), [m, v])
     }
 }

@@ -1,7 +1,7 @@
 //! The steps that some elements of a group have still to take.
 //!
-//! With an L2 term every step moves every element: where the gradient is absent, `g = λ·x`. A
-//! sparse push touches few of them, so the rest take the step later, when they are read or pushed
+//! With an L2 term every step moves every element: where the gradient is absent, `g = λ·x`, or x
+//! shrinks. A sparse push touches few of them, so the rest take the step later, when they are read or pushed
 //! to, with the very scalars of that step. Exactly the work that a dense gradient would have cost
 //! is done, in exactly the same arithmetic; it is only done later, many steps at a time, and not at
 //! all for an element at rest: one that stands at zero with fresh slots, where the rule leaves it.
@@ -9,7 +9,7 @@
 use super::real::Real;
 use super::rule::UpdateRule;
 use super::slots::SlotArray;
-use super::tile::Formula;
+use super::tile::{Formula, Scalars};
 
 /// Steps after which a group is settled. Bounds the pause of one settling, and the log.
 pub(super) const STEPS_MAX: usize = 128;
@@ -17,30 +17,23 @@ pub(super) const STEPS_MAX: usize = 128;
 /// The steps of one group since all of its elements were last settled.
 #[derive(Debug)]
 pub(super) struct Backlog<F, S> {
-    /// λ of the group, above 0.
-    l2: F,
-    steps: Vec<S>,
+    steps: Vec<Scalars<F, S>>,
     /// Whether every one of these steps leaves an element at rest where it is.
     rest_holds: bool,
 }
 
 impl<F: Real, S: Copy> Backlog<F, S> {
-    pub(super) fn new(l2: F) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            l2,
             steps: Vec::new(),
             rest_holds: true,
         }
     }
 
     /// Records a step that not every element of the group has taken.
-    pub(super) fn push<R: UpdateRule<F, Step = S>>(&mut self, rule: &R, step: &S) {
+    pub(super) fn push<R: UpdateRule<F, Step = S>>(&mut self, rule: &R, step: &Scalars<F, S>) {
         self.steps.push(*step);
-        self.rest_holds &= leaves_rest(&Formula {
-            rule,
-            step,
-            l2: self.l2,
-        });
+        self.rest_holds &= leaves_rest(&Formula { rule, step });
     }
 
     pub(super) fn clear(&mut self) {
@@ -49,15 +42,11 @@ impl<F: Real, S: Copy> Backlog<F, S> {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.steps.capacity() * size_of::<S>()
+        self.steps.capacity() * size_of::<Scalars<F, S>>()
     }
 
-    pub(super) fn steps(&self) -> &[S] {
+    pub(super) fn steps(&self) -> &[Scalars<F, S>] {
         &self.steps
-    }
-
-    pub(super) fn l2(&self) -> F {
-        self.l2
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -15,8 +15,8 @@ use super::gradient::{
 use super::real::Real;
 use super::rule::{StepContext, UpdateRule};
 use super::slots::SlotArray;
-use super::store::{GroupSpan, RestoreError, Store, StoreSpec, check_saved};
-use super::tile::{Columns, Formula};
+use super::store::{GroupSpan, Reader, RestoreError, Store, StoreSpec, check_saved};
+use super::tile::{Columns, Formula, Scalars};
 
 /// Parameters and slots of a shard under the rule `R`.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         };
         let groups = spec.groups.iter().map(|span| Group {
             span: span.clone(),
-            backlog: (0.0 < span.l2).then(|| Backlog::new(F::of(span.l2))),
+            backlog: (0.0 < span.l2).then(Backlog::new),
         });
         let groups = groups.collect();
         Self {
@@ -63,15 +63,13 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         }
     }
 
-    fn step_dense(&mut self, group: usize, step: &R::Step, elements: &Dense<'_>) {
+    fn step_dense(&mut self, group: usize, step: &Scalars<F, R::Step>, elements: &Dense<'_>) {
         let whole = self.groups[group].span.range.clone();
         let inside = overlap(&whole, &covered(elements.start, elements.segments));
         self.settle_range(group, &inside);
-        let l2 = F::of(self.groups[group].span.l2);
         let formula = Formula {
             rule: &self.rule,
             step,
-            l2,
         };
         for (start, values) in pieces(elements.start, elements.segments, &inside) {
             let scale = F::from_f32(elements.scale);
@@ -82,16 +80,14 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         }
     }
 
-    fn step_sparse(&mut self, group: usize, step: &R::Step, elements: &Sparse<'_>) {
+    fn step_sparse(&mut self, group: usize, step: &Scalars<F, R::Step>, elements: &Sparse<'_>) {
         let inside = within(elements.coordinates, &self.groups[group].span.range);
         let coordinates = &elements.coordinates[inside.clone()];
         let values = &elements.values[4 * inside.start..4 * inside.end];
         self.settle(group, indices(coordinates));
-        let l2 = F::of(self.groups[group].span.l2);
         let formula = Formula {
             rule: &self.rule,
             step,
-            l2,
         };
         let scale = F::from_f32(elements.scale);
         drive::sparse(&formula, &mut self.columns, coordinates, values, scale);
@@ -99,7 +95,12 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
     }
 
     /// Records a step that only `takers` of the group have taken, if the others must take it too.
-    fn defer(&mut self, group: usize, step: &R::Step, takers: impl Iterator<Item = usize>) {
+    fn defer(
+        &mut self,
+        group: usize,
+        step: &Scalars<F, R::Step>,
+        takers: impl Iterator<Item = usize>,
+    ) {
         let Some(backlog) = &mut self.groups[group].backlog else {
             return;
         };
@@ -130,6 +131,13 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
                 &mut self.taken,
                 elements,
             );
+        }
+    }
+
+    fn settle_all(&mut self) {
+        for group in 0..self.groups.len() {
+            let whole = self.groups[group].span.range.clone();
+            self.settle_range(group, &whole);
         }
     }
 
@@ -185,7 +193,7 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
     ) -> Result<(), GradientError> {
         gradient.check(self.len())?;
         for group in 0..self.groups.len() {
-            let step = self.rule.prepare(&self.groups[group].span.context(context));
+            let step = Scalars::of(&self.rule, &self.groups[group].span, context);
             match gradient {
                 GradientView::Dense { start, segments } => {
                     self.step_dense(
@@ -218,18 +226,24 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
         Ok(())
     }
 
-    fn read_range(&mut self, range: Range<usize>, out: &mut Vec<u8>) -> Result<(), AddressError> {
+    fn read_range(
+        &mut self,
+        reader: Reader,
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
         check_range(&range, self.len())?;
         for group in 0..self.groups.len() {
             let inside = overlap(&self.groups[group].span.range, &range);
             self.settle_range(group, &inside);
         }
-        drive::publish(&self.rule, &self.columns, range, out);
+        drive::show(&self.rule, reader, &self.columns, range, out);
         Ok(())
     }
 
     fn read_coordinates(
         &mut self,
+        reader: Reader,
         coordinates: &[u32],
         out: &mut Vec<u8>,
     ) -> Result<(), AddressError> {
@@ -238,15 +252,12 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
             let inside = within(coordinates, &self.groups[group].span.range);
             self.settle(group, indices(&coordinates[inside]));
         }
-        drive::publish_at(&self.rule, &self.columns, coordinates, out);
+        drive::show_at(&self.rule, reader, &self.columns, coordinates, out);
         Ok(())
     }
 
     fn columns(&mut self) -> Vec<&[F]> {
-        for group in 0..self.groups.len() {
-            let whole = self.groups[group].span.range.clone();
-            self.settle_range(group, &whole);
-        }
+        self.settle_all();
         let Columns { x, slots } = &self.columns;
         std::iter::once(x).chain(slots).map(Vec::as_slice).collect()
     }
@@ -315,11 +326,16 @@ mod tests {
         fn publish(&self, x: f32, slots: &[f32; 3]) -> f32 {
             x + slots[0]
         }
+
+        fn evaluated(&self, x: f32, slots: &[f32; 3]) -> f32 {
+            x - slots[1]
+        }
     }
 
     #[test]
     fn a_rule_that_moves_at_rest_or_publishes_a_sum_equals_its_plain_twin() {
         let group = |range, l2| GroupSpan {
+            shape: Vec::new(),
             range,
             lr_factor: 1.0,
             l2,
@@ -351,9 +367,15 @@ mod tests {
                 (&mut slow, &mut b),
             ] {
                 store.step(&context, push, 1.0).unwrap();
-                store.read_coordinates(&[at, 89], out).unwrap();
+                store
+                    .read_coordinates(Reader::Worker, &[at, 89], out)
+                    .unwrap();
+                store
+                    .read_coordinates(Reader::Observer, &[at], out)
+                    .unwrap();
                 if count % 60 == 0 {
-                    store.read_range(0..90, out).unwrap();
+                    store.read_range(Reader::Worker, 0..90, out).unwrap();
+                    store.read_range(Reader::Observer, 3..80, out).unwrap();
                 }
             }
             assert_eq!(a, b, "step {count}");

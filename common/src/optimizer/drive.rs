@@ -3,6 +3,9 @@
 //! Each loop brings [`LANES`] elements into a [`Tile`], applies the formula lane by lane, and puts
 //! them back. Each is compiled once per instruction set and chosen when the program runs; as no rule
 //! fuses a multiply with an add, all of them compute the same bits. [`super::plain`] is their oracle.
+//!
+//! There are dozens of rules, so each loop holds the formula once: what is small or rare goes the
+//! way of another loop instead of having a copy of its own.
 
 use std::ops::Range;
 
@@ -12,6 +15,7 @@ use super::backlog::Backlog;
 use super::real::Real;
 use super::rule::UpdateRule;
 use super::slots::LANES;
+use super::store::Reader;
 use super::tile::{Columns, Formula, Tile};
 
 /// Takes one step on the neighbours from `start`, with one gradient value for each, times `scale`.
@@ -33,10 +37,14 @@ pub(super) fn dense<F: Real, R: UpdateRule<F>>(
         tile.store(columns, at, LANES);
         at += LANES;
     }
-    let count = tail.len() / 4;
-    tile.load(columns, at, count);
-    tile.advance(formula, &decode(&padded(tail), scale));
-    tile.store(columns, at, count);
+    if !tail.is_empty() {
+        let mut neighbours = [0; LANES];
+        let neighbours = &mut neighbours[..tail.len() / 4];
+        for (coordinate, element) in neighbours.iter_mut().zip(at..) {
+            *coordinate = u32::try_from(element).expect("a shard has fewer than 2^32 elements");
+        }
+        sparse(formula, columns, neighbours, tail, scale);
+    }
 }
 
 /// Takes one step on the elements at `coordinates`, which are distinct; else as [`dense`].
@@ -61,7 +69,6 @@ pub(super) fn sparse<F: Real, R: UpdateRule<F>>(
 /// the shard, how many steps of the backlog it has taken.
 ///
 /// The steps of one element wait for each other, so a whole tile of elements goes in lock-step.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn catch_up<F: Real, R: UpdateRule<F>, I: Iterator<Item = usize>>(
     rule: &R,
     backlog: &Backlog<F, R::Step>,
@@ -87,7 +94,7 @@ pub(super) fn catch_up<F: Real, R: UpdateRule<F>, I: Iterator<Item = usize>>(
     settle(rule, backlog, columns, taken, &batch[..count]);
 }
 
-#[inline(always)]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
 fn settle<F: Real, R: UpdateRule<F>>(
     rule: &R,
     backlog: &Backlog<F, R::Step>,
@@ -107,20 +114,15 @@ fn settle<F: Real, R: UpdateRule<F>>(
     let earliest = first.iter().fold(u32::from(end), |a, &b| a.min(b));
     for number in earliest..u32::from(end) {
         let step = &backlog.steps()[number as usize];
-        let formula = Formula {
-            rule,
-            step,
-            l2: backlog.l2(),
-        };
-        tile.advance_late(&formula, number, &first);
+        tile.advance_late(&Formula { rule, step }, number, &first);
     }
     tile.scatter(columns, batch.iter().copied());
 }
 
-/// Appends the published values of the neighbours in `range`.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn publish<F: Real, R: UpdateRule<F>>(
+/// Appends what `reader` sees of the neighbours in `range`.
+pub(super) fn show<F: Real, R: UpdateRule<F>>(
     rule: &R,
+    reader: Reader,
     columns: &Columns<F>,
     range: Range<usize>,
     out: &mut Vec<u8>,
@@ -130,13 +132,14 @@ pub(super) fn publish<F: Real, R: UpdateRule<F>>(
     for at in range.clone().step_by(LANES) {
         let count = LANES.min(range.end - at);
         tile.load(columns, at, count);
-        out.extend_from_slice(tile.published(rule)[..count].as_flattened());
+        out.extend_from_slice(tile.shown(rule, reader)[..count].as_flattened());
     }
 }
 
-/// Appends the published values of single elements.
-pub(super) fn publish_at<F: Real, R: UpdateRule<F>>(
+/// Appends what `reader` sees of single elements.
+pub(super) fn show_at<F: Real, R: UpdateRule<F>>(
     rule: &R,
+    reader: Reader,
     columns: &Columns<F>,
     coordinates: &[u32],
     out: &mut Vec<u8>,
@@ -144,11 +147,9 @@ pub(super) fn publish_at<F: Real, R: UpdateRule<F>>(
     out.reserve(4 * coordinates.len());
     let mut tile = Tile::fresh(rule);
     for coordinates in coordinates.chunks(LANES) {
-        tile.gather(
-            columns,
-            coordinates.iter().map(|&coordinate| coordinate as usize),
-        );
-        out.extend_from_slice(tile.published(rule)[..coordinates.len()].as_flattened());
+        let elements = coordinates.iter().map(|&coordinate| coordinate as usize);
+        tile.gather(columns, elements);
+        out.extend_from_slice(tile.shown(rule, reader)[..coordinates.len()].as_flattened());
     }
 }
 

@@ -1,114 +1,82 @@
 //! An optimizer as the registry knows it: its name, its words, and how to build its store.
 
-use serde::de::DeserializeOwned;
-use toml::Table;
+use toml::{Table, Value};
 
 use super::column_store::ColumnStore;
+use super::descent::Descent;
+use super::family::{Algorithm, Family, RuleUser, TensorAlgorithm};
 use super::plain::PlainStore;
-use super::real::Real;
 use super::rule::{AtRead, HotMerge, UpdateRule};
-use super::store::{Store, StoreSpec};
-use crate::registry::{Check, Named, SettingError, settings};
+use super::store::{ExactStore, Store, StoreSpec};
+use super::tensor_rule::TensorRule;
+use super::tensor_store::TensorStore;
+use crate::registry::{Named, SettingError, settings};
+use crate::shard_map::Grain;
+
+/// The key that chooses between an optimizer's tables of defaults.
+const DEFAULTS_KEY: &str = "defaults";
+
+/// What an optimizer's file says of it, beside the formula itself.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// The name that a job file writes.
+    pub name: &'static str,
+    /// The formula in one line, with the names of the hyper-parameters.
+    pub formula: &'static str,
+    /// Where the formula comes from.
+    pub source: &'static str,
+    /// What is otherwise than in the source, or in the library that users would compare with.
+    pub differences: &'static [&'static str],
+    /// Every hyper-parameter with its default, as TOML: the values of `torch.optim` where it has the
+    /// optimizer, else of the source. `lr` and the L2 term are the frame's.
+    pub defaults: &'static str,
+    /// The values of the surveys where they are others, as TOML.
+    pub survey: Option<&'static str>,
+    /// What the optimizer is held to on a parabola and on Rosenbrock's function.
+    pub descents: [Descent; 2],
+}
+
+/// What is known of a rule without running it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The names of the slots: one number per parameter each, or fewer for a rule of whole tensors.
+    pub slot_names: &'static [&'static str],
+    /// What the rule needs to know of the worker's last read.
+    pub at_read: AtRead,
+    /// Whether deltas that threads collected apart may be added.
+    pub hot_merge: HotMerge,
+    /// What a shard must hold of a tensor.
+    pub grain: Grain,
+    /// Numbers that a server keeps for one parameter, the parameter included, at most.
+    pub numbers_per_element: usize,
+}
 
 /// A line of [`OPTIMIZERS`](super::OPTIMIZERS).
 #[derive(Clone, Copy, Debug)]
 pub struct OptimizerEntry {
     /// The name that a job file writes.
     pub name: &'static str,
-    /// Where the formula comes from.
-    pub source: &'static str,
-    /// Every hyper-parameter with its default, as TOML. `lr` and `weight_decay` are the frame's.
-    pub defaults: &'static str,
-    /// The names of the slots, one number per parameter each.
-    pub slot_names: &'static [&'static str],
-    /// What the rule needs to know of the worker's last read.
-    pub at_read: AtRead,
-    /// Whether deltas that threads collected apart may be added.
-    pub hot_merge: HotMerge,
-    /// What the optimizer is held to on a parabola and on Rosenbrock's function.
-    pub descents: [Descent; 2],
-    check: fn(&Self, &Table) -> Result<(), SettingError>,
-    single: Build<f32>,
-    double: Build<f64>,
-    plain: Build<f32>,
+    /// The words of its file.
+    pub about: About,
+    facts: Read<Facts>,
+    columns: Build<dyn Store<f32>>,
+    plain: Build<dyn Store<f32>>,
+    exact: Build<dyn ExactStore>,
 }
 
-type Build<F> =
-    fn(&OptimizerEntry, &Table, &StoreSpec<'_>) -> Result<Box<dyn Store<F>>, SettingError>;
-
-/// Numbers that show that an optimizer descends: it starts at a known point, takes `steps` steps
-/// with the exact gradient, its default hyper-parameters and a constant `lr`, and must be below
-/// `below` after that.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Descent {
-    /// The function.
-    pub surface: Surface,
-    /// The learning rate.
-    pub lr: f64,
-    /// Steps to take.
-    pub steps: u64,
-    /// The value to fall below; both functions are zero at their minimum.
-    pub below: f64,
-}
-
-/// A function to descend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Surface {
-    /// x² + 10·y², from (1, 1).
-    Parabola,
-    /// (1 − x)² + 100·(y − x²)², from (−1.2, 1).
-    Rosenbrock,
-}
-
-impl Descent {
-    /// On [`Surface::Parabola`].
-    #[must_use]
-    pub const fn parabola(lr: f64, steps: u64, below: f64) -> Self {
-        Self {
-            surface: Surface::Parabola,
-            lr,
-            steps,
-            below,
-        }
-    }
-
-    /// On [`Surface::Rosenbrock`].
-    #[must_use]
-    pub const fn rosenbrock(lr: f64, steps: u64, below: f64) -> Self {
-        Self {
-            surface: Surface::Rosenbrock,
-            lr,
-            steps,
-            below,
-        }
-    }
-}
-
-/// Hyper-parameters that are a rule in both float types.
-pub trait Algorithm: UpdateRule<f32> + UpdateRule<f64> + DeserializeOwned + Check {}
-
-impl<R: UpdateRule<f32> + UpdateRule<f64> + DeserializeOwned + Check> Algorithm for R {}
+type Read<T> = fn(&OptimizerEntry, &Table) -> Result<T, SettingError>;
+type Build<S> = fn(&OptimizerEntry, &Table, &StoreSpec<'_>) -> Result<Box<S>, SettingError>;
 
 impl OptimizerEntry {
-    /// The entry of the rule `R`.
-    pub(super) const fn of<R: Algorithm>(
-        name: &'static str,
-        source: &'static str,
-        defaults: &'static str,
-        descents: [Descent; 2],
-    ) -> Self {
+    /// The entry of the family `S`.
+    pub(super) const fn of<S: Family>(about: About) -> Self {
         Self {
-            name,
-            source,
-            defaults,
-            slot_names: <R as UpdateRule<f32>>::SLOT_NAMES,
-            at_read: <R as UpdateRule<f32>>::AT_READ,
-            hot_merge: <R as UpdateRule<f32>>::HOT_MERGE,
-            descents,
-            check: |entry, table| entry.read::<R>(table).map(|_| ()),
-            single: columns::<f32, R>,
-            double: columns::<f64, R>,
-            plain: plain::<R>,
+            name: about.name,
+            about,
+            facts: |entry, table| Ok(entry.read::<S>(table)?.choose(ReadFacts)),
+            columns: |entry, table, spec| Ok(entry.read::<S>(table)?.choose(Columns(spec))),
+            plain: |entry, table, spec| Ok(entry.read::<S>(table)?.choose(Plain(spec))),
+            exact: |entry, table, spec| Ok(entry.read::<S>(table)?.choose(Exact(spec))),
         }
     }
 
@@ -117,7 +85,15 @@ impl OptimizerEntry {
     /// # Errors
     /// [`SettingError`] for an unknown key, a wrong type or a value out of range.
     pub fn check(&self, table: &Table) -> Result<(), SettingError> {
-        (self.check)(self, table)
+        self.facts(table).map(|_| ())
+    }
+
+    /// What is known of the rule that the hyper-parameters mean.
+    ///
+    /// # Errors
+    /// As [`OptimizerEntry::check`].
+    pub fn facts(&self, table: &Table) -> Result<Facts, SettingError> {
+        (self.facts)(self, table)
     }
 
     /// Builds the store of a shard.
@@ -126,31 +102,18 @@ impl OptimizerEntry {
     /// As [`OptimizerEntry::check`].
     ///
     /// # Panics
-    /// If the groups do not cover the shard.
+    /// If the groups do not cover the shard, or one of them is no whole tensor and the rule needs
+    /// that.
     pub fn build(
         &self,
         table: &Table,
         spec: &StoreSpec<'_>,
     ) -> Result<Box<dyn Store<f32>>, SettingError> {
-        (self.single)(self, table, spec)
+        (self.columns)(self, table, spec)
     }
 
-    /// Builds a store that computes in f64, to compare the formula with references.
-    ///
-    /// # Errors
-    /// As [`OptimizerEntry::check`].
-    ///
-    /// # Panics
-    /// As [`OptimizerEntry::build`].
-    pub fn build_f64(
-        &self,
-        table: &Table,
-        spec: &StoreSpec<'_>,
-    ) -> Result<Box<dyn Store<f64>>, SettingError> {
-        (self.double)(self, table, spec)
-    }
-
-    /// Builds the plain twin: slow, obvious, and equal bit for bit.
+    /// Builds the plain twin: slow, obvious, and equal bit for bit. A rule of whole tensors has one
+    /// store only.
     ///
     /// # Errors
     /// As [`OptimizerEntry::check`].
@@ -165,14 +128,72 @@ impl OptimizerEntry {
         (self.plain)(self, table, spec)
     }
 
-    /// Bytes of memory that a server needs for one parameter, with or without an L2 term.
-    #[must_use]
-    pub fn bytes_per_element(&self, regularised: bool) -> usize {
-        size_of::<f32>() * (1 + self.slot_names.len()) + usize::from(regularised)
+    /// Builds a plain store that computes in f64, to compare the formula with references and to
+    /// draw its paths.
+    ///
+    /// # Errors
+    /// As [`OptimizerEntry::check`].
+    ///
+    /// # Panics
+    /// As [`OptimizerEntry::build`].
+    pub fn build_exact(
+        &self,
+        table: &Table,
+        spec: &StoreSpec<'_>,
+    ) -> Result<Box<dyn ExactStore>, SettingError> {
+        (self.exact)(self, table, spec)
     }
 
-    fn read<R: Algorithm>(&self, table: &Table) -> Result<R, SettingError> {
-        settings(self.name, self.defaults, table)
+    /// Bytes of memory that a server needs for one parameter at most, with or without an L2 term.
+    ///
+    /// # Errors
+    /// As [`OptimizerEntry::check`].
+    pub fn bytes_per_element(
+        &self,
+        table: &Table,
+        regularised: bool,
+    ) -> Result<usize, SettingError> {
+        let facts = self.facts(table)?;
+        let owed = match facts.grain {
+            Grain::Rows => usize::from(regularised),
+            Grain::Tensors => 0,
+        };
+        Ok(size_of::<f32>() * facts.numbers_per_element + owed)
+    }
+
+    /// The job's own hyper-parameters over the table of defaults that it chose.
+    fn read<S: Family>(&self, table: &Table) -> Result<S, SettingError> {
+        let mut own = table.clone();
+        let mut defaults = self.about.defaults.to_owned();
+        match own.remove(DEFAULTS_KEY) {
+            None => {}
+            Some(Value::String(name)) if name == "torch" => {}
+            Some(Value::String(name)) if name == "survey" && self.about.survey.is_some() => {
+                defaults = self.survey_defaults();
+            }
+            Some(other) => return Err(self.no_such_defaults(&other)),
+        }
+        settings(self.name, &defaults, &own)
+    }
+
+    /// Every hyper-parameter with the surveys' value where they have one of their own.
+    fn survey_defaults(&self) -> String {
+        let parse = |text: &str| text.parse::<Table>().expect("an entry's defaults are TOML");
+        let mut table = parse(self.about.defaults);
+        table.extend(parse(self.about.survey.unwrap_or_default()));
+        table.to_string()
+    }
+
+    fn no_such_defaults(&self, found: &Value) -> SettingError {
+        let permitted = if self.about.survey.is_some() {
+            "\"torch\" or \"survey\""
+        } else {
+            "\"torch\": the surveys have no values of their own for this optimizer"
+        };
+        SettingError::WrongType {
+            entry: self.name,
+            message: format!("`{DEFAULTS_KEY}` is {found}, but must be {permitted}"),
+        }
     }
 }
 
@@ -182,18 +203,71 @@ impl Named for OptimizerEntry {
     }
 }
 
-fn columns<F: Real, R: Algorithm + UpdateRule<F>>(
-    entry: &OptimizerEntry,
-    table: &Table,
-    spec: &StoreSpec<'_>,
-) -> Result<Box<dyn Store<F>>, SettingError> {
-    Ok(Box::new(ColumnStore::new(entry.read::<R>(table)?, spec)))
+struct ReadFacts;
+
+impl RuleUser for ReadFacts {
+    type Output = Facts;
+
+    fn element<R: Algorithm>(self, _: R) -> Facts {
+        Facts {
+            slot_names: <R as UpdateRule<f32>>::SLOT_NAMES,
+            at_read: <R as UpdateRule<f32>>::AT_READ,
+            hot_merge: <R as UpdateRule<f32>>::HOT_MERGE,
+            grain: Grain::Rows,
+            numbers_per_element: 1 + <R as UpdateRule<f32>>::SLOT_NAMES.len(),
+        }
+    }
+
+    fn tensor<R: TensorAlgorithm>(self, _: R) -> Facts {
+        Facts {
+            slot_names: <R as TensorRule<f32>>::SLOT_NAMES,
+            at_read: AtRead::Nothing,
+            hot_merge: HotMerge::Refuse,
+            grain: Grain::Tensors,
+            // One more for the gradient, which is put together before the rule sees it.
+            numbers_per_element: 2 + <R as TensorRule<f32>>::SLOTS_PER_ELEMENT_MAX,
+        }
+    }
 }
 
-fn plain<R: Algorithm>(
-    entry: &OptimizerEntry,
-    table: &Table,
-    spec: &StoreSpec<'_>,
-) -> Result<Box<dyn Store<f32>>, SettingError> {
-    Ok(Box::new(PlainStore::new(entry.read::<R>(table)?, spec)))
+struct Columns<'a>(&'a StoreSpec<'a>);
+
+impl RuleUser for Columns<'_> {
+    type Output = Box<dyn Store<f32>>;
+
+    fn element<R: Algorithm>(self, rule: R) -> Self::Output {
+        Box::new(ColumnStore::new(rule, self.0))
+    }
+
+    fn tensor<R: TensorAlgorithm>(self, rule: R) -> Self::Output {
+        Box::new(TensorStore::new(rule, self.0))
+    }
+}
+
+struct Plain<'a>(&'a StoreSpec<'a>);
+
+impl RuleUser for Plain<'_> {
+    type Output = Box<dyn Store<f32>>;
+
+    fn element<R: Algorithm>(self, rule: R) -> Self::Output {
+        Box::new(PlainStore::new(rule, self.0))
+    }
+
+    fn tensor<R: TensorAlgorithm>(self, rule: R) -> Self::Output {
+        Box::new(TensorStore::new(rule, self.0))
+    }
+}
+
+struct Exact<'a>(&'a StoreSpec<'a>);
+
+impl RuleUser for Exact<'_> {
+    type Output = Box<dyn ExactStore>;
+
+    fn element<R: Algorithm>(self, rule: R) -> Self::Output {
+        Box::new(PlainStore::<f64, R>::new(rule, self.0))
+    }
+
+    fn tensor<R: TensorAlgorithm>(self, rule: R) -> Self::Output {
+        Box::new(TensorStore::<f64, R>::new(rule, self.0))
+    }
 }

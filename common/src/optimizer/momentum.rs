@@ -18,13 +18,11 @@
 //! Source: Polyak, *Some methods of speeding up the convergence of iteration methods*, USSR Comput.
 //! Math. Math. Phys. 4 (1964); in the form of Sutskever et al., ICML 2013, as `torch.optim.SGD` has
 //! it.
-//!
-//! Differs from `torch.optim.SGD`: "the first step" is the shard's, so that a parameter whose first
-//! gradient comes later is dampened from its first gradient on.
 
 use serde::Deserialize;
 
-use super::entry::{Descent, OptimizerEntry};
+use super::descent::Descent;
+use super::entry::{About, OptimizerEntry};
 use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, in_unit_interval};
@@ -39,15 +37,20 @@ pub struct Momentum {
     pub dampening: f64,
 }
 
-pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Momentum>(
-    "momentum",
-    "Polyak, USSR Comput. Math. Math. Phys. 4 (1964); torch.optim.SGD",
-    "momentum = 0.9\ndampening = 0.0\n",
-    [
+pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Momentum>(About {
+    name: "momentum",
+    formula: "v ← momentum·v + (1 − dampening)·g, no dampening at t = 1; x ← x − lr·v",
+    source: "Polyak, USSR Comput. Math. Math. Phys. 4 (1964); torch.optim.SGD",
+    differences: &[
+        "torch.optim.SGD's \"first step\" is a parameter's own, here it is the shard's: a parameter whose first gradient comes later is dampened from its first gradient on",
+    ],
+    defaults: "momentum = 0.9\ndampening = 0.0\n",
+    survey: None,
+    descents: [
         Descent::parabola(0.01, 500, 1e-6),
         Descent::rosenbrock(0.0003, 10_000, 1e-2),
     ],
-);
+});
 
 impl Check for Momentum {
     fn check(&self) -> Result<(), SettingError> {

@@ -20,7 +20,8 @@
 
 use serde::Deserialize;
 
-use super::entry::{Descent, OptimizerEntry};
+use super::descent::Descent;
+use super::entry::{About, OptimizerEntry};
 use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, in_unit_interval};
@@ -33,15 +34,20 @@ pub struct MomentumLrInside {
     pub momentum: f64,
 }
 
-pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<MomentumLrInside>(
-    "momentum_lr_inside",
-    "Sutskever, Martens, Dahl, Hinton, ICML 2013, equations 1 and 2",
-    "momentum = 0.9\n",
-    [
+pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<MomentumLrInside>(About {
+    name: "momentum_lr_inside",
+    formula: "v ← momentum·v − lr·g; x ← x + v",
+    source: "Sutskever, Martens, Dahl, Hinton, ICML 2013, equations 1 and 2",
+    differences: &[
+        "torch.optim.SGD multiplies the velocity by the rate when it is used: that is `momentum`",
+    ],
+    defaults: "momentum = 0.9\n",
+    survey: None,
+    descents: [
         Descent::parabola(0.01, 500, 1e-6),
         Descent::rosenbrock(0.0003, 10_000, 1e-2),
     ],
-);
+});
 
 impl Check for MomentumLrInside {
     fn check(&self) -> Result<(), SettingError> {

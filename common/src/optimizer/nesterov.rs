@@ -20,7 +20,8 @@
 
 use serde::Deserialize;
 
-use super::entry::{Descent, OptimizerEntry};
+use super::descent::Descent;
+use super::entry::{About, OptimizerEntry};
 use super::real::Real;
 use super::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, in_unit_interval};
@@ -33,15 +34,20 @@ pub struct Nesterov {
     pub momentum: f64,
 }
 
-pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Nesterov>(
-    "nesterov",
-    "Nesterov, Soviet Math. Dokl. 27 (1983); torch.optim.SGD(nesterov=True)",
-    "momentum = 0.9\n",
-    [
+pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Nesterov>(About {
+    name: "nesterov",
+    formula: "v ← momentum·v + g; x ← x − lr·(g + momentum·v)",
+    source: "Nesterov, Soviet Math. Dokl. 27 (1983); torch.optim.SGD(nesterov=True)",
+    differences: &[
+        "the parameter is the point ahead, as in torch.optim.SGD(nesterov=True); `nag_lookahead` keeps the point behind it, too",
+    ],
+    defaults: "momentum = 0.9\n",
+    survey: None,
+    descents: [
         Descent::parabola(0.01, 500, 1e-6),
         Descent::rosenbrock(0.0003, 10_000, 1e-2),
     ],
-);
+});
 
 impl Check for Nesterov {
     fn check(&self) -> Result<(), SettingError> {

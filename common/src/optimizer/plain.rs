@@ -9,8 +9,8 @@ use super::gradient::{AddressError, GradientError, GradientView, check_coordinat
 use super::real::Real;
 use super::rule::{StepContext, UpdateRule};
 use super::slots::SlotArray;
-use super::store::{GroupSpan, RestoreError, Store, StoreSpec, check_saved};
-use super::tile::Formula;
+use super::store::{ExactStore, GroupSpan, Reader, RestoreError, Store, StoreSpec, check_saved};
+use super::tile::{Formula, Scalars, shown};
 
 /// Parameters and slots of a shard under the rule `R`.
 #[derive(Debug)]
@@ -43,9 +43,35 @@ impl<F: Real, R: UpdateRule<F>> PlainStore<F, R> {
         R::Slots::from_fn(|slot| self.slots[slot][element])
     }
 
-    fn publish(&self, element: usize, out: &mut Vec<u8>) {
-        let value = self.rule.publish(self.x[element], &self.slots_of(element));
-        out.extend(value.to_f32().to_le_bytes());
+    fn shown(&self, reader: Reader, element: usize) -> F {
+        shown(&self.rule, reader, self.x[element], &self.slots_of(element))
+    }
+
+    fn show(&self, reader: Reader, element: usize, out: &mut Vec<u8>) {
+        out.extend(self.shown(reader, element).to_f32().to_le_bytes());
+    }
+
+    /// Takes one step with the gradient of each element, if it has one.
+    fn advance(&mut self, context: &StepContext, gradient: &[Option<F>]) {
+        for group in &self.groups {
+            let step = Scalars::of(&self.rule, group, context);
+            let formula = Formula {
+                rule: &self.rule,
+                step: &step,
+            };
+            for element in group.range.clone() {
+                let g = match gradient[element] {
+                    Some(g) => g,
+                    None if 0.0 < group.l2 => F::ZERO,
+                    None => continue,
+                };
+                let (x, slots) = formula.apply(self.x[element], g, self.slots_of(element));
+                self.x[element] = x;
+                for (column, slot) in self.slots.iter_mut().zip(slots.as_slice()) {
+                    column[element] = *slot;
+                }
+            }
+        }
     }
 }
 
@@ -65,46 +91,36 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
         scale: f32,
     ) -> Result<(), GradientError> {
         gradient.check(self.len())?;
-        let gradient = spread(gradient, self.len());
-        for group in &self.groups {
-            let l2 = F::of(group.l2);
-            let step = self.rule.prepare(&group.context(context));
-            let formula = Formula {
-                rule: &self.rule,
-                step: &step,
-                l2,
-            };
-            for element in group.range.clone() {
-                let g = match gradient[element] {
-                    Some(g) => F::from_f32(scale) * F::from_f32(g),
-                    None if F::ZERO < l2 => F::ZERO,
-                    None => continue,
-                };
-                let (x, slots) = formula.apply(self.x[element], g, self.slots_of(element));
-                self.x[element] = x;
-                for (column, slot) in self.slots.iter_mut().zip(slots.as_slice()) {
-                    column[element] = *slot;
-                }
-            }
-        }
+        let scaled = |g| F::from_f32(scale) * F::from_f32(g);
+        let gradient: Vec<Option<F>> = spread(gradient, self.len())
+            .into_iter()
+            .map(|g| g.map(scaled))
+            .collect();
+        self.advance(context, &gradient);
         Ok(())
     }
 
-    fn read_range(&mut self, range: Range<usize>, out: &mut Vec<u8>) -> Result<(), AddressError> {
+    fn read_range(
+        &mut self,
+        reader: Reader,
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
         check_range(&range, self.len())?;
-        range.for_each(|element| self.publish(element, out));
+        range.for_each(|element| self.show(reader, element, out));
         Ok(())
     }
 
     fn read_coordinates(
         &mut self,
+        reader: Reader,
         coordinates: &[u32],
         out: &mut Vec<u8>,
     ) -> Result<(), AddressError> {
         check_coordinates(coordinates, self.len())?;
         coordinates
             .iter()
-            .for_each(|&coordinate| self.publish(coordinate as usize, out));
+            .for_each(|&coordinate| self.show(reader, coordinate as usize, out));
         Ok(())
     }
 
@@ -124,6 +140,18 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
 
     fn bytes(&self) -> usize {
         self.x.len() * (1 + self.slots.len()) * size_of::<F>()
+    }
+}
+
+impl<R: UpdateRule<f64>> ExactStore for PlainStore<f64, R> {
+    fn step_exact(&mut self, context: &StepContext, gradient: &[Option<f64>]) {
+        assert_eq!(gradient.len(), self.len(), "one entry for each element");
+        self.advance(context, gradient);
+    }
+
+    fn shown(&self, reader: Reader) -> Vec<f64> {
+        let shown = |element| PlainStore::shown(self, reader, element);
+        (0..self.x.len()).map(shown).collect()
     }
 }
 

@@ -33,8 +33,40 @@ pub trait Real:
     /// Rounds to a single: how parameters leave.
     fn to_f32(self) -> f32;
 
+    /// Widens to a double, exactly: how values enter a sum.
+    fn to_f64(self) -> f64;
+
     /// The correctly rounded square root.
     fn sqrt(self) -> Self;
+
+    /// The value without its sign.
+    fn abs(self) -> Self;
+
+    /// The larger of two; NaN if one of them is.
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        if other < self || self.is_nan() {
+            self
+        } else {
+            other
+        }
+    }
+
+    /// The sign of mathematics: 1, −1, and 0 for both zeros; 0 for NaN, too, as in `PyTorch`.
+    #[inline(always)]
+    fn sign(self) -> Self {
+        let one = Self::of(1.0);
+        if Self::ZERO < self {
+            one
+        } else if self < Self::ZERO {
+            -one
+        } else {
+            Self::ZERO
+        }
+    }
+
+    /// Whether this is no number.
+    fn is_nan(self) -> bool;
 
     /// Equality of bits: zeros of different sign differ, equal NaNs are equal.
     fn same_bits(self, other: Self) -> bool;
@@ -63,8 +95,23 @@ impl Real for f32 {
     }
 
     #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+
+    #[inline(always)]
     fn sqrt(self) -> Self {
         f32::sqrt(self)
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        f32::abs(self)
+    }
+
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        f32::is_nan(self)
     }
 
     #[inline(always)]
@@ -96,12 +143,47 @@ impl Real for f64 {
     }
 
     #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
+    }
+
+    #[inline(always)]
     fn sqrt(self) -> Self {
         f64::sqrt(self)
     }
 
     #[inline(always)]
+    fn abs(self) -> Self {
+        f64::abs(self)
+    }
+
+    #[inline(always)]
+    fn is_nan(self) -> bool {
+        f64::is_nan(self)
+    }
+
+    #[inline(always)]
     fn same_bits(self, other: Self) -> bool {
         self.to_bits() == other.to_bits()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Real;
+
+    #[test]
+    fn the_sign_of_both_zeros_and_of_nan_is_zero() {
+        let signs = [2.5, 0.0, -0.0, -1e-45, f32::NAN, f32::NEG_INFINITY].map(Real::sign);
+        assert_eq!(
+            signs.map(f32::to_bits),
+            [1.0_f32, 0.0, 0.0, -1.0, 0.0, -1.0].map(f32::to_bits)
+        );
+    }
+
+    #[test]
+    fn the_larger_of_a_number_and_nan_is_nan() {
+        assert!(Real::max(f64::NAN, 1.0).is_nan() && Real::max(1.0, f64::NAN).is_nan());
+        assert_eq!((Real::max(1.0, 2.0), Real::max(2.0, 1.0)), (2.0, 2.0));
     }
 }

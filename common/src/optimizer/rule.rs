@@ -65,6 +65,17 @@ pub enum HotMerge {
     Refuse,
 }
 
+/// How the L2 term of a group, λ, enters a step. The regularizer says how large λ is; the rule says
+/// how it acts, because that is part of its paper.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decay {
+    /// The rule is given `g + λ·x`.
+    #[default]
+    Coupled,
+    /// The parameter becomes `(1 − η·λ)·x`, and then the rule moves it.
+    Decoupled,
+}
+
 /// An optimizer as a formula for one parameter.
 pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
     /// The state per parameter, `[F; number of slots]`.
@@ -82,6 +93,11 @@ pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
     /// Whether deltas that were collected apart may be added.
     const HOT_MERGE: HotMerge = HotMerge::Refuse;
 
+    /// How the L2 term enters.
+    fn decay(&self) -> Decay {
+        Decay::Coupled
+    }
+
     /// The slots before the first step.
     fn init(&self) -> Self::Slots;
 
@@ -97,9 +113,17 @@ pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
         slots: Self::Slots,
     ) -> (F, Self::Slots);
 
-    /// What a pull shows of a parameter; the parameter itself for most.
+    /// What a pull shows of a parameter, the place where gradients are taken; the parameter itself
+    /// for most.
     #[inline(always)]
     fn publish(&self, x: F, _slots: &Self::Slots) -> F {
+        x
+    }
+
+    /// What is judged and saved of a parameter, where that is another number than the one at which
+    /// gradients are taken: an average, say.
+    #[inline(always)]
+    fn evaluated(&self, x: F, _slots: &Self::Slots) -> F {
         x
     }
 }

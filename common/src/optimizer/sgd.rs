@@ -9,12 +9,11 @@
 //! | η | `lr` of the step | scalar | from the schedule |
 //!
 //! Source: Robbins, Monro, *A stochastic approximation method*, Ann. Math. Statist. 22 (1951).
-//!
-//! Differs from `torch.optim.SGD`: momentum and Nesterov are rules of their own.
 
 use serde::Deserialize;
 
-use super::entry::{Descent, OptimizerEntry};
+use super::descent::Descent;
+use super::entry::{About, OptimizerEntry};
 use super::real::Real;
 use super::rule::{Grad, HotMerge, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError};
@@ -24,15 +23,18 @@ use crate::registry::{Check, SettingError};
 #[serde(deny_unknown_fields)]
 pub struct Sgd {}
 
-pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Sgd>(
-    "sgd",
-    "Robbins, Monro, Ann. Math. Statist. 22 (1951)",
-    "",
-    [
+pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Sgd>(About {
+    name: "sgd",
+    formula: "x ← x − lr·g",
+    source: "Robbins, Monro, Ann. Math. Statist. 22 (1951)",
+    differences: &["torch.optim.SGD's momentum and nesterov are rules of their own"],
+    defaults: "",
+    survey: None,
+    descents: [
         Descent::parabola(0.05, 300, 1e-6),
         Descent::rosenbrock(0.001, 10_000, 1e-2),
     ],
-);
+});
 
 impl Check for Sgd {
     fn check(&self) -> Result<(), SettingError> {

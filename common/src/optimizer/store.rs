@@ -19,8 +19,10 @@ pub struct GroupSpan {
     pub range: Range<usize>,
     /// Multiplies the learning rate.
     pub lr_factor: f64,
-    /// λ of the coupled L2 term, gradient per parameter; 0 for none.
+    /// λ of the L2 term, gradient per parameter; 0 for none. The rule says how it enters.
     pub l2: f64,
+    /// The sizes of the tensor that this is, slowest first; empty for a part of a tensor.
+    pub shape: Vec<usize>,
 }
 
 impl GroupSpan {
@@ -100,7 +102,7 @@ pub enum RestoreError {
         found: usize,
     },
     /// The state is of another shard.
-    #[error("column {column} of the saved state has {found} elements; the shard has {expected}")]
+    #[error("column {column} of the saved state has {found} elements; its store has {expected}")]
     Length {
         /// Which column, from 0.
         column: usize,
@@ -109,6 +111,15 @@ pub enum RestoreError {
         /// Elements that came.
         found: usize,
     },
+}
+
+/// Who reads parameters, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A worker, to take a gradient there: the published values.
+    Worker,
+    /// An observer, to judge and to save: the evaluated values, which for most rules are the same.
+    Observer,
 }
 
 /// The parameters of one shard with their optimizer.
@@ -141,19 +152,25 @@ pub trait Store<F: Real>: Debug + Send {
         scale: f32,
     ) -> Result<(), GradientError>;
 
-    /// Appends the published values of a range.
+    /// Appends the values of a range as `reader` should see them.
     ///
     /// # Errors
     /// [`AddressError`] if the range is not inside the shard; nothing is appended then.
-    fn read_range(&mut self, range: Range<usize>, out: &mut Vec<u8>) -> Result<(), AddressError>;
+    fn read_range(
+        &mut self,
+        reader: Reader,
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError>;
 
-    /// Appends the published values at strictly increasing coordinates.
+    /// Appends the values at strictly increasing coordinates as `reader` should see them.
     ///
     /// # Errors
     /// [`AddressError`] if the coordinates are not so, or not inside the shard; nothing is appended
     /// then.
     fn read_coordinates(
         &mut self,
+        reader: Reader,
         coordinates: &[u32],
         out: &mut Vec<u8>,
     ) -> Result<(), AddressError>;
@@ -171,22 +188,40 @@ pub trait Store<F: Real>: Debug + Send {
     fn bytes(&self) -> usize;
 }
 
+/// A store in f64 that takes and shows f64: what references and drawn paths need, and no server.
+pub trait ExactStore: Store<f64> {
+    /// Takes one step with the gradient of each element, if it has one.
+    ///
+    /// # Panics
+    /// Unless there is one entry for each element of the shard.
+    fn step_exact(&mut self, context: &StepContext, gradient: &[Option<f64>]);
+
+    /// What `reader` sees, element by element.
+    fn shown(&self, reader: Reader) -> Vec<f64>;
+}
+
 /// Judges a saved state against a store of `slots` slots and `len` elements.
 pub(super) fn check_saved<F>(
     columns: &[&[F]],
     slots: usize,
     len: usize,
 ) -> Result<(), RestoreError> {
-    if columns.len() != 1 + slots {
+    check_lengths(columns, &vec![len; 1 + slots])
+}
+
+/// Judges a saved state against a store whose columns have these lengths.
+pub(super) fn check_lengths<F>(columns: &[&[F]], lengths: &[usize]) -> Result<(), RestoreError> {
+    if columns.len() != lengths.len() {
         return Err(RestoreError::Columns {
-            expected: 1 + slots,
+            expected: lengths.len(),
             found: columns.len(),
         });
     }
-    match columns.iter().position(|values| values.len() != len) {
+    let differs = |(values, len): (&&[F], &usize)| values.len() != *len;
+    match columns.iter().zip(lengths).position(differs) {
         Some(column) => Err(RestoreError::Length {
             column,
-            expected: len,
+            expected: lengths[column],
             found: columns[column].len(),
         }),
         None => Ok(()),

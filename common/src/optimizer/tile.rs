@@ -5,35 +5,62 @@
 //! where a part was cut.
 
 use super::real::Real;
-use super::rule::{AtRead, Grad, UpdateRule};
+use super::rule::{AtRead, Decay, Grad, StepContext, UpdateRule};
 use super::slots::{LANES, SlotArray};
+use super::store::{GroupSpan, Reader};
 
-/// A rule at one step, with the L2 term: all that turns one element into its next value.
+/// The scalars of one step for one group: the rule's own, and those of the L2 term.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scalars<F, S> {
+    rule: S,
+    /// λ of a coupled term; 0 leaves the gradient alone.
+    l2: F,
+    /// 1 − η·λ of a decoupled term; 1 leaves the parameter alone.
+    keep: F,
+}
+
+impl<F: Real, S> Scalars<F, S> {
+    /// Computes the scalars of the step at `context` for `group`.
+    pub(super) fn of<R: UpdateRule<F, Step = S>>(
+        rule: &R,
+        group: &GroupSpan,
+        context: &StepContext,
+    ) -> Self {
+        let context = group.context(context);
+        let (l2, keep) = match rule.decay() {
+            Decay::Coupled => (group.l2, 1.0),
+            Decay::Decoupled => (0.0, 1.0 - context.lr * group.l2),
+        };
+        Self {
+            rule: rule.prepare(&context),
+            l2: F::of(l2),
+            keep: F::of(keep),
+        }
+    }
+}
+
+/// A rule at one step: all that turns one element into its next value.
 #[derive(Debug)]
 pub(super) struct Formula<'a, F: Real, R: UpdateRule<F>> {
     pub(super) rule: &'a R,
-    pub(super) step: &'a R::Step,
-    /// λ of the coupled L2 term; 0 leaves the gradient alone.
-    pub(super) l2: F,
+    pub(super) step: &'a Scalars<F, R::Step>,
 }
 
 impl<F: Real, R: UpdateRule<F>> Formula<'_, F, R> {
-    /// One element, one step: `g + λ·x` goes into the rule.
+    /// One element, one step, the L2 term first.
     ///
     /// A push that does not say what its worker read has missed nothing.
     #[inline(always)]
     pub(super) fn apply(&self, x: F, g: F, slots: R::Slots) -> (F, R::Slots) {
-        let g = if self.l2 == F::ZERO {
-            g
-        } else {
-            g + self.l2 * x
-        };
+        let s = self.step;
+        let g = if s.l2 == F::ZERO { g } else { g + s.l2 * x };
         let at_read = match R::AT_READ {
             AtRead::Nothing => F::ZERO,
             AtRead::Parameter => x,
             AtRead::Slot(slot) => slots.as_slice()[slot],
         };
-        self.rule.update(self.step, x, Grad { g, at_read }, slots)
+        let grad = Grad { g, at_read };
+        self.rule.update(&s.rule, s.keep * x, grad, slots)
     }
 }
 
@@ -153,14 +180,31 @@ impl<F: Real, S: SlotArray<F>> Tile<F, S> {
         }
     }
 
-    /// What a pull shows of each lane, f32, little-endian.
+    /// What `reader` sees of each lane, f32, little-endian.
     #[inline(always)]
-    pub(super) fn published<R: UpdateRule<F, Slots = S>>(&self, rule: &R) -> [[u8; 4]; LANES] {
+    pub(super) fn shown<R: UpdateRule<F, Slots = S>>(
+        &self,
+        rule: &R,
+        reader: Reader,
+    ) -> [[u8; 4]; LANES] {
         std::array::from_fn(|lane| {
-            rule.publish(self.x[lane], &self.lane(lane))
-                .to_f32()
-                .to_le_bytes()
+            let (x, slots) = (self.x[lane], self.lane(lane));
+            shown(rule, reader, x, &slots).to_f32().to_le_bytes()
         })
+    }
+}
+
+/// What `reader` sees of one element.
+#[inline(always)]
+pub(super) fn shown<F: Real, R: UpdateRule<F>>(
+    rule: &R,
+    reader: Reader,
+    x: F,
+    slots: &R::Slots,
+) -> F {
+    match reader {
+        Reader::Worker => rule.publish(x, slots),
+        Reader::Observer => rule.evaluated(x, slots),
     }
 }
 

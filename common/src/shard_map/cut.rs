@@ -24,6 +24,31 @@ pub(super) fn on_rows(layout: &ParameterLayout, count: u64) -> Vec<Range<u64>> {
     )
 }
 
+/// Cuts near `count` equal pieces, each cut moved back to the start of a tensor; pieces that become
+/// empty are dropped.
+pub(super) fn on_tensors(layout: &ParameterLayout, count: u64) -> Vec<Range<u64>> {
+    let tensor_start = |at: u64| {
+        let (span, _) = layout
+            .spans()
+            .find(|(span, _)| span.contains(&at))
+            .expect("a cut lies inside the layout");
+        span.start
+    };
+    pieces(
+        layout.elements(),
+        ideal(layout.elements(), count).map(tensor_start),
+    )
+}
+
+/// One piece for each tensor that has elements.
+pub(super) fn every_tensor(layout: &ParameterLayout) -> Vec<Range<u64>> {
+    layout
+        .spans()
+        .map(|(span, _)| span)
+        .filter(|span| !span.is_empty())
+        .collect()
+}
+
 /// Cuts `count` equal pieces wherever they end; pieces that become empty are dropped.
 pub(super) fn anywhere(elements: u64, count: u64) -> Vec<Range<u64>> {
     pieces(elements, ideal(elements, count))

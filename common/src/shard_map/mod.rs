@@ -22,6 +22,15 @@ pub struct ShardSpan {
     pub server: ServerId,
 }
 
+/// What a shard must hold of a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grain {
+    /// Whole rows where that is possible: for optimizers that see one parameter at a time.
+    Rows,
+    /// The whole of each tensor: for optimizers that need a tensor's norm.
+    Tensors,
+}
+
 /// Which shard owns which elements. Shards are numbered in layout order; they touch, and together
 /// they cover the layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +55,29 @@ pub enum ShardMapError {
         /// Servers asked for.
         servers: u32,
         /// Elements of the layout.
+        elements: u64,
+    },
+    /// More servers than tensors, which must stay whole.
+    #[error(
+        "{servers} servers for {tensors} tensors: this optimizer works on whole tensors, so every \
+         server must hold at least one; set [cluster] servers to at most {tensors}, or choose an \
+         optimizer that works on single parameters"
+    )]
+    TooFewTensors {
+        /// Servers asked for.
+        servers: u32,
+        /// Tensors of the layout that have elements.
+        tensors: usize,
+    },
+    /// A tensor that must stay whole is larger than a shard can be.
+    #[error(
+        "tensor `{tensor}` has {elements} elements: this optimizer works on whole tensors, and a \
+         shard holds fewer than 2^32 elements; choose an optimizer that works on single parameters"
+    )]
+    TensorTooLarge {
+        /// The tensor's name.
+        tensor: String,
+        /// Its elements.
         elements: u64,
     },
     /// More elements than [`ShardMap::SHARDS_MAX`] shards can hold.
@@ -75,6 +107,20 @@ impl ShardMap {
         servers: u32,
         generation: Generation,
     ) -> Result<Self, ShardMapError> {
+        Self::plan_by(Grain::Rows, layout, servers, generation)
+    }
+
+    /// As [`ShardMap::plan`], for an optimizer that needs so much of a tensor in one shard.
+    ///
+    /// # Errors
+    /// As [`ShardMap::plan`]; for whole tensors also if there are more servers than tensors, or a
+    /// tensor is too large for one shard.
+    pub fn plan_by(
+        grain: Grain,
+        layout: &ParameterLayout,
+        servers: u32,
+        generation: Generation,
+    ) -> Result<Self, ShardMapError> {
         let elements = layout.elements();
         if servers == 0 {
             return Err(ShardMapError::NoServer);
@@ -88,10 +134,25 @@ impl ShardMap {
         if count > Self::SHARDS_MAX {
             return Err(ShardMapError::TooManyElements { elements });
         }
-        let mut cuts = cut::on_rows(layout, count);
-        if cuts.len() < servers as usize {
-            cuts = cut::anywhere(elements, count);
-        }
+        let cuts = match grain {
+            Grain::Rows => {
+                let cuts = cut::on_rows(layout, count);
+                if cuts.len() < servers as usize {
+                    cut::anywhere(elements, count)
+                } else {
+                    cuts
+                }
+            }
+            Grain::Tensors => {
+                check_tensors(layout, servers)?;
+                let cuts = cut::on_tensors(layout, count);
+                if cuts.len() < servers as usize {
+                    cut::every_tensor(layout)
+                } else {
+                    cuts
+                }
+            }
+        };
         let shards = cuts
             .into_iter()
             .zip((0..servers).cycle())
@@ -156,6 +217,24 @@ impl ShardMap {
     }
 }
 
+/// Whether whole tensors can be dealt to so many servers.
+fn check_tensors(layout: &ParameterLayout, servers: u32) -> Result<(), ShardMapError> {
+    let tensors = cut::every_tensor(layout).len();
+    if tensors < servers as usize {
+        return Err(ShardMapError::TooFewTensors { servers, tensors });
+    }
+    for (span, tensor) in layout.spans() {
+        let elements = span.end - span.start;
+        if u32::try_from(elements).is_err() {
+            return Err(ShardMapError::TensorTooLarge {
+                tensor: tensor.name.clone(),
+                elements,
+            });
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +285,51 @@ mod tests {
         for shard in &map.shards()[..7] {
             assert_eq!(shard.elements.end % 20, 0);
         }
+    }
+
+    #[test]
+    fn tensors_stay_whole_for_an_optimizer_that_needs_them() {
+        for shapes in [
+            &[&[4_270_u64][..], &[1]][..],
+            &[&[3], &[5_000_000], &[7, 9], &[1]],
+            &[&[1], &[1], &[1]],
+        ] {
+            let layout = layout(shapes);
+            for servers in (1..).take(shapes.len()) {
+                let map = ShardMap::plan_by(Grain::Tensors, &layout, servers, Generation(1));
+                let map = map.unwrap();
+                assert_eq!(map.elements(), layout.elements());
+                for server in 0..servers {
+                    assert!(map.of_server(ServerId(server)).next().is_some());
+                }
+                for (tensor, _) in layout.spans() {
+                    let holds = |shard: &ShardSpan| {
+                        shard.elements.start <= tensor.start && tensor.end <= shard.elements.end
+                    };
+                    assert!(map.shards().iter().any(holds), "{tensor:?} of {shapes:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whole_tensors_that_cannot_be_dealt_out_are_refused() {
+        let plan = |shapes: &[&[u64]], servers| {
+            ShardMap::plan_by(Grain::Tensors, &layout(shapes), servers, Generation(1))
+        };
+        assert_eq!(
+            plan(&[&[1_000], &[1]], 3).unwrap_err().to_string(),
+            "3 servers for 2 tensors: this optimizer works on whole tensors, so every server must \
+             hold at least one; set [cluster] servers to at most 2, or choose an optimizer that \
+             works on single parameters"
+        );
+        assert_eq!(
+            plan(&[&[1 << 33]], 1),
+            Err(ShardMapError::TensorTooLarge {
+                tensor: "t0".to_owned(),
+                elements: 1 << 33
+            })
+        );
     }
 
     #[test]

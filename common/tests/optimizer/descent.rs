@@ -3,13 +3,13 @@
 use thalweg_common::optimizer::{Descent, OPTIMIZERS, StepContext, StoreSpec, Surface};
 use thalweg_common::optimizer::{GradientView, GroupSpan, Initial, OptimizerEntry};
 
-use super::support::build;
+use super::support::subject;
 
 #[test]
 fn every_optimizer_falls_as_low_as_its_entry_says() {
     let mut failures = Vec::new();
     for entry in OPTIMIZERS {
-        for descent in &entry.descents {
+        for descent in &entry.about.descents {
             let reached = descend(entry, descent);
             if reached.is_nan() || descent.below <= reached {
                 failures.push(format!("{}: {reached:.3e} after {descent:?}", entry.name));
@@ -29,6 +29,7 @@ fn descend(entry: &OptimizerEntry, descent: &Descent) -> f64 {
         range: 0..2,
         lr_factor: 1.0,
         l2: 0.0,
+        shape: vec![2],
     }];
     let function = |element: usize| start[element];
     let spec = StoreSpec {
@@ -36,7 +37,7 @@ fn descend(entry: &OptimizerEntry, descent: &Descent) -> f64 {
         initial: Initial::Function(&function),
         groups,
     };
-    let mut store = build(entry, &spec);
+    let mut store = subject(entry.name).build(&spec);
     let mut point = start;
     for count in 1..=descent.steps {
         let context = StepContext {

@@ -1,25 +1,19 @@
 //! Laws that hold for every optimizer, bit for bit.
 
-use thalweg_common::optimizer::{GroupSpan, Initial, OPTIMIZERS, OptimizerEntry, Store, StoreSpec};
-use toml::Table;
+use thalweg_common::optimizer::{GroupSpan, Initial, Reader, StoreSpec};
 
 use super::support::{
-    Gradient, bits, build, coordinates, four_groups, gradient, initial, one_group, seeded, values,
+    Gradient, bits, coordinates, element_subjects, four_groups, gradient, initial, one_group,
+    seeded, subjects, values,
 };
-
-fn plain(entry: &OptimizerEntry, spec: &StoreSpec<'_>) -> Box<dyn Store<f32>> {
-    entry
-        .build_plain(&Table::new(), spec)
-        .expect("defaults are permitted")
-}
 
 #[test]
 fn any_length_gives_the_bits_of_the_plain_twin() {
-    for entry in OPTIMIZERS {
+    for subject in element_subjects() {
         for len in 0..=67 {
             let mut rng = seeded(1);
             let spec = one_group(len, 0.0);
-            let (mut fast, mut slow) = (build(entry, &spec), plain(entry, &spec));
+            let (mut fast, mut slow) = (subject.build(&spec), subject.plain(&spec));
             for count in 1..=3 {
                 let dense = Gradient::Dense {
                     start: 0,
@@ -32,7 +26,7 @@ fn any_length_gives_the_bits_of_the_plain_twin() {
                 bits(fast.as_mut()),
                 bits(slow.as_mut()),
                 "{} of {len}",
-                entry.name
+                subject
             );
         }
     }
@@ -40,31 +34,37 @@ fn any_length_gives_the_bits_of_the_plain_twin() {
 
 #[test]
 fn any_history_of_pushes_and_reads_gives_the_bits_of_the_plain_twin() {
-    for entry in OPTIMIZERS {
+    for subject in element_subjects() {
         for seed in 0..40 {
             let mut rng = seeded(seed);
             let len = usize::try_from(seed).unwrap() * 5;
             let spec = four_groups(len);
-            let (mut fast, mut slow) = (build(entry, &spec), plain(entry, &spec));
+            let (mut fast, mut slow) = (subject.build(&spec), subject.plain(&spec));
             for count in 1..=200 {
                 let next = gradient(&mut rng, len);
                 next.apply(fast.as_mut(), count);
                 next.apply(slow.as_mut(), count);
                 let some = coordinates(&mut rng, len, 0.02);
                 let (mut a, mut b) = (Vec::new(), Vec::new());
-                fast.read_coordinates(&some, &mut a).unwrap();
-                slow.read_coordinates(&some, &mut b).unwrap();
+                fast.read_coordinates(Reader::Worker, &some, &mut a)
+                    .unwrap();
+                slow.read_coordinates(Reader::Worker, &some, &mut b)
+                    .unwrap();
                 if count % 70 == 0 {
-                    fast.read_range(len / 4..len, &mut a).unwrap();
-                    slow.read_range(len / 4..len, &mut b).unwrap();
+                    fast.read_range(Reader::Worker, len / 4..len, &mut a)
+                        .unwrap();
+                    slow.read_range(Reader::Worker, len / 4..len, &mut b)
+                        .unwrap();
+                    fast.read_range(Reader::Observer, 0..len, &mut a).unwrap();
+                    slow.read_range(Reader::Observer, 0..len, &mut b).unwrap();
                 }
-                assert_eq!(a, b, "{} seed {seed} step {count}", entry.name);
+                assert_eq!(a, b, "{} seed {seed} step {count}", subject);
             }
             assert_eq!(
                 bits(fast.as_mut()),
                 bits(slow.as_mut()),
                 "{} seed {seed}",
-                entry.name
+                subject
             );
         }
     }
@@ -72,11 +72,11 @@ fn any_history_of_pushes_and_reads_gives_the_bits_of_the_plain_twin() {
 
 #[test]
 fn with_an_l2_term_sparse_and_dense_pushes_give_the_same_bits() {
-    for entry in OPTIMIZERS {
+    for subject in subjects() {
         let (len, mut rng) = (150, seeded(2));
         let (mut sparse, mut dense) = (
-            build(entry, &one_group(len, 0.05)),
-            build(entry, &one_group(len, 0.05)),
+            subject.build(&one_group(len, 0.05)),
+            subject.build(&one_group(len, 0.05)),
         );
         // More steps than a backlog holds.
         for count in 1..=300 {
@@ -89,20 +89,15 @@ fn with_an_l2_term_sparse_and_dense_pushes_give_the_same_bits() {
             gradient.apply(sparse.as_mut(), count);
             gradient.to_dense(len).apply(dense.as_mut(), count);
         }
-        assert_eq!(
-            bits(sparse.as_mut()),
-            bits(dense.as_mut()),
-            "{}",
-            entry.name
-        );
+        assert_eq!(bits(sparse.as_mut()), bits(dense.as_mut()), "{}", subject);
     }
 }
 
 #[test]
 fn without_an_l2_term_absent_elements_keep_parameter_and_slots() {
-    for entry in OPTIMIZERS {
+    for subject in element_subjects() {
         let (len, mut rng) = (50, seeded(3));
-        let mut store = build(entry, &one_group(len, 0.0));
+        let mut store = subject.build(&one_group(len, 0.0));
         for count in 1..=5 {
             Gradient::Dense {
                 start: 0,
@@ -124,7 +119,7 @@ fn without_an_l2_term_absent_elements_keep_parameter_and_slots() {
                 assert_eq!(
                     before[element as usize], after[element as usize],
                     "{}",
-                    entry.name
+                    subject
                 );
             }
         }
@@ -133,7 +128,7 @@ fn without_an_l2_term_absent_elements_keep_parameter_and_slots() {
 
 #[test]
 fn any_partition_of_a_vector_gives_the_same_bits() {
-    for entry in OPTIMIZERS {
+    for subject in element_subjects() {
         let (len, mut rng) = (131, seeded(4));
         let history: Vec<Vec<f32>> = (0..20).map(|_| values(&mut rng, len)).collect();
         let run = |start: usize, end: usize| {
@@ -142,16 +137,14 @@ fn any_partition_of_a_vector_gives_the_same_bits() {
                 range: 0..end - start,
                 lr_factor: 1.0,
                 l2: 0.1,
+                shape: Vec::new(),
             }];
             let initial = Initial::Function(&value);
-            let mut store = build(
-                entry,
-                &StoreSpec {
-                    len: end - start,
-                    initial,
-                    groups,
-                },
-            );
+            let mut store = subject.build(&StoreSpec {
+                len: end - start,
+                initial,
+                groups,
+            });
             for (count, values) in (1..).zip(&history) {
                 let values = values[start..end].to_vec();
                 Gradient::Dense { start: 0, values }.apply(store.as_mut(), count);
@@ -162,12 +155,7 @@ fn any_partition_of_a_vector_gives_the_same_bits() {
         for cut in [0, 1, 31, 32, 33, 64, 100, 130, 131] {
             let (left, right) = (run(0, cut), run(cut, len));
             for ((whole, left), right) in whole.iter().zip(left).zip(right) {
-                assert_eq!(
-                    *whole,
-                    [left, right].concat(),
-                    "{} cut at {cut}",
-                    entry.name
-                );
+                assert_eq!(*whole, [left, right].concat(), "{} cut at {cut}", subject);
             }
         }
     }
@@ -175,10 +163,10 @@ fn any_partition_of_a_vector_gives_the_same_bits() {
 
 #[test]
 fn save_load_and_go_on_is_never_having_stopped() {
-    for entry in OPTIMIZERS {
+    for subject in subjects() {
         let (len, mut rng) = (90, seeded(5));
         let spec = four_groups(len);
-        let mut through = build(entry, &spec);
+        let mut through = subject.build(&spec);
         for count in 1..=30 {
             gradient(&mut rng, len).apply(through.as_mut(), count);
         }
@@ -188,7 +176,7 @@ fn save_load_and_go_on_is_never_having_stopped() {
             .map(|column| column.to_vec())
             .collect();
         let columns: Vec<&[f32]> = saved.iter().map(Vec::as_slice).collect();
-        let mut resumed = build(entry, &spec);
+        let mut resumed = subject.build(&spec);
         // What it did before must not matter.
         for count in 1..=7 {
             gradient(&mut seeded(6), len).apply(resumed.as_mut(), count);
@@ -203,16 +191,16 @@ fn save_load_and_go_on_is_never_having_stopped() {
             bits(through.as_mut()),
             bits(resumed.as_mut()),
             "{}",
-            entry.name
+            subject
         );
     }
 }
 
 #[test]
 fn bounded_gradients_keep_parameters_finite() {
-    for entry in OPTIMIZERS {
+    for subject in subjects() {
         let (len, mut rng) = (64, seeded(7));
-        let mut store = build(entry, &one_group(len, 0.01));
+        let mut store = subject.build(&one_group(len, 0.01));
         for count in 1..=2000 {
             let mut values = values(&mut rng, len);
             values[..8].copy_from_slice(&[0.0, -0.0, 1.0, -1.0, 1e-40, 1e-20, 1e6, -1e6]);
@@ -222,6 +210,6 @@ fn bounded_gradients_keep_parameters_finite() {
             Gradient::Dense { start: 0, values }.apply(store.as_mut(), count);
         }
         let finite = store.columns()[0].iter().all(|x| x.is_finite());
-        assert!(finite, "{}", entry.name);
+        assert!(finite, "{}", subject);
     }
 }

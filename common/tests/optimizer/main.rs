@@ -7,4 +7,6 @@ mod settings;
 mod golden;
 mod store;
 mod laws;
+mod tensor_laws;
+mod identities;
 mod descent;

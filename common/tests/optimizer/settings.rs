@@ -3,10 +3,12 @@
 use thalweg_common::optimizer::{OPTIMIZERS, optimizer};
 use toml::{Table, Value};
 
+use super::support::{Gradient, Subject, bits, one_group, seeded, subjects, values};
+
 #[test]
 fn every_entry_accepts_its_own_defaults() {
     for entry in OPTIMIZERS {
-        let defaults: Table = entry.defaults.parse().unwrap();
+        let defaults: Table = entry.about.defaults.parse().unwrap();
         entry.check(&defaults).unwrap();
         entry.check(&Table::new()).unwrap();
     }
@@ -15,9 +17,12 @@ fn every_entry_accepts_its_own_defaults() {
 #[test]
 fn every_hyper_parameter_refuses_minus_one_and_a_word() {
     for entry in OPTIMIZERS {
-        let defaults: Table = entry.defaults.parse().unwrap();
+        let defaults: Table = entry.about.defaults.parse().unwrap();
         for (key, value) in &defaults {
+            // What may be −1 must not be 1.
+            let is_below_zero = value.as_float().is_some_and(|value| value < 0.0);
             let bad = match value {
+                _ if is_below_zero => Value::Float(1.0),
                 Value::Array(values) => Value::Array(vec![Value::Float(-1.0); values.len()]),
                 _ => Value::Float(-1.0),
             };
@@ -67,14 +72,174 @@ fn names_are_unique_and_slots_are_named() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), OPTIMIZERS.len());
-    for entry in OPTIMIZERS {
-        let spec = super::support::one_group(3, 0.0);
-        let mut store = super::support::build(entry, &spec);
+    for subject in subjects() {
+        let facts = subject.entry.facts(&subject.settings).unwrap();
+        let mut store = subject.build(&one_group(3, 0.0));
+        assert_eq!(store.slot_names(), facts.slot_names, "{subject}");
         assert_eq!(
             store.columns().len(),
-            1 + entry.slot_names.len(),
-            "{}",
-            entry.name
+            1 + facts.slot_names.len(),
+            "{subject}"
         );
+    }
+}
+
+#[test]
+fn each_table_of_defaults_is_permitted_and_the_surveys_is_another() {
+    for entry in OPTIMIZERS {
+        let torch: Table = "defaults = 'torch'".parse().unwrap();
+        entry.check(&torch).unwrap();
+        let defaults: Table = entry.about.defaults.parse().unwrap();
+        let Some(survey) = entry.about.survey else {
+            continue;
+        };
+        entry
+            .check(&"defaults = 'survey'".parse().unwrap())
+            .unwrap();
+        for (key, value) in survey.parse::<Table>().unwrap() {
+            assert!(defaults.contains_key(&key), "{}: {key}", entry.name);
+            assert_ne!(defaults[&key], value, "{}: {key}", entry.name);
+        }
+    }
+}
+
+#[test]
+fn the_surveys_defaults_are_a_start_that_own_settings_change() {
+    let spec = one_group(40, 0.0);
+    let run = |settings: &str| {
+        let subject = Subject {
+            entry: optimizer("rmsprop").unwrap(),
+            settings: settings.parse().unwrap(),
+        };
+        let mut store = subject.build(&spec);
+        let values = values(&mut seeded(1), 40);
+        for count in 1..=3 {
+            let dense = Gradient::Dense {
+                start: 0,
+                values: values.clone(),
+            };
+            dense.apply(store.as_mut(), count);
+        }
+        bits(store.as_mut())
+    };
+    assert_eq!(run("defaults = 'survey'"), run("alpha = 0.9"));
+    assert_ne!(run("defaults = 'survey'"), run(""));
+    assert_eq!(run("defaults = 'survey'\nalpha = 0.99"), run(""));
+    assert_eq!(run("defaults = 'torch'"), run(""));
+}
+
+#[test]
+fn a_table_of_defaults_that_is_not_there_is_refused() {
+    let refusal = |name: &str, settings: &str| {
+        let entry = optimizer(name).unwrap();
+        entry
+            .check(&settings.parse().unwrap())
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        refusal("rmsprop", "defaults = 'keras'"),
+        "`rmsprop`: `defaults` is \"keras\", but must be \"torch\" or \"survey\""
+    );
+    assert_eq!(
+        refusal("sgd", "defaults = 'survey'"),
+        "`sgd`: `defaults` is \"survey\", but must be \"torch\": the surveys have no values of \
+         their own for this optimizer"
+    );
+}
+
+/// A setting out of its range for each bound of each kind, and what the refusal says.
+const OUT_OF_RANGE: &[(&str, &str, &str)] = &[
+    (
+        "momentum",
+        "momentum = 1.0",
+        "`momentum` is 1, but must be at least 0 and below 1",
+    ),
+    (
+        "momentum",
+        "dampening = 1.5",
+        "`dampening` is 1.5, but must be at least 0 and below 1",
+    ),
+    ("qhm", "nu = 1.1", "`nu` is 1.1, but must be from 0 to 1"),
+    (
+        "qhadam",
+        "nus = [0.5, 2.0]",
+        "`nus[1]` is 2, but must be from 0 to 1",
+    ),
+    (
+        "aggmo",
+        "betas = []",
+        "`number of betas` is 0, but must be from 1 to 8",
+    ),
+    (
+        "aggmo",
+        "betas = [0, 0, 0, 0, 0, 0, 0, 0, 0.0]",
+        "`number of betas` is 9, but must be from 1 to 8",
+    ),
+    (
+        "aggmo",
+        "betas = [0.5, 1.0]",
+        "`betas` is 1, but must be at least 0 and below 1",
+    ),
+    (
+        "adagrad",
+        "eps = 0.0",
+        "`eps` is 0, but must be a finite number above 0",
+    ),
+    (
+        "adagrad",
+        "lr_decay = inf",
+        "`lr_decay` is inf, but must be a finite number of at least 0",
+    ),
+    (
+        "adam",
+        "betas = [0.9, 1.0]",
+        "`betas[1]` is 1, but must be at least 0 and below 1",
+    ),
+    (
+        "adam",
+        "eps = nan",
+        "`eps` is NaN, but must be a finite number above 0",
+    ),
+    (
+        "nadam",
+        "momentum_decay = -0.1",
+        "`momentum_decay` is -0.1, but must be a finite number of at least 0",
+    ),
+    (
+        "ftrl",
+        "lambda1 = -2.0",
+        "`lambda1` is -2, but must be a finite number of at least 0",
+    ),
+    (
+        "asgd",
+        "t0 = -1.0",
+        "`t0` is -1, but must be a finite number of at least 0",
+    ),
+];
+
+#[test]
+fn a_value_out_of_range_is_refused_with_its_range() {
+    for (name, settings, refusal) in OUT_OF_RANGE {
+        let entry = optimizer(name).unwrap();
+        let error = entry.check(&settings.parse().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), *refusal, "{name}: {settings}");
+    }
+    let entry = optimizer("nadamax").unwrap();
+    let error = entry
+        .check(&"eps_mode = 'most'".parse().unwrap())
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("`none`, `max`, `add`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_entry_says_what_it_is() {
+    for entry in OPTIMIZERS {
+        assert!(!entry.about.formula.is_empty(), "{}", entry.name);
+        assert!(!entry.about.source.is_empty(), "{}", entry.name);
+        assert!(!entry.about.differences.is_empty(), "{}", entry.name);
     }
 }

@@ -1,10 +1,15 @@
 //! Gradients made from seeds, and stores to apply them to.
 
+use std::fmt::{self, Display, Formatter};
+use std::ops::Range;
+
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use thalweg_common::optimizer::{
-    GradientView, GroupSpan, Initial, OptimizerEntry, StepContext, Store, StoreSpec,
+    GradientView, GroupSpan, Initial, OPTIMIZERS, OptimizerEntry, StepContext, Store, StoreSpec,
+    optimizer,
 };
+use thalweg_common::shard_map::Grain;
 use toml::Table;
 
 /// A gradient that owns its bytes.
@@ -148,6 +153,7 @@ pub(crate) fn one_group(len: usize, l2: f64) -> StoreSpec<'static> {
         range: 0..len,
         lr_factor: 1.0,
         l2,
+        shape: vec![len],
     }];
     StoreSpec {
         len,
@@ -159,7 +165,8 @@ pub(crate) fn one_group(len: usize, l2: f64) -> StoreSpec<'static> {
 /// A shard of four groups, one of them empty, with and without L2 terms and rate factors.
 pub(crate) fn four_groups(len: usize) -> StoreSpec<'static> {
     let (a, b) = (len / 3, len / 2);
-    let group = |range, lr_factor, l2| GroupSpan {
+    let group = |range: Range<usize>, lr_factor, l2| GroupSpan {
+        shape: vec![range.len()],
         range,
         lr_factor,
         l2,
@@ -177,11 +184,94 @@ pub(crate) fn four_groups(len: usize) -> StoreSpec<'static> {
     }
 }
 
-/// The store of `spec` with default hyper-parameters.
-pub(crate) fn build(entry: &OptimizerEntry, spec: &StoreSpec<'_>) -> Box<dyn Store<f32>> {
-    entry
-        .build(&Table::new(), spec)
-        .expect("defaults are permitted")
+/// An optimizer with settings that make a rule of it: what the laws are about.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) entry: &'static OptimizerEntry,
+    pub(crate) settings: Table,
+}
+
+/// Settings beside the defaults that choose another formula, or other slots.
+const VARIANTS: &[(&str, &str)] = &[
+    ("momentum", "dampening = 0.5"),
+    ("asgd", "t0 = 3.0"),
+    ("aggmo", "betas = [0.9]"),
+    (
+        "aggmo",
+        "betas = [0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99]",
+    ),
+    ("adagrad", "lr_decay = 0.1"),
+    ("rmsprop", "centered = true"),
+    ("rmsprop", "momentum = 0.9"),
+    ("rmsprop", "centered = true\nmomentum = 0.9"),
+    ("adamw", "amsgrad = true"),
+    ("nadam", "decoupled_weight_decay = true"),
+    ("qhadam", "decoupled_weight_decay = true"),
+    ("nadamax", "eps_mode = 'add'"),
+    ("lars", "nesterov = true"),
+    ("ftrl", "lambda1 = 0.0\nbeta = 0.0"),
+];
+
+/// Every optimizer with its defaults, with the surveys' where they differ, and with what else
+/// changes its formula.
+pub(crate) fn subjects() -> impl Iterator<Item = Subject> {
+    OPTIMIZERS.iter().flat_map(|entry| {
+        let survey = entry.about.survey.map(|_| "defaults = 'survey'");
+        let variants = VARIANTS.iter().filter(|(name, _)| *name == entry.name);
+        std::iter::once("")
+            .chain(survey)
+            .chain(variants.map(|(_, settings)| *settings))
+            .map(|settings| Subject {
+                entry,
+                settings: settings.parse().expect("settings are TOML"),
+            })
+    })
+}
+
+/// Those of the subjects that see one parameter at a time.
+pub(crate) fn element_subjects() -> impl Iterator<Item = Subject> {
+    subjects().filter(|subject| subject.grain() == Grain::Rows)
+}
+
+/// Those of the subjects that need whole tensors.
+pub(crate) fn tensor_subjects() -> impl Iterator<Item = Subject> {
+    subjects().filter(|subject| subject.grain() == Grain::Tensors)
+}
+
+impl Subject {
+    /// What a shard must hold of a tensor.
+    fn grain(&self) -> Grain {
+        let facts = self.entry.facts(&self.settings);
+        facts.expect("its settings are permitted").grain
+    }
+
+    /// The store that servers run.
+    pub(crate) fn build(&self, spec: &StoreSpec<'_>) -> Box<dyn Store<f32>> {
+        self.entry
+            .build(&self.settings, spec)
+            .expect("its settings are permitted")
+    }
+
+    /// The plain twin.
+    pub(crate) fn plain(&self, spec: &StoreSpec<'_>) -> Box<dyn Store<f32>> {
+        self.entry
+            .build_plain(&self.settings, spec)
+            .expect("its settings are permitted")
+    }
+}
+
+impl Display for Subject {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {{ {} }}", self.entry.name, self.settings)
+    }
+}
+
+/// The optimizer called `name` with default settings.
+pub(crate) fn subject(name: &str) -> Subject {
+    Subject {
+        entry: optimizer(name).expect("a known optimizer"),
+        settings: Table::new(),
+    }
 }
 
 /// The bits of parameters and slots.

@@ -228,6 +228,25 @@ impl Pusher {
 }
 
 #[test]
+fn an_observer_reads_what_is_judged_and_a_worker_where_gradients_are_taken() {
+    let mut plan = plan(Consistency::Asp, 1);
+    plan.training.optimizer = "nag_lookahead".into();
+    let server = Server::new(plan, Time::ZERO).unwrap();
+    let observer = Register {
+        role: SessionRole::Observer,
+        data: None,
+        ..registration()
+    };
+    let observer = server.register(Time::ZERO, &observer).unwrap();
+    let mut pusher = Pusher::join(&server);
+    pusher.push(&server, vec![]).unwrap();
+    // One step of the rate 1 against a gradient of 1; the point ahead is 0.9 further.
+    assert_eq!(pusher.value(&server), [-1.9]);
+    pusher.session = observer.session;
+    assert_eq!(pusher.value(&server), [-1.0]);
+}
+
+#[test]
 fn a_job_is_done_when_all_examples_are_committed_once() {
     let server = server(Consistency::Asp, 2);
     let mut pusher = Pusher::join(&server);

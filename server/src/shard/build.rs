@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use thalweg_common::ids::{ServerId, ShardId};
 use thalweg_common::init::Init;
-use thalweg_common::layout::ParameterLayout;
+use thalweg_common::layout::{ParameterLayout, Tensor};
 use thalweg_common::optimizer::{GroupSpan, Initial, StoreSpec, optimizer};
 use thalweg_common::registry::SettingError;
 use thalweg_common::seed::{self, Purpose};
@@ -56,6 +56,7 @@ fn shard(
                 range: offset(elements, piece.elements.start)..offset(elements, piece.elements.end),
                 lr_factor: piece.lr_factor,
                 l2: if piece.regularized { training.l2 } else { 0.0 },
+                shape: piece.shape.clone(),
             })
             .collect(),
     };
@@ -78,6 +79,8 @@ struct Piece {
     init: Init,
     lr_factor: f64,
     regularized: bool,
+    /// The tensor's sizes if all of it lies in the shard, else none.
+    shape: Vec<usize>,
 }
 
 fn pieces(layout: &ParameterLayout, elements: &Range<u64>) -> Vec<Piece> {
@@ -90,9 +93,24 @@ fn pieces(layout: &ParameterLayout, elements: &Range<u64>) -> Vec<Piece> {
             init: tensor.init,
             lr_factor: tensor.group.lr_factor,
             regularized: tensor.group.regularized,
+            shape: if elements.start <= span.start && span.end <= elements.end {
+                whole_shape(tensor)
+            } else {
+                Vec::new()
+            },
         })
         .filter(|piece| !piece.elements.is_empty())
         .collect()
+}
+
+/// The sizes of a tensor; a single number is a vector of one.
+fn whole_shape(tensor: &Tensor) -> Vec<usize> {
+    let size = |size: &u64| usize::try_from(*size).expect("a shard fits the address space");
+    if tensor.shape.is_empty() {
+        vec![1]
+    } else {
+        tensor.shape.iter().map(size).collect()
+    }
 }
 
 fn offset(shard: &Range<u64>, flat: u64) -> usize {

@@ -26,7 +26,7 @@ use thalweg_common::message::{
     StalenessHistogram,
 };
 use thalweg_common::non_finite::NonFinite;
-use thalweg_common::optimizer::{GradientView, StepContext, Store};
+use thalweg_common::optimizer::{GradientView, Reader, StepContext, Store};
 
 use round::{Combined, Pending, Round};
 
@@ -160,21 +160,28 @@ impl Shard {
         }
     }
 
-    /// Reads elements, all of one version.
+    /// Reads elements as `reader` should see them, all of one version.
     ///
     /// # Errors
     /// [`RefusalKind::Invalid`] or [`RefusalKind::Unsupported`] if the address is not one of this
     /// shard's elements.
-    pub fn read(&mut self, session: SessionId, address: &Address) -> Result<Read, Refusal> {
+    pub fn read(
+        &mut self,
+        reader: Reader,
+        session: SessionId,
+        address: &Address,
+    ) -> Result<Read, Refusal> {
         judge::address(self.id, address, self.store.len())?;
         let mut out = Vec::with_capacity(address.len() * Payload::VALUE_BYTES);
         let done = match address {
-            Address::Range(range) => self
-                .store
-                .read_range(range.start as usize..range.end as usize, &mut out),
-            Address::Coordinates(coordinates) => self
-                .store
-                .read_coordinates(coordinates.as_slice(), &mut out),
+            Address::Range(range) => {
+                self.store
+                    .read_range(reader, range.start as usize..range.end as usize, &mut out)
+            }
+            Address::Coordinates(coordinates) => {
+                self.store
+                    .read_coordinates(reader, coordinates.as_slice(), &mut out)
+            }
             Address::Rows { .. } => Ok(()),
         };
         done.map_err(|error| Refusal::invalid(format!("shard {}: {error}", self.id)))?;

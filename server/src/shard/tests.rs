@@ -2,7 +2,7 @@
 
 use thalweg_common::ids::{Clock, Fingerprint, Generation};
 use thalweg_common::message::{Codec, Coordinates, Dtype, Kind};
-use thalweg_common::optimizer::{GroupSpan, Initial, StoreSpec, optimizer};
+use thalweg_common::optimizer::{GroupSpan, Initial, Reader, StoreSpec, optimizer};
 
 use super::*;
 
@@ -16,6 +16,7 @@ fn shard(aggregation: Aggregation, non_finite: NonFinite, workers: u32) -> Shard
             range: 0..LEN,
             lr_factor: 1.0,
             l2: 0.0,
+            shape: vec![LEN],
         }],
     };
     let store = optimizer("sgd")
@@ -74,7 +75,7 @@ fn sparse(sequence: u64, at: &[u32], values: &[f32]) -> Part {
 fn values(shard: &mut Shard) -> Vec<f32> {
     let whole = Address::Range(0..u32::try_from(LEN).unwrap());
     shard
-        .read(SessionId(1), &whole)
+        .read(Reader::Worker, SessionId(1), &whole)
         .unwrap()
         .payload
         .iter()

@@ -43,7 +43,7 @@ pub struct Optimizer {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Regularizer {
-    /// λ of λ/2·‖x‖², ≥ 0, on every parameter but the biases; it enters through the gradient
-    /// (coupled: g + λx). Default 0.
+    /// λ of λ/2·‖x‖², ≥ 0, on every parameter but the biases. The optimizer says how it enters:
+    /// through the gradient (coupled, g + λx) for most. Default 0.
     pub l2: f64,
 }

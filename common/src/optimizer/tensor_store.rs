@@ -1,0 +1,216 @@
+//! The store of a rule that needs whole tensors: tensor by tensor, dense.
+//!
+//! A norm is of all elements, so an absent one counts as a gradient of zero. Only a tensor of which
+//! a push brings nothing at all is left alone, unless it has an L2 term: that is what "absent" means
+//! for a rule whose unit is the tensor.
+
+use std::ops::Range;
+
+use super::gradient::{AddressError, GradientError, GradientView, check_coordinates, check_range};
+use super::gradient::{covered, overlap, pieces, within};
+use super::real::Real;
+use super::rule::StepContext;
+use super::store::{ExactStore, GroupSpan, Reader, RestoreError, Store, StoreSpec, check_lengths};
+use super::tensor_rule::{TensorRule, TensorView};
+
+/// Parameters and slots of a shard under the rule `R`.
+#[derive(Debug)]
+pub(super) struct TensorStore<F: Real, R: TensorRule<F>> {
+    rule: R,
+    x: Vec<F>,
+    /// One column per slot; each holds its tensors' numbers end to end.
+    slots: Vec<Vec<F>>,
+    tensors: Vec<Tensor>,
+    /// The gradient of one tensor, put together.
+    gradient: Vec<F>,
+}
+
+#[derive(Debug)]
+struct Tensor {
+    span: GroupSpan,
+    /// Where its numbers lie in each slot's column.
+    slots: Vec<Range<usize>>,
+}
+
+impl<F: Real, R: TensorRule<F>> TensorStore<F, R> {
+    /// Builds the store of `spec` under `rule`.
+    pub(super) fn new(rule: R, spec: &StoreSpec<'_>) -> Self {
+        spec.assert_tiled();
+        let mut ends = vec![0; R::SLOT_NAMES.len()];
+        let tensors = spec.groups.iter().map(|span| {
+            assert_eq!(
+                span.shape.iter().product::<usize>() * usize::from(!span.shape.is_empty()),
+                span.range.len(),
+                "the shard map keeps tensors whole for a rule that needs them"
+            );
+            let lengths = rule.slot_lengths(&span.shape);
+            let slots = ends.iter_mut().zip(lengths).map(|(end, len)| {
+                let start = *end;
+                *end += len;
+                start..*end
+            });
+            Tensor {
+                span: span.clone(),
+                slots: slots.collect(),
+            }
+        });
+        let tensors: Vec<Tensor> = tensors.collect();
+        let longest = spec.groups.iter().map(|span| span.range.len()).max();
+        Self {
+            rule,
+            x: spec.parameters(),
+            slots: ends.iter().map(|&len| vec![F::ZERO; len]).collect(),
+            tensors,
+            gradient: vec![F::ZERO; longest.unwrap_or(0)],
+        }
+    }
+
+    /// Lets every tensor take the step of which `put` has a part, or that has an L2 term. `put` is
+    /// given a tensor's range and a gradient of zeros, and says whether it put something in.
+    fn advance(
+        &mut self,
+        context: &StepContext,
+        mut put: impl FnMut(&Range<usize>, &mut [F]) -> bool,
+    ) {
+        for Tensor { span, slots } in &self.tensors {
+            let gradient = &mut self.gradient[..span.range.len()];
+            gradient.fill(F::ZERO);
+            if !put(&span.range, gradient) && span.l2 == 0.0 {
+                continue;
+            }
+            let mut own: Vec<&mut [F]> = self
+                .slots
+                .iter_mut()
+                .zip(slots)
+                .map(|(column, range)| &mut column[range.clone()])
+                .collect();
+            let tensor = TensorView {
+                shape: &span.shape,
+                x: &mut self.x[span.range.clone()],
+                g: gradient,
+                slots: &mut own,
+                l2: span.l2,
+            };
+            self.rule.update(&span.context(context), tensor);
+        }
+    }
+
+    fn lengths(&self) -> Vec<usize> {
+        std::iter::once(&self.x)
+            .chain(&self.slots)
+            .map(Vec::len)
+            .collect()
+    }
+}
+
+impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
+    fn len(&self) -> usize {
+        self.x.len()
+    }
+
+    fn slot_names(&self) -> &'static [&'static str] {
+        R::SLOT_NAMES
+    }
+
+    fn step(
+        &mut self,
+        context: &StepContext,
+        gradient: GradientView<'_>,
+        scale: f32,
+    ) -> Result<(), GradientError> {
+        gradient.check(self.len())?;
+        let scale = F::from_f32(scale);
+        self.advance(context, |tensor, out| match gradient {
+            GradientView::Empty => false,
+            GradientView::Dense { start, segments } => {
+                for (at, bytes) in pieces(start, segments, tensor) {
+                    decode(bytes, scale, out[at - tensor.start..].iter_mut());
+                }
+                !overlap(tensor, &covered(start, segments)).is_empty()
+            }
+            GradientView::Sparse {
+                coordinates,
+                values,
+            } => {
+                let inside = within(coordinates, tensor);
+                let bytes = &values[4 * inside.start..4 * inside.end];
+                let (values, _) = bytes.as_chunks::<4>();
+                for (&coordinate, bytes) in coordinates[inside.clone()].iter().zip(values) {
+                    let out = &mut out[coordinate as usize - tensor.start];
+                    decode(bytes, scale, std::iter::once(out));
+                }
+                !inside.is_empty()
+            }
+        });
+        Ok(())
+    }
+
+    fn read_range(
+        &mut self,
+        _reader: Reader,
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
+        check_range(&range, self.len())?;
+        out.extend(self.x[range].iter().flat_map(|x| x.to_f32().to_le_bytes()));
+        Ok(())
+    }
+
+    fn read_coordinates(
+        &mut self,
+        _reader: Reader,
+        coordinates: &[u32],
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
+        check_coordinates(coordinates, self.len())?;
+        let values = coordinates
+            .iter()
+            .map(|&coordinate| self.x[coordinate as usize]);
+        out.extend(values.flat_map(|x| x.to_f32().to_le_bytes()));
+        Ok(())
+    }
+
+    fn columns(&mut self) -> Vec<&[F]> {
+        std::iter::once(&self.x)
+            .chain(&self.slots)
+            .map(Vec::as_slice)
+            .collect()
+    }
+
+    fn restore(&mut self, columns: &[&[F]]) -> Result<(), RestoreError> {
+        check_lengths(columns, &self.lengths())?;
+        self.x.copy_from_slice(columns[0]);
+        for (slot, saved) in self.slots.iter_mut().zip(&columns[1..]) {
+            slot.copy_from_slice(saved);
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        (self.lengths().iter().sum::<usize>() + self.gradient.len()) * size_of::<F>()
+    }
+}
+
+impl<R: TensorRule<f64>> ExactStore for TensorStore<f64, R> {
+    fn step_exact(&mut self, context: &StepContext, gradient: &[Option<f64>]) {
+        assert_eq!(gradient.len(), self.len(), "one entry for each element");
+        self.advance(context, |tensor, out| {
+            let given = &gradient[tensor.clone()];
+            for (out, given) in out.iter_mut().zip(given) {
+                *out = given.unwrap_or(0.0);
+            }
+            given.iter().any(Option::is_some)
+        });
+    }
+
+    fn shown(&self, _reader: Reader) -> Vec<f64> {
+        self.x.clone()
+    }
+}
+
+fn decode<'a, F: Real>(bytes: &[u8], scale: F, out: impl Iterator<Item = &'a mut F>) {
+    let (values, _) = bytes.as_chunks::<4>();
+    for (out, bytes) in out.zip(values) {
+        *out = scale * F::from_f32(f32::from_le_bytes(*bytes));
+    }
+}
