@@ -12,8 +12,8 @@
 //! | v | slot `exp_avg_sq` | one per parameter | mean of their squares, gradient² |
 //! | η | `lr` of the step | scalar | from the schedule |
 //! | β₁, β₂ | `betas` | scalars in [0, 1) | memory of m and v; 1/(1 − β) steps |
-//! | μₜ | [`super::rising_momentum`] | scalar | β₁·(1 − ½·0.96^(t·ψ)) |
-//! | Πₜ | [`super::rising_momentum`] | scalar | μ₁·μ₂·…·μₜ |
+//! | μₜ | see `rising_momentum.rs` | scalar | β₁·(1 − ½·0.96^(t·ψ)) |
+//! | Πₜ | see `rising_momentum.rs` | scalar | μ₁·μ₂·…·μₜ |
 //! | ψ | `momentum_decay` | scalar, ≥ 0 | how fast μ rises to β₁ |
 //! | ε | `eps` | scalar, > 0 | keeps the first steps finite, gradient |
 //! | t | `count` of the step | scalar | the shard's steps, from 1 |

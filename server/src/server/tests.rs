@@ -239,7 +239,8 @@ fn an_observer_reads_what_is_judged_and_a_worker_where_gradients_are_taken() {
     };
     let observer = server.register(Time::ZERO, &observer).unwrap();
     let mut pusher = Pusher::join(&server);
-    pusher.push(&server, vec![]).unwrap();
+    let range = pusher.range(&server);
+    pusher.push(&server, vec![range]).unwrap();
     // One step of the rate 1 against a gradient of 1; the point ahead is 0.9 further.
     assert_eq!(pusher.value(&server), [-1.9]);
     pusher.session = observer.session;
