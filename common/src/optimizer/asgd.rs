@@ -26,7 +26,7 @@ use serde::Deserialize;
 use super::descent::Descent;
 use super::entry::{About, OptimizerEntry};
 use super::real::Real;
-use super::rule::{Grad, StepContext, UpdateRule};
+use super::rule::{Grad, StepContext, UpdateRule, View};
 use crate::registry::{Check, SettingError, not_negative};
 
 /// Hyper-parameters of averaged SGD.
@@ -80,6 +80,7 @@ impl<F: Real> UpdateRule<F> for Asgd {
     type Slots = [F; 1];
     type Step = AsgdStep<F>;
     const SLOT_NAMES: &'static [&'static str] = &["lag"];
+    const EVALUATE: View<Self, F> = Some(|_, x, &[lag]| x + lag);
 
     fn init(&self) -> [F; 1] {
         [F::ZERO]
@@ -101,10 +102,5 @@ impl<F: Real> UpdateRule<F> for Asgd {
         let moved = s.keep * x - s.rate * grad.g;
         // a + μ·(x' − a) is x' + (1 − μ)·(a − x').
         (moved, [s.stay * (lag + (x - moved))])
-    }
-
-    #[inline(always)]
-    fn evaluated(&self, x: F, &[lag]: &[F; 1]) -> F {
-        x + lag
     }
 }

@@ -290,7 +290,7 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
 #[cfg(test)]
 mod tests {
     use super::super::plain::PlainStore;
-    use super::super::rule::{AtRead, Grad};
+    use super::super::rule::{AtRead, Grad, View};
     use super::super::store::Initial;
     use super::*;
 
@@ -304,6 +304,8 @@ mod tests {
         type Step = f32;
         const SLOT_NAMES: &'static [&'static str] = &["sum", "last", "seen"];
         const AT_READ: AtRead = AtRead::Slot(1);
+        const PUBLISH: View<Self, f32> = Some(|_, x, slots| x + slots[0]);
+        const EVALUATE: View<Self, f32> = Some(|_, x, slots| x - slots[1]);
 
         fn init(&self) -> [f32; 3] {
             [0.0, 0.5, 0.0]
@@ -321,14 +323,6 @@ mod tests {
         fn update(&self, step: &f32, x: f32, grad: Grad<f32>, slots: [f32; 3]) -> (f32, [f32; 3]) {
             let [sum, last, _] = slots;
             (0.5 * x + grad.g + step, [sum + x, last, grad.at_read])
-        }
-
-        fn publish(&self, x: f32, slots: &[f32; 3]) -> f32 {
-            x + slots[0]
-        }
-
-        fn evaluated(&self, x: f32, slots: &[f32; 3]) -> f32 {
-            x - slots[1]
         }
     }
 

@@ -16,7 +16,7 @@ use super::real::Real;
 use super::rule::UpdateRule;
 use super::slots::LANES;
 use super::store::Reader;
-use super::tile::{Columns, Formula, Tile};
+use super::tile::{Columns, Formula, Tile, view};
 
 /// Takes one step on the neighbours from `start`, with one gradient value for each, times `scale`.
 /// Values are f32, little-endian, of any alignment.
@@ -127,6 +127,10 @@ pub(super) fn show<F: Real, R: UpdateRule<F>>(
     range: Range<usize>,
     out: &mut Vec<u8>,
 ) {
+    if view::<F, R>(reader).is_none() {
+        F::append(&columns.x[range], out);
+        return;
+    }
     out.reserve(4 * range.len());
     let mut tile = Tile::fresh(rule);
     for at in range.clone().step_by(LANES) {

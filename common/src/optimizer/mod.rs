@@ -72,7 +72,7 @@ pub use self::gradient::{
     AddressError, GradientError, GradientView, check_coordinates, check_range,
 };
 pub use self::real::Real;
-pub use self::rule::{AtRead, Decay, Grad, HotMerge, StepContext, UpdateRule};
+pub use self::rule::{AtRead, Decay, Grad, HotMerge, StepContext, UpdateRule, View};
 pub use self::slots::{LANES, SlotArray};
 pub use self::store::{ExactStore, GroupSpan, Initial, Reader, RestoreError, Store, StoreSpec};
 pub use self::tensor_rule::{TensorRule, TensorView};

@@ -25,7 +25,7 @@ use serde::Deserialize;
 use super::descent::Descent;
 use super::entry::{About, OptimizerEntry};
 use super::real::Real;
-use super::rule::{Grad, StepContext, UpdateRule};
+use super::rule::{Grad, StepContext, UpdateRule, View};
 use crate::registry::{Check, SettingError, in_unit_interval};
 
 /// Hyper-parameters of Nesterov's method with a look-ahead.
@@ -70,6 +70,7 @@ impl<F: Real> UpdateRule<F> for NagLookahead {
     type Slots = [F; 1];
     type Step = NagLookaheadStep<F>;
     const SLOT_NAMES: &'static [&'static str] = &["velocity"];
+    const PUBLISH: View<Self, F> = Some(|rule, x, &[v]| x + F::of(rule.momentum) * v);
 
     fn init(&self) -> [F; 1] {
         [F::ZERO]
@@ -86,10 +87,5 @@ impl<F: Real> UpdateRule<F> for NagLookahead {
     fn update(&self, s: &NagLookaheadStep<F>, x: F, grad: Grad<F>, [v]: [F; 1]) -> (F, [F; 1]) {
         let v = s.momentum * v - s.lr * grad.g;
         (x + v, [v])
-    }
-
-    #[inline(always)]
-    fn publish(&self, x: F, &[v]: &[F; 1]) -> F {
-        x + F::of(self.momentum) * v
     }
 }

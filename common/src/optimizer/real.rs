@@ -68,6 +68,9 @@ pub trait Real:
     /// Whether this is no number.
     fn is_nan(self) -> bool;
 
+    /// Appends values as singles, little-endian.
+    fn append(values: &[Self], out: &mut Vec<u8>);
+
     /// Equality of bits: zeros of different sign differ, equal NaNs are equal.
     fn same_bits(self, other: Self) -> bool;
 }
@@ -112,6 +115,14 @@ impl Real for f32 {
     #[inline(always)]
     fn is_nan(self) -> bool {
         f32::is_nan(self)
+    }
+
+    fn append(values: &[Self], out: &mut Vec<u8>) {
+        if cfg!(target_endian = "little") {
+            out.extend_from_slice(bytemuck::cast_slice(values));
+        } else {
+            out.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        }
     }
 
     #[inline(always)]
@@ -160,6 +171,10 @@ impl Real for f64 {
     #[inline(always)]
     fn is_nan(self) -> bool {
         f64::is_nan(self)
+    }
+
+    fn append(values: &[Self], out: &mut Vec<u8>) {
+        out.extend(values.iter().flat_map(|value| value.to_f32().to_le_bytes()));
     }
 
     #[inline(always)]

@@ -113,17 +113,15 @@ pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
         slots: Self::Slots,
     ) -> (F, Self::Slots);
 
-    /// What a pull shows of a parameter, the place where gradients are taken; the parameter itself
-    /// for most.
-    #[inline(always)]
-    fn publish(&self, x: F, _slots: &Self::Slots) -> F {
-        x
-    }
+    /// What a pull shows of a parameter, the place where gradients are taken, where that is not the
+    /// parameter itself.
+    const PUBLISH: View<Self, F> = None;
 
-    /// What is judged and saved of a parameter, where that is another number than the one at which
-    /// gradients are taken: an average, say.
-    #[inline(always)]
-    fn evaluated(&self, x: F, _slots: &Self::Slots) -> F {
-        x
-    }
+    /// What is judged and saved of a parameter, where that is not the parameter itself: an average,
+    /// say.
+    const EVALUATE: View<Self, F> = None;
 }
+
+/// What is seen of a parameter with its slots; `None` is the parameter itself, so that reading most
+/// rules is copying.
+pub type View<R, F> = Option<fn(&R, F, &<R as UpdateRule<F>>::Slots) -> F>;

@@ -5,7 +5,7 @@
 //! where a part was cut.
 
 use super::real::Real;
-use super::rule::{AtRead, Decay, Grad, StepContext, UpdateRule};
+use super::rule::{AtRead, Decay, Grad, StepContext, UpdateRule, View};
 use super::slots::{LANES, SlotArray};
 use super::store::{GroupSpan, Reader};
 
@@ -202,9 +202,15 @@ pub(super) fn shown<F: Real, R: UpdateRule<F>>(
     x: F,
     slots: &R::Slots,
 ) -> F {
+    view::<F, R>(reader).map_or(x, |view| view(rule, x, slots))
+}
+
+/// How `reader` sees parameters.
+#[inline(always)]
+pub(super) const fn view<F: Real, R: UpdateRule<F>>(reader: Reader) -> View<R, F> {
     match reader {
-        Reader::Worker => rule.publish(x, slots),
-        Reader::Observer => rule.evaluated(x, slots),
+        Reader::Worker => R::PUBLISH,
+        Reader::Observer => R::EVALUATE,
     }
 }
 
