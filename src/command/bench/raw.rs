@@ -5,29 +5,69 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
+use super::probe::LARGE_BYTES;
 use super::sample::{Latencies, millis_since, now};
 
 /// The buffer of the echo and of both directions of a transfer.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Echoes every connection, on a thread each, until the process ends.
+/// What the other end does with the bytes of a connection, said by the connection's first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Sends each piece back as it comes.
+    Echo = 1,
+    /// Takes one message of [`LARGE_BYTES`] whole, then sends as much; again and again.
+    Turns = 2,
+}
+
+/// Answers every connection, on a thread each, until the process ends.
 pub(super) fn serve(listener: TcpListener) {
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            thread::spawn(move || echo(stream));
+            thread::spawn(move || answer(stream));
         }
     });
 }
 
-fn echo(mut stream: TcpStream) -> io::Result<()> {
+fn answer(mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let mut mode = [0];
+    stream.read_exact(&mut mode)?;
     let mut buffer = vec![0; BUFFER_BYTES];
+    if mode[0] == Mode::Turns as u8 {
+        loop {
+            receive(&mut stream, LARGE_BYTES, &mut buffer)?;
+            send(&mut stream, LARGE_BYTES, &buffer)?;
+        }
+    }
     loop {
         match stream.read(&mut buffer)? {
             0 => return Ok(()),
             length => stream.write_all(&buffer[..length])?,
         }
     }
+}
+
+fn receive(stream: &mut TcpStream, bytes: usize, buffer: &mut [u8]) -> io::Result<()> {
+    let mut left = bytes;
+    while left > 0 {
+        let most = left.min(buffer.len());
+        match stream.read(&mut buffer[..most])? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            length => left -= length,
+        }
+    }
+    Ok(())
+}
+
+fn send(stream: &mut TcpStream, bytes: usize, buffer: &[u8]) -> io::Result<()> {
+    let mut left = bytes;
+    while left > 0 {
+        let length = left.min(buffer.len());
+        stream.write_all(&buffer[..length])?;
+        left -= length;
+    }
+    Ok(())
 }
 
 /// A connection to [`serve`].
@@ -37,9 +77,20 @@ pub(super) struct RawClient {
 }
 
 impl RawClient {
-    pub(super) fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
+    /// A connection whose bytes come back as they arrive.
+    pub(super) fn echo(address: SocketAddr) -> io::Result<Self> {
+        Self::connect(address, Mode::Echo)
+    }
+
+    /// A connection on which the two ends take turns.
+    pub(super) fn turns(address: SocketAddr) -> io::Result<Self> {
+        Self::connect(address, Mode::Turns)
+    }
+
+    fn connect(address: SocketAddr, mode: Mode) -> io::Result<Self> {
+        let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
+        stream.write_all(&[mode as u8])?;
         Ok(Self { stream })
     }
 
@@ -74,24 +125,19 @@ impl RawClient {
         let mut writer = self.stream.try_clone()?;
         let start = now();
         let sender = thread::spawn(move || -> io::Result<()> {
-            let buffer = vec![7; BUFFER_BYTES];
-            let mut left = bytes;
-            while left > 0 {
-                let length = left.min(BUFFER_BYTES);
-                writer.write_all(&buffer[..length])?;
-                left -= length;
-            }
-            Ok(())
+            send(&mut writer, bytes, &vec![7; BUFFER_BYTES])
         });
-        let mut buffer = vec![0; BUFFER_BYTES];
-        let mut left = bytes;
-        while left > 0 {
-            match self.stream.read(&mut buffer)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                length => left -= length,
-            }
-        }
+        receive(&mut self.stream, bytes, &mut vec![0; BUFFER_BYTES])?;
         sender.join().expect("the sender does not panic")?;
+        Ok(millis_since(start))
+    }
+
+    /// The time of sending [`LARGE_BYTES`] and then receiving as many, ms.
+    pub(super) fn take_turns(&mut self) -> io::Result<f64> {
+        let mut buffer = vec![7; BUFFER_BYTES];
+        let start = now();
+        send(&mut self.stream, LARGE_BYTES, &buffer)?;
+        receive(&mut self.stream, LARGE_BYTES, &mut buffer)?;
         Ok(millis_since(start))
     }
 }

@@ -51,7 +51,10 @@ enum Group {
     Real,
 }
 
+/// Both directions at once.
 const RAW_LARGE: &str = "64 MB raw TCP echo";
+/// One direction after the other.
+const RAW_TURNS: &str = "64 MB raw TCP there, then back";
 const OUTSTANDING: usize = 8;
 const CHUNK_BYTES: [usize; 3] = [64 << 10, 256 << 10, 1 << 20];
 /// The chunk length of the rows that do not vary it.
@@ -177,14 +180,21 @@ impl Bench {
     }
 
     fn large_raw(&mut self, raw: SocketAddr) -> anyhow::Result<()> {
-        let mut client = RawClient::connect(raw)?;
+        let mut client = RawClient::echo(raw)?;
         let echo = client.transfer(LARGE_BYTES)?;
         self.add(RAW_LARGE, None, Unit::Millis, echo);
         Ok(())
     }
 
+    fn large_turns(&mut self, raw: SocketAddr) -> anyhow::Result<()> {
+        let mut client = RawClient::turns(raw)?;
+        let turns = client.take_turns()?;
+        self.add(RAW_TURNS, None, Unit::Millis, turns);
+        Ok(())
+    }
+
     fn small_raw(&mut self, raw: SocketAddr) -> anyhow::Result<()> {
-        let mut client = RawClient::connect(raw)?;
+        let mut client = RawClient::echo(raw)?;
         for outstanding in [1, OUTSTANDING] {
             let sample = client.ping(SMALL_BYTES, outstanding, self.requests)?;
             self.add(
@@ -291,10 +301,10 @@ impl Bench {
         let both = session.transfer(true).await?;
         let name = "64 MB real server: pull and push + Adam";
         self.add(name, Some(RAW_LARGE), Unit::Millis, both);
-        self.large_raw(other.raw)?;
+        self.large_turns(other.raw)?;
         let apart = session.transfer(false).await?;
         let name = "64 MB real server: pull, then push + Adam";
-        self.add(name, Some(RAW_LARGE), Unit::Millis, apart);
+        self.add(name, Some(RAW_TURNS), Unit::Millis, apart);
         self.small_unary(other.tonic).await?;
         let small = session.ping(self.requests).await?;
         let echo = Some("4 KB bare unary echo x1");
