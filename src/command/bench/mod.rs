@@ -2,6 +2,7 @@
 
 mod echo;
 mod grpc;
+mod kernels;
 mod probe;
 mod raw;
 mod real;
@@ -23,6 +24,8 @@ pub struct BenchCommand {
 enum What {
     /// The wire: raw TCP, unary calls and the session stream, at 4 KB and at 64 MB.
     Wire(wire::WireArgs),
+    /// The optimizers: large shards, small ones in cache, and sparse steps.
+    Kernels(kernels::KernelArgs),
     /// The other end of `bench wire`, in a process of its own.
     #[command(hide = true)]
     Echo,
@@ -35,6 +38,7 @@ enum What {
 pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
     match &command.what {
         What::Wire(args) => wire::run(args),
+        What::Kernels(args) => kernels::run(args),
         What::Echo => echo::run(),
     }
 }
