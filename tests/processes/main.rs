@@ -5,6 +5,7 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod documents;
 mod support;
 mod training;
 mod sparse;

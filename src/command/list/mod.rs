@@ -1,8 +1,10 @@
 //! `thalweg list`: what a job may name, from the registries, and the runs that there were.
 
+mod markdown;
+
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use thalweg_common::feedback::FEEDBACKS;
 use thalweg_common::optimizer::OPTIMIZERS;
@@ -20,6 +22,11 @@ use crate::report::RUNS;
 pub(super) struct Arguments {
     /// What to list; everything if not given.
     kind: Option<Kind>,
+
+    /// Print the optimizers as Markdown, with their differences from papers and libraries: the
+    /// generated part of docs/OPTIMIZERS.md.
+    #[arg(long)]
+    markdown: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,6 +51,13 @@ struct Line {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
+    if arguments.markdown {
+        if arguments.kind != Some(Kind::Optimizers) {
+            bail!("--markdown goes with `thalweg list optimizers`");
+        }
+        say(markdown::optimizers()?.trim_end());
+        return Ok(Ending::Done);
+    }
     for kind in Kind::value_variants() {
         if arguments.kind.is_none_or(|wanted| wanted == *kind) {
             if let Some((title, lines)) = section(*kind) {
