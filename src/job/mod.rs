@@ -11,8 +11,10 @@ mod machine;
 mod memory;
 mod notes;
 mod plan;
+pub(crate) mod members;
 
 pub use machine::{Available, available};
+pub use members::MemberError;
 pub use memory::{Memory, MemoryError, check_cluster_fits, check_server_fits, frame_limits};
 pub use plan::{
     PlanError, check_method, loop_settings, serve_options, server_plan, training_method,

@@ -9,15 +9,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
-use thalweg_common::ids::{ServerId, SessionId, WorkerId};
-use thalweg_common::message::{PROTOCOL_VERSIONS, Pull, Register, Request, SessionRole};
+use thalweg_common::ids::ServerId;
+use thalweg_common::message::{Pull, Request};
 use thalweg_common::time::Time;
 use thalweg_server::admission::Ticket;
 use thalweg_server::{Handled, Server};
-use thalweg_worker::worker::{Effect, Event, Outcome, Place, RequestId, Work, Worker};
+use thalweg_worker::worker::{Effect, Event, Outcome, RequestId, Worker};
 
-use crate::job::{ResolvedJob, loop_settings, server_plan, training_method};
-use crate::simulate::read_everything;
+use crate::job::{ResolvedJob, members};
 
 /// Events that may wait for one worker; replies to what it has in flight.
 const EVENTS_MAX: usize = 1_024;
@@ -44,11 +43,8 @@ struct Hall {
 /// # Errors
 /// If a server cannot be planned or a worker fails.
 pub fn train_in_process(job: &ResolvedJob) -> Result<Vec<f32>> {
-    let blueprint = &job.blueprint;
-    let servers = (0..blueprint.map.servers())
-        .map(|index| Ok(Server::new(server_plan(blueprint, index)?, Time::ZERO)?))
-        .collect::<Result<Vec<_>>>()?;
-    let workers = blueprint.config.cluster.workers;
+    let servers = members::servers(job)?;
+    let workers = job.blueprint.config.cluster.workers;
     let (inboxes, events): (Vec<_>, Vec<_>) = (0..workers).map(|_| bounded(EVENTS_MAX)).unzip();
     let hall = Arc::new(Hall {
         started: now(),
@@ -58,7 +54,7 @@ pub fn train_in_process(job: &ResolvedJob) -> Result<Vec<f32>> {
     });
     let mut threads = Vec::new();
     for (worker, events) in (0..workers).zip(events) {
-        let player = join(&hall, job, worker)?;
+        let player = members::join(&hall.servers, job, (hall.time(), worker))?;
         let (hall, job) = (hall.clone(), job.clone());
         threads.push(
             thread::Builder::new()
@@ -72,37 +68,7 @@ pub fn train_in_process(job: &ResolvedJob) -> Result<Vec<f32>> {
             .join()
             .map_err(|_| anyhow!("worker {worker} panicked"))??;
     }
-    Ok(read_everything(&hall.servers, job))
-}
-
-fn join(hall: &Hall, job: &ResolvedJob, worker: u32) -> Result<Worker> {
-    let blueprint = &job.blueprint;
-    let mut session = None;
-    for server in &hall.servers {
-        let register = Register {
-            protocol: PROTOCOL_VERSIONS,
-            role: SessionRole::Worker,
-            fingerprint: Some(blueprint.config.fingerprint()),
-            worker: Some(WorkerId(worker)),
-            session,
-            data: Some(blueprint.data_summary()),
-            place: "thread".to_owned(),
-        };
-        session = Some(server.register(hall.time(), &register)?.session);
-    }
-    let place = Place {
-        fingerprint: blueprint.config.fingerprint(),
-        session: session.unwrap_or(SessionId(0)),
-        worker: WorkerId(worker),
-        addresses: vec!["this process".to_owned(); hall.servers.len()],
-    };
-    let work = Work {
-        data: job.data.train.clone(),
-        model: blueprint.model.clone(),
-        method: training_method(&blueprint.config)?,
-        map: blueprint.map.clone(),
-    };
-    Ok(Worker::new(place, loop_settings(&blueprint.config), work))
+    Ok(members::read_everything(&hall.servers, job))
 }
 
 impl Hall {

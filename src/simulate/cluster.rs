@@ -3,24 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use thalweg_common::error::Refusal;
-use thalweg_common::ids::{ServerId, SessionId, WorkerId};
-use thalweg_common::message::{
-    Address, PROTOCOL_VERSIONS, Pull, PullPart, Register, Reply, Request, SessionRole,
-};
-use thalweg_common::registry::SettingError;
+use thalweg_common::ids::ServerId;
+use thalweg_common::message::{Pull, Reply, Request};
 use thalweg_common::time::Time;
 use thalweg_server::admission::Ticket;
 use thalweg_server::{Handled, Server};
-use thalweg_worker::worker::{
-    ComputeDone, Effect, Event, Failure, Outcome, Place, RequestId, Work, Worker,
-};
+use thalweg_worker::worker::{ComputeDone, Effect, Event, Failure, Outcome, RequestId, Worker};
 use thiserror::Error;
 
 use super::Physics;
 use super::history::{History, TraceHash};
 use super::queue::Queue;
-use crate::job::{PlanError, ResolvedJob, loop_settings, server_plan, training_method};
+use crate::job::{MemberError, ResolvedJob, members};
 
 /// How often servers look at their leases.
 const TICK: Duration = Duration::from_millis(50);
@@ -28,20 +22,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// Why a simulation ends without a result.
 #[derive(Debug, Error)]
 pub enum SimulateError {
-    /// A server cannot be planned.
+    /// A server or a worker cannot be made.
     #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// A setting is wrong.
-    #[error(transparent)]
-    Setting(#[from] SettingError),
-    /// A server turned a worker away.
-    #[error("worker {worker} was turned away: {refusal}")]
-    Refused {
-        /// The worker.
-        worker: u32,
-        /// The server's words.
-        refusal: Refusal,
-    },
+    Member(#[from] MemberError),
     /// A worker failed.
     #[error("worker {worker} failed after {at:?} of virtual time: {failure}")]
     Failed {
@@ -113,11 +96,7 @@ impl<'a> Simulation<'a> {
     /// # Errors
     /// [`SimulateError`] if the job cannot be planned or a worker is turned away.
     pub fn new(job: &'a ResolvedJob, physics: Physics) -> Result<Self, SimulateError> {
-        let blueprint = &job.blueprint;
-        let mut servers = Vec::new();
-        for index in 0..blueprint.map.servers() {
-            servers.push(Server::new(server_plan(blueprint, index)?, Time::ZERO)?);
-        }
+        let servers = members::servers(job)?;
         let mut simulation = Self {
             job,
             physics,
@@ -128,8 +107,8 @@ impl<'a> Simulation<'a> {
             trace: TraceHash::default(),
             events: 0,
         };
-        for worker in 0..blueprint.config.cluster.workers {
-            let worker = simulation.join(worker)?;
+        for worker in 0..job.blueprint.config.cluster.workers {
+            let worker = members::join(&simulation.servers, job, (Time::ZERO, worker))?;
             simulation.players.push(Player {
                 worker,
                 over: false,
@@ -156,39 +135,6 @@ impl<'a> Simulation<'a> {
             self.happen(now, happening)?;
         }
         Ok(self.end(now))
-    }
-
-    fn join(&self, worker: u32) -> Result<Worker, SimulateError> {
-        let blueprint = &self.job.blueprint;
-        let mut session = None;
-        for server in &self.servers {
-            let register = Register {
-                protocol: PROTOCOL_VERSIONS,
-                role: SessionRole::Worker,
-                fingerprint: Some(blueprint.config.fingerprint()),
-                worker: Some(WorkerId(worker)),
-                session,
-                data: Some(blueprint.data_summary()),
-                place: "virtual".to_owned(),
-            };
-            let registered = server
-                .register(Time::ZERO, &register)
-                .map_err(|refusal| SimulateError::Refused { worker, refusal })?;
-            session = Some(registered.session);
-        }
-        let place = Place {
-            fingerprint: blueprint.config.fingerprint(),
-            session: session.unwrap_or(SessionId(0)),
-            worker: WorkerId(worker),
-            addresses: vec!["virtual".to_owned(); self.servers.len()],
-        };
-        let work = Work {
-            data: self.job.data.train.clone(),
-            model: blueprint.model.clone(),
-            method: training_method(&blueprint.config)?,
-            map: blueprint.map.clone(),
-        };
-        Ok(Worker::new(place, loop_settings(&blueprint.config), work))
     }
 
     fn happen(&mut self, now: Time, happening: Happening) -> Result<(), SimulateError> {
@@ -343,7 +289,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn end(mut self, now: Time) -> History {
-        let parameters = read_everything(&self.servers, self.job);
+        let parameters = members::read_everything(&self.servers, self.job);
         self.trace.add_values(&parameters);
         History {
             parameters,
@@ -357,24 +303,6 @@ impl<'a> Simulation<'a> {
             trace: self.trace,
         }
     }
-}
-
-/// All parameters, in layout order, straight from the servers' shards.
-pub(crate) fn read_everything(servers: &[Server], job: &ResolvedJob) -> Vec<f32> {
-    let mut parameters = Vec::new();
-    for (shard, span) in job.blueprint.map.numbered() {
-        let length = span.elements.end - span.elements.start;
-        let len = u32::try_from(length).expect("a shard has fewer than 2^32 elements");
-        let part = PullPart {
-            shard,
-            address: Address::Range(0..len),
-        };
-        let read = servers[span.server.0 as usize]
-            .read(SessionId(0), &part)
-            .expect("the map names the shard's holder and its length");
-        parameters.extend(read.payload.iter());
-    }
-    parameters
 }
 
 impl std::fmt::Debug for Player {

@@ -8,7 +8,6 @@ mod queue;
 mod history;
 mod cluster;
 
-pub(crate) use cluster::read_everything;
 pub use cluster::{SimulateError, Simulation};
 pub use history::History;
 

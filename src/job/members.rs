@@ -1,0 +1,106 @@
+//! The members of a cluster, servers and workers, as state machines of one process before anything
+//! drives them, and their parameters after it: what threads and virtual time have in common.
+
+use thalweg_common::error::Refusal;
+use thalweg_common::ids::{SessionId, WorkerId};
+use thalweg_common::message::{Address, PROTOCOL_VERSIONS, PullPart, Register, SessionRole};
+use thalweg_common::registry::SettingError;
+use thalweg_common::time::Time;
+use thalweg_server::Server;
+use thalweg_worker::worker::{Place, Work, Worker};
+use thiserror::Error;
+
+use super::{PlanError, ResolvedJob, loop_settings, server_plan, training_method};
+
+/// Why a job's members cannot be made.
+#[derive(Debug, Error)]
+pub enum MemberError {
+    /// A server cannot be planned.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A setting is wrong.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A server turned a worker away.
+    #[error("worker {worker} was turned away: {refusal}")]
+    Refused {
+        /// The worker.
+        worker: u32,
+        /// The server's words.
+        refusal: Refusal,
+    },
+}
+
+/// The servers of a job, at time zero.
+///
+/// # Errors
+/// [`MemberError::Plan`] or [`MemberError::Setting`].
+pub(crate) fn servers(job: &ResolvedJob) -> Result<Vec<Server>, MemberError> {
+    (0..job.blueprint.map.servers())
+        .map(|index| {
+            Ok(Server::new(
+                server_plan(&job.blueprint, index)?,
+                Time::ZERO,
+            )?)
+        })
+        .collect()
+}
+
+/// Worker `worker` of a job, registered with every server.
+///
+/// # Errors
+/// [`MemberError::Refused`], or a method that cannot be made.
+pub(crate) fn join(
+    servers: &[Server],
+    job: &ResolvedJob,
+    (now, worker): (Time, u32),
+) -> Result<Worker, MemberError> {
+    let blueprint = &job.blueprint;
+    let mut session = None;
+    for server in servers {
+        let register = Register {
+            protocol: PROTOCOL_VERSIONS,
+            role: SessionRole::Worker,
+            fingerprint: Some(blueprint.config.fingerprint()),
+            worker: Some(WorkerId(worker)),
+            session,
+            data: Some(blueprint.data_summary()),
+            place: "this process".to_owned(),
+        };
+        let registered = server
+            .register(now, &register)
+            .map_err(|refusal| MemberError::Refused { worker, refusal })?;
+        session = Some(registered.session);
+    }
+    let place = Place {
+        fingerprint: blueprint.config.fingerprint(),
+        session: session.unwrap_or(SessionId(0)),
+        worker: WorkerId(worker),
+        addresses: vec!["this process".to_owned(); servers.len()],
+    };
+    let work = Work {
+        data: job.data.train.clone(),
+        model: blueprint.model.clone(),
+        method: training_method(&blueprint.config)?,
+        map: blueprint.map.clone(),
+    };
+    Ok(Worker::new(place, loop_settings(&blueprint.config), work))
+}
+
+/// All parameters, in layout order, straight from the servers' shards.
+pub(crate) fn read_everything(servers: &[Server], job: &ResolvedJob) -> Vec<f32> {
+    let mut parameters = Vec::new();
+    for (shard, span) in job.blueprint.map.numbered() {
+        let length = span.elements.end - span.elements.start;
+        let len = u32::try_from(length).expect("a shard has fewer than 2^32 elements");
+        let part = PullPart {
+            shard,
+            address: Address::Range(0..len),
+        };
+        let read = servers[span.server.0 as usize]
+            .read(SessionId(0), &part)
+            .expect("the map names the shard's holder and its length");
+        parameters.extend(read.payload.iter());
+    }
+    parameters
+}
