@@ -1,7 +1,7 @@
 //! Serving a request to its end on the calling thread: the driver's side of threads in one process
 //! and of virtual time. The gRPC driver does the same with sockets and owner threads.
 
-use thalweg_common::error::Refusal;
+use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::message::{Pull, PullReply, Push, Reply, Request};
 use thalweg_common::time::Time;
 
@@ -28,9 +28,19 @@ impl Server {
                 Err(refusal) => Err(refusal),
             },
             Request::Push(push) => self.push_all(now, &push),
+            other => return Handled::Reply(self.answer(now, other)),
+        };
+        Handled::Reply(reply.unwrap_or_else(Reply::Refused))
+    }
+
+    /// Answers what needs no shard. Whoever it releases is asked for with
+    /// [`Server::take_released`].
+    #[must_use]
+    pub fn answer(&self, now: Time, request: Request) -> Reply {
+        let reply = match request {
             Request::Register(register) => self
                 .register(now, &register)
-                .map(|r| Reply::Registered(Box::new(r))),
+                .map(|registered| Reply::Registered(Box::new(registered))),
             Request::NextRange {
                 session,
                 worker,
@@ -44,8 +54,12 @@ impl Server {
                 self.leave(now, &leave);
                 Ok(Reply::Left)
             }
+            Request::Push(_) | Request::Pull(_) => Err(Refusal::new(
+                RefusalKind::Internal,
+                "a push or pull was handed to the desk; this is a bug of the server",
+            )),
         };
-        Handled::Reply(reply.unwrap_or_else(Reply::Refused))
+        reply.unwrap_or_else(Reply::Refused)
     }
 
     /// Reads every part of an admitted pull.

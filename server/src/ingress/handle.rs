@@ -67,35 +67,9 @@ impl Handler {
 
     /// Answers what needs no shard.
     pub(super) fn answer(&self, request: Request) -> Reply {
-        let now = self.clock.now();
-        let reply = match request {
-            Request::Register(register) => self
-                .server
-                .register(now, &register)
-                .map(|r| Reply::Registered(Box::new(r))),
-            Request::NextRange {
-                session,
-                worker,
-                received,
-            } => self
-                .server
-                .next_range(now, (worker, session), received)
-                .map(Reply::Granted),
-            Request::Heartbeat(heartbeat) => {
-                self.server.heartbeat(now, &heartbeat).map(Reply::Heartbeat)
-            }
-            Request::Status => Ok(Reply::Status(Box::new(self.server.status(now)))),
-            Request::Leave(leave) => {
-                self.server.leave(now, &leave);
-                Ok(Reply::Left)
-            }
-            Request::Push(_) | Request::Pull(_) => Err(Refusal::new(
-                RefusalKind::Internal,
-                "a push or pull was handed to the desk; this is a bug of the server",
-            )),
-        };
+        let reply = self.server.answer(self.clock.now(), request);
         self.release();
-        reply.unwrap_or_else(Reply::Refused)
+        reply
     }
 
     /// Judges a push's header and sends its parts on their way: small ones to idle shards at once,
