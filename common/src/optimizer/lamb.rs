@@ -31,7 +31,8 @@ use super::family::{Family, RuleUser};
 use super::mean::{Mean, check_betas, filled};
 use super::real::Real;
 use super::rule::StepContext;
-use super::tensor_rule::{TensorRule, TensorView, norm};
+use super::sweep::sweep;
+use super::tensor_rule::{TensorRule, TensorView, square};
 use crate::registry::{Check, SettingError, positive};
 
 /// Hyper-parameters of LAMB.
@@ -91,24 +92,22 @@ impl<F: Real> TensorRule<F> for Lamb {
         };
         let [beta1, beta2] = self.betas;
         let (first, second) = (Mean::of(beta1), Mean::of(beta2));
-        for ((m, v), &g) in m.iter_mut().zip(v.iter_mut()).zip(g) {
-            *m = first.with(*m, g);
-            *v = second.with_square(*v, g);
-        }
         let scale = F::of(1.0 / filled(beta1, context));
         let root_scale = F::of(1.0 / filled(beta2, context).sqrt());
         let (eps, l2) = (F::of(self.eps), F::of(l2));
         let step = |m: F, v: F, x: F| m * scale / (v.sqrt() * root_scale + eps) + l2 * x;
-        let own = norm(x.len(), |i| x[i]);
-        let asked = norm(x.len(), |i| step(m[i], v[i], x[i]));
+        let squares = sweep([m, v], [x, g], |[m, v], [x, g]| {
+            let (m, v) = (first.with(m, g), second.with_square(v, g));
+            ([m, v], [square(x), square(step(m, v, x))])
+        });
+        let [own, asked] = squares.map(f64::sqrt);
         let phi = if own == 0.0 || asked == 0.0 {
             1.0
         } else {
             own / asked
         };
         let rate = F::of(context.lr * phi);
-        for ((x, m), v) in x.iter_mut().zip(m.iter()).zip(v.iter()) {
-            *x = *x - rate * step(*m, *v, *x);
-        }
+        // The step is computed again rather than kept: memory is slower than arithmetic.
+        sweep([x], [m, v], |[x], [m, v]| ([x - rate * step(m, v, x)], []));
     }
 }

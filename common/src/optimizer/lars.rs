@@ -28,7 +28,8 @@ use super::entry::{About, OptimizerEntry};
 use super::family::{Family, RuleUser};
 use super::real::Real;
 use super::rule::StepContext;
-use super::tensor_rule::{TensorRule, TensorView, norm};
+use super::sweep::sweep;
+use super::tensor_rule::{TensorRule, TensorView, square};
 use crate::registry::{Check, SettingError, in_unit_interval, not_negative, positive};
 
 /// Hyper-parameters of LARS.
@@ -90,23 +91,25 @@ impl<F: Real> TensorRule<F> for Lars {
             x, g, slots, l2, ..
         } = tensor;
         let l2 = F::of(l2);
-        let own = norm(x.len(), |i| x[i]);
-        let pull = norm(x.len(), |i| g[i] + l2 * x[i]);
+        let [velocity] = slots else {
+            unreachable!("LARS has one slot")
+        };
+        let squares = sweep([], [x, g], |[], [x, g]| {
+            ([], [square(x), square(g + l2 * x)])
+        });
+        let [own, pull] = squares.map(f64::sqrt);
         let q = if own == 0.0 || pull == 0.0 {
             1.0
         } else {
             self.trust_coefficient * own / (pull + self.eps)
         };
         let (rate, momentum) = (F::of(context.lr * q), F::of(self.momentum));
-        for ((x, &g), v) in x.iter_mut().zip(g).zip(slots[0].iter_mut()) {
-            let pulled = rate * (g + l2 * *x);
-            *v = momentum * *v + pulled;
-            let step = if self.nesterov {
-                pulled + momentum * *v
-            } else {
-                *v
-            };
-            *x = *x - step;
-        }
+        let nesterov = self.nesterov;
+        sweep([x, velocity], [g], |[x, v], [g]| {
+            let pulled = rate * (g + l2 * x);
+            let v = momentum * v + pulled;
+            let step = if nesterov { pulled + momentum * v } else { v };
+            ([x - step, v], [])
+        });
     }
 }

@@ -21,6 +21,7 @@ mod family;
 mod entry;
 mod mean;
 mod rising_momentum;
+mod sweep;
 mod tensor_rule;
 mod tensor_store;
 
