@@ -35,6 +35,11 @@ number! {
     ShardId(u32)
 }
 number! {
+    /// One life of a server process, drawn at random when it starts: a server that was started anew
+    /// has lost its parameters, and has another.
+    Life(u64)
+}
+number! {
     /// One registered incarnation of a worker. Rises with every registration, never used twice in a
     /// job, so that of two sessions of one worker the greater is the living one.
     SessionId(u64)

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::ids::{SessionId, WorkerId};
-use thalweg_common::message::{Grant, Granted, Heartbeat, LeaveReason, PartAck, Phase};
+use thalweg_common::ids::{Life, SessionId, WorkerId};
+use thalweg_common::message::{Granted, Heartbeat, LeaveReason, PartAck, Phase};
 use thalweg_common::message::{Outcome, Register, SessionRole};
 use thalweg_common::time::Time;
 
@@ -49,6 +49,8 @@ pub(crate) struct Desk {
     pub(crate) follow: Vec<Follow>,
     observers: BTreeMap<SessionId, Time>,
     observed: bool,
+    /// The lives of servers 0, 1, … as those who registered here have met them.
+    lives: Vec<Life>,
     stopped: Option<String>,
     contacted: bool,
     /// Whether a worker has left with the word that the job is over.
@@ -71,12 +73,40 @@ impl Desk {
             follow: Vec::new(),
             observers: BTreeMap::new(),
             observed: false,
+            lives: vec![],
             stopped: None,
             contacted: false,
             over_said: false,
             on_worker_loss: plan.on_worker_loss,
             started: now,
             over_since: None,
+        }
+    }
+
+    /// Compares the lives of the job's servers with those that others have met. One that was started
+    /// anew holds fresh parameters among trained ones: the job has failed.
+    pub(crate) fn meet(&mut self, now: Time, lives: &[Life]) -> Result<(), Refusal> {
+        let is_new = |(met, life): (&Life, &Life)| met != life;
+        if let Some(server) = self.lives.iter().zip(lives).position(is_new) {
+            self.stop(
+                now,
+                &format!(
+                    "server {server} was started anew and has lost its parameters; end all \
+                     processes of the job and start it again"
+                ),
+            );
+            return self.judge_end();
+        }
+        let known = self.lives.len().min(lives.len());
+        self.lives.extend(&lives[known..]);
+        Ok(())
+    }
+
+    /// Refuses what a worker asks of a job that has ended without being done.
+    fn judge_end(&self) -> Result<(), Refusal> {
+        match self.phase() {
+            (Phase::Failed, cause) => Err(Refusal::new(RefusalKind::Stopping, cause)),
+            (Phase::Joining | Phase::Training | Phase::Done, _) => Ok(()),
         }
     }
 
@@ -89,10 +119,7 @@ impl Desk {
         sessions_max: u64,
     ) -> Result<(SessionId, WorkerId), Refusal> {
         if let Some(why) = &self.stopped {
-            return Err(Refusal::new(
-                RefusalKind::Stopping,
-                format!("this server is ending: {why}"),
-            ));
+            return Err(Refusal::new(RefusalKind::Stopping, why.clone()));
         }
         let known = register.session.is_some_and(|session| self.knows(session));
         if !known && sessions_max <= self.living() {
@@ -141,7 +168,8 @@ impl Desk {
                     Refusal::new(
                         RefusalKind::SlotsTaken,
                         format!(
-                            "all {} worker slots of the job are taken; raise [cluster] workers",
+                            "all {} worker slots of the job are taken; a lost worker's slot is free \
+                             when its lease has run out, or at once with `--worker N`",
                             slots.len()
                         ),
                     )
@@ -247,17 +275,16 @@ impl Desk {
         (worker, session): (WorkerId, SessionId),
         received: u64,
     ) -> Result<Granted, Refusal> {
-        if self.stopped.is_some() {
-            return Ok(Granted {
-                grant: Grant::Done,
-                rate_factor: 1.0,
-            });
-        }
+        self.judge_end()?;
         let coordinator = self.coordinator.as_mut().ok_or_else(not_the_coordinator)?;
         Ok(coordinator.next_range(now, (worker, session), received))
     }
 
-    pub(crate) fn heartbeat(&mut self, now: Time, heartbeat: &Heartbeat) {
+    /// Takes a worker's sign of life.
+    ///
+    /// # Errors
+    /// A [`Refusal`] with the cause if the job has ended without being done.
+    pub(crate) fn heartbeat(&mut self, now: Time, heartbeat: &Heartbeat) -> Result<(), Refusal> {
         let _ = self.set_idle(now, heartbeat.worker, heartbeat.session, heartbeat.idle);
         if let Some(note) = self.notes.get_mut(heartbeat.worker.0 as usize) {
             note.doing.clone_from(&heartbeat.doing);
@@ -266,6 +293,7 @@ impl Desk {
             note.compute = heartbeat.compute;
             note.waited = heartbeat.waited;
         }
+        self.judge_end()
     }
 
     fn set_idle(&mut self, now: Time, worker: WorkerId, session: SessionId, idle: bool) -> bool {

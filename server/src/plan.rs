@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use thalweg_common::consistency::{Aggregation, Consistency};
-use thalweg_common::ids::{Fingerprint, ServerId};
+use thalweg_common::ids::{Fingerprint, Life, ServerId};
 use thalweg_common::layout::ParameterLayout;
 use thalweg_common::message::DataSummary;
 use thalweg_common::non_finite::NonFinite;
@@ -72,6 +72,8 @@ pub struct Bounds {
 /// A server's part in a job.
 #[derive(Debug)]
 pub struct Plan {
+    /// This life of the server; whoever starts a process draws it.
+    pub life: Life,
     /// The job's name.
     pub job: String,
     /// The resolved job, as text.

@@ -114,6 +114,7 @@ impl Server {
     /// A [`Refusal`] if versions, job or data do not match, or no slot is free.
     pub fn register(&self, now: Time, register: &Register) -> Result<Registered, Refusal> {
         let protocol = identity::judge(&self.plan, register)?;
+        self.desk.lock().meet(now, &register.lives)?;
         let (session, worker) = match (register.role, register.data) {
             (SessionRole::Worker, None) => (SessionId(0), WorkerId(0)),
             _ => {
@@ -132,6 +133,7 @@ impl Server {
             fingerprint: self.plan.fingerprint,
             generation: self.plan.map.generation(),
             job: self.plan.job_text.clone(),
+            life: self.plan.life,
         })
     }
 
@@ -288,7 +290,7 @@ impl Server {
         let mut desk = self.desk.lock();
         desk.hear(now, heartbeat.worker, heartbeat.session)?;
         if !desk.observes(heartbeat.session) {
-            desk.heartbeat(now, heartbeat);
+            desk.heartbeat(now, heartbeat)?;
         }
         let progress = desk
             .coordinator

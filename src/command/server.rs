@@ -1,14 +1,15 @@
 //! `thalweg server`: one server of a job.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use thalweg_common::ids::ServerId;
+use thalweg_common::ids::{Life, ServerId};
 use thalweg_common::time::Time;
-use thalweg_server::Server;
 use thalweg_server::ingress::{End, listen, serve};
+use thalweg_server::{Plan, Server};
 
 use super::options::JobOptions;
 use super::stop::told_to_stop;
@@ -38,7 +39,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let blueprint = blueprint_of(arguments)?;
-    let plan = server_plan(&blueprint, arguments.index)?;
+    let plan = Plan {
+        life: new_life(),
+        ..server_plan(&blueprint, arguments.index)?
+    };
     check_server_fits(&blueprint, ServerId(arguments.index), available())?;
     let server = Arc::new(Server::new(plan, Time::ZERO)?);
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
@@ -80,4 +84,9 @@ fn blueprint_of(arguments: &Arguments) -> Result<Blueprint> {
         return Ok(blueprint(config)?);
     }
     Ok(resolve(config, Path::new("."))?.blueprint)
+}
+
+/// A number that no earlier process had: hashers are seeded by the system.
+fn new_life() -> Life {
+    Life(RandomState::new().hash_one(std::process::id()))
 }

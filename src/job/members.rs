@@ -66,6 +66,7 @@ pub(crate) fn join(
             session,
             data: Some(blueprint.data_summary()),
             place: "this process".to_owned(),
+            lives: vec![],
         };
         let registered = server
             .register(now, &register)

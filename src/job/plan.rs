@@ -7,7 +7,7 @@ use std::time::Duration;
 use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss, Seconds};
 use thalweg_common::consistency::Consistency;
 use thalweg_common::feedback::feedback;
-use thalweg_common::ids::ServerId;
+use thalweg_common::ids::{Life, ServerId};
 use thalweg_common::registry::SettingError;
 use thalweg_common::schedule::{Lengths, Moment, schedule};
 use thalweg_server::coordinator::{self, Deal, RatePlan};
@@ -57,6 +57,7 @@ pub fn server_plan(blueprint: &Blueprint, index: u32) -> Result<Plan, PlanError>
     }
     Memory::plan(blueprint, server).check(server, &config.limits)?;
     Ok(Plan {
+        life: Life(0),
         job: config.name.clone(),
         job_text: config.to_toml(),
         fingerprint: config.fingerprint(),

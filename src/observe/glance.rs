@@ -124,7 +124,7 @@ impl From<&Glance> for ClusterView {
 
 #[cfg(test)]
 mod tests {
-    use thalweg_common::ids::{Fingerprint, Generation, ServerId, SessionId, WorkerId};
+    use thalweg_common::ids::{Fingerprint, Generation, Life, ServerId, SessionId, WorkerId};
 
     use super::*;
     use crate::view::fixtures::two_servers;
@@ -141,6 +141,7 @@ mod tests {
                 fingerprint: Fingerprint(job),
                 generation: Generation(1),
                 job: String::new(),
+                life: Life(7),
             },
             status: two_servers().swap_remove(server as usize),
         }

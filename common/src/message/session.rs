@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::ids::{Clock, Fingerprint, Generation, ServerId, SessionId, WorkerId};
+use crate::ids::{Clock, Fingerprint, Generation, Life, ServerId, SessionId, WorkerId};
 
 /// The protocol versions that this build speaks.
 pub const PROTOCOL_VERSIONS: RangeInclusive<u32> = 1..=1;
@@ -46,6 +46,9 @@ pub struct Register {
     pub data: Option<DataSummary>,
     /// Where the caller runs, for people: host and process id.
     pub place: String,
+    /// The lives of servers 0, 1, … as the caller has met them. Empty at a first contact; at the
+    /// end server 0 is told of all.
+    pub lives: Vec<Life>,
 }
 
 /// An open session.
@@ -67,6 +70,8 @@ pub struct Registered {
     pub generation: Generation,
     /// The resolved job, as the text that `thalweg check` prints.
     pub job: String,
+    /// The present life of the server that answers.
+    pub life: Life,
 }
 
 /// What the coordinator answers to a worker that asks for data.

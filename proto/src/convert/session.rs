@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use thalweg_common::ids::{Clock, Generation, ServerId, SessionId, WorkerId};
+use thalweg_common::ids::{Clock, Generation, Life, ServerId, SessionId, WorkerId};
 use thalweg_common::message::{
     DataSummary, Heartbeat, HeartbeatReply, Leave, LeaveReason, Register, Registered, SessionRole,
 };
@@ -29,6 +29,7 @@ impl From<&Register> for v1::Register {
                 hash: data.hash,
             }),
             place: register.place.clone(),
+            lives: register.lives.iter().map(|life| life.0).collect(),
         }
     }
 }
@@ -71,6 +72,7 @@ impl TryFrom<v1::Register> for Register {
                 hash: data.hash,
             }),
             place: register.place,
+            lives: register.lives.into_iter().map(Life).collect(),
         })
     }
 }
@@ -86,6 +88,7 @@ impl From<&Registered> for v1::Registered {
             fingerprint: field::fingerprint_bytes(registered.fingerprint),
             generation: registered.generation.0,
             job: registered.job.clone(),
+            life: registered.life.0,
         }
     }
 }
@@ -107,6 +110,7 @@ impl TryFrom<v1::Registered> for Registered {
             fingerprint: field::fingerprint("fingerprint", &registered.fingerprint)?,
             generation: Generation(registered.generation),
             job: registered.job,
+            life: Life(registered.life),
         })
     }
 }

@@ -4,7 +4,7 @@ use proptest::collection::{btree_set, vec};
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{
-    Clock, Fingerprint, Generation, Sequence, ServerId, SessionId, ShardId, Version, WorkerId,
+    Clock, Fingerprint, Generation, Life, Sequence, ServerId, SessionId, ShardId, Version, WorkerId,
 };
 use thalweg_common::message::{
     Grant, Granted, HeartbeatReply, Holder, Outcome, PartAck, PullReply, Read, Registered, Reply,
@@ -76,6 +76,7 @@ fn registered() -> impl Strategy<Value = Registered> {
         servers: server + more,
         fingerprint: Fingerprint(ids.3),
         generation: Generation(ids.4),
+        life: Life(ids.1 ^ ids.4),
         job,
     })
 }

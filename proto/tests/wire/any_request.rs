@@ -7,7 +7,7 @@ use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use thalweg_common::ids::{
-    Clock, Fingerprint, Generation, Sequence, SessionId, ShardId, Version, WorkerId,
+    Clock, Fingerprint, Generation, Life, Sequence, SessionId, ShardId, Version, WorkerId,
 };
 use thalweg_common::message::{
     Address, Codec, Coordinates, DataRange, DataSummary, Dtype, Heartbeat, Kind, Leave,
@@ -158,6 +158,10 @@ fn register() -> impl Strategy<Value = Register> {
             worker: worker.map(WorkerId),
             session: session.map(SessionId),
             data,
+            lives: place
+                .bytes()
+                .map(|byte| Life(u64::from(byte) << 56))
+                .collect(),
             place,
         },
     )

@@ -151,7 +151,15 @@ impl Admission {
             .values()
             .filter(|p| p.worker == worker)
             .min_by_key(|p| p.since)?;
-        let holders = self.clocks.holders(now, parked.floor);
+        let mut holders = self.clocks.holders(now, parked.floor);
+        holders.retain(|holder| holder.worker != worker);
+        if holders.is_empty() {
+            return Some(Wait {
+                on: vec![],
+                since: now.since(parked.since),
+                why: "its own push is on its way".to_owned(),
+            });
+        }
         let why = holders
             .iter()
             .map(|h| format!("worker {} is at clock {} ({})", h.worker, h.clock, h.why))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thalweg_common::consistency::{Aggregation, Consistency};
 use thalweg_common::feedback::feedback;
-use thalweg_common::ids::{Clock, Sequence, ServerId, Version};
+use thalweg_common::ids::{Clock, Life, Sequence, ServerId, Version};
 use thalweg_common::layout::{ParameterLayout, Tensor};
 use thalweg_common::message::{
     Address, Codec, DataRange, DataSummary, Dtype, Grant, Kind, LeaveReason, PROTOCOL_VERSIONS,
@@ -40,6 +40,7 @@ fn plan(consistency: Consistency, workers: u32) -> Plan {
         }
     };
     Plan {
+        life: Life(3),
         job: "test".into(),
         job_text: String::new(),
         fingerprint: Fingerprint(5),
@@ -101,6 +102,7 @@ fn registration() -> Register {
         session: None,
         data: Some(DATA),
         place: "here".into(),
+        lives: vec![],
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use thalweg_common::consistency::{Aggregation, Consistency};
 use thalweg_common::feedback::feedback;
-use thalweg_common::ids::{Fingerprint, Generation, Sequence, ServerId, SessionId};
+use thalweg_common::ids::{Fingerprint, Generation, Life, Sequence, ServerId, SessionId};
 use thalweg_common::layout::{ParameterLayout, Tensor};
 use thalweg_common::message::{
     DataSummary, Outcome, PROTOCOL_VERSIONS, PullReply, Register, Reply, Request, SessionRole,
@@ -63,6 +63,7 @@ fn plan() -> anyhow::Result<Plan> {
     let map = ShardMap::plan(&layout, 1, Generation(1))?;
     let hour = Duration::from_hours(1);
     Ok(Plan {
+        life: Life(0),
         job: "bench".to_owned(),
         job_text: String::new(),
         fingerprint: Fingerprint(7),
@@ -126,6 +127,7 @@ impl RealSession {
             session: None,
             data: Some(DATA),
             place: "bench".to_owned(),
+            lives: vec![],
         };
         let Reply::Registered(registered) =
             client.call(Request::Register(register), PATIENCE).await?

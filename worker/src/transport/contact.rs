@@ -84,6 +84,7 @@ fn introduction() -> Register {
         session: None,
         data: None,
         place: String::new(),
+        lives: vec![],
     }
 }
 
@@ -213,7 +214,7 @@ fn judge(found: &[(String, Registered)]) -> Result<Contact, JoinError> {
 
 #[cfg(test)]
 mod tests {
-    use thalweg_common::ids::{Generation, SessionId, WorkerId};
+    use thalweg_common::ids::{Generation, Life, SessionId, WorkerId};
 
     use super::*;
 
@@ -227,6 +228,7 @@ mod tests {
             fingerprint: Fingerprint(fingerprint),
             generation: Generation(1),
             job: "name = \"job\"".to_owned(),
+            life: Life(7),
         }
     }
 

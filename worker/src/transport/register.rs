@@ -57,6 +57,7 @@ pub async fn join(
         session: None,
         data: Some(member.data),
         place: member.place,
+        lives: vec![],
     };
     let Enlisted {
         session, worker, ..
@@ -87,6 +88,7 @@ pub async fn observe(
         session: None,
         data: None,
         place,
+        lives: vec![],
     };
     enlist(contact, limits, first, patience).await
 }
@@ -115,7 +117,12 @@ async fn enlist(
         }
         (session, worker) = (registered.session, registered.worker);
         (said.session, said.worker) = (Some(session), Some(worker));
+        said.lives.push(registered.life);
         clients.push(client);
+    }
+    if let ([first, _, ..], SessionRole::Worker) = (&contact.addresses[..], said.role) {
+        // Server 0 is told whom else this worker has met: no server may have been started anew.
+        register(first, limits, &said, patience).await?;
     }
     Ok(Enlisted {
         session,

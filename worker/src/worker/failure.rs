@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use thalweg_common::error::{Next, Refusal};
+use thalweg_common::error::{Next, Refusal, RefusalKind};
 
 use crate::model::ModelError;
 use thiserror::Error;
@@ -23,6 +23,12 @@ pub enum Failure {
         silent: Duration,
         /// The last thing that was heard or seen of it.
         last: String,
+    },
+    /// The job has ended without being done.
+    #[error("the job has failed: {cause}")]
+    JobFailed {
+        /// A server's words.
+        cause: String,
     },
     /// A server will never do what it was asked.
     #[error("{server} refused: {refusal}")]
@@ -59,8 +65,7 @@ pub enum Failure {
     /// The servers no longer know this session.
     #[error(
         "{server} no longer serves this session ({refusal}): another worker took its place, its \
-         lease expired, or the server started anew; start this worker again to join with a new \
-         session"
+         lease expired, or the server was started anew and has lost its parameters"
     )]
     Replaced {
         /// Who.
@@ -113,6 +118,10 @@ pub enum Failure {
 impl Failure {
     /// The failure that a refusal amounts to; `None` if the request is to be repeated.
     pub(crate) fn of_refusal(server: String, refusal: Refusal) -> Option<Self> {
+        if refusal.kind == RefusalKind::Stopping {
+            let cause = refusal.message;
+            return Some(Self::JobFailed { cause });
+        }
         match refusal.kind.next() {
             Next::RetryLater => None,
             Next::GiveUp => Some(Self::Refused { server, refusal }),

@@ -141,3 +141,33 @@ fn a_cause_names_its_worker_once() {
     assert_eq!(cause, "worker 0 failed: signal 9; it was the last worker");
     assert_eq!(server.status(later).workers[0].doing, "failed: signal 9");
 }
+
+#[test]
+fn a_server_that_was_started_anew_ends_the_job_and_workers_are_told_why() {
+    let server = Server::new(plan(Consistency::Asp, 2), Time::ZERO).unwrap();
+    let mut worker = Pusher::join(&server);
+    let met = |lives: &[u64]| Register {
+        worker: Some(worker.worker),
+        session: Some(worker.session),
+        lives: lives.iter().copied().map(Life).collect(),
+        ..registration()
+    };
+    // Those who know less, as much or more have met the same servers.
+    for lives in [&[3][..], &[3, 8], &[], &[3, 8, 9], &[3, 8]] {
+        server.register(Time::ZERO, &met(lives)).unwrap();
+    }
+    let refusal = server.register(Time::ZERO, &met(&[3, 80])).unwrap_err();
+    let anew = "server 1 was started anew and has lost its parameters";
+    assert!(refusal.message.starts_with(anew), "{refusal}");
+    assert_eq!(server.status(Time::ZERO).phase, Phase::Failed);
+    let who = (worker.worker, worker.session);
+    let told = server.next_range(Time::ZERO, who, 0).unwrap_err();
+    assert_eq!(
+        (told.kind, told.message.starts_with(anew)),
+        (RefusalKind::Stopping, true)
+    );
+    assert!(
+        worker.push(&server, vec![]).is_ok(),
+        "what is on its way is taken"
+    );
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
-use thalweg_common::ids::{Fingerprint, Generation, ServerId, SessionId, WorkerId};
+use thalweg_common::ids::{Fingerprint, Generation, Life, ServerId, SessionId, WorkerId};
 use thalweg_common::message::{Registered, Reply, Request};
 use thalweg_proto::codec::{Assembled, FrameLimits, ReplyEnvelope, RequestAssembler, reply_frames};
 use thalweg_proto::transport::tune_server;
@@ -59,6 +59,7 @@ impl Service {
             fingerprint: Fingerprint(1),
             generation: Generation(1),
             job: "name = \"test\"".to_owned(),
+            life: Life(7),
         }))
     }
 
