@@ -16,7 +16,7 @@ use thalweg_server::admission::Ticket;
 use thalweg_server::{Handled, Server};
 use thalweg_worker::worker::{Effect, Event, Outcome, Place, RequestId, Work, Worker};
 
-use crate::job::{ResolvedJob, loop_settings, server_plan, training_method};
+use crate::job::{ResolvedJob, loop_settings, server_plan, training_method, transforms};
 use crate::simulate::read_everything;
 
 /// Events that may wait for one worker; replies to what it has in flight.
@@ -99,6 +99,7 @@ fn join(hall: &Hall, job: &ResolvedJob, worker: u32) -> Result<Worker> {
     let work = Work {
         data: job.data.train.clone(),
         model: blueprint.model.clone(),
+        transforms: transforms(&blueprint)?,
         method: training_method(&blueprint.config)?,
         map: blueprint.map.clone(),
     };

@@ -20,7 +20,7 @@ use thiserror::Error;
 use super::Physics;
 use super::history::{History, TraceHash};
 use super::queue::Queue;
-use crate::job::{PlanError, ResolvedJob, loop_settings, server_plan, training_method};
+use crate::job::{PlanError, ResolvedJob, loop_settings, server_plan, training_method, transforms};
 
 /// How often servers look at their leases.
 const TICK: Duration = Duration::from_millis(50);
@@ -185,6 +185,7 @@ impl<'a> Simulation<'a> {
         let work = Work {
             data: self.job.data.train.clone(),
             model: blueprint.model.clone(),
+            transforms: transforms(&blueprint)?,
             method: training_method(&blueprint.config)?,
             map: blueprint.map.clone(),
         };

@@ -45,6 +45,7 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
         seed: file.seed,
         data: file.data,
         model: file.model,
+        gradient: file.gradient,
         optimizer: Optimizer {
             name: file.optimizer.name,
             lr: file.optimizer.lr.unwrap_or(1.0),
@@ -76,6 +77,9 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
         &mut job.feedback.options,
     ] {
         *options = sorted(mem::take(options));
+    }
+    for transform in &mut job.gradient.transforms {
+        transform.options = sorted(mem::take(&mut transform.options));
     }
     job
 }
@@ -122,6 +126,13 @@ pub(super) fn names(job: &Job, registries: &Registries, problems: &mut Problems)
                 &format!("{section}.{key}"),
                 format!("[{section}]: {refusal}"),
             );
+        }
+    }
+    for (place, transform) in job.gradient.transforms.iter().enumerate() {
+        if let Err(refusal) = (registries.transform)(&transform.name, &transform.options) {
+            let refusal = refusal.trim().replace('\n', ", ");
+            let text = format!("[gradient] transforms[{place}]: {refusal}");
+            problems.add("gradient.transforms", text);
         }
     }
 }

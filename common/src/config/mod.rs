@@ -47,6 +47,7 @@ pub use self::job::{CheckEntry, Job, JobConfig, JobFile, Registries};
 pub use self::sections::cluster::{Cluster, ClusterFile, INSECURE_LISTEN_WORDS, OnWorkerLoss};
 pub use self::sections::consistency::{ConsistencyFile, ConsistencyModel, ConsistencySection};
 pub use self::sections::data::{Data, Resolved};
+pub use self::sections::gradient::{Gradient, Transform};
 pub use self::sections::limits::Limits;
 pub use self::sections::method::{Method, Overlap};
 pub use self::sections::named::{Feedback, Model, Schedule};

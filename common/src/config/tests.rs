@@ -48,6 +48,9 @@ name = "flights"
 [model]
 name = "logistic_regression"
 
+[gradient]
+transforms = []
+
 [optimizer]
 name = "adagrad"
 lr = 0.1
@@ -134,6 +137,8 @@ fn every_key_that_can_be_written_is_read_back() {
         [model]
         name = "softmax"
         bias = false
+        [gradient]
+        transforms = [{ name = "clip", most = 1.0 }, { most = 2.0, name = "clip" }, { name = "x" }]
         [optimizer]
         name = "adam"
         lr = 1e-3

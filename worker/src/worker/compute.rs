@@ -1,9 +1,15 @@
-//! The one piece of work that leaves the loop: the gradient of a batch.
+//! The one piece of work that leaves the loop: the gradient of a batch, transformed and judged.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use thalweg_common::message::DataRange;
+use thalweg_common::non_finite::NonFinite;
+
 use crate::data::Rows;
-use crate::model::{Located, Model};
+use crate::model::{Coverage, Located, Model};
+use crate::push::{Fault, check};
+use crate::transform::Transforms;
 
 /// A batch, the parameters that it touches and room for its gradient, all owned, so that the work
 /// can be done anywhere and nothing is copied on the way.
@@ -17,6 +23,11 @@ pub struct ComputeTask {
     pub(super) x: Vec<f32>,
     /// As many zeros.
     pub(super) gradient: Vec<f32>,
+    /// What both cover.
+    pub(super) coverage: Arc<Coverage>,
+    pub(super) range: DataRange,
+    pub(super) transforms: Arc<Transforms>,
+    pub(super) non_finite: NonFinite,
 }
 
 /// The result of a [`ComputeTask`].
@@ -25,9 +36,10 @@ pub struct ComputeDone {
     pub(super) rows: Rows,
     pub(super) located: Located,
     pub(super) x: Vec<f32>,
-    /// Of the mean loss over the batch.
+    /// Of the mean loss over the batch, transformed; not to be used with a fault.
     pub(super) gradient: Vec<f32>,
     pub(super) loss_sum: f64,
+    pub(super) fault: Option<Fault>,
 }
 
 impl ComputeTask {
@@ -39,15 +51,26 @@ impl ComputeTask {
             located,
             x,
             mut gradient,
+            coverage,
+            range,
+            transforms,
+            non_finite,
             ..
         } = self;
         let loss_sum = model.gradient(&rows, &located, &x, &mut gradient);
+        let mut judged = check(&mut gradient, non_finite);
+        if judged.is_ok() && !transforms.is_empty() {
+            // Judged before, since clipping would hide an infinity; and after, since noise can make one.
+            transforms.apply(&range, &coverage, &mut gradient);
+            judged = check(&mut gradient, non_finite);
+        }
         ComputeDone {
             rows,
             located,
             x,
             gradient,
             loss_sum,
+            fault: judged.err(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod data;
 pub(super) mod named;
+pub(super) mod gradient;
 pub(super) mod optimizer;
 pub(super) mod method;
 pub(super) mod consistency;
@@ -13,6 +14,7 @@ pub(super) mod quantity;
 use self::cluster::ClusterFile;
 use self::consistency::ConsistencyFile;
 use self::data::{Data, Resolved};
+use self::gradient::Gradient;
 use self::limits::Limits;
 use self::method::Method;
 use self::named::{Feedback, Model, Schedule};
@@ -53,6 +55,7 @@ pub(super) static SECTIONS: &[Section] = &[
     Section::new("data", fields::of::<Data>),
     Section::new("data.resolved", fields::of::<Resolved>),
     Section::new("model", fields::of::<Model>),
+    Section::new("gradient", fields::of::<Gradient>),
     Section::new("optimizer", fields::of::<OptimizerFile>),
     Section::new("schedule", fields::of::<Schedule>),
     Section::new("feedback", fields::of::<Feedback>),

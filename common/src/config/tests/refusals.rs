@@ -48,6 +48,20 @@ const TEXTS: &[(&str, &[&str])] = &[
         &["job.toml:3: unknown key `trian` at the top; did you mean `train`?"],
     ),
     (
+        "[gradient]\ntransforms = 'clip'\n[optimizer]\nlr = 1",
+        &[
+            "job.toml:2: `gradient.transforms`: expected a list of tables, each with a name, such as \
+             [{ name = \"clip_by_global_norm\", max_norm = 1.0 }], found the text \"clip\"",
+        ],
+    ),
+    (
+        "[gradient]\ntransforms = [{ max_norm = 1.0 }]\n[optimizer]\nlr = 1",
+        &[
+            "job.toml:2: `gradient.transforms`: expected a list of tables, each with a name, such as \
+             [{ name = \"clip_by_global_norm\", max_norm = 1.0 }], found a list",
+        ],
+    ),
+    (
         "lr = 1",
         &["job.toml:1: unknown key `lr` at the top; did you mean `lr` in [optimizer]?"],
     ),

@@ -92,6 +92,7 @@ impl Setup {
         let work = Work {
             data,
             model,
+            transforms: Arc::default(),
             method: Box::new(self.method()),
             map,
         };
