@@ -82,6 +82,7 @@ pub fn loop_settings(config: &JobConfig) -> LoopSettings {
     let limits = &config.limits;
     LoopSettings {
         batch_size: config.train.batch_size,
+        accumulate: config.train.accumulate,
         overlap: config.method.overlap,
         prefetch: config.method.prefetch,
         pull: config.train.pull,

@@ -99,7 +99,7 @@ fn join(hall: &Hall, job: &ResolvedJob, worker: u32) -> Result<Worker> {
     let work = Work {
         data: job.data.train.clone(),
         model: blueprint.model.clone(),
-        transforms: transforms(&blueprint)?,
+        transforms: transforms(blueprint)?,
         method: training_method(&blueprint.config)?,
         map: blueprint.map.clone(),
     };

@@ -185,7 +185,7 @@ impl<'a> Simulation<'a> {
         let work = Work {
             data: self.job.data.train.clone(),
             model: blueprint.model.clone(),
-            transforms: transforms(&blueprint)?,
+            transforms: transforms(blueprint)?,
             method: training_method(&blueprint.config)?,
             map: blueprint.map.clone(),
         };

@@ -179,3 +179,45 @@ fn the_noise_of_an_epoch_does_not_depend_on_the_number_of_workers() {
     }
     assert!(one.iter().any(|x| x.abs() > 1.0));
 }
+
+#[test]
+fn a_batch_that_is_accumulated_from_pieces_is_the_batch_bit_for_bit() {
+    for sets in [
+        &["train.pull=sparse"][..],
+        &["train.pull=whole", "cluster.servers=2"],
+        &[
+            "gradient.transforms=[{ name = 'clip_by_global_norm', max_norm = 0.2 }]",
+            "cluster.workers=3",
+            "consistency.model=bsp",
+        ],
+    ] {
+        let whole = simulate(&small(sets)).parameters;
+        for pieces in ["train.accumulate=3", "train.accumulate=8"] {
+            let job = small(&[sets, &[pieces]].concat());
+            let found = simulate(&job).parameters;
+            assert_eq!(bits(&found), bits(&whole), "{sets:?}, {pieces}");
+        }
+    }
+}
+
+#[test]
+fn a_class_without_weight_moves_nothing_and_equal_weights_are_a_rate() {
+    let weighted = |weights: &str, lr: &str| {
+        let weights = format!("train.class_weight={weights}");
+        simulate(&small(&[&weights, lr])).parameters
+    };
+    let usual = "optimizer.lr=0.5";
+    let plain = simulate(&small(&[])).parameters;
+    // A power of two rounds nothing.
+    let scaled = weighted("{ \"1\" = 0.25, \"-1\" = 0.25 }", "optimizer.lr=2.0");
+    assert_eq!(bits(&scaled), bits(&plain));
+    assert_eq!(
+        bits(&weighted("{ \"1\" = 1.0 }", usual)),
+        bits(&plain),
+        "a class that is not listed counts 1"
+    );
+    // All rows that count pull one way: no weight, nor the bias, can grow.
+    let negative = weighted("{ \"1\" = 0.0 }", usual);
+    assert!(negative.iter().all(|x| *x <= 0.0) && negative.iter().any(|x| *x < 0.0));
+    assert_ne!(bits(&weighted("balanced", usual)), bits(&plain));
+}

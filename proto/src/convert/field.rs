@@ -36,7 +36,7 @@ pub(super) fn unnamed(field: &str, names: &str, number: i32) -> ConvertError {
 
 /// What a learning rate is multiplied by, as it is sent: 1 is left out.
 pub(super) fn rate_factor_out(factor: f64) -> Option<f64> {
-    (factor != 1.0).then_some(factor)
+    (factor < 1.0).then_some(factor)
 }
 
 /// What a learning rate is multiplied by: above 0 and at most 1, and 1 if it was left out.

@@ -10,7 +10,7 @@
 //!
 //! The direction changes. NaN stays NaN.
 //!
-//! Source: Mikolov, *Statistical language models based on neural networks*, PhD thesis, Brno 2012,
+//! Source: Mikolov, *Statistical language models based on neural networks*, doctoral thesis, Brno 2012,
 //! section 3.2.2. Agrees with `torch.nn.utils.clip_grad_value_`.
 
 use serde::Deserialize;
@@ -22,7 +22,7 @@ use crate::model::Coverage;
 pub(super) const ENTRY: TransformEntry = TransformEntry::of::<ClipByValue>(
     "clip_by_value",
     "g ← max(−max_value, min(max_value, g)), element by element",
-    "Mikolov, PhD thesis, Brno 2012",
+    "Mikolov, doctoral thesis, Brno 2012",
     "max_value = 1.0\n",
 );
 

@@ -191,8 +191,7 @@ impl Worker {
             pause: self.settings.compute,
             x: lend(&mut group.replica, &batch.coverage),
             gradient: Vector::zeros(Arc::clone(&batch.coverage)).values,
-            rows: batch.rows,
-            located: batch.located,
+            pieces: batch.pieces,
             coverage: Arc::clone(&batch.coverage),
             range: batch.range,
             transforms: Arc::clone(&self.work.transforms),
@@ -224,7 +223,7 @@ impl Worker {
             .front_mut()
             .expect("the group of a batch stays while it computes");
         give_back(&mut group.replica, done.x);
-        self.reader.recycle(done.rows, done.located);
+        self.reader.recycle(done.pieces);
         self.account.add(range, done.loss_sum, group.gather.seen());
         self.tally.clock = self.tally.clock.plus(1);
         self.tally.examples += range.examples();

@@ -6,10 +6,10 @@ use std::time::Duration;
 use thalweg_common::message::DataRange;
 use thalweg_common::non_finite::NonFinite;
 
-use crate::data::Rows;
-use crate::model::{Coverage, Located, Model};
+use crate::model::{Coverage, Model};
 use crate::push::{Fault, check};
 use crate::transform::Transforms;
+use crate::worker::group::Piece;
 
 /// A batch, the parameters that it touches and room for its gradient, all owned, so that the work
 /// can be done anywhere and nothing is copied on the way.
@@ -17,9 +17,8 @@ use crate::transform::Transforms;
 pub struct ComputeTask {
     /// How long to pause before the result counts, to play a slower machine.
     pub pause: Duration,
-    pub(super) rows: Rows,
-    pub(super) located: Located,
-    /// The parameters, as `located` says.
+    pub(super) pieces: Vec<Piece>,
+    /// The parameters, as the pieces are located.
     pub(super) x: Vec<f32>,
     /// As many zeros.
     pub(super) gradient: Vec<f32>,
@@ -33,8 +32,7 @@ pub struct ComputeTask {
 /// The result of a [`ComputeTask`].
 #[derive(Debug)]
 pub struct ComputeDone {
-    pub(super) rows: Rows,
-    pub(super) located: Located,
+    pub(super) pieces: Vec<Piece>,
     pub(super) x: Vec<f32>,
     /// Of the mean loss over the batch, transformed; not to be used with a fault.
     pub(super) gradient: Vec<f32>,
@@ -47,8 +45,7 @@ impl ComputeTask {
     #[must_use]
     pub fn run(self, model: &dyn Model) -> ComputeDone {
         let Self {
-            rows,
-            located,
+            pieces,
             x,
             mut gradient,
             coverage,
@@ -57,7 +54,10 @@ impl ComputeTask {
             non_finite,
             ..
         } = self;
-        let loss_sum = model.gradient(&rows, &located, &x, &mut gradient);
+        let mut loss_sum = 0.0;
+        for Piece { rows, located } in &pieces {
+            loss_sum += model.gradient(rows, located, &x, &mut gradient);
+        }
         let mut judged = check(&mut gradient, non_finite);
         if judged.is_ok() && !transforms.is_empty() {
             // Judged before, since clipping would hide an infinity; and after, since noise can make one.
@@ -65,8 +65,7 @@ impl ComputeTask {
             judged = check(&mut gradient, non_finite);
         }
         ComputeDone {
-            rows,
-            located,
+            pieces,
             x,
             gradient,
             loss_sum,

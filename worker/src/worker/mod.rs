@@ -120,7 +120,7 @@ impl Worker {
             calls: Calls::new(jitter, settings.retry_total),
             feed: Feed::new(settings.batch_size, work.data.rows()),
             rate_factor: 1.0,
-            reader: Reader::new(settings.seed, settings.pull, elements),
+            reader: Reader::new(settings.seed, settings.pull, elements, settings.accumulate),
             groups: VecDeque::new(),
             numbered: 0,
             planned: 0,

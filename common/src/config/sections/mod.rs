@@ -7,6 +7,7 @@ pub(super) mod optimizer;
 pub(super) mod method;
 pub(super) mod consistency;
 pub(super) mod train;
+pub(super) mod class_weight;
 pub(super) mod cluster;
 pub(super) mod limits;
 pub(super) mod quantity;

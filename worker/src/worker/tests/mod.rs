@@ -54,6 +54,7 @@ impl Setup {
     fn settings(&self) -> LoopSettings {
         LoopSettings {
             batch_size: 4,
+            accumulate: 1,
             overlap: self.overlap,
             prefetch: 2,
             pull: self.extent,
