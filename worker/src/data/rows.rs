@@ -86,11 +86,12 @@ impl Rows {
         self.numbers.push(number);
     }
 
-    /// Multiplies the weight of every row by what `weight` says of its label.
-    pub fn weigh(&mut self, weight: impl Fn(f32) -> f32) {
+    /// Multiplies the weight of every row by what `weight` says of its number and label.
+    pub fn weigh(&mut self, weight: impl Fn(u64, f32) -> f32) {
         self.weights.resize(self.labels.len(), 1.0);
-        for (own, label) in self.weights.iter_mut().zip(&self.labels) {
-            *own *= weight(*label);
+        let rows = self.numbers.iter().zip(&self.labels);
+        for (own, (number, label)) in self.weights.iter_mut().zip(rows) {
+            *own *= weight(*number, *label);
         }
     }
 
@@ -100,6 +101,12 @@ impl Rows {
         self.weights
             .get(row)
             .map_or(1.0, |weight| f64::from(*weight))
+    }
+
+    /// The weight of each row; `None` if nobody has weighed the rows.
+    #[must_use]
+    pub fn weights(&self) -> Option<&[f32]> {
+        (!self.weights.is_empty()).then_some(&self.weights[..])
     }
 
     /// Says that these are a piece of a batch of so many rows.
@@ -192,8 +199,8 @@ mod tests {
         rows.push_ones(4, -1.0, &[1]);
         let weights = |rows: &Rows| [0, 1].map(|row| rows.weight(row).to_bits());
         assert_eq!(weights(&rows), [1_f64, 1.0].map(f64::to_bits));
-        rows.weigh(|label| if label < 0.0 { 3.0 } else { 0.5 });
-        rows.weigh(|_| 2.0);
+        rows.weigh(|_, label| if label < 0.0 { 3.0 } else { 0.5 });
+        rows.weigh(|_, _| 2.0);
         assert_eq!(weights(&rows), [1_f64, 6.0].map(f64::to_bits));
         rows.push_ones(5, -1.0, &[1]);
         assert_eq!(rows.weight(2).to_bits(), 1_f64.to_bits());

@@ -1,4 +1,5 @@
-//! Rows whose losses count more or less by their class: a data set around another.
+//! Rows whose losses count more or less by their class: a data set around another. Where rows have
+//! weights of their own, the two multiply.
 //!
 //! ```text
 //! loss of a batch = Σᵢ w(labelᵢ) · lossᵢ / rows      balanced: w(c) = rows / (classes · rows of c)
@@ -56,7 +57,7 @@ impl Dataset for Weighted {
     fn fill(&self, rows: &[u64], out: &mut Rows) {
         self.rows.fill(rows, out);
         let task = self.rows.task();
-        out.weigh(|label| self.by_class[task.class(label)]);
+        out.weigh(|_, label| self.by_class[task.class(label)]);
     }
 
     /// That of the rows: weights are the job's, and workers agree on the job.

@@ -98,14 +98,14 @@ fn gradients_of_weighted_rows_are_the_slopes_of_the_weighted_mean_loss() {
         let x = parameters(model, 3);
         let whole = Coverage::Whole(x.len() as u64);
         let (plain, _) = gradient(model, &rows, &whole, &x);
-        rows.weigh(|label| if 0.5 < label { 3.0 } else { 0.25 });
+        rows.weigh(|_, label| if 0.5 < label { 3.0 } else { 0.25 });
         for check in check_gradient(model, &rows, usize::MAX, 5).unwrap() {
             assert!(check.error < 1e-5, "{name}: {check:?}");
         }
         // A weight of 2 is the row twice, but for the number of rows that the sum is divided by.
         let (weighted, slopes) = gradient(model, &rows, &whole, &x);
         assert!((weighted - plain).abs() > 1e-3, "{name}");
-        rows.weigh(|_| 2.0);
+        rows.weigh(|_, _| 2.0);
         let (twice, doubled) = gradient(model, &rows, &whole, &x);
         assert!((twice / weighted - 2.0).abs() < 1e-12, "{name}");
         for (one, two) in slopes.iter().zip(&doubled) {
