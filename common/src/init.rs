@@ -16,7 +16,7 @@ pub enum Init {
         /// The bound, > 0.
         bound: f64,
     },
-    /// Normal with mean 0, by Box and Muller from two mixed words.
+    /// Normal with mean 0, by [`seed::normal`].
     Normal {
         /// The standard deviation, > 0.
         std: f64,
@@ -37,9 +37,7 @@ impl Init {
             }
             Self::Normal { std } => {
                 let word = seed::mix(tensor_seed ^ seed::mix(index));
-                let radius = (-2.0 * (1.0 - seed::unit(word)).ln()).sqrt();
-                let angle = std::f64::consts::TAU * seed::unit(seed::mix(word));
-                (std * radius * angle.cos()) as f32
+                seed::normal(std, word) as f32
             }
         }
     }

@@ -16,6 +16,8 @@ pub enum Purpose {
     Placement,
     /// Where a gradient is checked.
     GradientCheck,
+    /// Noise that is added to gradients.
+    GradientNoise,
 }
 
 impl Purpose {
@@ -27,6 +29,7 @@ impl Purpose {
             Self::Jitter => 0x04,
             Self::Placement => 0x05,
             Self::GradientCheck => 0x06,
+            Self::GradientNoise => 0x07,
         }
     }
 }
@@ -52,6 +55,18 @@ pub fn mix(value: u64) -> u64 {
 #[expect(clippy::cast_precision_loss, reason = "53 bits fit an f64 exactly")]
 pub fn unit(word: u64) -> f64 {
     (word >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
+}
+
+/// A normal number with mean 0 and standard deviation `std`, a pure function of a mixed word.
+///
+/// Source: Box and Muller, "A note on the generation of random normal deviates", Annals of
+/// Mathematical Statistics 29 (1958), of which one number of each pair is taken, so that every
+/// number has a word of its own.
+#[must_use]
+pub fn normal(std: f64, word: u64) -> f64 {
+    let radius = (-2.0 * (1.0 - unit(word)).ln()).sqrt();
+    let angle = std::f64::consts::TAU * unit(mix(word));
+    std * radius * angle.cos()
 }
 
 #[cfg(test)]

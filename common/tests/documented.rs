@@ -30,6 +30,7 @@ model = 'ssp'
 lag = 4
 [train]
 seconds = 60.0
+class_weight = 'balanced'
 ";
 
 #[test]

@@ -16,7 +16,9 @@ use thalweg_worker::worker::{Outcome, Place, Work, Worker};
 use super::options::{PATIENCE_SECONDS, patience};
 use super::stop::told_to_stop;
 use super::{Ending, say, say_error};
-use crate::job::{REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, training_method};
+use crate::job::{
+    REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, training_method, transforms,
+};
 
 /// Arguments of `thalweg worker`.
 #[derive(Debug, Args)]
@@ -66,6 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let work = Work {
         data: job.data.train.clone(),
         model: job.blueprint.model.clone(),
+        transforms: transforms(&job.blueprint)?,
         method: training_method(config)?,
         map: job.blueprint.map.clone(),
     };

@@ -10,7 +10,7 @@ use thalweg_server::Server;
 use thalweg_worker::worker::{Place, Work, Worker};
 use thiserror::Error;
 
-use super::{PlanError, ResolvedJob, loop_settings, server_plan, training_method};
+use super::{PlanError, ResolvedJob, loop_settings, server_plan, training_method, transforms};
 
 /// Why a job's members cannot be made.
 #[derive(Debug, Error)]
@@ -82,6 +82,7 @@ pub(crate) fn join(
     let work = Work {
         data: job.data.train.clone(),
         model: blueprint.model.clone(),
+        transforms: transforms(blueprint)?,
         method: training_method(&blueprint.config)?,
         map: blueprint.map.clone(),
     };

@@ -14,6 +14,7 @@ use thalweg_server::coordinator::{self, Deal, RatePlan};
 use thalweg_server::ingress::ServeOptions;
 use thalweg_server::{Bounds, OnWorkerLoss, Plan, Training};
 use thalweg_worker::method::{MethodEntry, MethodSettings, TrainingMethod};
+use thalweg_worker::transform::{Numbering, Transforms};
 use thalweg_worker::worker::LoopSettings;
 use thiserror::Error;
 
@@ -82,6 +83,7 @@ pub fn loop_settings(config: &JobConfig) -> LoopSettings {
     let limits = &config.limits;
     LoopSettings {
         batch_size: config.train.batch_size,
+        accumulate: config.train.accumulate,
         overlap: config.method.overlap,
         prefetch: config.method.prefetch,
         pull: config.train.pull,
@@ -107,6 +109,22 @@ pub fn loop_settings(config: &JobConfig) -> LoopSettings {
 /// [`SettingError`] if there is no such method; a checked job's is known.
 pub fn training_method(config: &JobConfig) -> Result<Box<dyn TrainingMethod>, SettingError> {
     Ok(MethodEntry::find(&config.method.name)?.build(&method_settings(config)))
+}
+
+/// What is done to every batch's gradient.
+///
+/// # Errors
+/// [`SettingError`] if there is no such transform; a checked job's are known.
+pub fn transforms(blueprint: &Blueprint) -> Result<Arc<Transforms>, SettingError> {
+    let config = &blueprint.config;
+    let numbering = Numbering {
+        seed: config.seed,
+        rows: blueprint.resolved.rows,
+        batch_size: config.train.batch_size,
+    };
+    let list = config.gradient.transforms.iter();
+    let list = list.map(|transform| (transform.name.as_str(), &transform.options));
+    Transforms::new(numbering, list).map(Arc::new)
 }
 
 /// Asks the method whether its settings can work together and with the consistency model.

@@ -1,16 +1,21 @@
 //! What a job turns out to be once its data have been looked at.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use thalweg_common::config::{ConfigError, JobConfig, Resolved};
+use thalweg_common::config::{ClassWeight, ConfigError, JobConfig, Resolved};
 use thalweg_common::ids::Generation;
 use thalweg_common::message::DataSummary;
 use thalweg_common::optimizer::optimizer;
 use thalweg_common::shard_map::{ShardMap, ShardMapError};
-use thalweg_worker::data::{self, DataError, Loaded, Task};
+use thalweg_worker::data::weighted::{balanced, class_counts};
+use thalweg_worker::data::{self, DataError, Dataset, Loaded, Task, Weighted};
 use thalweg_worker::model::{self, Model, ModelError, Shape};
 use thiserror::Error;
+
+/// Rows beyond which no class is counted: that would take every process minutes.
+const COUNTED_ROWS_MAX: u64 = 1 << 24;
 
 /// Why a job cannot be resolved.
 #[derive(Debug, Error)]
@@ -27,6 +32,24 @@ pub enum ResolveError {
     /// The parameters cannot be cut.
     #[error(transparent)]
     Map(#[from] ShardMapError),
+    /// Balanced weights would be infinite.
+    #[error(
+        "`train.class_weight` = \"balanced\" needs rows of every class, and the training data have none \
+         of class \"{class}\"; list weights by class, or mend the data"
+    )]
+    EmptyClass {
+        /// The class without rows.
+        class: String,
+    },
+    /// Counting the classes would take too long.
+    #[error(
+        "`train.class_weight` = \"balanced\" counts the classes of at most {COUNTED_ROWS_MAX} training rows, \
+         found {rows}; list weights by class, such as {{ \"1\" = 2.0, \"-1\" = 1.0 }}"
+    )]
+    TooManyToCount {
+        /// Training rows.
+        rows: u64,
+    },
     /// A server was given a job that nobody has resolved.
     #[error(
         "the job has no usable [data.resolved]: `thalweg check JOB` prints it where the data are"
@@ -109,10 +132,49 @@ pub fn resolve(config: JobConfig, folder: &Path) -> Result<ResolvedJob, ResolveE
         return Err(ResolveError::Changed { found, expected });
     }
     let config = config.with_resolved(resolved)?;
+    let data = match &config.train.class_weight {
+        Some(weights) => weigh(data, weights)?,
+        None => data,
+    };
     Ok(ResolvedJob {
         blueprint: blueprint(config)?,
         data,
     })
+}
+
+/// The same rows, each with the weight of its class; those that judge have the weights of training.
+fn weigh(data: Loaded, weights: &ClassWeight) -> Result<Loaded, ResolveError> {
+    let train = data.train.as_ref();
+    let by_class = match weights {
+        ClassWeight::Listed(list) => listed(list, train.task().classes()),
+        ClassWeight::Balanced if COUNTED_ROWS_MAX < train.rows() => {
+            return Err(ResolveError::TooManyToCount { rows: train.rows() });
+        }
+        ClassWeight::Balanced => balanced(&class_counts(train)).map_err(|class| {
+            let class = u32::try_from(class).unwrap_or(u32::MAX);
+            let class = ClassWeight::name(class, train.task().classes());
+            ResolveError::EmptyClass { class }
+        })?,
+    };
+    let weighted = |rows: Arc<dyn Dataset>| -> Arc<dyn Dataset> {
+        Arc::new(Weighted::new(rows, Arc::clone(&by_class)))
+    };
+    Ok(Loaded {
+        train: weighted(data.train),
+        test: data.test.map(weighted),
+        notes: data.notes,
+    })
+}
+
+/// Weights in the order of the classes; a class that is not listed has weight 1.
+#[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
+fn listed(list: &BTreeMap<String, f64>, classes: u32) -> Arc<[f32]> {
+    let mut weights = vec![1.0; classes as usize];
+    for (name, weight) in list {
+        let class = ClassWeight::class(name, classes).expect("a checked job lists known classes");
+        weights[class] = *weight as f32;
+    }
+    weights.into()
 }
 
 /// The blueprint of a job that was resolved before; needs no data.

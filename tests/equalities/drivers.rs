@@ -134,3 +134,90 @@ fn feedback_lowers_the_rate_in_every_shard_alike() {
         bits(&simulate(&small(&[])).parameters)
     );
 }
+
+#[test]
+fn transformed_gradients_are_the_same_on_any_shards_drivers_and_replicas() {
+    let list = "gradient.transforms=[{ name = 'clip_by_global_norm', max_norm = 0.2 }, \
+                { name = 'gaussian_noise', eta = 0.001 }]";
+    let one = simulate(&small(&[list])).parameters;
+    assert_ne!(bits(&one), bits(&simulate(&small(&[])).parameters));
+    for sets in [
+        &[list, "cluster.servers=3"][..],
+        &[list, "method.overlap=off", "cluster.servers=2"],
+    ] {
+        let job = small(sets);
+        assert_eq!(bits(&simulate(&job).parameters), bits(&one), "{sets:?}");
+        assert_eq!(
+            bits(&train_in_process(&job).unwrap()),
+            bits(&one),
+            "{sets:?}"
+        );
+    }
+    // A list without effect takes its time and changes nothing.
+    let idle = "gradient.transforms=[{ name = 'clip_by_value', max_value = 1e9 }]";
+    let plain = simulate(&small(&[])).parameters;
+    assert_eq!(bits(&simulate(&small(&[idle])).parameters), bits(&plain));
+}
+
+#[test]
+fn the_noise_of_an_epoch_does_not_depend_on_the_number_of_workers() {
+    // Without data there is nothing but noise; SGD then ends at minus the sum of it all.
+    let noise = |workers: &str| {
+        let sets = [
+            "gradient.transforms=[{ name = 'clip_by_value', max_value = 1e-30 }, \
+             { name = 'gaussian_noise', eta = 1.0, gamma = 0.0 }]",
+            "train.pull=whole",
+            "method.local_lr=0",
+            workers,
+        ];
+        simulate(&small(&sets)).parameters
+    };
+    let (one, three) = (noise("cluster.workers=1"), noise("cluster.workers=3"));
+    // The sums run in another order: 75 numbers of size 1, each rounded to 2⁻²⁴ of their sum.
+    for (a, b) in one.iter().zip(&three) {
+        assert!((a - b).abs() < 1e-4, "{a}, {b}");
+    }
+    assert!(one.iter().any(|x| x.abs() > 1.0));
+}
+
+#[test]
+fn a_batch_that_is_accumulated_from_pieces_is_the_batch_bit_for_bit() {
+    for sets in [
+        &["train.pull=sparse"][..],
+        &["train.pull=whole", "cluster.servers=2"],
+        &[
+            "gradient.transforms=[{ name = 'clip_by_global_norm', max_norm = 0.2 }]",
+            "cluster.workers=3",
+            "consistency.model=bsp",
+        ],
+    ] {
+        let whole = simulate(&small(sets)).parameters;
+        for pieces in ["train.accumulate=3", "train.accumulate=8"] {
+            let job = small(&[sets, &[pieces]].concat());
+            let found = simulate(&job).parameters;
+            assert_eq!(bits(&found), bits(&whole), "{sets:?}, {pieces}");
+        }
+    }
+}
+
+#[test]
+fn a_class_without_weight_moves_nothing_and_equal_weights_are_a_rate() {
+    let weighted = |weights: &str, lr: &str| {
+        let weights = format!("train.class_weight={weights}");
+        simulate(&small(&[&weights, lr])).parameters
+    };
+    let usual = "optimizer.lr=0.5";
+    let plain = simulate(&small(&[])).parameters;
+    // A power of two rounds nothing.
+    let scaled = weighted("{ \"1\" = 0.25, \"-1\" = 0.25 }", "optimizer.lr=2.0");
+    assert_eq!(bits(&scaled), bits(&plain));
+    assert_eq!(
+        bits(&weighted("{ \"1\" = 1.0 }", usual)),
+        bits(&plain),
+        "a class that is not listed counts 1"
+    );
+    // All rows that count pull one way: no weight, nor the bias, can grow.
+    let negative = weighted("{ \"1\" = 0.0 }", usual);
+    assert!(negative.iter().all(|x| *x <= 0.0) && negative.iter().any(|x| *x < 0.0));
+    assert_ne!(bits(&weighted("balanced", usual)), bits(&plain));
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg::job::{
-    REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, training_method,
+    REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, training_method, transforms,
 };
 use thalweg_common::config::Draft;
 use thalweg_common::layout::ParameterLayout;
@@ -79,6 +79,7 @@ fn slow_worker(place: Place, job: &ResolvedJob) -> Worker {
     let work = Work {
         data: job.data.train.clone(),
         model: Arc::new(Slow(job.blueprint.model.clone())),
+        transforms: transforms(&job.blueprint).unwrap(),
         method: training_method(config).unwrap(),
         map: job.blueprint.map.clone(),
     };

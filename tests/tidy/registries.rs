@@ -1,4 +1,4 @@
-//! docs/JOB.md against the registries of data sets, models and methods: every entry has its row, in
+//! docs/JOB.md against the registries of data sets, models, transforms and methods: every entry has its row, in
 //! the order of the registry, with every key, and no row has more.
 //!
 //! The registries of `common` are held to the same page by `common/tests/documented.rs`.
@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use thalweg_worker::data::{self, DATASETS};
 use thalweg_worker::method::METHODS;
 use thalweg_worker::model::{self, MODELS};
+use thalweg_worker::transform::{TRANSFORMS, TransformEntry};
 
 use crate::Slip;
 use crate::tree::File;
@@ -28,6 +29,14 @@ pub(crate) fn are_documented(page: &File) -> Vec<Slip> {
     let datasets: Vec<Entry> = DATASETS.iter().map(|e| (e.name, e.keys)).collect();
     slips.extend(agree(page, "datasets", &datasets, |name, keys| {
         data::check(name, keys).map_err(|error| error.to_string())
+    }));
+    let transforms: Vec<Entry> = TRANSFORMS.iter().map(|e| (e.name, e.defaults)).collect();
+    slips.extend(agree(page, "transforms", &transforms, |name, keys| {
+        let entry = TransformEntry::find(name).map_err(|error| error.to_string())?;
+        entry
+            .build(keys)
+            .map(drop)
+            .map_err(|error| error.to_string())
     }));
     // The keys of methods are those of [method], which `common` holds to the page.
     let methods: Vec<Entry> = METHODS.iter().map(|e| (e.name, "")).collect();
@@ -66,7 +75,7 @@ fn agree(page: &File, kind: &str, entries: &[Entry], check: Check) -> Vec<Slip> 
             let mut table = toml::Table::new();
             table.insert(key.clone(), toml::Value::Boolean(true));
             let refusal = check(name, &table).err().unwrap_or_default();
-            if refusal.contains("unknown field") {
+            if refusal.contains("unknown field") || refusal.contains("has no setting") {
                 slips.push(Slip::new(
                     &page.path,
                     *line,

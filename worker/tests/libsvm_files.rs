@@ -303,3 +303,60 @@ fn impossible_keys_are_refused_before_any_file_is_opened() {
         );
     }
 }
+
+#[test]
+fn rows_have_the_weights_of_the_file_beside_them() {
+    let folder = Folder::new();
+    folder.write("train.svm", TEXT);
+    folder.write("weights", b"2 # the first\n\n0.5\n0\n");
+    let keys = "train = 'train.svm'\ntest = 'train.svm'\n";
+    let plain = folder.load(keys).unwrap();
+    let weighted = folder
+        .load(&format!(
+            "{keys}train_weights = 'weights'\ntest_weights = 'weights'"
+        ))
+        .unwrap();
+    for data in [&weighted.train, weighted.test.as_ref().unwrap()] {
+        let mut rows = Rows::new();
+        data.fill(&[2, 0, 1], &mut rows);
+        let weights = [0, 1, 2].map(|row| rows.weight(row).to_bits());
+        assert_eq!(weights, [0.0_f64, 2.0, 0.5].map(f64::to_bits));
+    }
+    assert_ne!(
+        weighted.train.content_hash(),
+        plain.train.content_hash(),
+        "who reads other weights trains another model"
+    );
+    assert!(plain.train.memory_bytes() < weighted.train.memory_bytes());
+}
+
+#[test]
+fn wrong_weights_are_refused_with_their_line_or_their_number() {
+    let folder = Folder::new();
+    for (weights, words) in [
+        (
+            "1\n-2\n1\n",
+            "weights:2:1: expected a weight (a finite number of at least 0), found \"-2\"; write one \
+             per line",
+        ),
+        (
+            "1\n1\nnan\n",
+            "weights:3:1: expected a weight (a finite number of at least 0), found \"nan\"; write one \
+             per line",
+        ),
+        (
+            "1\n1\n",
+            "weights: expected 3 weights, one for each row, found 2; write one number per line, in \
+             the order of the rows",
+        ),
+    ] {
+        folder.write("weights", weights.as_bytes());
+        let text = String::from_utf8(TEXT.to_vec()).unwrap();
+        assert_eq!(folder.refused(&text, "train_weights = 'weights'"), words);
+    }
+    let text = folder.refused("+1 1:1\n", "test_weights = 'weights'");
+    assert!(
+        text.contains("expected `test` with `test_weights`"),
+        "{text}"
+    );
+}

@@ -8,6 +8,7 @@ use toml::{Table, Value};
 use super::error::Problems;
 use super::job::{CheckEntry, Job, JobFile, Registries};
 use super::pairs;
+use super::sections::class_weight::ClassWeight;
 use super::sections::cluster::{Cluster, INSECURE_LISTEN_WORDS, OnWorkerLoss};
 use super::sections::consistency::{ConsistencyFile, ConsistencyModel, ConsistencySection};
 use super::sections::limits::Limits;
@@ -45,6 +46,7 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
         seed: file.seed,
         data: file.data,
         model: file.model,
+        gradient: file.gradient,
         optimizer: Optimizer {
             name: file.optimizer.name,
             lr: file.optimizer.lr.unwrap_or(1.0),
@@ -76,6 +78,9 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
         &mut job.feedback.options,
     ] {
         *options = sorted(mem::take(options));
+    }
+    for transform in &mut job.gradient.transforms {
+        transform.options = sorted(mem::take(&mut transform.options));
     }
     job
 }
@@ -124,6 +129,13 @@ pub(super) fn names(job: &Job, registries: &Registries, problems: &mut Problems)
             );
         }
     }
+    for (place, transform) in job.gradient.transforms.iter().enumerate() {
+        if let Err(refusal) = (registries.transform)(&transform.name, &transform.options) {
+            let refusal = refusal.trim().replace('\n', ", ");
+            let text = format!("[gradient] transforms[{place}]: {refusal}");
+            problems.add("gradient.transforms", text);
+        }
+    }
 }
 
 /// Judges every value and every pair of values.
@@ -144,6 +156,7 @@ pub(super) fn judge(job: &Job, problems: &mut Problems) {
         &permitted,
         format!("\"{listen}\""),
     );
+    class_weights(job, problems);
     pairs::judge(job, problems);
 }
 
@@ -215,6 +228,7 @@ fn learning(job: &Job, problems: &mut Problems) {
 fn counts(job: &Job, problems: &mut Problems) {
     for (key, count) in [
         ("train.batch_size", job.train.batch_size),
+        ("train.accumulate", job.train.accumulate),
         ("method.n_push", job.method.n_push),
         ("method.n_pull", job.method.n_pull),
         ("cluster.servers", u64::from(job.cluster.servers)),
@@ -278,6 +292,45 @@ fn times(limits: &Limits, problems: &mut Problems) {
         "seconds from 0 to 1e9",
         linger,
     );
+}
+
+/// Weights are not negative; once the data are known, each belongs to a class and one of them counts.
+fn class_weights(job: &Job, problems: &mut Problems) {
+    let key = "train.class_weight";
+    let Some(weights) = &job.train.class_weight else {
+        return;
+    };
+    if let ClassWeight::Listed(list) = weights {
+        for (class, weight) in list {
+            let holds = 0.0 <= *weight && *weight <= f64::from(f32::MAX);
+            let found = format!("{weight} for class \"{class}\"");
+            problems.expect(key, holds, "finite numbers of at least 0", found);
+        }
+    }
+    let Some(classes) = job.data.resolved.map(|resolved| resolved.classes) else {
+        return;
+    };
+    if classes == 0 {
+        let text = "`train.class_weight` cannot go with these data: their labels are real numbers and \
+                    name no class; leave it out";
+        problems.add(key, text);
+    } else if let ClassWeight::Listed(list) = weights {
+        let last = ClassWeight::name(classes.saturating_sub(1), classes);
+        let first = ClassWeight::name(0, classes);
+        let between = if classes == 2 { "and" } else { "to" };
+        for class in list.keys() {
+            let text = format!(
+                "`train.class_weight`: the data have no class \"{class}\"; their classes are \
+                 \"{first}\" {between} \"{last}\""
+            );
+            if ClassWeight::class(class, classes).is_none() {
+                problems.add(key, text);
+            }
+        }
+        // A class that is not listed counts 1.
+        let counts = list.len() < classes as usize || list.values().any(|weight| 0.0 < *weight);
+        problems.expect(key, counts, "a weight above 0", "0 for every class");
+    }
 }
 
 /// The same keys in the order of the alphabet, so that the order in which they were written does

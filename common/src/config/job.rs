@@ -10,6 +10,7 @@ use super::error::{ConfigError, Problems};
 use super::sections::cluster::{Cluster, ClusterFile};
 use super::sections::consistency::{ConsistencyFile, ConsistencySection};
 use super::sections::data::{Data, Resolved};
+use super::sections::gradient::Gradient;
 use super::sections::limits::Limits;
 use super::sections::method::Method;
 use super::sections::named::{Feedback, Model, Schedule};
@@ -28,6 +29,8 @@ pub struct JobFile {
     pub data: Data,
     /// `[model]`.
     pub model: Model,
+    /// `[gradient]`.
+    pub gradient: Gradient,
     /// `[optimizer]`.
     pub optimizer: OptimizerFile,
     /// `[schedule]`.
@@ -57,6 +60,7 @@ impl Default for JobFile {
             seed: 1,
             data: Data::default(),
             model: Model::default(),
+            gradient: Gradient::default(),
             optimizer: OptimizerFile::default(),
             schedule: Schedule::default(),
             feedback: Feedback::default(),
@@ -98,6 +102,8 @@ pub struct Job {
     pub data: Data,
     /// `[model]`.
     pub model: Model,
+    /// `[gradient]`.
+    pub gradient: Gradient,
     /// `[optimizer]`.
     pub optimizer: Optimizer,
     /// `[schedule]`.
@@ -153,7 +159,7 @@ pub type CheckEntry = fn(name: &str, options: &Table) -> Result<(), String>;
 
 /// What judges the sections whose names and keys are a registry's.
 ///
-/// The registries of data, models and methods belong to the worker; a process that does not hold
+/// The registries of data, models, transforms and methods belong to the worker; a process that does not hold
 /// one takes [`Registries::COMMON`] and leaves the judgement to one that does.
 #[derive(Clone, Copy, Debug)]
 pub struct Registries {
@@ -161,6 +167,8 @@ pub struct Registries {
     pub data: CheckEntry,
     /// Judges `[model]`.
     pub model: CheckEntry,
+    /// Judges one transform of `[gradient]`.
+    pub transform: CheckEntry,
     /// Judges `[optimizer]`, without `lr`.
     pub optimizer: CheckEntry,
     /// Judges `[schedule]`.
@@ -199,6 +207,7 @@ impl Registries {
     pub const UNCHECKED: Self = Self {
         data: |_, _| Ok(()),
         model: |_, _| Ok(()),
+        transform: |_, _| Ok(()),
         optimizer: |_, _| Ok(()),
         schedule: |_, _| Ok(()),
         feedback: |_, _| Ok(()),

@@ -25,6 +25,7 @@ pub(super) fn judge(job: &Job, problems: &mut Problems) {
     rounds(job, problems);
     solo_phase(job, problems);
     prefetch(job, problems);
+    pieces(job, problems);
     sessions(job, problems);
     rows(job, problems);
     sizes(&job.limits, problems);
@@ -120,6 +121,19 @@ fn prefetch(job: &Job, problems: &mut Problems) {
             ("method.prefetch", &ahead),
             ("limits.inflight_pulls_max", &most),
             "every pull asked for ahead is in flight; lower the first or raise the second",
+        );
+    }
+}
+
+/// A piece of a batch has at least one row.
+fn pieces(job: &Job, problems: &mut Problems) {
+    let (pieces, rows) = (job.train.accumulate, job.train.batch_size);
+    if rows.max(1) < pieces {
+        cannot_go(
+            problems,
+            ("train.accumulate", &pieces),
+            ("train.batch_size", &rows),
+            "a batch has no more pieces than examples; lower the first or raise the second",
         );
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn job(table: &Table, problems: &mut Problems) -> JobFile {
         seed: top.seed,
         data: reader.data(),
         model: reader.free("model", |model: &mut Model| &mut model.options),
+        gradient: reader.fixed("gradient"),
         optimizer: reader.free("optimizer", |rule: &mut OptimizerFile| &mut rule.options),
         schedule: reader.free("schedule", |schedule: &mut Schedule| &mut schedule.options),
         feedback: reader.free("feedback", |feedback: &mut Feedback| &mut feedback.options),

@@ -48,6 +48,9 @@ name = "flights"
 [model]
 name = "logistic_regression"
 
+[gradient]
+transforms = []
+
 [optimizer]
 name = "adagrad"
 lr = 0.1
@@ -77,6 +80,7 @@ aggregation = "push"
 
 [train]
 batch_size = 16
+accumulate = 1
 epochs = 1.0
 pull = "auto"
 compute = "0ms"
@@ -129,11 +133,13 @@ fn every_key_that_can_be_written_is_read_back() {
         rows = 10
         test_rows = 2
         features = 7
-        classes = 0
+        classes = 4
         hash = "ffffffffffffffff"
         [model]
         name = "softmax"
         bias = false
+        [gradient]
+        transforms = [{ name = "clip", most = 1.0 }, { most = 2.0, name = "clip" }, { name = "x" }]
         [optimizer]
         name = "adam"
         lr = 1e-3
@@ -155,6 +161,8 @@ fn every_key_that_can_be_written_is_read_back() {
         lag = 3
         [train]
         batch_size = 7
+        accumulate = 3
+        class_weight = { "0" = 2, "1" = 0.5 }
         epochs = 0.25
         seconds = 1.5
         pull = "sparse"

@@ -12,6 +12,7 @@ use thalweg_common::schedule::SCHEDULES;
 use thalweg_worker::data::DATASETS;
 use thalweg_worker::method::METHODS;
 use thalweg_worker::model::MODELS;
+use thalweg_worker::transform::TRANSFORMS;
 
 use super::{Ending, runs, say};
 use crate::job::SHIPPED;
@@ -34,6 +35,7 @@ enum Kind {
     Jobs,
     Datasets,
     Models,
+    Transforms,
     Methods,
     Optimizers,
     Schedules,
@@ -98,6 +100,16 @@ fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
             MODELS
                 .iter()
                 .map(|e| line(e.name, e.about, e.keys))
+                .collect(),
+        ),
+        Kind::Transforms => (
+            "[gradient] transforms, each by its name",
+            TRANSFORMS
+                .iter()
+                .map(|e| Line {
+                    source: e.source,
+                    ..line(e.name, e.formula, e.defaults)
+                })
                 .collect(),
         ),
         Kind::Methods => (

@@ -60,6 +60,16 @@ pub enum DataError {
         /// What is wrong there.
         problem: LineProblem,
     },
+    /// A file of weights is not as long as the file of rows.
+    #[error("{}: expected {rows} weights, one for each row, found {found}; write one number per line, in the order of the rows", path.display())]
+    Weights {
+        /// The file of weights.
+        path: PathBuf,
+        /// Rows of the data.
+        rows: usize,
+        /// Weights in the file.
+        found: usize,
+    },
     /// The data set that is part of the program is damaged.
     #[error(
         "the embedded data set \"{dataset}\" is damaged: {problem}; build the program again from clean sources"
@@ -88,6 +98,14 @@ pub enum LineProblem {
     LineTooLong {
         /// The limit.
         bytes_max: u64,
+    },
+    /// A line of a file of weights is no weight.
+    #[error(
+        "expected a weight (a finite number of at least 0), found \"{found}\"; write one per line"
+    )]
+    Weight {
+        /// The line.
+        found: String,
     },
     /// The first word of the line is no finite number.
     #[error("expected a label (a finite number), found \"{found}\"; start each row with its label")]

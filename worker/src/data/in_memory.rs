@@ -1,6 +1,7 @@
 //! Rows that are held in memory, compressed: what the file formats end in.
 //!
-//! Costs four bytes per non-zero (eight when a value differs from 1) and twelve per row.
+//! Costs four bytes per non-zero (eight when a value differs from 1) and twelve per row (sixteen when
+//! rows have weights).
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -23,6 +24,8 @@ pub(crate) struct Columns {
     /// `None` as long as every value is 1.
     values: Option<Vec<f32>>,
     pub(crate) labels: Vec<f32>,
+    /// How much the loss of each row counts; `None` if all count 1.
+    pub(crate) weights: Option<Vec<f32>>,
 }
 
 /// What [`Columns::leave_out_from`] took away.
@@ -41,6 +44,7 @@ impl Columns {
             features: Vec::new(),
             values: None,
             labels: Vec::new(),
+            weights: None,
         }
     }
 
@@ -125,6 +129,11 @@ impl Columns {
                 .flatten()
                 .map(|value| value.to_le_bytes()),
         );
+        if let Some(weights) = &self.weights {
+            // Without a word between them, as many weights as non-zeros could pass for values.
+            hash.update(b"weights");
+            update(&mut hash, weights.iter().map(|weight| weight.to_le_bytes()));
+        }
         hash.digest()
     }
 }
@@ -161,7 +170,7 @@ impl InMemory {
         }
     }
 
-    /// Copies rows that were made elsewhere, for instance by a program that uses this library.
+    /// Copies rows that were made elsewhere, with their weights, for instance by a program that uses this library.
     ///
     /// # Panics
     /// When a row has a feature that is not below `features`.
@@ -175,6 +184,7 @@ impl InMemory {
             }
             columns.close(label);
         }
+        columns.weights = rows.weights().map(<[f32]>::to_vec);
         assert!(
             columns.features_needed() <= features,
             "a feature lies past the declared number"
@@ -208,6 +218,11 @@ impl Dataset for InMemory {
                 None => out.push_ones(number, label, features),
             }
         }
+        if let Some(weights) = &columns.weights {
+            let index =
+                |row| usize::try_from(row).expect("a row held in memory has a usize number");
+            out.weigh(|number, _| weights[index(number)]);
+        }
     }
 
     fn content_hash(&self) -> u64 {
@@ -222,7 +237,11 @@ impl Dataset for InMemory {
             + columns
                 .values
                 .as_ref()
-                .map_or(0, |values| size_of_val(&values[..]));
+                .map_or(0, |values| size_of_val(&values[..]))
+            + columns
+                .weights
+                .as_ref()
+                .map_or(0, |weights| size_of_val(&weights[..]));
         bytes as u64
     }
 
@@ -254,6 +273,28 @@ mod tests {
         assert_eq!(rows.features(), [2, 0, 4, 2]);
         assert_eq!(rows.values(), [1.0, 1.0, 3.0, 1.0]);
         assert_eq!((set.rows(), set.features()), (3, 6));
+    }
+
+    #[test]
+    fn rows_keep_the_weights_that_they_came_with() {
+        let mut rows = Rows::new();
+        rows.push_ones(0, 1.0, &[0]);
+        rows.push_ones(1, -1.0, &[0]);
+        rows.weigh(|number, _| if number == 0 { 0.25 } else { 3.0 });
+        let set = InMemory::from_rows(&rows, 1, Task::Binary);
+        set.fill(&[1, 0], &mut rows);
+        assert_eq!(rows.weights(), Some(&[3.0, 0.25][..]));
+        small(3.0).fill(&[1, 0], &mut rows);
+        assert_eq!(rows.weights(), None);
+        let mut values = Rows::new();
+        values.push(0, 1.0, &[0], &[0.25]);
+        values.push(1, -1.0, &[0], &[3.0]);
+        let other = InMemory::from_rows(&values, 1, Task::Binary);
+        assert_ne!(
+            set.content_hash(),
+            other.content_hash(),
+            "a weight is no value"
+        );
     }
 
     #[test]

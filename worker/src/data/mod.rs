@@ -11,6 +11,7 @@ pub mod in_memory;
 pub mod libsvm;
 pub mod flights;
 pub mod steady;
+pub mod weighted;
 
 use std::{
     fmt::{self, Debug},
@@ -22,6 +23,7 @@ pub use self::{
     in_memory::InMemory,
     registry::{DATASETS, DatasetEntry, check, load},
     rows::Rows,
+    weighted::Weighted,
 };
 
 /// What the labels of a data set mean, and so which losses and metrics apply.

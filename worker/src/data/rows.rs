@@ -19,7 +19,11 @@ pub struct Rows {
     features: Vec<u32>,
     values: Vec<f32>,
     labels: Vec<f32>,
+    /// Empty, or one per row.
+    weights: Vec<f32>,
     numbers: Vec<u64>,
+    /// Rows of the batch that these are a piece of, if they are not all.
+    batch_rows: Option<u64>,
 }
 
 impl Rows {
@@ -31,7 +35,9 @@ impl Rows {
             features: Vec::new(),
             values: Vec::new(),
             labels: Vec::new(),
+            weights: Vec::new(),
             numbers: Vec::new(),
+            batch_rows: None,
         }
     }
 
@@ -41,7 +47,9 @@ impl Rows {
         self.features.clear();
         self.values.clear();
         self.labels.clear();
+        self.weights.clear();
         self.numbers.clear();
+        self.batch_rows = None;
     }
 
     /// Adds a row: its number in the data set, its label, its features and as many values.
@@ -72,7 +80,44 @@ impl Rows {
         let end = u32::try_from(self.features.len()).expect("a batch has less than 2^32 non-zeros");
         self.offsets.push(end);
         self.labels.push(label);
+        if !self.weights.is_empty() {
+            self.weights.push(1.0);
+        }
         self.numbers.push(number);
+    }
+
+    /// Multiplies the weight of every row by what `weight` says of its number and label.
+    pub fn weigh(&mut self, weight: impl Fn(u64, f32) -> f32) {
+        self.weights.resize(self.labels.len(), 1.0);
+        let rows = self.numbers.iter().zip(&self.labels);
+        for (own, (number, label)) in self.weights.iter_mut().zip(rows) {
+            *own *= weight(*number, *label);
+        }
+    }
+
+    /// How much the loss of row `row` counts; 1 if nobody has weighed the rows.
+    #[must_use]
+    pub fn weight(&self, row: usize) -> f64 {
+        self.weights
+            .get(row)
+            .map_or(1.0, |weight| f64::from(*weight))
+    }
+
+    /// The weight of each row; `None` if nobody has weighed the rows.
+    #[must_use]
+    pub fn weights(&self) -> Option<&[f32]> {
+        (!self.weights.is_empty()).then_some(&self.weights[..])
+    }
+
+    /// Says that these are a piece of a batch of so many rows.
+    pub fn set_batch_rows(&mut self, rows: u64) {
+        self.batch_rows = Some(rows);
+    }
+
+    /// Rows of the batch that these belong to: all, unless [`Self::set_batch_rows`] said otherwise.
+    #[must_use]
+    pub fn batch_rows(&self) -> u64 {
+        self.batch_rows.unwrap_or(self.len() as u64)
     }
 
     /// How many rows there are.
@@ -146,6 +191,26 @@ impl Default for Rows {
 #[cfg(test)]
 mod tests {
     use super::Rows;
+
+    #[test]
+    fn rows_weigh_1_until_they_are_weighed_and_weights_multiply() {
+        let mut rows = Rows::new();
+        rows.push_ones(9, 1.0, &[0]);
+        rows.push_ones(4, -1.0, &[1]);
+        let weights = |rows: &Rows| [0, 1].map(|row| rows.weight(row).to_bits());
+        assert_eq!(weights(&rows), [1_f64, 1.0].map(f64::to_bits));
+        rows.weigh(|_, label| if label < 0.0 { 3.0 } else { 0.5 });
+        rows.weigh(|_, _| 2.0);
+        assert_eq!(weights(&rows), [1_f64, 6.0].map(f64::to_bits));
+        rows.push_ones(5, -1.0, &[1]);
+        assert_eq!(rows.weight(2).to_bits(), 1_f64.to_bits());
+        rows.set_batch_rows(12);
+        assert_eq!(rows.batch_rows(), 12);
+        rows.clear();
+        rows.push_ones(4, -1.0, &[1]);
+        assert_eq!(rows.weight(0).to_bits(), 1_f64.to_bits());
+        assert_eq!(rows.batch_rows(), 1);
+    }
 
     #[test]
     fn a_cleared_batch_is_a_new_one_with_its_old_memory() {

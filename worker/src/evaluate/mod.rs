@@ -113,8 +113,10 @@ impl Judge<'_> {
         self.model.scores(rows, located, self.x, scores);
         let mut sums = Sums::default();
         let width = self.model.output().scores_per_row();
-        for (label, scores) in rows.labels().iter().zip(scores.chunks_exact(width)) {
-            sums.loss += self.model.loss(*label, scores);
+        let labels = rows.labels().iter().enumerate();
+        for ((row, label), scores) in labels.zip(scores.chunks_exact(width)) {
+            // What training minimises is weighted; what compares models is not.
+            sums.loss += rows.weight(row) * self.model.loss(*label, scores);
             match self.model.output() {
                 Output::Logit => sums.judge_logit(*label, scores[0]),
                 Output::Logits(_) => {
@@ -186,12 +188,14 @@ impl Sums {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use rayon::{ThreadPool, ThreadPoolBuilder};
 
     use super::{Scores, evaluate};
     use crate::{
         data::{
-            Dataset, InMemory, Rows, Task,
+            Dataset, InMemory, Rows, Task, Weighted,
             steady::{Steady, SteadyKeys},
         },
         model::{Shape, build},
@@ -234,6 +238,33 @@ mod tests {
         near(found.accuracy, 0.75);
         near(found.auc, 1.0);
         assert_eq!(found.rmse, None);
+    }
+
+    #[test]
+    fn weights_count_in_the_loss_and_in_no_other_score() {
+        let mut batch = Rows::new();
+        batch.push(0, 1.0, &[0], &[2.0]);
+        batch.push(1, -1.0, &[0], &[1.0]);
+        let data: Arc<dyn Dataset> = Arc::new(InMemory::from_rows(&batch, 2, Task::Binary));
+        let model = build(
+            "logistic_regression",
+            &"bias = false".parse().unwrap(),
+            Shape::of(&*data),
+        )
+        .unwrap();
+        let judged = |data: &dyn Dataset| {
+            let evaluation = evaluate(&*model, data, u64::MAX, &[1.0, 0.0], &pool(1));
+            evaluation.unwrap().scores
+        };
+        let plain = judged(&*data);
+        let weighted = judged(&Weighted::new(data, Arc::new([3.0, 0.5])));
+        let loss = |z: f64| (1.0 + (-z).exp()).ln();
+        near(weighted.loss, (0.5 * loss(2.0) + 3.0 * loss(-1.0)) / 2.0);
+        let without_loss = |scores| Scores {
+            loss: None,
+            ..scores
+        };
+        assert_eq!(without_loss(weighted), without_loss(plain));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Scores {
-    /// The mean loss per example that training minimises, without the regularizer.
+    /// The mean loss per example that training minimises, weighted as the job says, without the
+    /// regularizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<f64>,
     /// The mean negative log-likelihood per example, nats.

@@ -6,7 +6,7 @@
 //!
 //! | symbol | here | meaning, unit |
 //! |---|---|---|
-//! | f | mean of the losses over the rows | loss |
+//! | f | mean of the weighted losses over the rows | loss |
 //! | a | the model's gradient | loss per parameter |
 //! | h | a power of two, so that x ± h is exact in f32 | parameter |
 //!

@@ -91,6 +91,52 @@ fn gradients_are_the_slopes_of_the_mean_loss() {
     });
 }
 
+#[test]
+fn gradients_of_weighted_rows_are_the_slopes_of_the_weighted_mean_loss() {
+    each_model(|name, model, task| {
+        let mut rows = batch(task, 12);
+        let x = parameters(model, 3);
+        let whole = Coverage::Whole(x.len() as u64);
+        let (plain, _) = gradient(model, &rows, &whole, &x);
+        rows.weigh(|_, label| if 0.5 < label { 3.0 } else { 0.25 });
+        for check in check_gradient(model, &rows, usize::MAX, 5).unwrap() {
+            assert!(check.error < 1e-5, "{name}: {check:?}");
+        }
+        // A weight of 2 is the row twice, but for the number of rows that the sum is divided by.
+        let (weighted, slopes) = gradient(model, &rows, &whole, &x);
+        assert!((weighted - plain).abs() > 1e-3, "{name}");
+        rows.weigh(|_, _| 2.0);
+        let (twice, doubled) = gradient(model, &rows, &whole, &x);
+        assert!((twice / weighted - 2.0).abs() < 1e-12, "{name}");
+        for (one, two) in slopes.iter().zip(&doubled) {
+            assert_eq!((2.0 * one).to_bits(), two.to_bits(), "{name}");
+        }
+    });
+}
+
+#[test]
+fn the_pieces_of_a_batch_add_up_to_its_gradient_bit_for_bit() {
+    each_model(|name, model, task| {
+        let rows = batch(task, 11);
+        let x = parameters(model, 3);
+        let whole = Coverage::Whole(x.len() as u64);
+        let (losses, expected) = gradient(model, &rows, &whole, &x);
+        let (mut sum, mut found) = (0.0, vec![0.0; x.len()]);
+        for piece in [0..4, 4..5, 5..11] {
+            let mut part = Rows::new();
+            for row in piece {
+                let (features, values) = rows.row(row);
+                part.push(rows.numbers()[row], rows.labels()[row], features, values);
+            }
+            part.set_batch_rows(11);
+            sum += model.gradient(&part, &located(model, &part, &whole), &x, &mut found);
+        }
+        assert!((sum - losses).abs() < 1e-9, "{name}");
+        let bits = |numbers: &[f32]| -> Vec<u32> { numbers.iter().map(|x| x.to_bits()).collect() };
+        assert_eq!(bits(&found), bits(&expected), "{name}");
+    });
+}
+
 /// A model whose gradient is wrong in one element in a hundred parts.
 #[derive(Debug)]
 struct Skewed<'a>(&'a dyn Model);

@@ -162,8 +162,9 @@ impl Model for OneScore {
             let span = rows.span(row);
             let (places, values) = (&located.features[span.clone()], &rows.values()[span]);
             let at = (self.loss)(f64::from(*label), score(located, places, values, x));
-            losses += at.loss;
-            let slope = narrow(at.slope * share);
+            let weight = rows.weight(row);
+            losses += weight * at.loss;
+            let slope = narrow(weight * at.slope * share);
             for (place, value) in places.iter().zip(values) {
                 gradient[*place as usize] += slope * value;
             }
@@ -204,13 +205,13 @@ fn score(located: &Located, places: &[u32], values: &[f32], x: &[f32]) -> f64 {
     score
 }
 
-/// One row's share of a mean over the batch.
+/// One row's share of a mean over its batch.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a batch has less than 2^53 rows"
 )]
 pub(super) fn mean_share(rows: &Rows) -> f64 {
-    1.0 / rows.len() as f64
+    1.0 / rows.batch_rows() as f64
 }
 
 /// Parameters, gradients and scores are f32.

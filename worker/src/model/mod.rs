@@ -70,8 +70,8 @@ pub trait Model: Debug + Send + Sync {
     fn locate(&self, rows: &Rows, coverage: &Coverage, out: &mut Located)
     -> Result<(), ModelError>;
 
-    /// Adds the gradient of the mean loss over the rows to `gradient` and returns the *sum* of the
-    /// losses.
+    /// Adds the gradient of these rows' part of the mean loss over their batch to `gradient`: of
+    /// Σ weight · loss / [`Rows::batch_rows`]. Returns the *sum* of the weighted losses.
     ///
     /// `x` and `gradient` have one number per element of the coverage that `located` was made for.
     ///
@@ -85,7 +85,8 @@ pub trait Model: Debug + Send + Sync {
     /// When `x` is not of the coverage that `located` was made for.
     fn scores(&self, rows: &Rows, located: &Located, x: &[f32], out: &mut Vec<f32>);
 
-    /// The loss of one row with this label and these scores: what [`Self::gradient`] sums.
+    /// The loss of one row with this label and these scores: what [`Self::gradient`] sums, without
+    /// the row's weight.
     fn loss(&self, label: f32, scores: &[f32]) -> f64;
 }
 

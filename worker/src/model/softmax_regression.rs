@@ -121,8 +121,9 @@ impl Model for SoftmaxRegression {
         let share = mean_share(rows);
         let mut losses = 0.0;
         self.with_scores(rows, located, x, |row, scores| {
-            losses += softmax(self.task.class(rows.labels()[row]), scores);
-            scores.iter_mut().for_each(|slope| *slope *= share);
+            let weight = rows.weight(row);
+            losses += weight * softmax(self.task.class(rows.labels()[row]), scores);
+            scores.iter_mut().for_each(|slope| *slope *= weight * share);
             let span = rows.span(row);
             for (place, value) in located.features[span.clone()]
                 .iter()

@@ -11,6 +11,6 @@ mod cut;
 mod outbox;
 
 pub(crate) use account::Account;
-pub(crate) use check::check;
+pub(crate) use check::{Fault, check};
 pub(crate) use cut::{Label, cut};
 pub(crate) use outbox::Outbox;

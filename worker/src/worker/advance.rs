@@ -9,7 +9,7 @@ use thalweg_common::time::Time;
 use crate::method::{self, Missing};
 use crate::model::Coverage;
 use crate::pull::Gather;
-use crate::push::{Label, check, cut};
+use crate::push::{Fault, Label, cut};
 use crate::replica::Vector;
 use crate::worker::Worker;
 use crate::worker::calls::Errand;
@@ -191,8 +191,11 @@ impl Worker {
             pause: self.settings.compute,
             x: lend(&mut group.replica, &batch.coverage),
             gradient: Vector::zeros(Arc::clone(&batch.coverage)).values,
-            rows: batch.rows,
-            located: batch.located,
+            pieces: batch.pieces,
+            coverage: Arc::clone(&batch.coverage),
+            range: batch.range,
+            transforms: Arc::clone(&self.work.transforms),
+            non_finite: self.settings.non_finite,
         });
         self.computing = Some(Computing {
             since: self.now,
@@ -202,7 +205,7 @@ impl Worker {
     }
 
     /// An iteration has its gradient.
-    pub(super) fn computed(&mut self, mut done: ComputeDone) -> Result<(), Failure> {
+    pub(super) fn computed(&mut self, done: ComputeDone) -> Result<(), Failure> {
         let Some(computing) = self.computing.take() else {
             return Ok(());
         };
@@ -212,13 +215,15 @@ impl Worker {
             range,
         } = computing;
         self.times.compute += self.now.since(since);
-        self.judge(&coverage, &mut done.gradient)?;
+        if let Some(fault) = done.fault {
+            return Err(self.name(&coverage, fault));
+        }
         let group = self
             .groups
             .front_mut()
             .expect("the group of a batch stays while it computes");
         give_back(&mut group.replica, done.x);
-        self.reader.recycle(done.rows, done.located);
+        self.reader.recycle(done.pieces);
         self.account.add(range, done.loss_sum, group.gather.seen());
         self.tally.clock = self.tally.clock.plus(1);
         self.tally.examples += range.examples();
@@ -240,24 +245,22 @@ impl Worker {
     }
 
     /// A bad gradient is named here, before any part of it exists.
-    fn judge(&self, coverage: &Coverage, gradient: &mut [f32]) -> Result<(), Failure> {
-        check(gradient, self.settings.non_finite).map_err(|fault| {
-            let element = match coverage {
-                Coverage::Whole(_) => fault.position as u64,
-                Coverage::Coordinates(list) => list[fault.position],
-            };
-            let layout = self.work.model.layout();
-            let (span, tensor) = layout
-                .spans()
-                .find(|(span, _)| span.contains(&element))
-                .expect("every element lies in a tensor");
-            Failure::NonFinite {
-                iteration: self.tally.clock.0,
-                tensor: tensor.name.clone(),
-                element: element - span.start,
-                value: fault.value,
-            }
-        })
+    fn name(&self, coverage: &Coverage, fault: Fault) -> Failure {
+        let element = match coverage {
+            Coverage::Whole(_) => fault.position as u64,
+            Coverage::Coordinates(list) => list[fault.position],
+        };
+        let layout = self.work.model.layout();
+        let (span, tensor) = layout
+            .spans()
+            .find(|(span, _)| span.contains(&element))
+            .expect("every element lies in a tensor");
+        Failure::NonFinite {
+            iteration: self.tally.clock.0,
+            tensor: tensor.name.clone(),
+            element: element - span.start,
+            value: fault.value,
+        }
     }
 
     /// Pushes what the method holds back. Answers whether there was something.

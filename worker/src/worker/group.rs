@@ -1,6 +1,7 @@
 //! A group: consecutive iterations that compute at one pull.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use thalweg_common::config::PullExtent;
@@ -21,11 +22,18 @@ const WHOLE_ELEMENTS_MAX: u64 = 4 << 20;
 /// A batch that is ready to be computed.
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) rows: Rows,
-    pub(super) located: Located,
+    /// Its rows, in order; never empty.
+    pub(super) pieces: Vec<Piece>,
     /// What its gradient covers.
     pub(super) coverage: Arc<Coverage>,
     pub(super) range: DataRange,
+}
+
+/// Rows of a batch that a model is shown at once.
+#[derive(Debug, Default)]
+pub(super) struct Piece {
+    pub(super) rows: Rows,
+    pub(super) located: Located,
 }
 
 /// Consecutive iterations that compute at one pull.
@@ -68,18 +76,21 @@ pub(super) struct Reader {
     extent: PullExtent,
     whole: Arc<Coverage>,
     elements: u64,
+    /// Pieces per batch, ≥ 1.
+    accumulate: u64,
     permutation: Option<(u64, Permutation)>,
-    spare: Vec<(Rows, Located)>,
+    spare: Vec<Piece>,
     rows: Vec<u64>,
 }
 
 impl Reader {
-    pub(super) fn new(seed: u64, extent: PullExtent, elements: u64) -> Self {
+    pub(super) fn new(seed: u64, extent: PullExtent, elements: u64, accumulate: u64) -> Self {
         Self {
             seed,
             extent,
             whole: Arc::new(Coverage::Whole(elements)),
             elements,
+            accumulate: accumulate.max(1),
             permutation: None,
             spare: Vec::new(),
             rows: Vec::new(),
@@ -100,54 +111,73 @@ impl Reader {
         for portion in portions {
             match portion {
                 Portion::Batch { epoch, positions } => {
-                    let (mut rows, located) = self.spare.pop().unwrap_or_default();
-                    let range = self.fill(epoch, positions, data, &mut rows);
-                    let coverage = Arc::clone(&self.whole);
-                    batches.push_back(Batch {
-                        rows,
-                        located,
-                        coverage,
-                        range,
-                    });
+                    batches.push_back(self.batch(epoch, positions, data));
                 }
                 Portion::ClockOnly => {}
             }
         }
         let group = self.cover(&mut batches, model);
         for batch in &mut batches {
-            model.locate(&batch.rows, &batch.coverage, &mut batch.located)?;
+            for piece in &mut batch.pieces {
+                model.locate(&piece.rows, &batch.coverage, &mut piece.located)?;
+            }
         }
         Ok((batches, group))
     }
 
     /// Gives back the memory of a batch.
-    pub(super) fn recycle(&mut self, rows: Rows, located: Located) {
-        self.spare.push((rows, located));
+    pub(super) fn recycle(&mut self, pieces: Vec<Piece>) {
+        self.spare.extend(pieces);
     }
 
+    /// Reads a batch piece by piece; what it covers is not settled yet.
+    fn batch(&mut self, epoch: u64, positions: Range<u64>, data: &dyn Dataset) -> Batch {
+        let rows = positions.end - positions.start;
+        let count = self.accumulate.min(rows).max(1);
+        let mut range = DataRange {
+            epoch,
+            start: positions.start,
+            end: positions.end,
+            checksum: 0,
+        };
+        // As even as can be: piece i ends at ⌊(i + 1) · rows / count⌋, without overflow.
+        let (each, longer) = (rows / count, rows % count);
+        let mut start = positions.start;
+        let mut pieces = Vec::new();
+        for number in 0..count {
+            let end = start + each + u64::from(number < longer);
+            let mut piece = self.spare.pop().unwrap_or_default();
+            let checksum = self.fill(epoch, start..end, data, &mut piece.rows);
+            range.checksum = range.checksum.wrapping_add(checksum);
+            piece.rows.set_batch_rows(rows);
+            pieces.push(piece);
+            start = end;
+        }
+        Batch {
+            pieces,
+            coverage: Arc::clone(&self.whole),
+            range,
+        }
+    }
+
+    /// Reads the rows at these positions; answers with their checksum.
     fn fill(
         &mut self,
         epoch: u64,
-        positions: std::ops::Range<u64>,
+        positions: Range<u64>,
         data: &dyn Dataset,
         out: &mut Rows,
-    ) -> DataRange {
+    ) -> u64 {
         let permutation = match self.permutation.take() {
             Some((known, permutation)) if known == epoch => permutation,
             _ => Permutation::new(self.seed, epoch, data.rows()),
         };
         self.rows.clear();
         self.rows
-            .extend(positions.clone().map(|position| permutation.row(position)));
+            .extend(positions.map(|position| permutation.row(position)));
         self.permutation = Some((epoch, permutation));
         data.fill(&self.rows, out);
-        let checksum = rows_checksum(out.numbers().iter().copied());
-        DataRange {
-            epoch,
-            start: positions.start,
-            end: positions.end,
-            checksum,
-        }
+        rows_checksum(out.numbers().iter().copied())
     }
 
     /// Decides what the group asks for, and sets what each batch covers.
@@ -159,20 +189,15 @@ impl Reader {
             return Arc::clone(&self.whole);
         }
         let touched = batches.iter().map(|batch| {
-            let mut list = Vec::new();
-            model.touched(&batch.rows, &mut list);
-            list
+            let of_piece = |piece: &Piece| {
+                let mut list = Vec::new();
+                model.touched(&piece.rows, &mut list);
+                list
+            };
+            union(&mut batch.pieces.iter().map(of_piece).collect::<Vec<_>>())
         });
         let mut lists: Vec<_> = touched.collect();
-        let union = match &mut lists[..] {
-            [list] => std::mem::take(list),
-            lists => {
-                let mut union = lists.concat();
-                union.sort_unstable();
-                union.dedup();
-                union
-            }
-        };
+        let union = union(&mut lists);
         let is_sparse = match self.extent {
             // A coordinate costs its value and its offset: half of all is as many bytes as all.
             PullExtent::Auto => {
@@ -194,6 +219,19 @@ impl Reader {
             }
         }
         group
+    }
+}
+
+/// All numbers of these sorted lists, sorted and unique; a single list is moved.
+fn union(lists: &mut [Vec<u64>]) -> Vec<u64> {
+    match lists {
+        [list] => std::mem::take(list),
+        lists => {
+            let mut union = lists.concat();
+            union.sort_unstable();
+            union.dedup();
+            union
+        }
     }
 }
 

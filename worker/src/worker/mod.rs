@@ -5,8 +5,8 @@
 //! simulator with virtual time run the very same code.
 //!
 //! The way of an iteration: `feed` (granted positions) → `group` (rows, and the parameters that they
-//! touch) → [`crate::pull`] → `compute` → [`crate::method`] → [`crate::push`]. `calls` repeats what
-//! is not answered; `ending` brings the worker to its end.
+//! touch) → [`crate::pull`] → `compute` (with [`crate::transform`]) → [`crate::method`] →
+//! [`crate::push`]. `calls` repeats what is not answered; `ending` brings the worker to its end.
 
 mod settings;
 mod event;
@@ -42,6 +42,7 @@ use crate::data::Dataset;
 use crate::method::TrainingMethod;
 use crate::model::Model;
 use crate::push::{Account, Outbox};
+use crate::transform::Transforms;
 use crate::worker::advance::Computing;
 use crate::worker::beat::Times;
 use crate::worker::calls::Calls;
@@ -57,6 +58,8 @@ pub struct Work {
     pub data: Arc<dyn Dataset>,
     /// The model.
     pub model: Arc<dyn Model>,
+    /// What is done to every batch's gradient.
+    pub transforms: Arc<Transforms>,
     /// The method, at its start.
     pub method: Box<dyn TrainingMethod>,
     /// How the model's layout is cut.
@@ -117,7 +120,7 @@ impl Worker {
             calls: Calls::new(jitter, settings.retry_total),
             feed: Feed::new(settings.batch_size, work.data.rows()),
             rate_factor: 1.0,
-            reader: Reader::new(settings.seed, settings.pull, elements),
+            reader: Reader::new(settings.seed, settings.pull, elements, settings.accumulate),
             groups: VecDeque::new(),
             numbered: 0,
             planned: 0,

@@ -11,6 +11,8 @@ use thalweg_common::non_finite::NonFinite;
 pub struct LoopSettings {
     /// Examples per batch, ≥ 1.
     pub batch_size: u64,
+    /// Pieces in which a batch's gradient is computed, ≥ 1.
+    pub accumulate: u64,
     /// What goes on while a worker computes.
     pub overlap: Overlap,
     /// Pulls asked for ahead of the current one under [`Overlap::Full`], ≥ 1.

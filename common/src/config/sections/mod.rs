@@ -2,10 +2,12 @@
 
 pub(super) mod data;
 pub(super) mod named;
+pub(super) mod gradient;
 pub(super) mod optimizer;
 pub(super) mod method;
 pub(super) mod consistency;
 pub(super) mod train;
+pub(super) mod class_weight;
 pub(super) mod cluster;
 pub(super) mod limits;
 pub(super) mod quantity;
@@ -13,6 +15,7 @@ pub(super) mod quantity;
 use self::cluster::ClusterFile;
 use self::consistency::ConsistencyFile;
 use self::data::{Data, Resolved};
+use self::gradient::Gradient;
 use self::limits::Limits;
 use self::method::Method;
 use self::named::{Feedback, Model, Schedule};
@@ -53,6 +56,7 @@ pub(super) static SECTIONS: &[Section] = &[
     Section::new("data", fields::of::<Data>),
     Section::new("data.resolved", fields::of::<Resolved>),
     Section::new("model", fields::of::<Model>),
+    Section::new("gradient", fields::of::<Gradient>),
     Section::new("optimizer", fields::of::<OptimizerFile>),
     Section::new("schedule", fields::of::<Schedule>),
     Section::new("feedback", fields::of::<Feedback>),

@@ -2,15 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::class_weight::ClassWeight;
 use super::quantity::{Pause, Seconds};
 use crate::non_finite::NonFinite;
 
 /// `[train]`: batches, length, and what a worker does with a gradient that is not finite.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Train {
     /// Examples per batch, ≥ 1. Default 16.
     pub batch_size: u64,
+    /// Pieces in which a batch's gradient is computed and added up, 1 to `batch_size`. Default 1.
+    pub accumulate: u64,
     /// Passes over the training data, > 0, also a part of one. Default 1.
     pub epochs: f64,
     /// The longest time to train, seconds, > 0. Without it, no limit.
@@ -22,17 +25,22 @@ pub struct Train {
     pub compute: Pause,
     /// What happens to a gradient with NaN or infinity. Default `"reject"`.
     pub non_finite: NonFinite,
+    /// How much the loss of a row counts, by its class. Without it, all count 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_weight: Option<ClassWeight>,
 }
 
 impl Default for Train {
     fn default() -> Self {
         Self {
             batch_size: 16,
+            accumulate: 1,
             epochs: 1.0,
             seconds: None,
             pull: PullExtent::Auto,
             compute: Pause::default(),
             non_finite: NonFinite::Reject,
+            class_weight: None,
         }
     }
 }

@@ -48,6 +48,60 @@ const TEXTS: &[(&str, &[&str])] = &[
         &["job.toml:3: unknown key `trian` at the top; did you mean `train`?"],
     ),
     (
+        "[gradient]\ntransforms = 'clip'\n[optimizer]\nlr = 1",
+        &[
+            "job.toml:2: `gradient.transforms`: expected a list of tables, each with a name, such as \
+             [{ name = \"clip_by_global_norm\", max_norm = 1.0 }], found the text \"clip\"",
+        ],
+    ),
+    (
+        "[gradient]\ntransforms = [{ max_norm = 1.0 }]\n[optimizer]\nlr = 1",
+        &[
+            "job.toml:2: `gradient.transforms`: expected a list of tables, each with a name, such as \
+             [{ name = \"clip_by_global_norm\", max_norm = 1.0 }], found a list",
+        ],
+    ),
+    (
+        "[train]\nclass_weight = 'balance'\n[optimizer]\nlr = 1",
+        &[
+            "job.toml:2: `train.class_weight`: expected \"balanced\" or a table of numbers by class, \
+             such as { \"1\" = 2.0, \"-1\" = 1.0 }, found the text \"balance\"",
+        ],
+    ),
+    (
+        "[train]\nclass_weight = { '1' = -1, '-1' = 0.0 }\nbatch_size = 2\naccumulate = 3\n\
+         [optimizer]\nlr = 1",
+        &[
+            "job.toml:2: `train.class_weight`: expected finite numbers of at least 0, found -1 for \
+             class \"1\"",
+            "job.toml:4: `train.accumulate` = 3 cannot go with `train.batch_size` = 2: a batch has no \
+             more pieces than examples; lower the first or raise the second",
+        ],
+    ),
+    (
+        "[data.resolved]\nrows = 9\ntest_rows = 0\nfeatures = 3\nclasses = 2\n\
+         hash = '0123456789abcdef'\n[train]\nclass_weight = { '1' = 2, '3' = 1 }\n\
+         [optimizer]\nlr = 1",
+        &[
+            "job.toml:8: `train.class_weight`: the data have no class \"3\"; their classes are \
+             \"-1\" and \"1\"",
+        ],
+    ),
+    (
+        "[data.resolved]\nrows = 9\ntest_rows = 0\nfeatures = 3\nclasses = 2\n\
+         hash = '0123456789abcdef'\n[train]\nclass_weight = { '1' = 0, '-1' = 0 }\n\
+         [optimizer]\nlr = 1",
+        &["job.toml:8: `train.class_weight`: expected a weight above 0, found 0 for every class"],
+    ),
+    (
+        "[data.resolved]\nrows = 9\ntest_rows = 0\nfeatures = 3\nclasses = 0\n\
+         hash = '0123456789abcdef'\n[train]\nclass_weight = 'balanced'\n[optimizer]\nlr = 1",
+        &[
+            "job.toml:8: `train.class_weight` cannot go with these data: their labels are real \
+             numbers and name no class; leave it out",
+        ],
+    ),
+    (
         "lr = 1",
         &["job.toml:1: unknown key `lr` at the top; did you mean `lr` in [optimizer]?"],
     ),
@@ -55,8 +109,8 @@ const TEXTS: &[(&str, &[&str])] = &[
         "[optimizer]\nlr = 1\n[train]\nbach_size = 3\nzzz = 1\nworkers = 3",
         &[
             "job.toml:4: unknown key `bach_size` in [train]; did you mean `batch_size`?",
-            "job.toml:5: unknown key `zzz` in [train]; known there: batch_size, compute, epochs, \
-             non_finite, pull, seconds",
+            "job.toml:5: unknown key `zzz` in [train]; known there: accumulate, batch_size, \
+             class_weight, compute, epochs, non_finite, pull, seconds",
             "job.toml:6: unknown key `workers` in [train]; did you mean `workers` in [cluster]?",
         ],
     ),

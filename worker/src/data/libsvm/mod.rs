@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `train` | path of the rows to train on |
 //! | `test` | path of the rows that judge; optional |
+//! | `train_weights`, `test_weights` | paths of files with one weight per row; without, all count 1 |
 //! | `features` | number of features: a larger index is refused. Without it the training rows decide, and what test rows have beyond is left out, with a note |
 //! | `task` | `"binary"` (also without the key), `"real"`; `classes` stands for the third task |
 //! | `classes` | number of classes; 2 is the binary task with any of the ways to write labels |
@@ -19,6 +20,7 @@ mod labels;
 mod line;
 mod number;
 mod source;
+mod weights;
 
 use std::{
     path::{Path, PathBuf},
@@ -41,7 +43,7 @@ use super::{
 pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     name: NAME,
     about: "libsvm text files, plain or gzip, of your own",
-    keys: "train = \"train.svm.gz\"\ntest = \"test.svm.gz\"\nfeatures = 1000\nclasses = 3",
+    keys: "train = \"train.svm.gz\"\ntest = \"test.svm.gz\"\ntrain_weights = \"train.weights\"\ntest_weights = \"test.weights\"\nfeatures = 1000\nclasses = 3",
     check: |keys| checked(keys).map(drop),
     load,
 };
@@ -59,6 +61,8 @@ const CLASSES_MAX: u32 = 1 << 24;
 struct Keys {
     train: PathBuf,
     test: Option<PathBuf>,
+    train_weights: Option<PathBuf>,
+    test_weights: Option<PathBuf>,
     features: Option<u64>,
     task: Option<NamedTask>,
     classes: Option<u32>,
@@ -107,6 +111,11 @@ fn refuse(problem: impl Into<String>) -> DataError {
 fn checked(keys: &toml::Table) -> Result<(Keys, Meaning), DataError> {
     let keys: Keys = read_keys(NAME, keys)?;
     let meaning = keys.meaning()?;
+    if keys.test.is_none() && keys.test_weights.is_some() {
+        return Err(refuse(
+            "expected `test` with `test_weights`, found no `test`; name the rows that the weights are for",
+        ));
+    }
     match keys.features {
         Some(features) if !(1..=FEATURES_MAX).contains(&features) => Err(refuse(format!(
             "expected `features` from 1 to {FEATURES_MAX}, found {features}"
@@ -129,6 +138,16 @@ fn load(keys: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
     // Test rows judge a model, they must not widen it: what training never saw has no weight.
     let features = keys.features.unwrap_or(train.features_needed().max(1));
     let unseen = test.as_mut().map(|test| test.leave_out_from(features));
+    let weigh = |columns: &mut Columns, path: &Option<PathBuf>| -> Result<(), DataError> {
+        if let Some(path) = path {
+            columns.weights = Some(weights::read(&folder.join(path), columns.rows())?);
+        }
+        Ok(())
+    };
+    weigh(&mut train, &keys.train_weights)?;
+    if let Some(test) = &mut test {
+        weigh(test, &keys.test_weights)?;
+    }
     let settle = |columns: &mut Columns| labels.settle(&mut columns.labels);
     settle(&mut train);
     test.iter_mut().for_each(settle);

@@ -54,6 +54,7 @@ impl Setup {
     fn settings(&self) -> LoopSettings {
         LoopSettings {
             batch_size: 4,
+            accumulate: 1,
             overlap: self.overlap,
             prefetch: 2,
             pull: self.extent,
@@ -92,6 +93,7 @@ impl Setup {
         let work = Work {
             data,
             model,
+            transforms: Arc::default(),
             method: Box::new(self.method()),
             map,
         };

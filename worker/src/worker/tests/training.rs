@@ -210,6 +210,7 @@ fn a_worker_of_a_huge_sparse_model_holds_only_what_its_batches_touch() {
     let work = Work {
         data,
         model,
+        transforms: Arc::default(),
         method: Box::new(setup.method()),
         map,
     };

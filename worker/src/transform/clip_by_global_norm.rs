@@ -1,0 +1,59 @@
+//! Clipping by norm: a gradient that is too long is shortened and keeps its direction.
+//!
+//! ```text
+//! n = ‖g‖      g ← g · min(1, c / (n + 10⁻⁶))
+//! ```
+//!
+//! | symbol | here | meaning, unit |
+//! |---|---|---|
+//! | n | norm of all elements of all tensors together | gradient |
+//! | c | `max_norm` | bound, > 0, gradient |
+//!
+//! Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", ICML
+//! 2013, algorithm 1.
+//! Differs from it in the 10⁻⁶, which is `torch.nn.utils.clip_grad_norm_`'s; differs from torch in
+//! that the norm is a sum in f64 over the elements in their order, not one of f32 norms of tensors.
+//! So it has the same bits for sparse and for whole gradients, and does not overflow.
+
+use serde::Deserialize;
+use thalweg_common::registry::{Check, SettingError, positive};
+
+use super::{Batch, Transform, TransformEntry};
+use crate::model::Coverage;
+
+/// torch's guard of the division.
+const GUARD: f64 = 1e-6;
+
+pub(super) const ENTRY: TransformEntry = TransformEntry::of::<ClipByGlobalNorm>(
+    "clip_by_global_norm",
+    "g ← g · min(1, max_norm / (‖g‖ + 1e-6)), over all tensors together",
+    "Pascanu, Mikolov, Bengio, ICML 2013, algorithm 1",
+    "max_norm = 1.0\n",
+);
+
+/// Settings of clipping by norm.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClipByGlobalNorm {
+    /// c.
+    max_norm: f64,
+}
+
+impl Check for ClipByGlobalNorm {
+    fn check(&self) -> Result<(), SettingError> {
+        positive("max_norm", self.max_norm)
+    }
+}
+
+impl Transform for ClipByGlobalNorm {
+    #[expect(clippy::cast_possible_truncation, reason = "gradients are f32")]
+    fn apply(&self, _: Batch, _: &Coverage, values: &mut [f32]) {
+        let squares: f64 = values.iter().map(|value| f64::from(*value).powi(2)).sum();
+        let scale = self.max_norm / (squares.sqrt() + GUARD);
+        if scale < 1.0 || scale.is_nan() {
+            for value in values {
+                *value = (f64::from(*value) * scale) as f32;
+            }
+        }
+    }
+}
