@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Child;
 
-use crate::support::{Bench, SMALL, output_of, start, stderr, stdout};
+use crate::support::{Bench, SMALL, output_of, start, stderr, stdout, wait_for};
 
 /// Starts a server and returns its address.
 pub(crate) fn server(bench: &Bench, index: &str, sets: &[&str]) -> (Child, String) {
@@ -76,4 +76,29 @@ fn status_says_who_waits_for_whom() {
     assert!(stdout(&text).contains("training"), "{}", stdout(&text));
     run.kill().unwrap();
     run.wait().unwrap();
+}
+
+#[test]
+fn a_server_that_is_started_anew_ends_the_job_for_everybody() {
+    let bench = Bench::new();
+    let sets = ["cluster.workers=2", "train.compute=50ms", "train.epochs=50"];
+    let (first, a) = server(&bench, "0", &sets);
+    let (mut second, b) = server(&bench, "1", &sets);
+    let both = format!("{a},{b}");
+    let old = start(&mut bench.command(&["worker", "--join", &both]));
+    wait_for("training", || {
+        stdout(&bench.run(&["status", &both])).contains("training")
+    });
+    second.kill().unwrap();
+    second.wait().unwrap();
+    let (mut anew, c) = server(&bench, "1", &sets);
+    let new = start(&mut bench.command(&["worker", "--join", &format!("{a},{c}")]));
+    for child in [new, old, first] {
+        let output = output_of(child);
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains("server 1 was started anew"), "{text}");
+    }
+    anew.kill().unwrap();
+    anew.wait().unwrap();
 }
