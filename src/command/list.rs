@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use thalweg_common::feedback::FEEDBACKS;
 use thalweg_common::optimizer::OPTIMIZERS;
+use thalweg_common::regularizer::REGULARIZERS;
 use thalweg_common::schedule::SCHEDULES;
 use thalweg_worker::data::DATASETS;
 use thalweg_worker::method::METHODS;
@@ -31,6 +32,7 @@ enum Kind {
     Optimizers,
     Schedules,
     Feedbacks,
+    Regularizers,
     Runs,
 }
 
@@ -112,6 +114,16 @@ fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
             FEEDBACKS
                 .iter()
                 .map(|e| line(e.name, e.formula, e.defaults))
+                .collect(),
+        ),
+        Kind::Regularizers => (
+            "[regularizer] terms, name",
+            REGULARIZERS
+                .iter()
+                .map(|e| Line {
+                    source: e.source,
+                    ..line(e.name, e.formula, e.defaults)
+                })
                 .collect(),
         ),
     })
