@@ -1,11 +1,13 @@
 //! Laws that hold for every regularizer and constraint, alone and together, under every optimizer
 //! that they can be combined with.
 
+use thalweg_common::ids::Generation;
 use thalweg_common::layout::{ParameterLayout, Tensor};
 use thalweg_common::optimizer::{Initial, Reader, Store, StoreSpec};
 use thalweg_common::regularizer::{
     Chosen, REGULARIZERS, Regularization, RegularizerEntry, Term, refusal,
 };
+use thalweg_common::shard_map::{Grain, ShardMap};
 
 use super::support::{
     Gradient, Subject, bits, coordinates, element_subjects, gradient, initial, regularized_groups,
@@ -303,4 +305,24 @@ fn a_parameter_without_a_gradient_becomes_exactly_zero_and_stays() {
             assert_eq!(*x, expected, "{term} element {element}");
         }
     }
+}
+
+#[test]
+fn a_map_that_cuts_what_a_constraint_needs_whole_is_refused() {
+    let layout = ParameterLayout::new(vec![Tensor::trainable("matrix", vec![3, 5])]).unwrap();
+    let resolve = |term: &str| {
+        let chosen = toml::from_str(term).unwrap();
+        Regularization::resolve(&[chosen], &layout).unwrap()
+    };
+    let (row, whole) = (resolve("name = 'simplex'"), resolve("name = 'l2_ball'"));
+    assert_eq!(row.grain(&layout), Grain::Rows);
+    assert_eq!(whole.grain(&layout), Grain::Tensors);
+    let map = |servers| ShardMap::plan(&layout, servers, Generation(1)).unwrap();
+    assert_eq!(row.check_cuts(&layout, &map(3)), Ok(()));
+    let error = row.check_cuts(&layout, &map(4)).unwrap_err().to_string();
+    assert!(
+        error.contains("`matrix`") && error.contains("at most 3"),
+        "{error}"
+    );
+    whole.check_cuts(&layout, &map(3)).unwrap_err();
 }
