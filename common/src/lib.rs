@@ -18,4 +18,5 @@ pub mod error;
 pub mod registry;
 pub mod schedule;
 pub mod feedback;
+pub mod regularizer;
 pub mod optimizer;

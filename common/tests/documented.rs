@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use thalweg_common::config::{Draft, Registries};
 use thalweg_common::feedback::FEEDBACKS;
 use thalweg_common::optimizer::OPTIMIZERS;
+use thalweg_common::regularizer::REGULARIZERS;
 use thalweg_common::schedule::SCHEDULES;
 use toml::{Table, Value};
 
@@ -68,6 +69,14 @@ fn every_schedule_is_documented_with_its_keys_and_no_other() {
 fn every_feedback_rule_is_documented_with_its_keys_and_no_other() {
     let entries = FEEDBACKS.iter().map(|entry| (entry.name, entry.defaults));
     assert_documented("feedbacks", entries);
+}
+
+#[test]
+fn every_regularizer_is_documented_with_its_keys_and_no_other() {
+    let entries = REGULARIZERS
+        .iter()
+        .map(|entry| (entry.name, entry.defaults));
+    assert_documented("regularizers", entries);
 }
 
 /// Each entry has one row in the table of `kind`, in the order of the registry, with every default

@@ -8,6 +8,7 @@ use thalweg_common::ids::{Fingerprint, Life, ServerId};
 use thalweg_common::layout::ParameterLayout;
 use thalweg_common::message::DataSummary;
 use thalweg_common::non_finite::NonFinite;
+use thalweg_common::regularizer::Regularization;
 use thalweg_common::shard_map::ShardMap;
 use toml::Table;
 
@@ -25,8 +26,8 @@ pub struct Training {
     pub hyper_parameters: Table,
     /// The learning rate at a progress, in examples.
     pub rate: Rate,
-    /// λ of the coupled L2 term, for tensors that the regularizer reaches.
-    pub l2: f64,
+    /// What acts on each tensor beside the optimizer.
+    pub regularization: Regularization,
     /// When the optimizer runs.
     pub aggregation: Aggregation,
     /// What becomes of NaN and infinity.
@@ -40,7 +41,7 @@ impl fmt::Debug for Training {
         f.debug_struct("Training")
             .field("optimizer", &self.optimizer)
             .field("hyper_parameters", &self.hyper_parameters)
-            .field("l2", &self.l2)
+            .field("regularization", &self.regularization)
             .finish_non_exhaustive()
     }
 }

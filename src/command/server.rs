@@ -87,6 +87,10 @@ fn blueprint_of(arguments: &Arguments) -> Result<Blueprint> {
 }
 
 /// A number that no earlier process had: hashers are seeded by the system.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "two lives of a server must differ, which is what a seed would prevent"
+)]
 fn new_life() -> Life {
     Life(RandomState::new().hash_one(std::process::id()))
 }

@@ -82,7 +82,10 @@ impl Memory {
         let workers = u64::from(config.cluster.workers);
         let entry = optimizer(&config.optimizer.name).expect("a checked job's optimizer is known");
         let state = entry
-            .bytes_per_element(&config.optimizer.options, config.regularizer.l2 > 0.0)
+            .bytes_per_element(
+                &config.optimizer.options,
+                !config.regularizer.chosen().is_empty(),
+            )
             .expect("a checked job's hyper-parameters are permitted") as u64;
         let limits = frame_limits(&config.limits, elements);
         let in_flight = limits.in_flight_bytes_max as u64;

@@ -197,7 +197,7 @@ fn training(blueprint: &Blueprint) -> Result<Training, SettingError> {
         rate: Arc::new(move |progress| {
             schedule.value(base, &Moment::new(progress, unit, &lengths))
         }),
-        l2: config.regularizer.l2,
+        regularization: blueprint.regularization.clone(),
         aggregation: config.consistency.aggregation,
         non_finite: config.train.non_finite,
         workers: config.cluster.workers,

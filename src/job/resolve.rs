@@ -8,7 +8,8 @@ use thalweg_common::config::{ClassWeight, ConfigError, JobConfig, Resolved};
 use thalweg_common::ids::Generation;
 use thalweg_common::message::DataSummary;
 use thalweg_common::optimizer::optimizer;
-use thalweg_common::shard_map::{ShardMap, ShardMapError};
+use thalweg_common::regularizer::{Regularization, RegularizerError};
+use thalweg_common::shard_map::{Grain, ShardMap, ShardMapError};
 use thalweg_worker::data::weighted::{balanced, class_counts};
 use thalweg_worker::data::{self, DataError, Dataset, Loaded, Task, Weighted};
 use thalweg_worker::model::{self, Model, ModelError, Shape};
@@ -29,6 +30,9 @@ pub enum ResolveError {
     /// The job does not fit the data.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A regularizer does not fit the model.
+    #[error(transparent)]
+    Regularizer(#[from] RegularizerError),
     /// The parameters cannot be cut.
     #[error(transparent)]
     Map(#[from] ShardMapError),
@@ -79,6 +83,8 @@ pub struct Blueprint {
     pub resolved: Resolved,
     /// The model.
     pub model: Arc<dyn Model>,
+    /// What acts on each tensor beside the optimizer.
+    pub regularization: Regularization,
     /// Who owns which elements.
     pub map: ShardMap,
 }
@@ -195,13 +201,19 @@ pub fn blueprint(config: JobConfig) -> Result<Blueprint, ResolveError> {
     let facts = optimizer(&config.optimizer.name)
         .and_then(|entry| entry.facts(&config.optimizer.options))
         .expect("a checked job's optimizer and its settings are permitted");
-    let grain = facts.grain;
-    let servers = config.cluster.servers;
-    let map = ShardMap::plan_by(grain, model.layout(), servers, Generation(1))?;
+    let layout = model.layout();
+    let regularization = Regularization::resolve(&config.regularizer.chosen(), layout)?;
+    let grain = match (facts.grain, regularization.grain(layout)) {
+        (Grain::Rows, Grain::Rows) => Grain::Rows,
+        (Grain::Tensors, _) | (_, Grain::Tensors) => Grain::Tensors,
+    };
+    let map = ShardMap::plan_by(grain, layout, config.cluster.servers, Generation(1))?;
+    regularization.check_cuts(layout, &map)?;
     Ok(Blueprint {
         config,
         resolved,
         model,
+        regularization,
         map,
     })
 }
@@ -231,4 +243,75 @@ fn words(data: &DataSummary) -> String {
         hash,
     } = data;
     format!("rows = {rows}, features = {features}, hash = \"{hash:016x}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{REGISTRIES, draft_with};
+
+    /// Logistic regression of seventy weights and a bias.
+    fn resolved(sets: &[&str]) -> Result<Blueprint, String> {
+        let own = ["data.features=70", "data.rows=100", "train.batch_size=10"];
+        let sets: Vec<String> = own.iter().chain(sets).map(|s| (*s).to_owned()).collect();
+        let (draft, _) = draft_with(Some("steady"), &sets).unwrap();
+        let job = draft
+            .check(&REGISTRIES)
+            .map_err(|error| error.to_string())?;
+        let resolved = resolve(job, Path::new("."));
+        resolved
+            .map(|resolved| resolved.blueprint)
+            .map_err(|error| error.to_string())
+    }
+
+    fn refusal(terms: &str) -> String {
+        resolved(&[&format!("regularizer.terms={terms}")]).unwrap_err()
+    }
+
+    #[test]
+    fn a_regularizer_of_a_tensor_that_the_model_does_not_have_is_refused() {
+        assert_eq!(
+            refusal("[{ name = 'l1_proximal', tensors = ['wieght'] }]"),
+            "[regularizer]: `l1_proximal` names the tensor `wieght`, which the model does not have \
+             (did you mean `weight`?); it has: weight, bias"
+        );
+    }
+
+    #[test]
+    fn what_cannot_act_on_one_tensor_together_is_refused_and_on_two_it_is_not() {
+        for (terms, why) in [
+            (
+                "[{ name = 'max_norm' }, { name = 'l1_ball' }]",
+                "leaves the other",
+            ),
+            (
+                "[{ name = 'l1_proximal' }, { name = 'elastic_net' }]",
+                "both shrink",
+            ),
+            (
+                "[{ name = 'simplex' }, { name = 'l1_proximal' }]",
+                "the same L1 norm",
+            ),
+            ("[{ name = 'l2' }, { name = 'l2' }]", "one of each kind"),
+        ] {
+            let text = refusal(terms);
+            assert!(text.contains(why) && text.contains("`weight`"), "{text}");
+        }
+        let apart = "regularizer.terms=[{ name = 'max_norm', tensors = ['weight'] }, \
+                     { name = 'l1_ball', tensors = ['bias'] }]";
+        resolved(&[apart, "cluster.servers=1"]).unwrap();
+    }
+
+    #[test]
+    fn a_constraint_on_a_vector_keeps_tensors_whole_or_is_refused() {
+        let ball = "regularizer.terms=[{ name = 'l2_ball' }]";
+        let shards = |sets: &[&str]| resolved(sets).unwrap().map.shards().len();
+        assert!(2 < shards(&["cluster.servers=2"]));
+        assert_eq!(shards(&[ball, "cluster.servers=2"]), 2);
+        let text = resolved(&[ball, "cluster.servers=3"]).unwrap_err();
+        assert!(
+            text.contains("a constraint works on whole tensors"),
+            "{text}"
+        );
+    }
 }

@@ -8,8 +8,8 @@ use thalweg_common::message::WorkerState;
 use thalweg_common::permutation::epoch_checksum;
 
 use super::{
-    Divergence, EpochUse, EvaluationPoint, Final, Host, LostWorker, Reference, Report, RunStatus,
-    SCHEMA_VERSION, SocketBytes, WorkerReport,
+    Counts, Divergence, EpochUse, EvaluationPoint, Final, Host, LostWorker, Reference, Report,
+    RunStatus, SCHEMA_VERSION, SocketBytes, WorkerReport,
 };
 use crate::view::units::{share, total};
 use crate::view::{ClusterView, EpochView, ServerView, Staleness, WorkerView};
@@ -25,6 +25,8 @@ pub struct Facts {
     pub method: String,
     /// The optimizer's name.
     pub optimizer: String,
+    /// The names of the regularizers and constraints.
+    pub regularizers: Vec<String>,
     /// The job's seed.
     pub seed: u64,
     /// Server processes.
@@ -58,6 +60,8 @@ pub struct Outcome {
     pub curve: Vec<EvaluationPoint>,
     /// Scores of the final parameters.
     pub final_scores: Final,
+    /// The final parameters, counted.
+    pub parameters: Option<Counts>,
 }
 
 impl Report {
@@ -76,6 +80,7 @@ impl Report {
             divergence: outcome.divergence,
             method: facts.method.clone(),
             optimizer: facts.optimizer.clone(),
+            regularizers: facts.regularizers.clone(),
             seed: facts.seed,
             servers: facts.servers,
             workers: facts.workers,
@@ -95,6 +100,7 @@ impl Report {
             },
             rate_factor: view.rate_factor,
             final_scores: outcome.final_scores,
+            parameters: outcome.parameters,
             references: facts.references.clone(),
             staleness: Staleness::from(&view.staleness),
             curve: outcome.curve,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use thalweg_common::ids::Fingerprint;
 
 use super::{
-    EvaluationPoint, Facts, Final, Host, Outcome, Reference, Report, RunStatus, Scores, TrainScores,
+    Counts, EvaluationPoint, Facts, Final, Host, Outcome, Reference, Report, RunStatus, Scores,
+    TensorCounts, TrainScores,
 };
 use crate::view::ClusterView;
 use crate::view::fixtures::two_servers;
@@ -17,6 +18,7 @@ pub(crate) fn facts() -> Facts {
         fingerprint: Fingerprint(7),
         method: "downpour".into(),
         optimizer: "adagrad".into(),
+        regularizers: vec!["l1_proximal".into()],
         seed: 1,
         servers: 2,
         workers: 4,
@@ -46,6 +48,15 @@ pub(crate) fn outcome() -> Outcome {
             }),
             test: Some(scores(0.5003, 0.7291)),
         },
+        parameters: Some(Counts {
+            elements: 2_001,
+            non_zero: 412,
+            tensors: vec![TensorCounts {
+                name: "weight".into(),
+                elements: 2_000,
+                non_zero: 411,
+            }],
+        }),
     }
 }
 

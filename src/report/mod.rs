@@ -8,6 +8,7 @@ mod atomic;
 mod date;
 mod folder;
 mod metrics;
+mod non_zero;
 mod parameters;
 mod scores;
 mod schema;
@@ -19,6 +20,7 @@ pub use assemble::{Facts, Outcome};
 pub use atomic::{FileError, check_report_path, write_report};
 pub use folder::{RUNS, RunFolder, RunFolderError};
 pub use metrics::MetricsLog;
+pub use non_zero::{Counts, TensorCounts};
 pub use parameters::{ParametersError, Provenance, write_parameters};
 pub use schema::{
     Diverged, Divergence, EpochUse, Final, Host, LostWorker, Reference, Report, RunStatus,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thalweg_common::ids::WorkerId;
 use thalweg_common::message::WorkerState;
 
-use super::{EvaluationPoint, Scores, TrainScores};
+use super::{Counts, EvaluationPoint, Scores, TrainScores};
 use crate::view::Staleness;
 
 /// Rises when a key changes its meaning or goes away; added keys do not raise it.
@@ -50,6 +50,9 @@ pub struct Report {
     pub method: String,
     /// The optimizer's name.
     pub optimizer: String,
+    /// The names of the regularizers and constraints, in the order of the job.
+    #[serde(default)]
+    pub regularizers: Vec<String>,
     /// The job's seed.
     pub seed: u64,
     /// Server processes.
@@ -84,6 +87,9 @@ pub struct Report {
     /// Scores of the final parameters.
     #[serde(rename = "final")]
     pub final_scores: Final,
+    /// The final parameters, counted; absent if they were not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Counts>,
     /// Known results of others on the same data.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<Reference>,

@@ -9,7 +9,7 @@ pub struct TrainScores {
     /// The same scores as on test data.
     #[serde(flatten)]
     pub scores: Scores,
-    /// What training minimises: `loss` + l2/2 · the squared norm of the regularized tensors.
+    /// What training minimises: `loss` and the penalties of all tensors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objective: Option<f64>,
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use thalweg_common::regularizer::{Zeros, regularizer};
+
 use super::{EpochUse, Final, Report, RunStatus, Scores};
 use crate::view::units::{bytes, counted, grouped, printable, scaled, score, span};
 use crate::view::{Cell, Edge, Look, Table, Tone};
@@ -104,6 +106,7 @@ fn effort(report: &Report, look: Look, text: &mut String) {
         ),
     ];
     lines.extend(data(&report.epochs_used, report.rows));
+    lines.extend(non_zero(report));
     for lost in &report.lost_workers {
         lines.push(format!(
             "lost       worker {}: {}",
@@ -119,6 +122,17 @@ fn effort(report: &Report, look: Look, text: &mut String) {
     for line in lines {
         look.line(text, &line);
     }
+}
+
+/// How sparse the model is, where the job asked for that.
+fn non_zero(report: &Report) -> Option<String> {
+    let asked = report
+        .regularizers
+        .iter()
+        .any(|name| regularizer(name).is_ok_and(|entry| entry.zeros == Zeros::Exact));
+    let counts = report.parameters.as_ref().filter(|_| asked)?;
+    let (some, all) = (grouped(counts.non_zero), grouped(counts.elements));
+    Some(format!("non-zero   {some} of {all} parameters"))
 }
 
 /// What the books say of the use of the data, epoch by epoch.

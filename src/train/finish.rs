@@ -11,8 +11,8 @@ use super::references::references;
 use super::watch::{Since, Watched};
 use crate::job::ResolvedJob;
 use crate::report::{
-    Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunMark, RunStatus, render_summary,
-    write_report,
+    Counts, Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunMark, RunStatus,
+    render_summary, write_report,
 };
 use crate::view::{ClusterView, Look};
 
@@ -35,6 +35,8 @@ pub(super) async fn finish(
     } = watched;
     let mut final_scores = Final::default();
     let mut divergence = None;
+    let layout = watch.job.blueprint.model.layout();
+    let counts = parameters.as_ref().map(|x| Counts::of(layout, x));
     if let Some(parameters) = &parameters {
         final_scores = watch.judge.last(parameters)?;
         watch.add_point(&view, final_scores.test)?;
@@ -75,6 +77,7 @@ pub(super) async fn finish(
         evaluate: watch.judge.spent(),
         curve: watch.curve,
         final_scores,
+        parameters: counts,
     };
     let report = Report::new(&facts(&watch.job), outcome, &view);
     folder.write_report(&report)?;
@@ -108,6 +111,12 @@ fn facts(job: &ResolvedJob) -> Facts {
         fingerprint: config.fingerprint(),
         method: config.method.name.clone(),
         optimizer: config.optimizer.name.clone(),
+        regularizers: config
+            .regularizer
+            .chosen()
+            .into_iter()
+            .map(|chosen| chosen.name)
+            .collect(),
         seed: config.seed,
         servers: config.cluster.servers,
         workers: config.cluster.workers,

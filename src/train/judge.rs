@@ -55,7 +55,10 @@ impl Judge {
         };
         let train = self.job.data.train.clone();
         let scores = self.scores(train.as_ref(), rows, parameters)?;
-        let objective = scores.loss.map(|loss| loss + self.penalty(parameters));
+        let blueprint = &self.job.blueprint;
+        let layout = blueprint.model.layout();
+        let penalty = blueprint.regularization.value(layout, parameters);
+        let objective = scores.loss.map(|loss| loss + penalty);
         Ok(Final {
             train: Some(TrainScores { scores, objective }),
             test,
@@ -68,21 +71,6 @@ impl Judge {
         let evaluation = evaluate(model, data, rows, parameters, &self.pool)?;
         self.spent += now() - begun;
         Ok(evaluation.scores)
-    }
-
-    /// l2/2 · the squared norm of the regularized tensors.
-    fn penalty(&self, parameters: &[f32]) -> f64 {
-        let layout = self.job.blueprint.model.layout();
-        let squares: f64 = layout
-            .spans()
-            .filter(|(_, tensor)| tensor.group.regularized)
-            .flat_map(|(span, _)| {
-                let at = |flat| usize::try_from(flat).expect("parameters are in memory");
-                &parameters[at(span.start)..at(span.end)]
-            })
-            .map(|x| f64::from(*x) * f64::from(*x))
-            .sum();
-        0.5 * self.job.blueprint.config.regularizer.l2 * squares
     }
 }
 

@@ -15,6 +15,8 @@ use super::sections::limits::Limits;
 use super::sections::optimizer::Optimizer;
 use crate::consistency::{Aggregation, Consistency};
 use crate::message::DUPLICATE_WINDOW;
+use crate::optimizer::optimizer;
+use crate::regularizer::refusal;
 
 /// Pulls that may be asked for ahead.
 const PREFETCH_MAX: usize = 64;
@@ -70,13 +72,14 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
         },
         limits: file.limits,
     };
-    for options in [
+    let terms = job.regularizer.terms.iter_mut();
+    for options in terms.map(|term| &mut term.options).chain([
         &mut job.data.options,
         &mut job.model.options,
         &mut job.optimizer.options,
         &mut job.schedule.options,
         &mut job.feedback.options,
-    ] {
+    ]) {
         *options = sorted(mem::take(options));
     }
     for transform in &mut job.gradient.transforms {
@@ -144,6 +147,7 @@ pub(super) fn judge(job: &Job, problems: &mut Problems) {
     let permitted = "a number from 0 to 9223372036854775807";
     problems.expect("seed", i64::try_from(job.seed).is_ok(), permitted, job.seed);
     learning(job, problems);
+    regularizers(job, problems);
     counts(job, problems);
     sizes(&job.limits, problems);
     times(&job.limits, problems);
@@ -219,9 +223,35 @@ fn learning(job: &Job, problems: &mut Problems) {
         problems.expect(key, holds, "a finite number of at least 0", value);
     };
     not_negative("regularizer.l2", job.regularizer.l2);
+    not_negative("regularizer.l1", job.regularizer.l1);
     not_negative("evaluate.every", job.evaluate.every);
     if let Some(rate) = job.method.local_lr {
         not_negative("method.local_lr", rate);
+    }
+}
+
+/// Judges each regularizer alone and beside the optimizer. Which tensors there are, and what may meet
+/// on one, is known with the model.
+fn regularizers(job: &Job, problems: &mut Problems) {
+    let rule = &job.optimizer;
+    let facts = optimizer(&rule.name).and_then(|entry| entry.facts(&rule.options));
+    for chosen in job.regularizer.chosen() {
+        let key = if job.regularizer.terms.contains(&chosen) {
+            "regularizer.terms"
+        } else if chosen.name == "l2" {
+            "regularizer.l2"
+        } else {
+            "regularizer.l1"
+        };
+        let refused = match (chosen.build(), &facts) {
+            (Err(error), _) => Some(error.to_string().trim().replace('\n', ", ")),
+            (Ok((entry, _)), Ok(facts)) => refusal(&rule.name, facts, entry),
+            // An unknown optimizer is refused for itself.
+            (Ok(_), Err(_)) => None,
+        };
+        if let Some(refused) = refused {
+            problems.add(key, format!("[regularizer]: {refused}"));
+        }
     }
 }
 

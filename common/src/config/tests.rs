@@ -65,6 +65,8 @@ every = 1.0
 
 [regularizer]
 l2 = 0.0
+l1 = 0.0
+terms = []
 
 [method]
 name = "downpour"

@@ -16,6 +16,11 @@ pub(super) fn mistake<T: DeserializeOwned>(key: &str, value: &Value) -> Option<S
     } else {
         refusal
     };
+    if let Some(field) = refusal.strip_prefix("missing field ") {
+        return Some(format!(
+            "expected {field} in each of its tables, found one without"
+        ));
+    }
     let expected = refusal
         .rsplit_once("expected ")
         .map_or(refusal.as_str(), |(_, words)| words);

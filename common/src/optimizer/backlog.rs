@@ -1,6 +1,6 @@
 //! The steps that some elements of a group have still to take.
 //!
-//! With an L2 term every step moves every element: where the gradient is absent, `g = λ·x`, or x
+//! With a penalty every step moves every element: where the gradient is absent, `g = λ·x`, or x
 //! shrinks. A sparse push touches few of them, so the rest take the step later, when they are read or pushed
 //! to, with the very scalars of that step. Exactly the work that a dense gradient would have cost
 //! is done, in exactly the same arithmetic; it is only done later, many steps at a time, and not at

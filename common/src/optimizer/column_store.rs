@@ -1,8 +1,9 @@
-//! The store that servers run: columns, vectorised loops, and L2 terms settled late.
+//! The store that servers run: columns, vectorised loops, and penalties settled late.
 //!
 //! A dense gradient over a whole group is one fused pass. A sparse one touches its coordinates only;
-//! in a group with an L2 term the others owe the step to the group's [`Backlog`] until they are read
-//! or pushed to.
+//! in a group with a penalty the others owe the step to the group's [`Backlog`] until they are read
+//! or pushed to. Where a constraint acts, what a push touches is settled, stepped and projected by
+//! whole units.
 
 use std::ops::Range;
 
@@ -13,6 +14,7 @@ use super::gradient::{
     pieces, within,
 };
 use super::real::Real;
+use super::replay;
 use super::rule::{StepContext, UpdateRule};
 use super::slots::SlotArray;
 use super::store::{GroupSpan, Reader, RestoreError, Store, StoreSpec, check_saved};
@@ -32,7 +34,7 @@ pub(super) struct ColumnStore<F: Real, R: UpdateRule<F>> {
 #[derive(Debug)]
 struct Group<F, S> {
     span: GroupSpan,
-    /// Only where there is an L2 term.
+    /// Only where there is a penalty.
     backlog: Option<Backlog<F, S>>,
 }
 
@@ -52,7 +54,7 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         };
         let groups = spec.groups.iter().map(|span| Group {
             span: span.clone(),
-            backlog: (0.0 < span.l2).then(Backlog::new),
+            backlog: span.terms.act_always().then(Backlog::new),
         });
         let groups = groups.collect();
         Self {
@@ -76,8 +78,10 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
             drive::dense(&formula, &mut self.columns, start, values, scale);
         }
         if inside != whole {
-            self.defer(group, step, inside);
+            self.defer(group, step, inside.clone());
         }
+        self.project(group, inside);
+        self.bound_backlog(group);
     }
 
     fn step_sparse(&mut self, group: usize, step: &Scalars<F, R::Step>, elements: &Sparse<'_>) {
@@ -92,6 +96,8 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         let scale = F::from_f32(elements.scale);
         drive::sparse(&formula, &mut self.columns, coordinates, values, scale);
         self.defer(group, step, indices(coordinates));
+        self.project(group, indices(coordinates));
+        self.bound_backlog(group);
     }
 
     /// Records a step that only `takers` of the group have taken, if the others must take it too.
@@ -111,26 +117,55 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         for element in takers {
             self.taken[element] = backlog.stamp();
         }
-        if backlog.is_full() {
-            let whole = self.groups[group].span.range.clone();
+    }
+
+    /// Projects the units that have one of these elements, which have just taken a step. Where every
+    /// step moves every element, the rest of each unit takes it first.
+    fn project(&mut self, group: usize, elements: impl Iterator<Item = usize>) {
+        let Group { span, backlog } = &self.groups[group];
+        if span.terms.unit().is_none() {
+            return;
+        }
+        let units: Vec<_> = span.units_of(elements).collect();
+        if let Some(backlog) = backlog.as_ref().filter(|log| !log.is_empty()) {
+            let rest = units.iter().cloned().flatten();
+            drive::catch_up(
+                &self.rule,
+                backlog,
+                &mut self.columns,
+                &mut self.taken,
+                rest,
+            );
+            for unit in &units {
+                self.taken[unit.clone()].fill(backlog.stamp());
+            }
+        }
+        for unit in units {
+            span.terms.project(&mut self.columns.x[unit]);
+        }
+    }
+
+    /// Settles a group whose backlog is full.
+    fn bound_backlog(&mut self, group: usize) {
+        let Group { span, backlog } = &self.groups[group];
+        if backlog.as_ref().is_some_and(Backlog::is_full) {
+            let whole = span.range.clone();
             self.settle_range(group, &whole);
         }
     }
 
     /// Lets elements of one group take all steps that they owe.
     fn settle(&mut self, group: usize, elements: impl Iterator<Item = usize>) {
-        if let Some(backlog) = self.groups[group]
-            .backlog
-            .as_ref()
-            .filter(|log| !log.is_empty())
-        {
-            drive::catch_up(
-                &self.rule,
-                backlog,
-                &mut self.columns,
-                &mut self.taken,
-                elements,
-            );
+        let Group { span, backlog } = &self.groups[group];
+        let Some(backlog) = backlog.as_ref().filter(|log| !log.is_empty()) else {
+            return;
+        };
+        let (rule, columns, taken) = (&self.rule, &mut self.columns, &mut self.taken);
+        if span.terms.unit().is_some() {
+            let units = span.units_of(elements);
+            replay::catch_up(rule, backlog, columns, taken, (span, units));
+        } else {
+            drive::catch_up(rule, backlog, columns, taken, elements);
         }
     }
 
@@ -220,7 +255,10 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
                         },
                     );
                 }
-                GradientView::Empty => self.defer(group, &step, std::iter::empty()),
+                GradientView::Empty => {
+                    self.defer(group, &step, std::iter::empty());
+                    self.bound_backlog(group);
+                }
             }
         }
         Ok(())
@@ -293,6 +331,7 @@ mod tests {
     use super::super::rule::{AtRead, Grad, View};
     use super::super::store::Initial;
     use super::*;
+    use crate::regularizer::Terms;
 
     /// Does all that a rule may do and the listed ones do not: it moves elements at rest, publishes
     /// something else than the parameter, and looks at a slot as it was read.
@@ -332,7 +371,7 @@ mod tests {
             shape: Vec::new(),
             range,
             lr_factor: 1.0,
-            l2,
+            terms: Terms::l2(l2),
         };
         let groups = vec![group(0..40, 0.25), group(40..50, 0.0), group(50..90, 0.5)];
         let spec = StoreSpec {

@@ -29,7 +29,9 @@ pub(super) fn dense<F: Real, R: UpdateRule<F>>(
     scale: F,
 ) {
     let mut tile = Tile::fresh(formula.rule);
-    let (whole, tail) = values.as_chunks::<TILE_BYTES>();
+    // The rarer penalties would cost every job something here: they go the way of the tail.
+    let plain = if formula.is_plain() { values } else { &[] };
+    let (whole, _) = plain.as_chunks::<TILE_BYTES>();
     let mut at = start;
     for bytes in whole {
         tile.load(columns, at, LANES);
@@ -37,13 +39,14 @@ pub(super) fn dense<F: Real, R: UpdateRule<F>>(
         tile.store(columns, at, LANES);
         at += LANES;
     }
-    if !tail.is_empty() {
+    for tail in values[whole.len() * TILE_BYTES..].chunks(TILE_BYTES) {
         let mut neighbours = [0; LANES];
         let neighbours = &mut neighbours[..tail.len() / 4];
         for (coordinate, element) in neighbours.iter_mut().zip(at..) {
             *coordinate = u32::try_from(element).expect("a shard has fewer than 2^32 elements");
         }
         sparse(formula, columns, neighbours, tail, scale);
+        at += neighbours.len();
     }
 }
 
@@ -60,7 +63,7 @@ pub(super) fn sparse<F: Real, R: UpdateRule<F>>(
     for (coordinates, bytes) in coordinates.chunks(LANES).zip(values.chunks(TILE_BYTES)) {
         let elements = || coordinates.iter().map(|&coordinate| coordinate as usize);
         tile.gather(columns, elements());
-        tile.advance(formula, &decode(&padded(bytes), scale));
+        tile.apply(formula, &decode(&padded(bytes), scale));
         tile.scatter(columns, elements());
     }
 }

@@ -6,7 +6,7 @@ use super::column_store::ColumnStore;
 use super::descent::Descent;
 use super::family::{Algorithm, Family, RuleUser, TensorAlgorithm};
 use super::plain::PlainStore;
-use super::rule::{AtRead, HotMerge, UpdateRule};
+use super::rule::{AtRead, HotMerge, Lasting, UpdateRule};
 use super::store::{ExactStore, Store, StoreSpec};
 use super::tensor_rule::TensorRule;
 use super::tensor_store::TensorStore;
@@ -36,6 +36,15 @@ pub struct About {
     pub descents: [Descent; 2],
 }
 
+/// What readers see of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The parameter, all of them.
+    Itself,
+    /// Another number, some of them: an average, or a point ahead.
+    Another,
+}
+
 /// What is known of a rule without running it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -45,6 +54,10 @@ pub struct Facts {
     pub at_read: AtRead,
     /// Whether deltas that threads collected apart may be added.
     pub hot_merge: HotMerge,
+    /// Whether what changes a parameter beside the rule lasts.
+    pub lasting: Lasting,
+    /// What readers see of a parameter.
+    pub shown: Shown,
     /// What a shard must hold of a tensor.
     pub grain: Grain,
     /// Numbers that a server keeps for one parameter, the parameter included, at most.
@@ -144,7 +157,7 @@ impl OptimizerEntry {
         (self.exact)(self, table, spec)
     }
 
-    /// Bytes of memory that a server needs for one parameter at most, with or without an L2 term.
+    /// Bytes of memory that a server needs for one parameter at most, with or without penalties.
     ///
     /// # Errors
     /// As [`OptimizerEntry::check`].
@@ -213,6 +226,14 @@ impl RuleUser for ReadFacts {
             slot_names: <R as UpdateRule<f32>>::SLOT_NAMES,
             at_read: <R as UpdateRule<f32>>::AT_READ,
             hot_merge: <R as UpdateRule<f32>>::HOT_MERGE,
+            lasting: <R as UpdateRule<f32>>::LASTING,
+            shown: if <R as UpdateRule<f32>>::PUBLISH.is_none()
+                && <R as UpdateRule<f32>>::EVALUATE.is_none()
+            {
+                Shown::Itself
+            } else {
+                Shown::Another
+            },
             grain: Grain::Rows,
             numbers_per_element: 1 + <R as UpdateRule<f32>>::SLOT_NAMES.len(),
         }
@@ -223,6 +244,8 @@ impl RuleUser for ReadFacts {
             slot_names: <R as TensorRule<f32>>::SLOT_NAMES,
             at_read: AtRead::Nothing,
             hot_merge: HotMerge::Refuse,
+            lasting: Lasting::Kept,
+            shown: Shown::Itself,
             grain: Grain::Tensors,
             // One more for the gradient, which is put together before the rule sees it.
             numbers_per_element: 2 + <R as TensorRule<f32>>::SLOTS_PER_ELEMENT_MAX,

@@ -27,7 +27,7 @@ use serde::Deserialize;
 use super::descent::Descent;
 use super::entry::{About, OptimizerEntry};
 use super::real::Real;
-use super::rule::{Grad, StepContext, UpdateRule};
+use super::rule::{Grad, Lasting, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, not_negative};
 
 /// Hyper-parameters of FTRL-Proximal.
@@ -84,6 +84,7 @@ impl<F: Real> UpdateRule<F> for Ftrl {
     type Slots = [F; 2];
     type Step = FtrlStep<F>;
     const SLOT_NAMES: &'static [&'static str] = &["n", "z"];
+    const LASTING: Lasting = Lasting::ComputedAnew;
 
     fn init(&self) -> [F; 2] {
         [F::of(self.initial_accumulator_value), F::ZERO]

@@ -11,6 +11,7 @@ mod rule;
 mod tile;
 mod drive;
 mod backlog;
+mod replay;
 mod gradient;
 mod finite;
 mod store;
@@ -66,14 +67,14 @@ pub mod lamb;
 pub mod adafactor;
 
 pub use self::descent::{Descent, Surface};
-pub use self::entry::{About, Facts, OptimizerEntry};
+pub use self::entry::{About, Facts, OptimizerEntry, Shown};
 pub use self::family::{Algorithm, Family, RuleUser, TensorAlgorithm};
 pub use self::finite::first_non_finite;
 pub use self::gradient::{
     AddressError, GradientError, GradientView, check_coordinates, check_range,
 };
 pub use self::real::Real;
-pub use self::rule::{AtRead, Decay, Grad, HotMerge, StepContext, UpdateRule, View};
+pub use self::rule::{AtRead, Decay, Grad, HotMerge, Lasting, StepContext, UpdateRule, View};
 pub use self::slots::{LANES, SlotArray};
 pub use self::store::{ExactStore, GroupSpan, Initial, Reader, RestoreError, Store, StoreSpec};
 pub use self::tensor_rule::{TensorRule, TensorView};

@@ -62,13 +62,20 @@ impl<F: Real, R: UpdateRule<F>> PlainStore<F, R> {
             for element in group.range.clone() {
                 let g = match gradient[element] {
                     Some(g) => g,
-                    None if 0.0 < group.l2 => F::ZERO,
+                    None if group.terms.act_always() => F::ZERO,
                     None => continue,
                 };
                 let (x, slots) = formula.apply(self.x[element], g, self.slots_of(element));
                 self.x[element] = x;
                 for (column, slot) in self.slots.iter_mut().zip(slots.as_slice()) {
                     column[element] = *slot;
+                }
+            }
+            for unit in group.units() {
+                let stepped =
+                    |element: usize| gradient[element].is_some() || group.terms.act_always();
+                if unit.clone().any(stepped) {
+                    group.terms.project(&mut self.x[unit]);
                 }
             }
         }

@@ -6,6 +6,8 @@
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
+use crate::regularizer::Constraint;
+
 /// A float type that a rule can be computed in.
 pub trait Real:
     Copy
@@ -23,6 +25,9 @@ pub trait Real:
 {
     /// Positive zero.
     const ZERO: Self;
+
+    /// The distance from one to the next larger number.
+    const EPSILON: f64;
 
     /// Rounds a double to this type: how hyper-parameters and per-step scalars enter a formula.
     fn of(value: f64) -> Self;
@@ -71,12 +76,16 @@ pub trait Real:
     /// Appends values as singles, little-endian.
     fn append(values: &[Self], out: &mut Vec<u8>);
 
+    /// Moves a point into the constraint's set, in this type.
+    fn project(constraint: &dyn Constraint, x: &mut [Self]);
+
     /// Equality of bits: zeros of different sign differ, equal NaNs are equal.
     fn same_bits(self, other: Self) -> bool;
 }
 
 impl Real for f32 {
     const ZERO: Self = 0.0;
+    const EPSILON: f64 = Self::EPSILON as f64;
 
     #[inline(always)]
     #[expect(
@@ -125,6 +134,10 @@ impl Real for f32 {
         }
     }
 
+    fn project(constraint: &dyn Constraint, x: &mut [Self]) {
+        constraint.project_singles(x);
+    }
+
     #[inline(always)]
     fn same_bits(self, other: Self) -> bool {
         self.to_bits() == other.to_bits()
@@ -133,6 +146,7 @@ impl Real for f32 {
 
 impl Real for f64 {
     const ZERO: Self = 0.0;
+    const EPSILON: f64 = Self::EPSILON;
 
     #[inline(always)]
     fn of(value: f64) -> Self {
@@ -175,6 +189,10 @@ impl Real for f64 {
 
     fn append(values: &[Self], out: &mut Vec<u8>) {
         out.extend(values.iter().flat_map(|value| value.to_f32().to_le_bytes()));
+    }
+
+    fn project(constraint: &dyn Constraint, x: &mut [Self]) {
+        constraint.project_doubles(x);
     }
 
     #[inline(always)]

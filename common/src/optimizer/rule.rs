@@ -38,7 +38,7 @@ impl StepContext {
 /// One element of a gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grad<F> {
-    /// The derivative of the loss with respect to this parameter, L2 term included.
+    /// The derivative of the objective with respect to this parameter, penalties included.
     pub g: F,
     /// The quantity named by [`UpdateRule::AT_READ`] as the worker last read it; zero for rules that
     /// need nothing.
@@ -63,6 +63,15 @@ pub enum HotMerge {
     AddDelta,
     /// They may not: the new state is no sum of independent contributions.
     Refuse,
+}
+
+/// Whether what changes a parameter beside the rule lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// The parameter is a number of its own.
+    Kept,
+    /// The parameter is a function of the slots, computed anew at every gradient.
+    ComputedAnew,
 }
 
 /// How the L2 term of a group, λ, enters a step. The regularizer says how large λ is; the rule says
@@ -92,6 +101,9 @@ pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
 
     /// Whether deltas that were collected apart may be added.
     const HOT_MERGE: HotMerge = HotMerge::Refuse;
+
+    /// Whether what changes the parameter beside the rule lasts.
+    const LASTING: Lasting = Lasting::Kept;
 
     /// How the L2 term enters.
     fn decay(&self) -> Decay {

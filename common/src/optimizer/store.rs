@@ -11,16 +11,17 @@ use thiserror::Error;
 use super::gradient::{AddressError, GradientError, GradientView};
 use super::real::Real;
 use super::rule::StepContext;
+use crate::regularizer::Terms;
 
-/// Neighbouring elements that share a rate factor and an L2 term.
-#[derive(Clone, Debug, PartialEq)]
+/// Neighbouring elements that share a rate factor and regularizers.
+#[derive(Clone, Debug)]
 pub struct GroupSpan {
     /// The elements, counted in the shard.
     pub range: Range<usize>,
     /// Multiplies the learning rate.
     pub lr_factor: f64,
-    /// λ of the L2 term, gradient per parameter; 0 for none. The rule says how it enters.
-    pub l2: f64,
+    /// What holds them back. A constraint's units begin with the range.
+    pub terms: Terms,
     /// The sizes of the tensor that this is, slowest first; empty for a part of a tensor.
     pub shape: Vec<usize>,
 }
@@ -32,6 +33,29 @@ impl GroupSpan {
             lr: context.lr * self.lr_factor,
             ..*context
         }
+    }
+
+    /// What a constraint is about, one by one; nothing without a constraint.
+    pub(super) fn units(&self) -> impl Iterator<Item = Range<usize>> {
+        self.units_of(self.range.clone())
+    }
+
+    /// The units that have one of these elements, which are in order and inside the range.
+    pub(super) fn units_of(
+        &self,
+        elements: impl Iterator<Item = usize>,
+    ) -> impl Iterator<Item = Range<usize>> {
+        let (start, unit) = (self.range.start, self.terms.unit());
+        let mut end = start;
+        elements.filter_map(move |element| {
+            let unit = unit?;
+            if element < end {
+                return None;
+            }
+            let first = element - (element - start) % unit;
+            end = first + unit;
+            Some(first..end)
+        })
     }
 }
 
@@ -66,14 +90,18 @@ pub struct StoreSpec<'a> {
 impl StoreSpec<'_> {
     /// The parameters before the first step.
     pub(super) fn parameters<F: Real>(&self) -> Vec<F> {
-        match self.initial {
+        let mut x = match self.initial {
             // Asks for zeroed memory, which costs nothing until it is written.
             Initial::Zeros => vec![F::ZERO; self.len],
             Initial::Function(value) => (0..self.len).map(|at| F::from_f32(value(at))).collect(),
+        };
+        for group in &self.groups {
+            group.terms.project(&mut x[group.range.clone()]);
         }
+        x
     }
 
-    /// Panics unless the groups cover the shard.
+    /// Panics unless the groups cover the shard with whole units.
     pub(super) fn assert_tiled(&self) {
         let end = self.groups.iter().fold(0, |end, group| {
             assert_eq!(
@@ -83,6 +111,11 @@ impl StoreSpec<'_> {
             assert!(
                 group.range.start <= group.range.end,
                 "a group's range runs forward"
+            );
+            let unit = group.terms.unit().unwrap_or(1).max(1);
+            assert!(
+                group.range.len().is_multiple_of(unit),
+                "the shard map keeps whole what a constraint is about"
             );
             group.range.end
         });
@@ -140,8 +173,9 @@ pub trait Store<F: Real>: Debug + Send {
 
     /// Takes one step with `scale × gradient` (1.0 leaves every bit).
     ///
-    /// Elements without a value keep their slots untouched where their group has no L2 term, and
-    /// take the step with a gradient of zero where it has.
+    /// Elements without a value keep their slots untouched where their group has no penalty, and
+    /// take the step with a gradient of zero where it has. A constraint is projected on wherever an
+    /// element of its unit takes the step, so that all units satisfy it at any time.
     ///
     /// # Errors
     /// [`GradientError`] if the gradient does not fit the shard; nothing is changed then.

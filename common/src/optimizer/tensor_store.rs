@@ -75,7 +75,7 @@ impl<F: Real, R: TensorRule<F>> TensorStore<F, R> {
         for Tensor { span, slots } in &self.tensors {
             let gradient = &mut self.gradient[..span.range.len()];
             gradient.fill(F::ZERO);
-            if !put(&span.range, gradient) && span.l2 == 0.0 {
+            if !put(&span.range, gradient) && !span.terms.act_always() {
                 continue;
             }
             let mut own: Vec<&mut [F]> = self
@@ -89,9 +89,10 @@ impl<F: Real, R: TensorRule<F>> TensorStore<F, R> {
                 x: &mut self.x[span.range.clone()],
                 g: gradient,
                 slots: &mut own,
-                l2: span.l2,
+                l2: span.terms.pull(context).l2,
             };
             self.rule.update(&span.context(context), tensor);
+            span.terms.project(&mut self.x[span.range.clone()]);
         }
     }
 

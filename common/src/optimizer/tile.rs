@@ -8,15 +8,36 @@ use super::real::Real;
 use super::rule::{AtRead, Decay, Grad, StepContext, UpdateRule, View};
 use super::slots::{LANES, SlotArray};
 use super::store::{GroupSpan, Reader};
+use crate::regularizer::l1_smooth::slope;
+use crate::regularizer::l1_truncated::truncate;
 
-/// The scalars of one step for one group: the rule's own, and those of the L2 term.
+/// The scalars of one step for one group: the rule's own, and those of the penalties.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scalars<F, S> {
     rule: S,
     /// λ of a coupled term; 0 leaves the gradient alone.
     l2: F,
-    /// 1 − η·λ of a decoupled term; 1 leaves the parameter alone.
+    /// 1 − η·λ of the decoupled terms; 1 leaves the parameter alone.
     keep: F,
+    /// λ and ε of a smooth L1 term, if there is one.
+    smooth: Option<(F, F)>,
+    /// What becomes of the parameter after the rule, if anything does.
+    shrink: Option<Shrink<F>>,
+}
+
+/// A proximal map: soft thresholding up to some size, then a factor.
+#[derive(Clone, Copy, Debug)]
+struct Shrink<F> {
+    by: F,
+    reach: F,
+    scale: F,
+}
+
+impl<F: Real> Shrink<F> {
+    #[inline(always)]
+    fn of(&self, x: F) -> F {
+        truncate(x, self.by, self.reach) * self.scale
+    }
 }
 
 impl<F: Real, S> Scalars<F, S> {
@@ -27,14 +48,22 @@ impl<F: Real, S> Scalars<F, S> {
         context: &StepContext,
     ) -> Self {
         let context = group.context(context);
-        let (l2, keep) = match rule.decay() {
-            Decay::Coupled => (group.l2, 1.0),
-            Decay::Decoupled => (0.0, 1.0 - context.lr * group.l2),
+        let pull = group.terms.pull(&context);
+        let (l2, decay) = match rule.decay() {
+            Decay::Coupled => (pull.l2, pull.decay),
+            Decay::Decoupled => (0.0, pull.l2 + pull.decay),
         };
+        let shrinks = 0.0 < pull.shrink || pull.scale < 1.0;
         Self {
             rule: rule.prepare(&context),
             l2: F::of(l2),
-            keep: F::of(keep),
+            keep: F::of(1.0 - context.lr * decay),
+            smooth: (0.0 < pull.smooth).then(|| (F::of(pull.smooth), F::of(pull.smooth_eps))),
+            shrink: shrinks.then(|| Shrink {
+                by: F::of(pull.shrink),
+                reach: F::of(pull.reach),
+                scale: F::of(pull.scale),
+            }),
         }
     }
 }
@@ -47,11 +76,26 @@ pub(super) struct Formula<'a, F: Real, R: UpdateRule<F>> {
 }
 
 impl<F: Real, R: UpdateRule<F>> Formula<'_, F, R> {
-    /// One element, one step, the L2 term first.
+    /// One element, one step, penalties included.
+    #[inline(always)]
+    pub(super) fn apply(&self, x: F, g: F, slots: R::Slots) -> (F, R::Slots) {
+        let s = self.step;
+        let g = s.smooth.map_or(g, |(l1, eps)| g + slope(x, l1, eps));
+        let (x, slots) = self.advance(x, g, slots);
+        (s.shrink.map_or(x, |shrink| shrink.of(x)), slots)
+    }
+
+    /// Whether no penalty acts but L2 and decay.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        self.step.smooth.is_none() && self.step.shrink.is_none()
+    }
+
+    /// The rule at one element, the L2 term first, without the rarer penalties.
     ///
     /// A push that does not say what its worker read has missed nothing.
     #[inline(always)]
-    pub(super) fn apply(&self, x: F, g: F, slots: R::Slots) -> (F, R::Slots) {
+    fn advance(&self, x: F, g: F, slots: R::Slots) -> (F, R::Slots) {
         let s = self.step;
         let g = if s.l2 == F::ZERO { g } else { g + s.l2 * x };
         let at_read = match R::AT_READ {
@@ -147,7 +191,26 @@ impl<F: Real, S: SlotArray<F>> Tile<F, S> {
         S::from_fn(|slot| slots[slot][lane])
     }
 
-    /// Takes one step with the gradient `g`.
+    /// Takes one step with the gradient `g`, penalties included: [`Formula::apply`] in every lane.
+    #[inline(always)]
+    pub(super) fn apply<R: UpdateRule<F, Slots = S>>(
+        &mut self,
+        formula: &Formula<'_, F, R>,
+        g: &[F; LANES],
+    ) {
+        let mut g = *g;
+        if let Some((l1, eps)) = formula.step.smooth {
+            for (g, x) in g.iter_mut().zip(&self.x) {
+                *g = *g + slope(*x, l1, eps);
+            }
+        }
+        self.advance(formula, &g);
+        if let Some(shrink) = formula.step.shrink {
+            self.x = self.x.map(|x| shrink.of(x));
+        }
+    }
+
+    /// The same without the penalties that a [plain](Formula::is_plain) formula does not have.
     #[inline(always)]
     pub(super) fn advance<R: UpdateRule<F, Slots = S>>(
         &mut self,
@@ -155,7 +218,7 @@ impl<F: Real, S: SlotArray<F>> Tile<F, S> {
         g: &[F; LANES],
     ) {
         for lane in 0..LANES {
-            let (x, slots) = formula.apply(self.x[lane], g[lane], self.lane(lane));
+            let (x, slots) = formula.advance(self.x[lane], g[lane], self.lane(lane));
             self.x[lane] = x;
             for (lanes, slot) in self.slots.as_mut().iter_mut().zip(slots.as_slice()) {
                 lanes[lane] = *slot;
@@ -172,7 +235,7 @@ impl<F: Real, S: SlotArray<F>> Tile<F, S> {
         first: &[u32; LANES],
     ) {
         let mut next = *self;
-        next.advance(formula, &[F::ZERO; LANES]);
+        next.apply(formula, &[F::ZERO; LANES]);
         let late = first.map(|first| first <= number);
         replace(&mut self.x, &next.x, &late);
         for (lanes, next) in self.slots.as_mut().iter_mut().zip(next.slots.as_ref()) {

@@ -27,7 +27,7 @@ pub struct ShardSpan {
 pub enum Grain {
     /// Whole rows where that is possible: for optimizers that see one parameter at a time.
     Rows,
-    /// The whole of each tensor: for optimizers that need a tensor's norm.
+    /// The whole of each tensor: for optimizers and constraints that need a tensor's norm.
     Tensors,
 }
 
@@ -59,9 +59,9 @@ pub enum ShardMapError {
     },
     /// More servers than tensors, which must stay whole.
     #[error(
-        "{servers} servers for {tensors} tensors: this optimizer works on whole tensors, so every \
-         server must hold at least one; set [cluster] servers to at most {tensors}, or choose an \
-         optimizer that works on single parameters"
+        "{servers} servers for {tensors} tensors: the optimizer or a constraint works on whole tensors, so \
+         every server must hold at least one; set [cluster] servers to at most {tensors}, or choose \
+         an optimizer and constraints that do not"
     )]
     TooFewTensors {
         /// Servers asked for.
@@ -71,8 +71,8 @@ pub enum ShardMapError {
     },
     /// A tensor that must stay whole is larger than a shard can be.
     #[error(
-        "tensor `{tensor}` has {elements} elements: this optimizer works on whole tensors, and a \
-         shard holds fewer than 2^32 elements; choose an optimizer that works on single parameters"
+        "tensor `{tensor}` has {elements} elements: the optimizer or a constraint works on whole tensors, and \
+         a shard holds fewer than 2^32 elements; choose an optimizer and constraints that do not"
     )]
     TensorTooLarge {
         /// The tensor's name.
@@ -319,9 +319,9 @@ mod tests {
         };
         assert_eq!(
             plan(&[&[1_000], &[1]], 3).unwrap_err().to_string(),
-            "3 servers for 2 tensors: this optimizer works on whole tensors, so every server must \
-             hold at least one; set [cluster] servers to at most 2, or choose an optimizer that \
-             works on single parameters"
+            "3 servers for 2 tensors: the optimizer or a constraint works on whole tensors, so every \
+             server must hold at least one; set [cluster] servers to at most 2, or choose an \
+             optimizer and constraints that do not"
         );
         assert_eq!(
             plan(&[&[1 << 33]], 1),

@@ -2,6 +2,7 @@
 
 use thalweg_common::optimizer::{Descent, OPTIMIZERS, StepContext, StoreSpec, Surface};
 use thalweg_common::optimizer::{GradientView, GroupSpan, Initial, OptimizerEntry};
+use thalweg_common::regularizer::Terms;
 
 use super::support::subject;
 
@@ -28,7 +29,7 @@ fn descend(entry: &OptimizerEntry, descent: &Descent) -> f64 {
     let groups = vec![GroupSpan {
         range: 0..2,
         lr_factor: 1.0,
-        l2: 0.0,
+        terms: Terms::l2(0.0),
         shape: vec![2],
     }];
     let function = |element: usize| start[element];

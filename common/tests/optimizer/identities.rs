@@ -5,6 +5,7 @@ use rand::RngExt;
 use thalweg_common::optimizer::{
     ExactStore, GroupSpan, Initial, Reader, StepContext, StoreSpec, optimizer,
 };
+use thalweg_common::regularizer::Terms;
 
 use super::support::seeded;
 
@@ -45,7 +46,7 @@ impl Walk<'_> {
             groups: vec![GroupSpan {
                 range: 0..LEN,
                 lr_factor: 1.0,
-                l2: self.l2,
+                terms: Terms::l2(self.l2),
                 shape: vec![LEN],
             }],
         };

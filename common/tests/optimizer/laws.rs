@@ -1,6 +1,7 @@
 //! Laws that hold for every optimizer, bit for bit.
 
 use thalweg_common::optimizer::{GroupSpan, Initial, Reader, StoreSpec};
+use thalweg_common::regularizer::Terms;
 
 use super::support::{
     Gradient, bits, coordinates, element_subjects, four_groups, gradient, initial, one_group,
@@ -136,7 +137,7 @@ fn any_partition_of_a_vector_gives_the_same_bits() {
             let groups = vec![GroupSpan {
                 range: 0..end - start,
                 lr_factor: 1.0,
-                l2: 0.1,
+                terms: Terms::l2(0.1),
                 shape: Vec::new(),
             }];
             let initial = Initial::Function(&value);

@@ -8,5 +8,7 @@ mod golden;
 mod store;
 mod laws;
 mod tensor_laws;
+mod regularizers;
+mod projections;
 mod identities;
 mod descent;

@@ -4,6 +4,7 @@ use thalweg_common::optimizer::{
     AddressError, GradientError, GradientView, GroupSpan, Initial, Reader, RestoreError,
     StepContext, StoreSpec,
 };
+use thalweg_common::regularizer::Terms;
 
 use super::support::{
     Gradient, Subject, bits, coordinates, element_subjects, one_group, seeded, subject, subjects,
@@ -107,7 +108,7 @@ fn zeros_are_the_function_that_is_zero() {
         let groups = vec![GroupSpan {
             range: 0..100,
             lr_factor: 1.0,
-            l2: 0.1,
+            terms: Terms::l2(0.1),
             shape: vec![100],
         }];
         let spec = |initial| StoreSpec {

@@ -5,10 +5,12 @@ use std::ops::Range;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use thalweg_common::layout::{ParameterLayout, Tensor};
 use thalweg_common::optimizer::{
-    GradientView, GroupSpan, Initial, OPTIMIZERS, OptimizerEntry, StepContext, Store, StoreSpec,
-    optimizer,
+    Facts, GradientView, GroupSpan, Initial, OPTIMIZERS, OptimizerEntry, StepContext, Store,
+    StoreSpec, optimizer,
 };
+use thalweg_common::regularizer::{Regularization, Terms};
 use thalweg_common::shard_map::Grain;
 use toml::Table;
 
@@ -152,7 +154,7 @@ pub(crate) fn one_group(len: usize, l2: f64) -> StoreSpec<'static> {
     let groups = vec![GroupSpan {
         range: 0..len,
         lr_factor: 1.0,
-        l2,
+        terms: Terms::l2(l2),
         shape: vec![len],
     }];
     StoreSpec {
@@ -169,7 +171,7 @@ pub(crate) fn four_groups(len: usize) -> StoreSpec<'static> {
         shape: vec![range.len()],
         range,
         lr_factor,
-        l2,
+        terms: Terms::l2(l2),
     };
     let groups = vec![
         group(0..a, 1.0, 0.1),
@@ -182,6 +184,21 @@ pub(crate) fn four_groups(len: usize) -> StoreSpec<'static> {
         initial: Initial::Function(&initial),
         groups,
     }
+}
+
+/// One group for each tensor of a layout, with what acts on it.
+pub(crate) fn regularized_groups(
+    layout: &ParameterLayout,
+    terms: &Regularization,
+) -> Vec<GroupSpan> {
+    let at = |flat: u64| usize::try_from(flat).expect("a small shard");
+    let group = |(number, (span, tensor)): (usize, (Range<u64>, &Tensor))| GroupSpan {
+        range: at(span.start)..at(span.end),
+        lr_factor: 1.0 + number as f64 / 2.0,
+        terms: terms.of_tensor(number),
+        shape: tensor.shape.iter().map(|size| at(*size)).collect(),
+    };
+    layout.spans().enumerate().map(group).collect()
 }
 
 /// An optimizer with settings that make a rule of it: what the laws are about.
@@ -241,8 +258,13 @@ pub(crate) fn tensor_subjects() -> impl Iterator<Item = Subject> {
 impl Subject {
     /// What a shard must hold of a tensor.
     fn grain(&self) -> Grain {
+        self.facts().grain
+    }
+
+    /// What is known of the rule.
+    pub(crate) fn facts(&self) -> Facts {
         let facts = self.entry.facts(&self.settings);
-        facts.expect("its settings are permitted").grain
+        facts.expect("its settings are permitted")
     }
 
     /// The store that servers run.

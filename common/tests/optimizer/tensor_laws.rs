@@ -1,6 +1,7 @@
 //! Laws of the optimizers that need whole tensors.
 
 use thalweg_common::optimizer::{GroupSpan, Initial, Store, StoreSpec};
+use thalweg_common::regularizer::Terms;
 
 use super::support::{
     Gradient, Subject, bits, coordinates, initial, one_group, seeded, tensor_subjects, values,
@@ -22,7 +23,7 @@ fn build(subject: &Subject, from: usize, to: usize, l2: f64) -> Box<dyn Store<f3
     let groups = (from..to).map(|i| GroupSpan {
         range: len(&SHAPES[from..i])..len(&SHAPES[from..=i]),
         lr_factor: 1.0,
-        l2,
+        terms: Terms::l2(l2),
         shape: SHAPES[i].to_vec(),
     });
     subject.build(&StoreSpec {
@@ -135,7 +136,7 @@ fn adafactor_keeps_a_number_for_each_row_and_column_of_a_matrix() {
         groups: vec![GroupSpan {
             range: 0..600,
             lr_factor: 1.0,
-            l2: 0.0,
+            terms: Terms::l2(0.0),
             shape: vec![20, 30],
         }],
         ..one_group(600, 0.0)

@@ -14,6 +14,7 @@ use thalweg_common::message::{
     Payload, Phase, WorkerState,
 };
 use thalweg_common::non_finite::NonFinite;
+use thalweg_common::regularizer::Regularization;
 use thalweg_common::shard_map::ShardMap;
 
 use super::*;
@@ -54,7 +55,7 @@ fn plan(consistency: Consistency, workers: u32) -> Plan {
             optimizer: "sgd".into(),
             hyper_parameters: toml::Table::new(),
             rate: Arc::new(|_| 1.0),
-            l2: 0.0,
+            regularization: Regularization::default(),
             aggregation: if bsp {
                 Aggregation::Round
             } else {

@@ -7,6 +7,7 @@ use thalweg_common::init::Init;
 use thalweg_common::layout::{ParameterLayout, Tensor};
 use thalweg_common::optimizer::{GroupSpan, Initial, StoreSpec, optimizer};
 use thalweg_common::registry::SettingError;
+use thalweg_common::regularizer::Terms;
 use thalweg_common::seed::{self, Purpose};
 use thalweg_common::shard_map::ShardMap;
 
@@ -34,7 +35,7 @@ fn shard(
     elements: &Range<u64>,
     training: &Training,
 ) -> Result<Shard, SettingError> {
-    let pieces = pieces(layout, elements);
+    let pieces = pieces(layout, elements, training);
     let value = |at: usize| {
         let flat = elements.start + at as u64;
         let piece = pieces.partition_point(|piece| piece.elements.end <= flat);
@@ -55,7 +56,7 @@ fn shard(
             .map(|piece| GroupSpan {
                 range: offset(elements, piece.elements.start)..offset(elements, piece.elements.end),
                 lr_factor: piece.lr_factor,
-                l2: if piece.regularized { training.l2 } else { 0.0 },
+                terms: piece.terms.clone(),
                 shape: piece.shape.clone(),
             })
             .collect(),
@@ -78,21 +79,22 @@ struct Piece {
     tensor_start: u64,
     init: Init,
     lr_factor: f64,
-    regularized: bool,
+    terms: Terms,
     /// The tensor's sizes if all of it lies in the shard, else none.
     shape: Vec<usize>,
 }
 
-fn pieces(layout: &ParameterLayout, elements: &Range<u64>) -> Vec<Piece> {
-    (0..)
-        .zip(layout.spans())
+fn pieces(layout: &ParameterLayout, elements: &Range<u64>, training: &Training) -> Vec<Piece> {
+    layout
+        .spans()
+        .enumerate()
         .map(|(number, (span, tensor))| Piece {
             elements: span.start.max(elements.start)..span.end.min(elements.end),
-            tensor: number,
+            tensor: number as u64,
             tensor_start: span.start,
             init: tensor.init,
             lr_factor: tensor.group.lr_factor,
-            regularized: tensor.group.regularized,
+            terms: training.regularization.of_tensor(number),
             shape: if elements.start <= span.start && span.end <= elements.end {
                 whole_shape(tensor)
             } else {

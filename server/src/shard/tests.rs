@@ -3,6 +3,7 @@
 use thalweg_common::ids::{Clock, Fingerprint, Generation};
 use thalweg_common::message::{Codec, Coordinates, Dtype, Kind};
 use thalweg_common::optimizer::{GroupSpan, Initial, Reader, StoreSpec, optimizer};
+use thalweg_common::regularizer::Terms;
 
 use super::*;
 
@@ -15,7 +16,7 @@ fn shard(aggregation: Aggregation, non_finite: NonFinite, workers: u32) -> Shard
         groups: vec![GroupSpan {
             range: 0..LEN,
             lr_factor: 1.0,
-            l2: 0.0,
+            terms: Terms::l2(0.0),
             shape: vec![LEN],
         }],
     };

@@ -15,6 +15,7 @@ use thalweg_common::message::{
     DataSummary, Outcome, PROTOCOL_VERSIONS, PullReply, Register, Reply, Request, SessionRole,
 };
 use thalweg_common::non_finite::NonFinite;
+use thalweg_common::regularizer::Regularization;
 use thalweg_common::shard_map::ShardMap;
 use thalweg_common::time::Time;
 use thalweg_proto::codec::FrameLimits;
@@ -77,7 +78,7 @@ fn plan() -> anyhow::Result<Plan> {
             optimizer: "adam".to_owned(),
             hyper_parameters: toml::Table::new(),
             rate: Arc::new(|_| 1e-3),
-            l2: 0.0,
+            regularization: Regularization::default(),
             aggregation: Aggregation::Push,
             non_finite: NonFinite::Reject,
             workers: 1,

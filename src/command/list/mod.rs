@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use thalweg_common::feedback::FEEDBACKS;
 use thalweg_common::optimizer::OPTIMIZERS;
+use thalweg_common::regularizer::REGULARIZERS;
 use thalweg_common::schedule::SCHEDULES;
 use thalweg_worker::data::DATASETS;
 use thalweg_worker::method::METHODS;
@@ -40,6 +41,7 @@ enum Kind {
     Optimizers,
     Schedules,
     Feedbacks,
+    Regularizers,
     Runs,
 }
 
@@ -84,63 +86,53 @@ fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
     };
     Some(match kind {
         Kind::Runs => return None,
-        Kind::Jobs => (
-            "shipped jobs",
-            SHIPPED.iter().map(|e| line(e.name, e.about, "")).collect(),
-        ),
+        Kind::Jobs => ("shipped jobs", rows(SHIPPED, |e| line(e.name, e.about, ""))),
         Kind::Datasets => (
             "[data] name",
-            DATASETS
-                .iter()
-                .map(|e| line(e.name, e.about, e.keys))
-                .collect(),
+            rows(DATASETS, |e| line(e.name, e.about, e.keys)),
         ),
         Kind::Models => (
             "[model] name",
-            MODELS
-                .iter()
-                .map(|e| line(e.name, e.about, e.keys))
-                .collect(),
+            rows(MODELS, |e| line(e.name, e.about, e.keys)),
         ),
         Kind::Transforms => (
             "[gradient] transforms, each by its name",
-            TRANSFORMS
-                .iter()
-                .map(|e| Line {
-                    source: e.source,
-                    ..line(e.name, e.formula, e.defaults)
-                })
-                .collect(),
+            rows(TRANSFORMS, |e| Line {
+                source: e.source,
+                ..line(e.name, e.formula, e.defaults)
+            }),
         ),
         Kind::Methods => (
             "[method] name",
-            METHODS.iter().map(|e| line(e.name, e.about, "")).collect(),
+            rows(METHODS, |e| line(e.name, e.about, "")),
         ),
         Kind::Optimizers => (
             "[optimizer] name",
-            OPTIMIZERS
-                .iter()
-                .map(|e| Line {
-                    source: e.about.source,
-                    ..line(e.name, e.about.formula, e.about.defaults)
-                })
-                .collect(),
+            rows(OPTIMIZERS, |e| Line {
+                source: e.about.source,
+                ..line(e.name, e.about.formula, e.about.defaults)
+            }),
         ),
         Kind::Schedules => (
             "[schedule] name",
-            SCHEDULES
-                .iter()
-                .map(|e| line(e.name, e.formula, e.defaults))
-                .collect(),
+            rows(SCHEDULES, |e| line(e.name, e.formula, e.defaults)),
         ),
         Kind::Feedbacks => (
             "[feedback] name",
-            FEEDBACKS
-                .iter()
-                .map(|e| line(e.name, e.formula, e.defaults))
-                .collect(),
+            rows(FEEDBACKS, |e| line(e.name, e.formula, e.defaults)),
+        ),
+        Kind::Regularizers => (
+            "[regularizer] terms, name",
+            rows(REGULARIZERS, |e| Line {
+                source: e.source,
+                ..line(e.name, e.formula, e.defaults)
+            }),
         ),
     })
+}
+
+fn rows<E>(registry: &[E], row: impl Fn(&E) -> Line) -> Vec<Line> {
+    registry.iter().map(row).collect()
 }
 
 fn render(title: &str, lines: &[Line]) -> String {

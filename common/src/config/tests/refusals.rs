@@ -183,6 +183,40 @@ const ASSIGNMENTS: &[(&[&str], &[&str])] = &[
         &["--set seed.x=3: `seed`: expected a whole number of at least 0, found a table"],
     ),
     (
+        &["regularizer.terms=[{ name = 'max_nrom' }, { name = 'l1_smooth', epz = 1 }]"],
+        &[
+            "--set regularizer.terms=[{ name = 'max_nrom' }, { name = 'l1_smooth', epz = 1 }]: \
+             [regularizer]: no regularizer is called `max_nrom` (did you mean `max_norm`?); there \
+             are: l2, decoupled_decay, l1_proximal, l1_truncated, l1_smooth, elastic_net, max_norm, \
+             l2_ball, l1_ball, simplex",
+            "--set regularizer.terms=[{ name = 'max_nrom' }, { name = 'l1_smooth', epz = 1 }]: \
+             [regularizer]: `l1_smooth` has no setting `epz` (did you mean `eps`?); it has: l1, eps",
+        ],
+    ),
+    (
+        &["regularizer.terms=[{ name = 'max_norm', radius = 0 }]"],
+        &[
+            "--set regularizer.terms=[{ name = 'max_norm', radius = 0 }]: [regularizer]: `radius` is \
+           0, but must be a finite number above 0",
+        ],
+    ),
+    (
+        &["regularizer.terms=[{ radius = 1 }]"],
+        &[
+            "--set regularizer.terms=[{ radius = 1 }]: `regularizer.terms`: expected `name` in \
+           each of its tables, found one without",
+        ],
+    ),
+    (
+        &["optimizer.name=ftrl", "regularizer.l1=0.1"],
+        &[
+            "--set regularizer.l1=0.1: [regularizer]: `l1_proximal` cannot go with `optimizer.name` = \
+           \"ftrl\": it computes the parameter anew from its slots at every gradient, so that what \
+           changes it after the step is forgotten; set the optimizer's own `lambda1` and `lambda2`, \
+           or choose another optimizer",
+        ],
+    ),
+    (
         &["name=My Job"],
         &[
             "--set name=My Job: `name`: expected at most 64 of a-z, 0-9, `.`, `_` and `-`, \

@@ -8,6 +8,7 @@ use serde_json::Value;
 use thalweg_common::optimizer::{
     GroupSpan, Initial, OPTIMIZERS, OptimizerEntry, StepContext, StoreSpec,
 };
+use thalweg_common::regularizer::Terms;
 use toml::Table;
 
 /// One algorithm with its settings, from a file or from one of its runs.
@@ -86,7 +87,7 @@ pub(super) fn whole<'a>(len: usize, l2: f64, initial: &'a dyn Fn(usize) -> f32) 
         groups: vec![GroupSpan {
             range: 0..len,
             lr_factor: 1.0,
-            l2,
+            terms: Terms::l2(l2),
             shape: vec![len],
         }],
     }
@@ -107,7 +108,7 @@ pub(super) fn tensors<'a>(
             .map(|Tensor { shape, offset }| GroupSpan {
                 range: offset..offset + shape.iter().product::<usize>(),
                 lr_factor: 1.0,
-                l2,
+                terms: Terms::l2(l2),
                 shape,
             })
             .collect();

@@ -6,6 +6,7 @@
 mod edge;
 mod file;
 mod path;
+mod strategies;
 mod trajectory;
 
 use std::fs;
@@ -23,7 +24,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("psgold-trace/1", "comes with the delay-aware rules"),
     ("psgold-consistency/1", "comes with the gate's simulation"),
     ("psgold-compress/1", "comes with the gradient codecs"),
-    ("psgold-strategies/1", "comes with the strategies"),
 ];
 
 /// Optimizers without a golden file, each with the reason.
@@ -154,6 +154,7 @@ fn check(name: &str, file: &Value) -> Result<Verdict, String> {
         "psgold/1" => trajectory::dense(file),
         "psgold-sparse/1" => trajectory::sparse(file),
         "psgold-edge/1" => edge::failures(file),
+        "psgold-strategies/1" => strategies::failures(file),
         "psgold-surface/1" => path::surface(file),
         "psgold-objective/1" => path::objective(file),
         other => Err(format!("no reader for the format `{other}`")),

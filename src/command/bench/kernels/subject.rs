@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use thalweg_common::optimizer::{
     GradientView, GroupSpan, Initial, OptimizerEntry, StepContext, Store, StoreSpec,
 };
+use thalweg_common::regularizer::Terms;
 use thalweg_common::seed::unit;
 use thalweg_common::shard_map::Grain;
 use toml::Table;
@@ -23,7 +24,7 @@ impl Subject {
         let group = GroupSpan {
             range: 0..len,
             lr_factor: 1.0,
-            l2,
+            terms: Terms::l2(l2),
             shape: vec![len],
         };
         let spec = StoreSpec {
