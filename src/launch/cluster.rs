@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::task::JoinSet;
 
 use super::member::{Member, Process, Role};
 
@@ -153,16 +154,18 @@ impl LocalCluster {
         self.workers.iter_mut().for_each(Member::terminate);
     }
 
-    /// Brings every process to an end: those that have `patience` left go by themselves, the others
-    /// are asked, then killed.
+    /// Brings every process to an end, all at once: those that have `patience` left go by
+    /// themselves, the others are asked, then killed.
     pub async fn end(mut self, patience: Duration, ask_first: bool) {
-        let mut members: Vec<_> = self.workers.iter_mut().chain(&mut self.servers).collect();
         if ask_first {
-            members.iter_mut().for_each(|member| member.terminate());
+            let members = self.workers.iter_mut().chain(&mut self.servers);
+            members.for_each(Member::terminate);
         }
-        for member in members {
-            member.end(patience).await;
+        let mut ends = JoinSet::new();
+        for mut member in self.workers.into_iter().chain(self.servers) {
+            ends.spawn(async move { member.end(patience).await });
         }
+        while ends.join_next().await.is_some() {}
     }
 }
 

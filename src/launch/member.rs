@@ -11,7 +11,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
+
+/// How long a process that was asked to end late may take before it is killed.
+const ASKED_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What a process is in its cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,9 @@ pub struct Process {
 pub(super) struct Member {
     pub(super) role: Role,
     child: Child,
+    /// Its standard input. [`Child::wait`] would close it first, which the process takes for the
+    /// launcher's end.
+    leash: Option<ChildStdin>,
     log: PathBuf,
     pub(super) exited: Option<ExitStatus>,
 }
@@ -76,7 +82,7 @@ impl Member {
             Role::Server(_) => Stdio::piped(),
             Role::Worker(_) => file.try_clone()?.into(),
         };
-        let child = Command::new(std::env::current_exe()?)
+        let mut child = Command::new(std::env::current_exe()?)
             .args(arguments)
             .arg("--exit-with-parent")
             .stdin(Stdio::piped())
@@ -87,6 +93,7 @@ impl Member {
             .spawn()?;
         Ok(Self {
             role,
+            leash: child.stdin.take(),
             child,
             log,
             exited: None,
@@ -137,22 +144,30 @@ impl Member {
         }
     }
 
-    /// Waits for the end of the process, and kills it after `patience`.
+    /// Waits for the end of the process; it is asked after `patience`, then killed.
     pub(super) async fn end(&mut self, patience: Duration) -> Option<ExitStatus> {
-        if self.look().is_none() {
-            match tokio::time::timeout(patience, self.child.wait()).await {
-                Ok(status) => self.exited = status.ok(),
-                Err(_) => {
-                    tracing::warn!(
-                        "{} did not end within {patience:?} and is killed",
-                        self.role
-                    );
-                    self.child.kill().await.ok();
-                    self.exited = self.child.try_wait().ok().flatten();
-                }
+        if !self.ends_within(patience).await {
+            tracing::warn!("{} did not end within {patience:?}", self.role);
+            self.terminate();
+            if !self.ends_within(ASKED_PATIENCE).await {
+                tracing::warn!("{} is killed", self.role);
+                self.child.kill().await.ok();
+                self.look();
             }
         }
+        self.leash = None;
         self.exited
+    }
+
+    async fn ends_within(&mut self, patience: Duration) -> bool {
+        if self.look().is_none()
+            && let Ok(status) = tokio::time::timeout(patience, self.child.wait()).await
+        {
+            self.exited = status.ok();
+            // An end that the system does not tell is one, too.
+            return true;
+        }
+        self.exited.is_some()
     }
 
     /// How the process ended, in words that go on where it was named: its status, and the last line
