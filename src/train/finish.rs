@@ -16,7 +16,7 @@ use crate::report::{
 };
 use crate::view::{ClusterView, Look};
 
-/// How long processes may take to end once a server is gone.
+/// How long processes may take to end once a server is gone, or the user's patience.
 const LOST_CAUSE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Judges the final parameters, writes the run folder and ends the processes.
@@ -36,12 +36,14 @@ pub(super) async fn finish(
     let mut final_scores = Final::default();
     let mut divergence = None;
     if let Some(parameters) = &parameters {
-        final_scores = watch.judge.last(parameters)?;
-        watch.add_point(&view, final_scores.test)?;
-        let seen = std::mem::take(&mut watch.divergence);
-        divergence = seen.judge(watch.epoch(&view), parameters, &final_scores);
         let layout = watch.job.blueprint.model.layout();
         folder.write_parameters(layout, parameters, &provenance(&watch.job, &view))?;
+        if !watch.at_once {
+            final_scores = watch.judge.last(parameters)?;
+            watch.add_point(&view, final_scores.test)?;
+        }
+        let seen = std::mem::take(&mut watch.divergence);
+        divergence = seen.judge(watch.epoch(&view), parameters, &final_scores);
     }
     // The servers end when their last observer has left; one that is gone needs no goodbye.
     watch.observer.leave().await.ok();
@@ -49,10 +51,15 @@ pub(super) async fn finish(
     if let Some(cluster) = watch.cluster.take() {
         // Without its parameters nothing of the job can go on: workers would only try again.
         let patience = match parameters {
+            _ if watch.at_once => LOST_CAUSE_PATIENCE,
             Some(_) => watch.job.blueprint.config.limits.stop_seconds.duration(),
             None => LOST_CAUSE_PATIENCE,
         };
-        cluster.end(patience, end != RunEnd::Done).await;
+        tokio::select! {
+            () = cluster.end(patience, end != RunEnd::Done) => {}
+            // What has not ended by then is killed.
+            by = watch.interrupts.next() => watch.display.message(&format!("{by}: ending at once")),
+        }
     }
     // A job that ended early has a cause of its own.
     let (end, cause) = match &divergence {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use thalweg_common::message::{Phase, Status, WorkerState};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::divergence::DivergenceWatch;
+use super::interrupts::Interrupts;
 use super::judge::Judge;
 use super::options::RunEnd;
 use super::run::now;
@@ -26,6 +26,9 @@ const SAMPLE: Duration = Duration::from_secs(1);
 /// A run that is being watched.
 pub(super) struct Watch {
     pub(super) started: Instant,
+    pub(super) interrupts: Interrupts,
+    /// Whether the run was interrupted twice: nothing more is waited for.
+    pub(super) at_once: bool,
     pub(super) display: Display,
     pub(super) metrics: MetricsLog,
     pub(super) judge: Judge,
@@ -58,11 +61,18 @@ impl Watch {
         let mut statuses = self.observer.statuses().await?;
         let over = self.watch(&mut statuses).await?;
         let servers_live = over.cause.is_none() || self.observer.statuses().await.is_ok();
-        let mut parameters = None;
         if servers_live {
             self.wait_for_workers(&mut statuses).await;
-            parameters = self.observer.parameters().await.ok();
         }
+        let parameters = match self.observer.parameters().await {
+            Ok(parameters) => Some(parameters),
+            Err(error) => {
+                self.display.message(&format!(
+                    "the model cannot be read and is not kept: {error}"
+                ));
+                None
+            }
+        };
         let view = ClusterView::from(&statuses[..]);
         self.display.update(&view, self.curve.last());
         let cause = over
@@ -79,13 +89,9 @@ impl Watch {
 
     async fn watch(&mut self, statuses: &mut Vec<Status>) -> Result<Over> {
         let mut polls = tokio::time::interval(POLL);
-        let (mut interrupt, mut terminate) = (
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        );
         let (mut sampled, mut next) = (None, 0);
         loop {
-            if let Some(by) = next_poll(&mut polls, &mut interrupt, &mut terminate).await {
+            if let Some(by) = next_poll(&mut polls, &mut self.interrupts).await {
                 return Ok(self.interrupt(by));
             }
             if let Some(over) = self.notice_ended(statuses).await {
@@ -259,41 +265,48 @@ impl Watch {
         }
     }
 
-    /// Waits until no worker is at work any more, within the job's bound.
+    /// Waits until no worker is at work any more, within the job's bound, or until an interruption.
     async fn wait_for_workers(&mut self, statuses: &mut Vec<Status>) {
         let by = now() + self.job.blueprint.config.limits.stop_seconds.duration();
         let mut polls = tokio::time::interval(POLL / 4);
+        let mut sampled = now();
         while now() < by {
-            polls.tick().await;
-            let Ok(now) = self.observer.statuses().await else {
+            if let Some(by) = next_poll(&mut polls, &mut self.interrupts).await {
+                self.display.message(&format!("{by}: ending at once"));
+                self.at_once = true;
+                return;
+            }
+            let Ok(seen) = self.observer.statuses().await else {
                 return;
             };
-            *statuses = now;
-            let at_work = |status: &Status| {
-                status
-                    .workers
-                    .iter()
-                    .any(|row| row.state == WorkerState::Active)
-            };
-            if !statuses.iter().any(at_work) {
+            *statuses = seen;
+            if !statuses.iter().any(has_workers_at_work) {
                 return;
+            }
+            if sampled.elapsed_at_least(SAMPLE) {
+                sampled = now();
+                // Whoever is silent for a lease may read nothing any more.
+                self.observer.heartbeat().await.ok();
             }
             drop(self.notice_ended(&statuses.clone()).await);
         }
     }
 }
 
+fn has_workers_at_work(status: &Status) -> bool {
+    let mut workers = status.workers.iter();
+    workers.any(|row| row.state == WorkerState::Active)
+}
+
 /// Waits for the next poll; says by what the run was interrupted, if it was. That it was, its status
 /// says.
 async fn next_poll(
     polls: &mut tokio::time::Interval,
-    interrupt: &mut Signal,
-    terminate: &mut Signal,
+    interrupts: &mut Interrupts,
 ) -> Option<&'static str> {
     tokio::select! {
         biased;
-        _ = interrupt.recv() => Some("Ctrl-C"),
-        _ = terminate.recv() => Some("SIGTERM"),
+        by = interrupts.next() => Some(by),
         _ = polls.tick() => None,
     }
 }
