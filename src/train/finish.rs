@@ -10,6 +10,7 @@ use super::options::{RunEnd, TrainOptions};
 use super::references::references;
 use super::watch::{Since, Watched};
 use crate::job::ResolvedJob;
+use crate::progress::say_out;
 use crate::report::{
     Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunMark, RunStatus, render_summary,
     write_report,
@@ -92,7 +93,7 @@ pub(super) async fn finish(
         files.push(path.clone());
     }
     watch.display.finish();
-    crate::command::say(&render_summary(&report, &files, Look::of_stdout()));
+    say_out(&render_summary(&report, &files, Look::of_stdout()));
     Ok(end)
 }
 

@@ -1,5 +1,7 @@
 //! What a user gets wrong: one clear line, an exit code that is not zero, nothing half-written.
 
+use std::process::Stdio;
+
 use crate::support::{Bench, stderr};
 
 /// A mistake: arguments, and words that the complaint must have.
@@ -181,6 +183,20 @@ fn a_run_never_writes_over_another() {
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn a_reader_who_has_left_is_no_mistake() {
+    let bench = Bench::new();
+    for arguments in [&["list"][..], &["check", "steady"]] {
+        let mut command = bench.command(arguments);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command.stdout(writer).stderr(Stdio::piped()).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        assert_eq!(stderr(&output), "", "{arguments:?}");
+    }
 }
 
 trait ExistsAsAny {
