@@ -12,8 +12,8 @@ use super::watch::{Since, Watched};
 use crate::job::ResolvedJob;
 use crate::progress::say_out;
 use crate::report::{
-    Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunMark, RunStatus, render_summary,
-    write_report,
+    EvaluationPoint, Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunMark,
+    RunStatus, render_summary, write_report,
 };
 use crate::view::{ClusterView, Look};
 
@@ -40,8 +40,10 @@ pub(super) async fn finish(
         let layout = watch.job.blueprint.model.layout();
         folder.write_parameters(layout, parameters, &provenance(&watch.job, &view))?;
         if !watch.at_once {
+            let point = watch.point(&view);
             final_scores = watch.judge.last(parameters)?;
-            watch.add_point(&view, final_scores.test)?;
+            let test = final_scores.test;
+            watch.add_point(EvaluationPoint { test, ..point })?;
         }
         let seen = std::mem::take(&mut watch.divergence);
         divergence = seen.judge(watch.epoch(&view), parameters, &final_scores);

@@ -65,7 +65,11 @@ impl Watch {
             self.wait_for_workers(&mut statuses).await;
         }
         let parameters = match self.observer.parameters().await {
-            Ok(parameters) => Some(parameters),
+            Ok(parameters) => {
+                // Hung workers may have pushed in between.
+                statuses = self.observer.statuses().await.unwrap_or(statuses);
+                Some(parameters)
+            }
             Err(error) => {
                 self.display.message(&format!(
                     "the model cannot be read and is not kept: {error}"
@@ -129,7 +133,7 @@ impl Watch {
                 Phase::Joining | Phase::Training => {}
             }
             if self.evaluation_is_due(&view, &mut next) {
-                self.evaluate(&view).await?;
+                self.evaluate().await?;
             }
         }
     }
@@ -151,12 +155,17 @@ impl Watch {
         true
     }
 
-    async fn evaluate(&mut self, view: &ClusterView) -> Result<()> {
+    async fn evaluate(&mut self) -> Result<()> {
         let Ok(parameters) = self.observer.parameters().await else {
             return Ok(());
         };
+        // Training went on meanwhile: the parameters are those of now, not of the last poll.
+        let Ok(statuses) = self.observer.statuses().await else {
+            return Ok(());
+        };
+        let point = self.point(&ClusterView::from(&statuses[..]));
         let test = self.judge.test(&parameters)?;
-        self.add_point(view, test)
+        self.add_point(EvaluationPoint { test, ..point })
     }
 
     /// The examples committed, in passes over the training data.
@@ -165,21 +174,21 @@ impl Watch {
         view.progress as f64 / self.job.blueprint.resolved.rows as f64
     }
 
-    /// Adds a point to the curve.
-    pub(super) fn add_point(
-        &mut self,
-        view: &ClusterView,
-        test: Option<crate::report::Scores>,
-    ) -> Result<()> {
-        let point = EvaluationPoint {
+    /// The point of the curve at which parameters were just read, unjudged.
+    pub(super) fn point(&self, view: &ClusterView) -> EvaluationPoint {
+        EvaluationPoint {
             seconds: self.started.since().as_secs_f64(),
             train_seconds: view.trained.as_secs_f64(),
             examples: view.progress,
             epoch: self.epoch(view),
             train_loss: view.train_loss,
-            test,
-        };
-        let test_loss = test.and_then(|test| test.loss);
+            test: None,
+        }
+    }
+
+    /// Adds a point to the curve.
+    pub(super) fn add_point(&mut self, point: EvaluationPoint) -> Result<()> {
+        let test_loss = point.test.and_then(|test| test.loss);
         self.divergence
             .look(Diverged::TestLoss, point.epoch, test_loss);
         self.metrics.evaluation(&point)?;
