@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use thalweg_common::ids::WorkerId;
 use thiserror::Error;
 use tokio::task::JoinSet;
 
@@ -152,6 +153,13 @@ impl LocalCluster {
     /// Asks every worker to end in order.
     pub fn stop_workers(&mut self) {
         self.workers.iter_mut().for_each(Member::terminate);
+    }
+
+    /// Notes a worker that the servers count as lost: its end is not waited for.
+    pub fn give_up(&mut self, worker: WorkerId) {
+        if let Some(member) = self.workers.get_mut(worker.0 as usize) {
+            member.given_up = true;
+        }
     }
 
     /// Brings every process to an end, all at once: those that have `patience` left go by

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
-/// How long a process that was asked to end late may take before it is killed.
+/// How long a process may take to end that was asked late, or was given up.
 const ASKED_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What a process is in its cluster.
@@ -68,6 +68,8 @@ pub(super) struct Member {
     leash: Option<ChildStdin>,
     log: PathBuf,
     pub(super) exited: Option<ExitStatus>,
+    /// Whether the job goes on without it, so that nothing of it is worth a wait.
+    pub(super) given_up: bool,
 }
 
 impl Member {
@@ -97,6 +99,7 @@ impl Member {
             child,
             log,
             exited: None,
+            given_up: false,
         })
     }
 
@@ -144,8 +147,13 @@ impl Member {
         }
     }
 
-    /// Waits for the end of the process; it is asked after `patience`, then killed.
+    /// Waits for the end of the process; it is asked after `patience`, soon if it was given up,
+    /// then killed.
     pub(super) async fn end(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let patience = match self.given_up {
+            true => patience.min(ASKED_PATIENCE),
+            false => patience,
+        };
         if !self.ends_within(patience).await {
             tracing::warn!("{} did not end within {patience:?}", self.role);
             self.terminate();

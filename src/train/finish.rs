@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use anyhow::Result;
 use thalweg_common::ids::Version;
+use thalweg_common::message::WorkerState;
 
 use super::divergence::advice;
 use super::options::{RunEnd, TrainOptions};
 use super::references::references;
 use super::watch::{Since, Watched};
 use crate::job::ResolvedJob;
+use crate::launch::LocalCluster;
 use crate::progress::say_out;
 use crate::report::{
     EvaluationPoint, Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunMark,
     RunStatus, render_summary, write_report,
 };
-use crate::view::{ClusterView, Look};
+use crate::view::{ClusterView, Look, WorkerView};
 
 /// How long processes may take to end once a server is gone, or the user's patience.
 const LOST_CAUSE_PATIENCE: Duration = Duration::from_millis(500);
@@ -51,7 +53,8 @@ pub(super) async fn finish(
     // The servers end when their last observer has left; one that is gone needs no goodbye.
     watch.observer.leave().await.ok();
     drop(watch.observer);
-    if let Some(cluster) = watch.cluster.take() {
+    if let Some(mut cluster) = watch.cluster.take() {
+        give_up_the_lost(&mut cluster, &view);
         // Without its parameters nothing of the job can go on: workers would only try again.
         let patience = match parameters {
             _ if watch.at_once => LOST_CAUSE_PATIENCE,
@@ -97,6 +100,13 @@ pub(super) async fn finish(
     watch.display.finish();
     say_out(&render_summary(&report, &files, Look::of_stdout()));
     Ok(end)
+}
+
+fn give_up_the_lost(cluster: &mut LocalCluster, view: &ClusterView) {
+    let lost = |row: &&WorkerView| row.state == WorkerState::Lost;
+    for row in view.workers.iter().filter(lost) {
+        cluster.give_up(row.worker);
+    }
 }
 
 fn provenance(job: &ResolvedJob, view: &ClusterView) -> Provenance {

@@ -35,6 +35,30 @@ fn a_killed_worker_is_reported_and_the_others_go_on() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test of real processes measures them"
+)]
+fn the_end_does_not_wait_for_a_worker_that_was_lost_long_ago() {
+    let bench = Bench::new();
+    let sets = [
+        "train.compute=10ms",
+        "cluster.workers=3",
+        "limits.lease_seconds=1.5",
+        "limits.heartbeat_seconds=0.3",
+        "limits.stop_seconds=40",
+    ];
+    let run = start(&mut bench.train(&sets, &[]));
+    bench.wait_until_training();
+    signal(bench.pid("worker", 1), Signal::SIGSTOP);
+    let begun = Instant::now();
+    let output = output_of(run);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(bench.report()["lost_workers"][0]["worker"], 1);
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
 fn a_killed_worker_ends_a_job_that_says_so() {
     let bench = Bench::new();
     let run = start(&mut bench.train(SLOW, &["--on-worker-loss", "stop"]));
