@@ -187,8 +187,28 @@ impl Member {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let last = text.lines().rev().find(|line| !line.trim().is_empty());
         match last.filter(|_| status.code().is_some()) {
-            Some(line) => format!("ended ({status}): {}", line.trim()),
+            Some(line) => format!("ended ({status}): {}", cause_in(line.trim(), self.role)),
             None => format!("ended ({status}), see {}", self.log.display()),
         }
+    }
+}
+
+/// The cause in a last line, which may name the process and its end once more.
+fn cause_in(line: &str, role: Role) -> &str {
+    let again = format!("{role} ended early: ");
+    line.strip_prefix(&again).unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_once() {
+        let line = "server 1 ended early: told to stop by SIGTERM";
+        let told = "told to stop by SIGTERM";
+        assert_eq!(cause_in(line, Role::Server(1)), told);
+        assert_eq!(cause_in(line, Role::Server(0)), line);
+        assert_eq!(cause_in("error: no", Role::Server(1)), "error: no");
     }
 }

@@ -109,6 +109,18 @@ const MISTAKES: &[Mistake<'_>] = &[
         &["server", "--listen", "nowhere"],
         &["nowhere", "HOST:PORT"],
     ),
+    (
+        &["train", "--servers", "0"],
+        &["--servers", "0 is not in 1"],
+    ),
+    (
+        &["train", "--workers", "0"],
+        &["--workers", "0 is not in 1"],
+    ),
+    (
+        &["train", "--on-worker-loss", "go"],
+        &["--on-worker-loss", "continue, stop"],
+    ),
     (&["server", "--index", "7"], &["7"]),
     (
         &["worker", "--join", "127.0.0.1:1", "--patience", "0.2"],
