@@ -60,11 +60,18 @@ impl Watch {
     pub(super) async fn run(mut self) -> Result<Watched> {
         let mut statuses = self.observer.statuses().await?;
         let over = self.watch(&mut statuses).await?;
-        let servers_live = over.cause.is_none() || self.observer.statuses().await.is_ok();
-        if servers_live {
-            self.wait_for_workers(&mut statuses).await;
-        }
-        let parameters = match self.observer.parameters().await {
+        let live = match over.cause {
+            None => Ok(()),
+            Some(_) => self.observer.statuses().await.map(drop),
+        };
+        let read = match live {
+            Ok(()) => {
+                self.wait_for_workers(&mut statuses).await;
+                self.observer.parameters().await
+            }
+            Err(error) => Err(error),
+        };
+        let parameters = match read {
             Ok(parameters) => {
                 // Hung workers may have pushed in between.
                 statuses = self.observer.statuses().await.unwrap_or(statuses);
