@@ -18,6 +18,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::progress::{say_err as say_error, say_out as say};
+
 /// Exit code of a job that ended early or a command that failed.
 const FAILED: u8 = 1;
 
@@ -107,15 +109,4 @@ fn complain(error: &anyhow::Error) {
         }
     }
     say_error(&format!("error: {text}"));
-}
-
-/// The answer of a command, for people or programs.
-#[expect(clippy::print_stdout, reason = "standard output is where answers go")]
-pub(crate) fn say(text: &str) {
-    println!("{text}");
-}
-
-#[expect(clippy::print_stderr, reason = "standard error is where complaints go")]
-fn say_error(text: &str) {
-    eprintln!("{text}");
 }

@@ -16,15 +16,15 @@ pub(super) struct Arguments {
     job: JobOptions,
 
     /// Server processes: the job's `cluster.servers`.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     servers: Option<u32>,
 
     /// Worker processes: the job's `cluster.workers`.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     workers: Option<u32>,
 
     /// What to do when a worker is lost: the job's `cluster.on_worker_loss`.
-    #[arg(long, value_name = "continue|stop")]
+    #[arg(long, value_name = "continue|stop", value_parser = ["continue", "stop"])]
     on_worker_loss: Option<String>,
 
     /// The run folder; below `runs` if not given.

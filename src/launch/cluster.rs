@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use thalweg_common::ids::WorkerId;
 use thiserror::Error;
+use tokio::task::JoinSet;
 
 use super::member::{Member, Process, Role};
 
@@ -153,16 +155,25 @@ impl LocalCluster {
         self.workers.iter_mut().for_each(Member::terminate);
     }
 
-    /// Brings every process to an end: those that have `patience` left go by themselves, the others
-    /// are asked, then killed.
+    /// Notes a worker that the servers count as lost: its end is not waited for.
+    pub fn give_up(&mut self, worker: WorkerId) {
+        if let Some(member) = self.workers.get_mut(worker.0 as usize) {
+            member.given_up = true;
+        }
+    }
+
+    /// Brings every process to an end, all at once: those that have `patience` left go by
+    /// themselves, the others are asked, then killed.
     pub async fn end(mut self, patience: Duration, ask_first: bool) {
-        let mut members: Vec<_> = self.workers.iter_mut().chain(&mut self.servers).collect();
         if ask_first {
-            members.iter_mut().for_each(|member| member.terminate());
+            let members = self.workers.iter_mut().chain(&mut self.servers);
+            members.for_each(Member::terminate);
         }
-        for member in members {
-            member.end(patience).await;
+        let mut ends = JoinSet::new();
+        for mut member in self.workers.into_iter().chain(self.servers) {
+            ends.spawn(async move { member.end(patience).await });
         }
+        while ends.join_next().await.is_some() {}
     }
 }
 

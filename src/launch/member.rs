@@ -11,7 +11,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
+
+/// How long a process may take to end that was asked late, or was given up.
+const ASKED_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What a process is in its cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +63,13 @@ pub struct Process {
 pub(super) struct Member {
     pub(super) role: Role,
     child: Child,
+    /// Its standard input. [`Child::wait`] would close it first, which the process takes for the
+    /// launcher's end.
+    leash: Option<ChildStdin>,
     log: PathBuf,
     pub(super) exited: Option<ExitStatus>,
+    /// Whether the job goes on without it, so that nothing of it is worth a wait.
+    pub(super) given_up: bool,
 }
 
 impl Member {
@@ -76,7 +84,7 @@ impl Member {
             Role::Server(_) => Stdio::piped(),
             Role::Worker(_) => file.try_clone()?.into(),
         };
-        let child = Command::new(std::env::current_exe()?)
+        let mut child = Command::new(std::env::current_exe()?)
             .args(arguments)
             .arg("--exit-with-parent")
             .stdin(Stdio::piped())
@@ -87,9 +95,11 @@ impl Member {
             .spawn()?;
         Ok(Self {
             role,
+            leash: child.stdin.take(),
             child,
             log,
             exited: None,
+            given_up: false,
         })
     }
 
@@ -137,22 +147,35 @@ impl Member {
         }
     }
 
-    /// Waits for the end of the process, and kills it after `patience`.
+    /// Waits for the end of the process; it is asked after `patience`, soon if it was given up,
+    /// then killed.
     pub(super) async fn end(&mut self, patience: Duration) -> Option<ExitStatus> {
-        if self.look().is_none() {
-            match tokio::time::timeout(patience, self.child.wait()).await {
-                Ok(status) => self.exited = status.ok(),
-                Err(_) => {
-                    tracing::warn!(
-                        "{} did not end within {patience:?} and is killed",
-                        self.role
-                    );
-                    self.child.kill().await.ok();
-                    self.exited = self.child.try_wait().ok().flatten();
-                }
+        let patience = match self.given_up {
+            true => patience.min(ASKED_PATIENCE),
+            false => patience,
+        };
+        if !self.ends_within(patience).await {
+            tracing::warn!("{} did not end within {patience:?}", self.role);
+            self.terminate();
+            if !self.ends_within(ASKED_PATIENCE).await {
+                tracing::warn!("{} is killed", self.role);
+                self.child.kill().await.ok();
+                self.look();
             }
         }
+        self.leash = None;
         self.exited
+    }
+
+    async fn ends_within(&mut self, patience: Duration) -> bool {
+        if self.look().is_none()
+            && let Ok(status) = tokio::time::timeout(patience, self.child.wait()).await
+        {
+            self.exited = status.ok();
+            // An end that the system does not tell is one, too.
+            return true;
+        }
+        self.exited.is_some()
     }
 
     /// How the process ended, in words that go on where it was named: its status, and the last line
@@ -164,8 +187,28 @@ impl Member {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let last = text.lines().rev().find(|line| !line.trim().is_empty());
         match last.filter(|_| status.code().is_some()) {
-            Some(line) => format!("ended ({status}): {}", line.trim()),
+            Some(line) => format!("ended ({status}): {}", cause_in(line.trim(), self.role)),
             None => format!("ended ({status}), see {}", self.log.display()),
         }
+    }
+}
+
+/// The cause in a last line, which may name the process and its end once more.
+fn cause_in(line: &str, role: Role) -> &str {
+    let again = format!("{role} ended early: ");
+    line.strip_prefix(&again).unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_once() {
+        let line = "server 1 ended early: told to stop by SIGTERM";
+        let told = "told to stop by SIGTERM";
+        assert_eq!(cause_in(line, Role::Server(1)), told);
+        assert_eq!(cause_in(line, Role::Server(0)), line);
+        assert_eq!(cause_in("error: no", Role::Server(1)), "error: no");
     }
 }

@@ -21,6 +21,19 @@ pub enum ObserveError {
     /// The servers cannot be reached, or are not all servers of one job.
     #[error(transparent)]
     Join(#[from] JoinError),
+    /// A server that was attached to is silent.
+    #[error(
+        "server {server} at {address} {how}; its log, or its machine, says why: then start the job \
+         anew"
+    )]
+    Silent {
+        /// Which of the job's servers.
+        server: u32,
+        /// Where it was.
+        address: String,
+        /// What it did instead of answering.
+        how: String,
+    },
     /// A server refuses.
     #[error("the server at {address} refuses: {refusal}")]
     Refused {
@@ -65,6 +78,25 @@ pub enum ObserveError {
 }
 
 impl ObserveError {
+    /// Names the server of an error in an exchange with it, without the transport's own words.
+    pub(super) fn at_server(self, server: u32) -> Self {
+        let (address, how) = match self {
+            Self::Client(ClientError::Lost { address, .. }) => {
+                (address, "is gone: its connection ended".to_owned())
+            }
+            Self::Client(ClientError::Late { address, waited }) => {
+                let seconds = waited.as_secs_f64();
+                (address, format!("did not answer within {seconds:.1} s"))
+            }
+            other => return other,
+        };
+        Self::Silent {
+            server,
+            address,
+            how,
+        }
+    }
+
     pub(super) fn unexpected(client: &Client, reply: &Reply) -> Self {
         Self::Unexpected {
             address: client.address().to_owned(),
@@ -116,5 +148,23 @@ pub(super) async fn ask(
             refusal,
         }),
         reply => Ok(reply),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_server_is_named_by_its_number_with_what_to_do_and_no_transport_jargon() {
+        let lost = ClientError::Lost {
+            address: "a:1".to_owned(),
+            cause: "h2 protocol error: error reading a body from connection".to_owned(),
+        };
+        assert_eq!(
+            ObserveError::Client(lost).at_server(1).to_string(),
+            "server 1 at a:1 is gone: its connection ended; its log, or its machine, says why: \
+             then start the job anew"
+        );
     }
 }

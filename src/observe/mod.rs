@@ -45,8 +45,8 @@ impl Observer {
     /// [`ObserveError`] names the first server that does not answer.
     pub async fn statuses(&self) -> Result<Vec<Status>, ObserveError> {
         let mut statuses = Vec::with_capacity(self.clients.len());
-        for client in &self.clients {
-            match self.ask(client, Request::Status).await? {
+        for (server, client) in (0_u32..).zip(&self.clients) {
+            match self.ask((server, client), Request::Status).await? {
                 Reply::Status(status) => statuses.push(*status),
                 other => return Err(ObserveError::unexpected(client, &other)),
             }
@@ -59,7 +59,7 @@ impl Observer {
     /// # Errors
     /// [`ObserveError`] if a server does not answer or does not know the session.
     pub async fn heartbeat(&self) -> Result<(), ObserveError> {
-        for client in &self.clients {
+        for (server, client) in (0_u32..).zip(&self.clients) {
             let heartbeat = Heartbeat {
                 session: self.session,
                 worker: self.worker,
@@ -71,7 +71,10 @@ impl Observer {
                 compute: Duration::ZERO,
                 waited: Duration::ZERO,
             };
-            match self.ask(client, Request::Heartbeat(heartbeat)).await? {
+            match self
+                .ask((server, client), Request::Heartbeat(heartbeat))
+                .await?
+            {
                 Reply::Heartbeat(HeartbeatReply { .. }) => {}
                 other => return Err(ObserveError::unexpected(client, &other)),
             }
@@ -117,13 +120,19 @@ impl Observer {
     }
 
     async fn leave_as(&self, leave: Leave) -> Result<(), ObserveError> {
-        for client in &self.clients {
-            self.ask(client, Request::Leave(leave.clone())).await?;
+        for (server, client) in (0_u32..).zip(&self.clients) {
+            self.ask((server, client), Request::Leave(leave.clone()))
+                .await?;
         }
         Ok(())
     }
 
-    async fn ask(&self, client: &Client, request: Request) -> Result<Reply, ObserveError> {
-        attach::ask(client, request, PATIENCE).await
+    async fn ask(
+        &self,
+        (server, client): (u32, &Client),
+        request: Request,
+    ) -> Result<Reply, ObserveError> {
+        let reply = attach::ask(client, request, PATIENCE).await;
+        reply.map_err(|error| error.at_server(server))
     }
 }

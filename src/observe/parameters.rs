@@ -39,7 +39,9 @@ impl Observer {
                         address: Address::Range(0..len),
                     }],
                 };
-                let reply = super::attach::ask(client, Request::Pull(pull), PATIENCE).await?;
+                let reply = super::attach::ask(client, Request::Pull(pull), PATIENCE)
+                    .await
+                    .map_err(|error| error.at_server(server))?;
                 let Reply::Pulled(PullReply::Ready(reads)) = reply else {
                     return Err(ObserveError::unexpected(client, &reply));
                 };

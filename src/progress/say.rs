@@ -6,9 +6,10 @@
 
 use std::io::{self, Write};
 
-/// Writes `text` and a line's end to standard output. Nobody listening is no error.
+/// Writes `text` and a line's end to standard output; a text that has one already is set apart by an
+/// empty line. Nobody listening is no error.
 pub fn say_out(text: &str) {
-    say(&mut io::stdout().lock(), text);
+    tell(&mut io::stdout().lock(), &format!("{text}\n"));
 }
 
 /// Writes `text` and a line's end to standard error. Nobody listening is no error.
@@ -18,9 +19,12 @@ pub fn say_err(text: &str) {
 
 pub(super) fn say(to: &mut dyn Write, text: &str) {
     // One write per line, so that lines of several processes do not mix.
-    let line = format!("{}\n", text.trim_end_matches('\n'));
+    tell(to, &format!("{}\n", text.trim_end_matches('\n')));
+}
+
+fn tell(to: &mut dyn Write, text: &str) {
     // There is nobody left to tell.
-    drop(to.write_all(line.as_bytes()).and_then(|()| to.flush()));
+    drop(to.write_all(text.as_bytes()).and_then(|()| to.flush()));
 }
 
 #[cfg(test)]

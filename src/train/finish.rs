@@ -4,19 +4,22 @@ use std::time::Duration;
 
 use anyhow::Result;
 use thalweg_common::ids::Version;
+use thalweg_common::message::WorkerState;
 
 use super::divergence::advice;
 use super::options::{RunEnd, TrainOptions};
 use super::references::references;
 use super::watch::{Since, Watched};
 use crate::job::ResolvedJob;
+use crate::launch::LocalCluster;
+use crate::progress::say_out;
 use crate::report::{
-    Counts, Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunMark, RunStatus,
-    render_summary, write_report,
+    Counts, EvaluationPoint, Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunMark,
+    RunStatus, render_summary, write_report,
 };
-use crate::view::{ClusterView, Look};
+use crate::view::{ClusterView, Look, WorkerView};
 
-/// How long processes may take to end once a server is gone.
+/// How long processes may take to end once a server is gone, or the user's patience.
 const LOST_CAUSE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Judges the final parameters, writes the run folder and ends the processes.
@@ -38,23 +41,32 @@ pub(super) async fn finish(
     let layout = watch.job.blueprint.model.layout();
     let counts = parameters.as_ref().map(|x| Counts::of(layout, x));
     if let Some(parameters) = &parameters {
-        final_scores = watch.judge.last(parameters)?;
-        watch.add_point(&view, final_scores.test)?;
+        folder.write_parameters(layout, parameters, &provenance(&watch.job, &view))?;
+        if !watch.at_once {
+            let point = watch.point(&view);
+            final_scores = watch.judge.last(parameters)?;
+            let test = final_scores.test;
+            watch.add_point(EvaluationPoint { test, ..point })?;
+        }
         let seen = std::mem::take(&mut watch.divergence);
         divergence = seen.judge(watch.epoch(&view), parameters, &final_scores);
-        let layout = watch.job.blueprint.model.layout();
-        folder.write_parameters(layout, parameters, &provenance(&watch.job, &view))?;
     }
     // The servers end when their last observer has left; one that is gone needs no goodbye.
     watch.observer.leave().await.ok();
     drop(watch.observer);
-    if let Some(cluster) = watch.cluster.take() {
+    if let Some(mut cluster) = watch.cluster.take() {
+        give_up_the_lost(&mut cluster, &view);
         // Without its parameters nothing of the job can go on: workers would only try again.
-        let patience = match parameters {
-            Some(_) => watch.job.blueprint.config.limits.stop_seconds.duration(),
-            None => LOST_CAUSE_PATIENCE,
+        let patience = if watch.at_once || parameters.is_none() {
+            LOST_CAUSE_PATIENCE
+        } else {
+            watch.job.blueprint.config.limits.stop_seconds.duration()
         };
-        cluster.end(patience, end != RunEnd::Done).await;
+        tokio::select! {
+            () = cluster.end(patience, end != RunEnd::Done) => {}
+            // What has not ended by then is killed.
+            by = watch.interrupts.next() => watch.display.message(&format!("{by}: ending at once")),
+        }
     }
     // A job that ended early has a cause of its own.
     let (end, cause) = match &divergence {
@@ -88,8 +100,15 @@ pub(super) async fn finish(
         files.push(path.clone());
     }
     watch.display.finish();
-    crate::command::say(&render_summary(&report, &files, Look::of_stdout()));
+    say_out(&render_summary(&report, &files, Look::of_stdout()));
     Ok(end)
+}
+
+fn give_up_the_lost(cluster: &mut LocalCluster, view: &ClusterView) {
+    let lost = |row: &&WorkerView| row.state == WorkerState::Lost;
+    for row in view.workers.iter().filter(lost) {
+        cluster.give_up(row.worker);
+    }
 }
 
 fn provenance(job: &ResolvedJob, view: &ClusterView) -> Provenance {

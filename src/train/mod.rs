@@ -5,6 +5,7 @@ mod options;
 mod judge;
 mod divergence;
 mod references;
+mod interrupts;
 mod run;
 mod watch;
 mod finish;

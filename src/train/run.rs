@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::divergence::DivergenceWatch;
 use super::finish::finish;
+use super::interrupts::Interrupts;
 use super::judge::Judge;
 use super::options::{RunEnd, TrainOptions};
 use super::watch::{Watch, Watched};
@@ -53,6 +54,8 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     }
     let watch = Watch {
         started,
+        interrupts: Interrupts::listen()?,
+        at_once: false,
         display,
         metrics: folder.open_metrics()?,
         judge: Judge::new(job.clone())?,

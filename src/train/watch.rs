@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use thalweg_common::message::{Phase, Status, WorkerState};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::divergence::DivergenceWatch;
+use super::interrupts::Interrupts;
 use super::judge::Judge;
 use super::options::RunEnd;
 use super::run::now;
@@ -26,6 +26,9 @@ const SAMPLE: Duration = Duration::from_secs(1);
 /// A run that is being watched.
 pub(super) struct Watch {
     pub(super) started: Instant,
+    pub(super) interrupts: Interrupts,
+    /// Whether the run was interrupted twice: nothing more is waited for.
+    pub(super) at_once: bool,
     pub(super) display: Display,
     pub(super) metrics: MetricsLog,
     pub(super) judge: Judge,
@@ -57,12 +60,30 @@ impl Watch {
     pub(super) async fn run(mut self) -> Result<Watched> {
         let mut statuses = self.observer.statuses().await?;
         let over = self.watch(&mut statuses).await?;
-        let servers_live = over.cause.is_none() || self.observer.statuses().await.is_ok();
-        let mut parameters = None;
-        if servers_live {
-            self.wait_for_workers(&mut statuses).await;
-            parameters = self.observer.parameters().await.ok();
-        }
+        let live = match over.cause {
+            None => Ok(()),
+            Some(_) => self.observer.statuses().await.map(drop),
+        };
+        let read = match live {
+            Ok(()) => {
+                self.wait_for_workers(&mut statuses).await;
+                self.observer.parameters().await
+            }
+            Err(error) => Err(error),
+        };
+        let parameters = match read {
+            Ok(parameters) => {
+                // Hung workers may have pushed in between.
+                statuses = self.observer.statuses().await.unwrap_or(statuses);
+                Some(parameters)
+            }
+            Err(error) => {
+                self.display.message(&format!(
+                    "the model cannot be read and is not kept: {error}"
+                ));
+                None
+            }
+        };
         let view = ClusterView::from(&statuses[..]);
         self.display.update(&view, self.curve.last());
         let cause = over
@@ -79,13 +100,9 @@ impl Watch {
 
     async fn watch(&mut self, statuses: &mut Vec<Status>) -> Result<Over> {
         let mut polls = tokio::time::interval(POLL);
-        let (mut interrupt, mut terminate) = (
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        );
         let (mut sampled, mut next) = (None, 0);
         loop {
-            if let Some(by) = next_poll(&mut polls, &mut interrupt, &mut terminate).await {
+            if let Some(by) = next_poll(&mut polls, &mut self.interrupts).await {
                 return Ok(self.interrupt(by));
             }
             if let Some(over) = self.notice_ended(statuses).await {
@@ -123,7 +140,7 @@ impl Watch {
                 Phase::Joining | Phase::Training => {}
             }
             if self.evaluation_is_due(&view, &mut next) {
-                self.evaluate(&view).await?;
+                self.evaluate().await?;
             }
         }
     }
@@ -145,12 +162,17 @@ impl Watch {
         true
     }
 
-    async fn evaluate(&mut self, view: &ClusterView) -> Result<()> {
+    async fn evaluate(&mut self) -> Result<()> {
         let Ok(parameters) = self.observer.parameters().await else {
             return Ok(());
         };
+        // Training went on meanwhile: the parameters are those of now, not of the last poll.
+        let Ok(statuses) = self.observer.statuses().await else {
+            return Ok(());
+        };
+        let point = self.point(&ClusterView::from(&statuses[..]));
         let test = self.judge.test(&parameters)?;
-        self.add_point(view, test)
+        self.add_point(EvaluationPoint { test, ..point })
     }
 
     /// The examples committed, in passes over the training data.
@@ -159,21 +181,21 @@ impl Watch {
         view.progress as f64 / self.job.blueprint.resolved.rows as f64
     }
 
-    /// Adds a point to the curve.
-    pub(super) fn add_point(
-        &mut self,
-        view: &ClusterView,
-        test: Option<crate::report::Scores>,
-    ) -> Result<()> {
-        let point = EvaluationPoint {
+    /// The point of the curve at which parameters were just read, unjudged.
+    pub(super) fn point(&self, view: &ClusterView) -> EvaluationPoint {
+        EvaluationPoint {
             seconds: self.started.since().as_secs_f64(),
             train_seconds: view.trained.as_secs_f64(),
             examples: view.progress,
             epoch: self.epoch(view),
             train_loss: view.train_loss,
-            test,
-        };
-        let test_loss = test.and_then(|test| test.loss);
+            test: None,
+        }
+    }
+
+    /// Adds a point to the curve.
+    pub(super) fn add_point(&mut self, point: EvaluationPoint) -> Result<()> {
+        let test_loss = point.test.and_then(|test| test.loss);
         self.divergence
             .look(Diverged::TestLoss, point.epoch, test_loss);
         self.metrics.evaluation(&point)?;
@@ -259,41 +281,48 @@ impl Watch {
         }
     }
 
-    /// Waits until no worker is at work any more, within the job's bound.
+    /// Waits until no worker is at work any more, within the job's bound, or until an interruption.
     async fn wait_for_workers(&mut self, statuses: &mut Vec<Status>) {
         let by = now() + self.job.blueprint.config.limits.stop_seconds.duration();
         let mut polls = tokio::time::interval(POLL / 4);
+        let mut sampled = now();
         while now() < by {
-            polls.tick().await;
-            let Ok(now) = self.observer.statuses().await else {
+            if let Some(by) = next_poll(&mut polls, &mut self.interrupts).await {
+                self.display.message(&format!("{by}: ending at once"));
+                self.at_once = true;
+                return;
+            }
+            let Ok(seen) = self.observer.statuses().await else {
                 return;
             };
-            *statuses = now;
-            let at_work = |status: &Status| {
-                status
-                    .workers
-                    .iter()
-                    .any(|row| row.state == WorkerState::Active)
-            };
-            if !statuses.iter().any(at_work) {
+            *statuses = seen;
+            if !statuses.iter().any(has_workers_at_work) {
                 return;
+            }
+            if sampled.elapsed_at_least(SAMPLE) {
+                sampled = now();
+                // Whoever is silent for a lease may read nothing any more.
+                self.observer.heartbeat().await.ok();
             }
             drop(self.notice_ended(&statuses.clone()).await);
         }
     }
 }
 
+fn has_workers_at_work(status: &Status) -> bool {
+    let mut workers = status.workers.iter();
+    workers.any(|row| row.state == WorkerState::Active)
+}
+
 /// Waits for the next poll; says by what the run was interrupted, if it was. That it was, its status
 /// says.
 async fn next_poll(
     polls: &mut tokio::time::Interval,
-    interrupt: &mut Signal,
-    terminate: &mut Signal,
+    interrupts: &mut Interrupts,
 ) -> Option<&'static str> {
     tokio::select! {
         biased;
-        _ = interrupt.recv() => Some("Ctrl-C"),
-        _ = terminate.recv() => Some("SIGTERM"),
+        by = interrupts.next() => Some(by),
         _ = polls.tick() => None,
     }
 }

@@ -1,5 +1,7 @@
 //! Processes that are killed: the stated behaviour, within its bound, with a named cause.
 
+use std::time::{Duration, Instant};
+
 use nix::sys::signal::Signal;
 
 use crate::support::{Bench, json, output_of, signal, start, stderr, stdout};
@@ -30,6 +32,30 @@ fn a_killed_worker_is_reported_and_the_others_go_on() {
         report["epochs_used"][0]["complete"], true,
         "its data went to the others"
     );
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test of real processes measures them"
+)]
+fn the_end_does_not_wait_for_a_worker_that_was_lost_long_ago() {
+    let bench = Bench::new();
+    let sets = [
+        "train.compute=10ms",
+        "cluster.workers=3",
+        "limits.lease_seconds=1.5",
+        "limits.heartbeat_seconds=0.3",
+        "limits.stop_seconds=40",
+    ];
+    let run = start(&mut bench.train(&sets, &[]));
+    bench.wait_until_training();
+    signal(bench.pid("worker", 1), Signal::SIGSTOP);
+    let begun = Instant::now();
+    let output = output_of(run);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(bench.report()["lost_workers"][0]["worker"], 1);
+    assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
@@ -81,6 +107,40 @@ fn ctrl_c_ends_in_order_and_keeps_what_was_learnt() {
     assert!(bench.path("run/parameters.safetensors").is_file());
     for pid in pids {
         assert!(nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_err());
+    }
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test of real processes measures them"
+)]
+fn beside_hung_workers_ctrl_c_keeps_the_model_and_the_second_one_ends_at_once() {
+    let hung = &["cluster.workers=3", "train.compute=10ms"];
+    let lease = &["limits.lease_seconds=2", "limits.stop_seconds=4"];
+    for (sets, twice) in [([hung, &lease[..]].concat(), false), (hung.to_vec(), true)] {
+        let bench = Bench::new();
+        let run = start(&mut bench.train(&sets, &[]));
+        bench.wait_until_training();
+        for worker in 0..3 {
+            signal(bench.pid("worker", worker), Signal::SIGSTOP);
+        }
+        let launcher = i32::try_from(run.id()).unwrap();
+        signal(launcher, Signal::SIGINT);
+        let begun = Instant::now();
+        if twice {
+            std::thread::sleep(Duration::from_millis(700));
+            signal(launcher, Signal::SIGINT);
+        }
+        let output = output_of(run);
+        assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+        assert!(
+            bench.path("run/parameters.safetensors").is_file(),
+            "{}",
+            stderr(&output)
+        );
+        // One Ctrl-C waits for the workers, `stop_seconds` long.
+        assert!(!twice || begun.elapsed() < Duration::from_secs(6));
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a user gets wrong: one clear line, an exit code that is not zero, nothing half-written.
 
+use std::process::Stdio;
+
 use crate::support::{Bench, stderr};
 
 /// A mistake: arguments, and words that the complaint must have.
@@ -107,6 +109,18 @@ const MISTAKES: &[Mistake<'_>] = &[
         &["server", "--listen", "nowhere"],
         &["nowhere", "HOST:PORT"],
     ),
+    (
+        &["train", "--servers", "0"],
+        &["--servers", "0 is not in 1"],
+    ),
+    (
+        &["train", "--workers", "0"],
+        &["--workers", "0 is not in 1"],
+    ),
+    (
+        &["train", "--on-worker-loss", "go"],
+        &["--on-worker-loss", "continue, stop"],
+    ),
     (&["server", "--index", "7"], &["7"]),
     (
         &["worker", "--join", "127.0.0.1:1", "--patience", "0.2"],
@@ -181,6 +195,20 @@ fn a_run_never_writes_over_another() {
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn a_reader_who_has_left_is_no_mistake() {
+    let bench = Bench::new();
+    for arguments in [&["list"][..], &["check", "steady"]] {
+        let mut command = bench.command(arguments);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command.stdout(writer).stderr(Stdio::piped()).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        assert_eq!(stderr(&output), "", "{arguments:?}");
+    }
 }
 
 trait ExistsAsAny {

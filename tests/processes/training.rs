@@ -91,6 +91,10 @@ fn a_job_is_done_and_leaves_a_whole_run_folder() {
     ] {
         assert!(bench.path("run").join(file).metadata().is_ok(), "{file}");
     }
+    for server in ["server-0.log", "server-1.log"] {
+        let log = bench.path("run/logs").join(server);
+        assert_eq!(std::fs::read_to_string(log).unwrap(), "", "{server}");
+    }
 }
 
 #[test]
