@@ -77,12 +77,7 @@ pub(super) async fn finish(
         Some(_) | None => (end, cause),
     };
     let outcome = Outcome {
-        status: match end {
-            RunEnd::Done => RunStatus::Done,
-            RunEnd::Diverged => RunStatus::Diverged,
-            RunEnd::Failed => RunStatus::Failed,
-            RunEnd::Interrupted => RunStatus::Interrupted,
-        },
+        status: status_of(end),
         cause,
         divergence,
         wall: watch.started.since(),
@@ -102,6 +97,15 @@ pub(super) async fn finish(
     watch.display.finish();
     say_out(&render_summary(&report, &files, Look::of_stdout()));
     Ok(end)
+}
+
+fn status_of(end: RunEnd) -> RunStatus {
+    match end {
+        RunEnd::Done => RunStatus::Done,
+        RunEnd::Diverged => RunStatus::Diverged,
+        RunEnd::Failed => RunStatus::Failed,
+        RunEnd::Interrupted => RunStatus::Interrupted,
+    }
 }
 
 fn give_up_the_lost(cluster: &mut LocalCluster, view: &ClusterView) {
