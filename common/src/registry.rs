@@ -126,6 +126,29 @@ pub fn settings<T: DeserializeOwned + Check>(
     Ok(settings)
 }
 
+/// Reads settings of `entry` whose keys a type alone knows (it denies unknown ones), because not every
+/// key has a default.
+///
+/// # Errors
+/// [`SettingError`] for an unknown key or a wrong type.
+pub fn read<T: DeserializeOwned>(entry: &'static str, given: &Table) -> Result<T, SettingError> {
+    given.clone().try_into().map_err(|error: toml::de::Error| {
+        let words: Vec<&str> = error.message().split('`').collect();
+        // serde says: unknown field `key`, expected one of `known`, `known`, ...
+        if let ["unknown field ", key, rest @ ..] = words.as_slice() {
+            let known = || rest.iter().skip(1).step_by(2).copied();
+            return SettingError::UnknownKey {
+                entry,
+                key: (*key).to_owned(),
+                suggestion: most_similar(key, known()),
+                known: list(known()),
+            };
+        }
+        let message = error.to_string().trim().replace('\n', ", ");
+        SettingError::WrongType { entry, message }
+    })
+}
+
 /// Requires a finite value above zero.
 ///
 /// # Errors
@@ -270,6 +293,20 @@ mod tests {
         );
         assert!(ball("mass = nan").is_err());
         assert!(ball("mass = inf").is_err());
+    }
+
+    #[test]
+    fn keys_that_only_a_type_knows_are_suggested_too() {
+        let refused = |given: &str| {
+            let given = given.parse().unwrap();
+            read::<Ball>("ball", &given).unwrap_err().to_string()
+        };
+        assert_eq!(
+            refused("radios = 1.0"),
+            "`ball` has no setting `radios` (did you mean `radius`?); it has: radius, mass"
+        );
+        let text = refused("radius = 1.0\nmass = 'big'");
+        assert!(text.contains("mass") && !text.contains('\n'), "{text}");
     }
 
     #[test]

@@ -3,19 +3,14 @@
 
 use std::{io, path::PathBuf};
 
+use thalweg_common::registry::SettingError;
+
 /// Why a data set cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// The job names a data set that does not exist.
-    #[error(
-        "expected a data set, one of {known}; found \"{found}\"; `thalweg list` describes them"
-    )]
-    UnknownName {
-        /// The name in the job.
-        found: String,
-        /// The names that there are.
-        known: String,
-    },
+    /// The job names a data set that does not exist, or a key that it does not have.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// A key of the `[data]` table is unknown, missing or has an impossible value.
     #[error("data set \"{dataset}\": {problem}")]
     Options {

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use thalweg_common::registry::{self, Named, SettingError};
 
 use super::{DataError, Loaded, flights, libsvm, steady};
 
@@ -30,7 +31,7 @@ pub static DATASETS: &[DatasetEntry] = &[flights::ENTRY, libsvm::ENTRY, steady::
 /// Judges the keys of a job's `[data]` table (without `name`) and touches no file.
 ///
 /// # Errors
-/// [`DataError::UnknownName`] or [`DataError::Options`].
+/// [`DataError::Setting`] or [`DataError::Options`].
 pub fn check(name: &str, keys: &toml::Table) -> Result<(), DataError> {
     (find(name)?.check)(keys)
 }
@@ -43,20 +44,14 @@ pub fn load(name: &str, keys: &toml::Table, folder: &Path) -> Result<Loaded, Dat
     (find(name)?.load)(keys, folder)
 }
 
-fn find(name: &str) -> Result<&'static DatasetEntry, DataError> {
-    DATASETS
-        .iter()
-        .find(|entry| entry.name == name)
-        .ok_or_else(|| {
-            let known: Vec<_> = DATASETS
-                .iter()
-                .map(|entry| format!("\"{}\"", entry.name))
-                .collect();
-            DataError::UnknownName {
-                found: name.to_owned(),
-                known: known.join(", "),
-            }
-        })
+fn find(name: &str) -> Result<&'static DatasetEntry, SettingError> {
+    registry::find("data set", DATASETS, name)
+}
+
+impl Named for DatasetEntry {
+    fn name(&self) -> &'static str {
+        self.name
+    }
 }
 
 /// Reads the keys of one data set; unknown ones are refused by the type's `deny_unknown_fields`.
@@ -64,12 +59,7 @@ pub(super) fn read_keys<T: DeserializeOwned>(
     dataset: &'static str,
     keys: &toml::Table,
 ) -> Result<T, DataError> {
-    keys.clone()
-        .try_into()
-        .map_err(|error: toml::de::Error| DataError::Options {
-            dataset,
-            problem: error.to_string().trim().replace('\n', ", "),
-        })
+    Ok(registry::read(dataset, keys)?)
 }
 
 #[cfg(test)]
@@ -82,7 +72,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("\"flights\"") && error.contains("found \"flight\""),
+            error.contains("did you mean `flights`?") && error.contains("libsvm"),
             "{error}"
         );
     }

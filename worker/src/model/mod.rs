@@ -19,6 +19,7 @@ mod laws;
 use std::fmt::Debug;
 
 use thalweg_common::layout::{LayoutError, ParameterLayout};
+use thalweg_common::registry::SettingError;
 
 pub use self::{
     coverage::{Coverage, Located},
@@ -93,14 +94,9 @@ pub trait Model: Debug + Send + Sync {
 /// Why there is no such model, or why it cannot work on a replica.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ModelError {
-    /// The job names a model that does not exist.
-    #[error("expected a model, one of {known}; found \"{found}\"; `thalweg list` describes them")]
-    UnknownName {
-        /// The name in the job.
-        found: String,
-        /// The names that there are.
-        known: String,
-    },
+    /// The job names a model that does not exist, or a key that it does not have.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// A key of the `[model]` table is unknown or has an impossible value.
     #[error("model \"{model}\": {problem}")]
     Options {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, de::DeserializeOwned};
+use thalweg_common::registry::{self, Named, SettingError};
 
 use super::{Model, ModelError, linear_regression, logistic_regression, softmax_regression};
 use crate::data::{Dataset, Task};
@@ -59,7 +60,7 @@ pub static MODELS: &[ModelEntry] = &[
 /// Judges the keys of a job's `[model]` table (without `name`).
 ///
 /// # Errors
-/// [`ModelError::UnknownName`] or [`ModelError::Options`].
+/// [`ModelError::Setting`] or [`ModelError::Options`].
 pub fn check(name: &str, keys: &toml::Table) -> Result<(), ModelError> {
     (find(name)?.check)(keys)
 }
@@ -82,20 +83,14 @@ pub fn build(name: &str, keys: &toml::Table, shape: Shape) -> Result<Arc<dyn Mod
     (find(name)?.build)(keys, shape)
 }
 
-fn find(name: &str) -> Result<&'static ModelEntry, ModelError> {
-    MODELS
-        .iter()
-        .find(|entry| entry.name == name)
-        .ok_or_else(|| {
-            let known: Vec<_> = MODELS
-                .iter()
-                .map(|entry| format!("\"{}\"", entry.name))
-                .collect();
-            ModelError::UnknownName {
-                found: name.to_owned(),
-                known: known.join(", "),
-            }
-        })
+fn find(name: &str) -> Result<&'static ModelEntry, SettingError> {
+    registry::find("model", MODELS, name)
+}
+
+impl Named for ModelEntry {
+    fn name(&self) -> &'static str {
+        self.name
+    }
 }
 
 /// The keys of the linear models.
@@ -117,12 +112,7 @@ pub(super) fn read_keys<T: DeserializeOwned>(
     model: &'static str,
     keys: &toml::Table,
 ) -> Result<T, ModelError> {
-    keys.clone()
-        .try_into()
-        .map_err(|error: toml::de::Error| ModelError::Options {
-            model,
-            problem: error.to_string().trim().replace('\n', ", "),
-        })
+    Ok(registry::read(model, keys)?)
 }
 
 #[cfg(test)]
