@@ -81,13 +81,22 @@ fn status_says_who_waits_for_whom() {
 #[test]
 fn a_server_that_is_started_anew_ends_the_job_for_everybody() {
     let bench = Bench::new();
-    let sets = ["cluster.workers=2", "train.compute=50ms", "train.epochs=50"];
+    let sets = [
+        "cluster.workers=2",
+        "train.compute=50ms",
+        "train.epochs=50",
+        "limits.lease_seconds=2",
+        "limits.heartbeat_seconds=0.5",
+        "limits.linger_seconds=1",
+    ];
     let (first, a) = server(&bench, "0", &sets);
     let (mut second, b) = server(&bench, "1", &sets);
     let both = format!("{a},{b}");
     let old = start(&mut bench.command(&["worker", "--join", &both]));
-    wait_for("training", || {
-        stdout(&bench.run(&["status", &both])).contains("training")
+    wait_for("a first example", || {
+        let status = bench.run(&["status", &both, "--json"]);
+        let view: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+        view["progress"].as_u64() > Some(0)
     });
     second.kill().unwrap();
     second.wait().unwrap();
