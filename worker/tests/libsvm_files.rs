@@ -274,7 +274,7 @@ fn impossible_keys_are_refused_before_any_file_is_opened() {
     let nowhere = Path::new("/nowhere");
     for (keys, expected) in [
         ("", "missing field `train`"),
-        ("train = \"a\"\ntrian = \"b\"", "unknown field `trian`"),
+        ("train = \"a\"\ntrian = \"b\"", "did you mean `train`?"),
         ("train = \"a\"\nclasses = 1", "expected `classes` from 2"),
         ("train = \"a\"\nfeatures = 0", "expected `features` from 1"),
         (
