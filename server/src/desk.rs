@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::ids::{Life, SessionId, WorkerId};
+use thalweg_common::ids::{Life, ServerId, SessionId, WorkerId};
 use thalweg_common::message::{Granted, Heartbeat, LeaveReason, PartAck, Phase};
 use thalweg_common::message::{Outcome, Register, SessionRole};
 use thalweg_common::time::Time;
@@ -85,9 +85,19 @@ impl Desk {
 
     /// Compares the lives of the job's servers with those that others have met. One that was started
     /// anew holds fresh parameters among trained ones: the job has failed.
-    pub(crate) fn meet(&mut self, now: Time, lives: &[Life]) -> Result<(), Refusal> {
-        let is_new = |(met, life): (&Life, &Life)| met != life;
-        if let Some(server) = self.lives.iter().zip(lives).position(is_new) {
+    /// `own` is this server's place among them and its present life.
+    pub(crate) fn meet(
+        &mut self,
+        now: Time,
+        own: (ServerId, Life),
+        lives: &[Life],
+    ) -> Result<(), Refusal> {
+        let mut met = self.lives.clone();
+        met.extend(lives.iter().skip(met.len()));
+        if let Some(life) = met.get_mut(own.0.0 as usize) {
+            *life = own.1;
+        }
+        if let Some(server) = met.iter().zip(lives).position(|(met, life)| met != life) {
             self.stop(
                 now,
                 &format!(
@@ -97,8 +107,7 @@ impl Desk {
             );
             return self.judge_end();
         }
-        let known = self.lives.len().min(lives.len());
-        self.lives.extend(&lives[known..]);
+        self.lives = met;
         Ok(())
     }
 
@@ -376,7 +385,13 @@ impl Desk {
 
     /// Where the job is in its life, and why it ended if it ended early.
     pub(crate) fn phase(&self) -> (Phase, String) {
+        let is_done = match &self.coordinator {
+            Some(coordinator) => coordinator.phase().0 == Phase::Done,
+            None => self.over_said,
+        };
         match (&self.coordinator, &self.stopped) {
+            // Whoever is told to stop after the end takes nothing from it.
+            (_, Some(_)) if is_done => (Phase::Done, String::new()),
             (_, Some(why)) => (Phase::Failed, why.clone()),
             (Some(coordinator), None) => {
                 let (phase, cause) = coordinator.phase();

@@ -65,10 +65,11 @@ impl Server {
     /// Reads every part of an admitted pull.
     #[must_use]
     pub fn read_all(&self, pull: &Pull) -> Reply {
+        let reader = self.reader(pull.session);
         let reads: Result<_, Refusal> = pull
             .parts
             .iter()
-            .map(|part| self.read(pull.session, part))
+            .map(|part| self.read(reader, pull.session, part))
             .collect();
         reads.map_or_else(Reply::Refused, |reads| {
             Reply::Pulled(PullReply::Ready(reads))

@@ -26,6 +26,12 @@ pub(crate) fn judge(plan: &Plan, register: &Register) -> Result<u32, Refusal> {
     if let Some(fingerprint) = register.fingerprint {
         judge_fingerprint(plan, fingerprint)?;
     }
+    let (servers, lives) = (plan.map.servers(), register.lives.len());
+    if servers < u32::try_from(lives).unwrap_or(u32::MAX) {
+        return Err(Refusal::invalid(format!(
+            "expected the lives of at most {servers} servers, as many as the job has, found {lives}"
+        )));
+    }
     if let Some(data) = register.data
         && data != plan.data
     {

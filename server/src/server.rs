@@ -114,7 +114,8 @@ impl Server {
     /// A [`Refusal`] if versions, job or data do not match, or no slot is free.
     pub fn register(&self, now: Time, register: &Register) -> Result<Registered, Refusal> {
         let protocol = identity::judge(&self.plan, register)?;
-        self.desk.lock().meet(now, &register.lives)?;
+        let own = (self.plan.server, self.plan.life);
+        self.desk.lock().meet(now, own, &register.lives)?;
         let (session, worker) = match (register.role, register.data) {
             (SessionRole::Worker, None) => (SessionId(0), WorkerId(0)),
             _ => {
@@ -250,16 +251,25 @@ impl Server {
         std::mem::take(&mut self.desk.lock().released)
     }
 
+    /// Who reads with this session: asked once per pull.
+    pub fn reader(&self, session: SessionId) -> Reader {
+        if self.desk.lock().observes(session) {
+            Reader::Observer
+        } else {
+            Reader::Worker
+        }
+    }
+
     /// Reads one part of an admitted pull.
     ///
     /// # Errors
     /// A [`Refusal`] if the shard or the address is not held here.
-    pub fn read(&self, session: SessionId, part: &PullPart) -> Result<Read, Refusal> {
-        let reader = if self.desk.lock().observes(session) {
-            Reader::Observer
-        } else {
-            Reader::Worker
-        };
+    pub fn read(
+        &self,
+        reader: Reader,
+        session: SessionId,
+        part: &PullPart,
+    ) -> Result<Read, Refusal> {
         let shard = self.shards.get(&part.shard);
         shard
             .ok_or_else(|| self.no_such_shard(part.shard))?

@@ -4,6 +4,7 @@
 use thalweg_common::error::Refusal;
 use thalweg_common::ids::{SessionId, WorkerId};
 use thalweg_common::message::{Address, PROTOCOL_VERSIONS, PullPart, Register, SessionRole};
+use thalweg_common::optimizer::Reader;
 use thalweg_common::registry::SettingError;
 use thalweg_common::time::Time;
 use thalweg_server::Server;
@@ -89,7 +90,7 @@ pub(crate) fn join(
     Ok(Worker::new(place, loop_settings(&blueprint.config), work))
 }
 
-/// All parameters, in layout order, straight from the servers' shards.
+/// All parameters as an observer sees them, in layout order, straight from the servers' shards.
 pub(crate) fn read_everything(servers: &[Server], job: &ResolvedJob) -> Vec<f32> {
     let mut parameters = Vec::new();
     for (shard, span) in job.blueprint.map.numbered() {
@@ -100,7 +101,7 @@ pub(crate) fn read_everything(servers: &[Server], job: &ResolvedJob) -> Vec<f32>
             address: Address::Range(0..len),
         };
         let read = servers[span.server.0 as usize]
-            .read(SessionId(0), &part)
+            .read(Reader::Observer, SessionId(0), &part)
             .expect("the map names the shard's holder and its length");
         parameters.extend(read.payload.iter());
     }

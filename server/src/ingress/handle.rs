@@ -9,6 +9,7 @@ use thalweg_common::message::{
     Outcome, Part, PartAck, Payload, Pull, PullPart, PullReply, Push, PushHeader, Read, Reply,
     Request,
 };
+use thalweg_common::optimizer::Reader;
 use thalweg_common::time::Time;
 use tokio::sync::{oneshot, watch};
 
@@ -151,9 +152,10 @@ impl Handler {
             Ok(Some(not_yet)) => return Reply::Pulled(not_yet),
             Err(refusal) => return Reply::Refused(refusal),
         }
+        let who = (self.server.reader(pull.session), pull.session);
         let mut slots = Vec::with_capacity(pull.parts.len());
         for part in pull.parts {
-            match self.read(pull.session, part) {
+            match self.read(who, part) {
                 Ok(slot) => slots.push(slot),
                 Err(refusal) => return Reply::Refused(refusal),
             }
@@ -201,14 +203,18 @@ impl Handler {
         Ok(guard.give_up())
     }
 
-    fn read(&self, session: SessionId, part: PullPart) -> Result<ReadSlot, Refusal> {
+    fn read(
+        &self,
+        (reader, session): (Reader, SessionId),
+        part: PullPart,
+    ) -> Result<ReadSlot, Refusal> {
         let (shard, bytes) = (part.shard, part.address.len() * Payload::VALUE_BYTES);
         if let Some(_token) = self.owners.token(shard, bytes) {
-            return Ok(ReadSlot::Here(self.server.read(session, &part)));
+            return Ok(ReadSlot::Here(self.server.read(reader, session, &part)));
         }
         let (answer, read) = oneshot::channel();
         let server = self.server.clone();
-        let job = Box::new(move || drop(answer.send(server.read(session, &part))));
+        let job = Box::new(move || drop(answer.send(server.read(reader, session, &part))));
         match self.owners.enqueue(shard, job) {
             Ok(()) => Ok(ReadSlot::Coming(read)),
             Err(_) => Err(self.cannot_queue(shard)),

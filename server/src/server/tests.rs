@@ -222,7 +222,7 @@ impl Pusher {
             address: Address::Range(0..1),
         };
         server
-            .read(self.session, &part)
+            .read(server.reader(self.session), self.session, &part)
             .unwrap()
             .payload
             .iter()

@@ -65,7 +65,7 @@ pub struct Shard {
 
 /// What a step takes beside its gradient.
 #[derive(Clone, Copy, Debug)]
-struct Terms {
+struct StepInputs {
     /// The gradient's factor.
     scale: f32,
     /// Steps since the worker read.
@@ -267,12 +267,12 @@ impl Shard {
     fn apply(&mut self, header: &PushHeader, part: &Part, payload: &Payload) -> Outcome {
         let staleness = self.version.0 - part.version_read.0;
         if header.weight > 0 {
-            let terms = Terms {
+            let inputs = StepInputs {
                 scale: 1.0,
                 staleness,
                 rate_factor: header.rate_factor,
             };
-            self.step(&part.address, payload, terms);
+            self.step(&part.address, payload, inputs);
             self.progress += header.weight;
             if !part.address.is_empty() {
                 self.staleness.record(staleness);
@@ -327,21 +327,21 @@ impl Shard {
             .iter()
             .map(|part| part.rate_factor)
             .fold(1.0, f64::min);
-        let terms = Terms {
+        let inputs = StepInputs {
             scale,
             staleness: 0,
             rate_factor,
         };
-        self.step(&address, &payload, terms);
+        self.step(&address, &payload, inputs);
         self.progress += weight;
     }
 
-    fn step(&mut self, address: &Address, payload: &Payload, terms: Terms) {
-        let Terms {
+    fn step(&mut self, address: &Address, payload: &Payload, inputs: StepInputs) {
+        let StepInputs {
             scale,
             staleness,
             rate_factor,
-        } = terms;
+        } = inputs;
         let context = StepContext {
             lr: (self.rate)(self.progress) * rate_factor,
             count: self.version.0 + 1,

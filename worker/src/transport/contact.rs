@@ -126,7 +126,8 @@ async fn register_once(
     Ok((client, registered))
 }
 
-async fn ask(
+/// Registers over a connection that is open.
+pub(super) async fn ask(
     client: &Client,
     register: &Register,
     patience: Duration,

@@ -13,7 +13,7 @@ use thalweg_common::message::{DataSummary, PROTOCOL_VERSIONS, Register, SessionR
 use thalweg_proto::codec::FrameLimits;
 
 use super::client::Client;
-use super::contact::{Contact, register};
+use super::contact::{Contact, ask, register};
 use super::join_error::JoinError;
 use crate::worker::Place;
 
@@ -120,9 +120,9 @@ async fn enlist(
         said.lives.push(registered.life);
         clients.push(client);
     }
-    if let ([first, _, ..], SessionRole::Worker) = (&contact.addresses[..], said.role) {
+    if let ([first, _, ..], SessionRole::Worker) = (&clients[..], said.role) {
         // Server 0 is told whom else this worker has met: no server may have been started anew.
-        register(first, limits, &said, patience).await?;
+        ask(first, &said, patience).await?;
     }
     Ok(Enlisted {
         session,

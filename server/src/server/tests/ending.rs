@@ -144,7 +144,9 @@ fn a_cause_names_its_worker_once() {
 
 #[test]
 fn a_server_that_was_started_anew_ends_the_job_and_workers_are_told_why() {
-    let server = Server::new(plan(Consistency::Asp, 2), Time::ZERO).unwrap();
+    let mut plan = plan(Consistency::Asp, 2);
+    plan.map = ShardMap::plan(&plan.layout, 2, Generation(1)).unwrap();
+    let server = Server::new(plan, Time::ZERO).unwrap();
     let mut worker = Pusher::join(&server);
     let met = |lives: &[u64]| Register {
         worker: Some(worker.worker),
@@ -153,7 +155,7 @@ fn a_server_that_was_started_anew_ends_the_job_and_workers_are_told_why() {
         ..registration()
     };
     // Those who know less, as much or more have met the same servers.
-    for lives in [&[3][..], &[3, 8], &[], &[3, 8, 9], &[3, 8]] {
+    for lives in [&[3][..], &[3, 8], &[], &[3], &[3, 8]] {
         server.register(Time::ZERO, &met(lives)).unwrap();
     }
     let refusal = server.register(Time::ZERO, &met(&[3, 80])).unwrap_err();
@@ -170,4 +172,38 @@ fn a_server_that_was_started_anew_ends_the_job_and_workers_are_told_why() {
         worker.push(&server, vec![]).is_ok(),
         "what is on its way is taken"
     );
+}
+
+#[test]
+fn what_is_said_of_lives_is_judged_and_an_earlier_life_of_this_server_is_known() {
+    let server = server(Consistency::Asp, 1);
+    let met = |lives: &[u64]| Register {
+        lives: lives.iter().copied().map(Life).collect(),
+        ..registration()
+    };
+    let too_many = server.register(Time::ZERO, &met(&[3, 8])).unwrap_err();
+    assert_eq!(too_many.kind, RefusalKind::Invalid);
+    assert!(too_many.message.contains("found 2"), "{too_many}");
+    let earlier = server.register(Time::ZERO, &met(&[2])).unwrap_err();
+    assert!(
+        earlier.message.starts_with("server 0 was started anew"),
+        "{earlier}"
+    );
+}
+
+#[test]
+fn a_server_that_is_told_to_stop_after_the_end_leaves_the_job_done() {
+    let server = server(Consistency::Asp, 1);
+    let mut worker = Pusher::join(&server);
+    while let Grant::Range { epoch, start, end } = worker.grant(&server) {
+        let range = DataRange {
+            epoch,
+            start,
+            end,
+            checksum: 0,
+        };
+        worker.push(&server, vec![range]).unwrap();
+    }
+    server.stop(Time::ZERO, "told to stop by SIGTERM");
+    assert_eq!(server.phase(), (Phase::Done, String::new()));
 }
