@@ -172,6 +172,13 @@ fn processes_give_the_bits_of_virtual_time() {
             "regularizer.l2=0.01",
             "method.overlap=off",
         ],
+        // What is judged and saved is an average, not the point where gradients are taken.
+        &[
+            "cluster.workers=1",
+            "optimizer.name=asgd",
+            "optimizer.t0=10",
+            "method.overlap=off",
+        ],
     ] {
         let (bench, _) = train(sets, &[]);
         assert_eq!(
