@@ -14,6 +14,45 @@ pub trait Named {
     fn name(&self) -> &'static str;
 }
 
+/// A line of a registry whose entries are made from their settings: a `T` is what they make.
+#[derive(Debug)]
+pub struct Entry<T: ?Sized + 'static> {
+    /// The name that a job file writes.
+    pub name: &'static str,
+    /// What it does, in one line with the names of the settings.
+    pub formula: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// Every setting with its default, as TOML.
+    pub defaults: &'static str,
+    /// Makes it from [`Entry::settings`].
+    pub make: fn(&Self, &Table) -> Result<Box<T>, SettingError>,
+}
+
+impl<T: ?Sized> Entry<T> {
+    /// Makes what the settings mean; what the table does not have is the default.
+    ///
+    /// # Errors
+    /// [`SettingError`] for an unknown key, a wrong type or a value out of range.
+    pub fn build(&self, table: &Table) -> Result<Box<T>, SettingError> {
+        (self.make)(self, table)
+    }
+
+    /// Reads the settings of this entry.
+    ///
+    /// # Errors
+    /// As [`Entry::build`].
+    pub fn settings<S: DeserializeOwned + Check>(&self, table: &Table) -> Result<S, SettingError> {
+        settings(self.name, self.defaults, table)
+    }
+}
+
+impl<T: ?Sized> Named for Entry<T> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 /// Settings that can judge themselves.
 pub trait Check {
     /// Refuses values outside their permitted range.

@@ -2,7 +2,7 @@
 
 use thalweg_common::config::Registries;
 use thalweg_worker::method::MethodEntry;
-use thalweg_worker::transform::TransformEntry;
+use thalweg_worker::transform::transform;
 use thalweg_worker::{data, model};
 
 /// Judges every name and every key of a job.
@@ -10,7 +10,7 @@ pub const REGISTRIES: Registries = Registries {
     data: |name, options| data::check(name, options).map_err(|error| error.to_string()),
     model: |name, options| model::check(name, options).map_err(|error| error.to_string()),
     transform: |name, options| {
-        TransformEntry::find(name)
+        transform(name)
             .and_then(|entry| entry.build(options))
             .map(drop)
             .map_err(|error| error.to_string())

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use thalweg_worker::data::{self, DATASETS};
 use thalweg_worker::method::METHODS;
 use thalweg_worker::model::{self, MODELS};
-use thalweg_worker::transform::{TRANSFORMS, TransformEntry};
+use thalweg_worker::transform::{TRANSFORMS, transform};
 
 use crate::Slip;
 use crate::tree::File;
@@ -32,7 +32,7 @@ pub(crate) fn are_documented(page: &File) -> Vec<Slip> {
     }));
     let transforms: Vec<Entry> = TRANSFORMS.iter().map(|e| (e.name, e.defaults)).collect();
     slips.extend(agree(page, "transforms", &transforms, |name, keys| {
-        let entry = TransformEntry::find(name).map_err(|error| error.to_string())?;
+        let entry = transform(name).map_err(|error| error.to_string())?;
         entry
             .build(keys)
             .map(drop)

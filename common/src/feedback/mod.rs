@@ -12,7 +12,7 @@ use std::fmt::Debug;
 use serde::de::DeserializeOwned;
 use toml::Table;
 
-use crate::registry::{Check, Named, SettingError, find, settings};
+use crate::registry::{Check, Entry, SettingError, find};
 
 pub mod none;
 pub mod reduce_on_plateau;
@@ -43,51 +43,14 @@ pub trait Feedback: Debug + Send + Sync {
     fn boxed(&self) -> Box<dyn Feedback>;
 }
 
-/// A line of [`FEEDBACKS`].
-#[derive(Clone, Copy, Debug)]
-pub struct FeedbackEntry {
-    /// The name that a job file writes.
-    pub name: &'static str,
-    /// What the rule does, in one line.
-    pub formula: &'static str,
-    /// Every setting with its default, as TOML.
-    pub defaults: &'static str,
-    build: Build,
-}
+/// A line of [`FEEDBACKS`]; it makes the rule before its first loss.
+pub type FeedbackEntry = Entry<dyn Feedback>;
 
-type Build = fn(&FeedbackEntry, &Table) -> Result<Box<dyn Feedback>, SettingError>;
-
-impl FeedbackEntry {
-    /// The entry of the rule that settings `S` begin.
-    const fn of<S: Begin + DeserializeOwned + Check + 'static>(
-        name: &'static str,
-        formula: &'static str,
-        defaults: &'static str,
-    ) -> Self {
-        Self {
-            name,
-            formula,
-            defaults,
-            build: |entry, table| {
-                let settings: S = settings(entry.name, entry.defaults, table)?;
-                Ok(Box::new(settings.begin()))
-            },
-        }
-    }
-
-    /// Builds the rule before its first loss; what the table does not have is the default.
-    ///
-    /// # Errors
-    /// [`SettingError`] for an unknown key, a wrong type or a value out of range.
-    pub fn build(&self, table: &Table) -> Result<Box<dyn Feedback>, SettingError> {
-        (self.build)(self, table)
-    }
-}
-
-impl Named for FeedbackEntry {
-    fn name(&self) -> &'static str {
-        self.name
-    }
+fn make<S: Begin + DeserializeOwned + Check>(
+    entry: &FeedbackEntry,
+    table: &Table,
+) -> Result<Box<dyn Feedback>, SettingError> {
+    Ok(Box::new(entry.settings::<S>(table)?.begin()))
 }
 
 /// Settings that a rule begins from.

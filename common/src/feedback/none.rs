@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Begin, Feedback, FeedbackEntry};
+use super::{Begin, Feedback, FeedbackEntry, make};
 use crate::registry::{Check, SettingError};
 
 /// No feedback; it has no settings.
@@ -10,7 +10,13 @@ use crate::registry::{Check, SettingError};
 #[serde(deny_unknown_fields)]
 pub struct None {}
 
-pub(super) const ENTRY: FeedbackEntry = FeedbackEntry::of::<None>("none", "lr", "");
+pub(super) const ENTRY: FeedbackEntry = FeedbackEntry {
+    name: "none",
+    formula: "lr",
+    source: "",
+    defaults: "",
+    make: make::<None>,
+};
 
 impl Check for None {
     fn check(&self) -> Result<(), SettingError> {

@@ -19,7 +19,7 @@
 
 use serde::Deserialize;
 
-use super::{Begin, Feedback, FeedbackEntry};
+use super::{Begin, Feedback, FeedbackEntry, make};
 use crate::registry::{Check, SettingError, not_negative, require};
 
 /// Changes of the rate up to this are not made.
@@ -53,12 +53,14 @@ pub struct ReduceOnPlateau {
     pub min_lr: f64,
 }
 
-pub(super) const ENTRY: FeedbackEntry = FeedbackEntry::of::<ReduceOnPlateau>(
-    "reduce_on_plateau",
-    "lr · factor after more than `patience` losses in a row that were no better than the best",
-    "factor = 0.1\npatience = 10\nthreshold = 1e-4\nthreshold_mode = \"rel\"\ncooldown = 0\n\
+pub(super) const ENTRY: FeedbackEntry = FeedbackEntry {
+    name: "reduce_on_plateau",
+    formula: "lr · factor after more than `patience` losses in a row that were no better than the best",
+    source: "torch.optim.lr_scheduler.ReduceLROnPlateau",
+    defaults: "factor = 0.1\npatience = 10\nthreshold = 1e-4\nthreshold_mode = \"rel\"\ncooldown = 0\n\
      min_lr = 0.0\n",
-);
+    make: make::<ReduceOnPlateau>,
+};
 
 impl Check for ReduceOnPlateau {
     fn check(&self) -> Result<(), SettingError> {

@@ -17,7 +17,7 @@
 
 use serde::Deserialize;
 
-use super::{Begin, Feedback, FeedbackEntry};
+use super::{Begin, Feedback, FeedbackEntry, make};
 use crate::registry::{Check, SettingError, not_negative, positive, require};
 
 /// Settings of the rule.
@@ -32,11 +32,13 @@ pub struct ReduceOnSmallChange {
     pub min_lr: f64,
 }
 
-pub(super) const ENTRY: FeedbackEntry = FeedbackEntry::of::<ReduceOnSmallChange>(
-    "reduce_on_small_change",
-    "lr · factor whenever the loss has changed by less than `threshold`",
-    "factor = 0.5\nthreshold = 1e-3\nmin_lr = 0.0\n",
-);
+pub(super) const ENTRY: FeedbackEntry = FeedbackEntry {
+    name: "reduce_on_small_change",
+    formula: "lr · factor whenever the loss has changed by less than `threshold`",
+    source: "Ruder, arXiv:1609.04747 (2016), section 3",
+    defaults: "factor = 0.5\nthreshold = 1e-3\nmin_lr = 0.0\n",
+    make: make::<ReduceOnSmallChange>,
+};
 
 impl Check for ReduceOnSmallChange {
     fn check(&self) -> Result<(), SettingError> {

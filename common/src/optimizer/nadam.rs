@@ -104,24 +104,40 @@ impl<F: Real> UpdateRule<F> for Nadam {
     }
 
     fn prepare(&self, context: &StepContext) -> NadamStep<F> {
-        let [beta1, beta2] = self.betas;
-        let rising = RisingMomentum::at(beta1, self.momentum_decay, context);
-        NadamStep {
+        let rising = RisingMomentum::at(self.betas[0], self.momentum_decay, context);
+        NadamStep::of(self.betas[0], &rising, (self.betas[1], self.eps), context)
+    }
+
+    #[inline(always)]
+    fn update(&self, s: &NadamStep<F>, x: F, grad: Grad<F>, slots: [F; 2]) -> (F, [F; 2]) {
+        s.take(x, grad.g, slots)
+    }
+}
+
+impl<F: Real> NadamStep<F> {
+    /// The scalars of a step whose mean of gradients has the memory `beta1`.
+    pub(super) fn of(
+        beta1: f64,
+        rising: &RisingMomentum,
+        (beta2, eps): (f64, f64),
+        context: &StepContext,
+    ) -> Self {
+        Self {
             first: Mean::of(beta1),
             second: Mean::of(beta2),
             ahead: F::of(context.lr * rising.next / (1.0 - rising.product * rising.next)),
             now: F::of(context.lr * (1.0 - rising.now) / (1.0 - rising.product)),
             root_scale: F::of(1.0 / filled(beta2, context).sqrt()),
-            eps: F::of(self.eps),
+            eps: F::of(eps),
         }
     }
 
+    /// The formula.
     #[inline(always)]
-    fn update(&self, s: &NadamStep<F>, x: F, grad: Grad<F>, [m, v]: [F; 2]) -> (F, [F; 2]) {
-        let g = grad.g;
-        let m = s.first.with(m, g);
-        let v = s.second.with_square(v, g);
-        let root = v.sqrt() * s.root_scale + s.eps;
-        (x - (s.ahead * m + s.now * g) / root, [m, v])
+    pub(super) fn take(&self, x: F, g: F, [m, v]: [F; 2]) -> (F, [F; 2]) {
+        let m = self.first.with(m, g);
+        let v = self.second.with_square(v, g);
+        let root = v.sqrt() * self.root_scale + self.eps;
+        (x - (self.ahead * m + self.now * g) / root, [m, v])
     }
 }

@@ -25,7 +25,8 @@ use serde::Deserialize;
 
 use super::descent::Descent;
 use super::entry::{About, OptimizerEntry};
-use super::mean::{Mean, check_betas, filled};
+use super::mean::check_betas;
+use super::nadam::NadamStep;
 use super::real::Real;
 use super::rising_momentum::RisingMomentum;
 use super::rule::{Grad, StepContext, UpdateRule};
@@ -67,48 +68,22 @@ impl Check for NadamFull {
     }
 }
 
-/// The scalars of one step.
-#[derive(Clone, Copy, Debug)]
-pub struct NadamFullStep<F> {
-    first: Mean<F>,
-    second: Mean<F>,
-    /// η·μₜ₊₁/(1 − Πₜ₊₁), for m.
-    ahead: F,
-    /// η·(1 − μₜ)/(1 − Πₜ), for g.
-    now: F,
-    /// 1/√(1 − β₂ᵗ).
-    root_scale: F,
-    eps: F,
-}
-
 impl<F: Real> UpdateRule<F> for NadamFull {
     type Slots = [F; 2];
-    type Step = NadamFullStep<F>;
+    type Step = NadamStep<F>;
     const SLOT_NAMES: &'static [&'static str] = &["exp_avg", "exp_avg_sq"];
 
     fn init(&self) -> [F; 2] {
         [F::ZERO; 2]
     }
 
-    fn prepare(&self, context: &StepContext) -> NadamFullStep<F> {
-        let [beta1, beta2] = self.betas;
-        let rising = RisingMomentum::at(beta1, self.momentum_decay, context);
-        NadamFullStep {
-            first: Mean::of(rising.now),
-            second: Mean::of(beta2),
-            ahead: F::of(context.lr * rising.next / (1.0 - rising.product * rising.next)),
-            now: F::of(context.lr * (1.0 - rising.now) / (1.0 - rising.product)),
-            root_scale: F::of(1.0 / filled(beta2, context).sqrt()),
-            eps: F::of(self.eps),
-        }
+    fn prepare(&self, context: &StepContext) -> NadamStep<F> {
+        let rising = RisingMomentum::at(self.betas[0], self.momentum_decay, context);
+        NadamStep::of(rising.now, &rising, (self.betas[1], self.eps), context)
     }
 
     #[inline(always)]
-    fn update(&self, s: &NadamFullStep<F>, x: F, grad: Grad<F>, [m, v]: [F; 2]) -> (F, [F; 2]) {
-        let g = grad.g;
-        let m = s.first.with(m, g);
-        let v = s.second.with_square(v, g);
-        let root = v.sqrt() * s.root_scale + s.eps;
-        (x - (s.ahead * m + s.now * g) / root, [m, v])
+    fn update(&self, s: &NadamStep<F>, x: F, grad: Grad<F>, slots: [F; 2]) -> (F, [F; 2]) {
+        s.take(x, grad.g, slots)
     }
 }

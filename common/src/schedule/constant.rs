@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry};
+use super::{Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError};
 
 /// A rate that stays; it has no settings.
@@ -14,7 +14,13 @@ use crate::registry::{Check, SettingError};
 #[serde(deny_unknown_fields)]
 pub struct Constant {}
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Constant>("constant", "lr", "");
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "constant",
+    formula: "lr",
+    source: "",
+    defaults: "",
+    make: make::<Constant>,
+};
 
 impl Check for Constant {
     fn check(&self) -> Result<(), SettingError> {

@@ -19,7 +19,7 @@ use std::f64::consts::PI;
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry, Span};
+use super::{Moment, Schedule, ScheduleEntry, Span, make};
 use crate::registry::{Check, SettingError, not_negative, positive};
 
 /// Settings of the cosine schedule.
@@ -33,11 +33,13 @@ pub struct Cosine {
     pub eta_min: f64,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Cosine>(
-    "cosine",
-    "eta_min + (lr − eta_min) · (1 + cos(π · min(t, T_max)/T_max))/2",
-    "T_max = \"job\"\neta_min = 0.0\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "cosine",
+    formula: "eta_min + (lr − eta_min) · (1 + cos(π · min(t, T_max)/T_max))/2",
+    source: "Loshchilov, Hutter, ICLR 2017, equation 5",
+    defaults: "T_max = \"job\"\neta_min = 0.0\n",
+    make: make::<Cosine>,
+};
 
 impl Check for Cosine {
     fn check(&self) -> Result<(), SettingError> {

@@ -15,7 +15,7 @@
 use serde::Deserialize;
 
 use super::cosine::half_cosine;
-use super::{Moment, Schedule, ScheduleEntry, Span};
+use super::{Moment, Schedule, ScheduleEntry, Span, make};
 use crate::registry::{Check, SettingError, not_negative, positive};
 
 /// Settings of the periodic cosine schedule.
@@ -29,11 +29,13 @@ pub struct CosinePeriodic {
     pub eta_min: f64,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<CosinePeriodic>(
-    "cosine_periodic",
-    "eta_min + (lr − eta_min) · (1 + cos(π · t/T_max))/2",
-    "T_max = 1.0\neta_min = 0.0\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "cosine_periodic",
+    formula: "eta_min + (lr − eta_min) · (1 + cos(π · t/T_max))/2",
+    source: "torch.optim.lr_scheduler.CosineAnnealingLR",
+    defaults: "T_max = 1.0\neta_min = 0.0\n",
+    make: make::<CosinePeriodic>,
+};
 
 impl Check for CosinePeriodic {
     fn check(&self) -> Result<(), SettingError> {

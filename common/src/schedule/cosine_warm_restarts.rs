@@ -18,7 +18,7 @@
 use serde::Deserialize;
 
 use super::cosine::half_cosine;
-use super::{Moment, Schedule, ScheduleEntry};
+use super::{Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, not_negative, positive, require};
 
 /// Settings of the cosine schedule with warm restarts.
@@ -35,11 +35,13 @@ pub struct CosineWarmRestarts {
     pub eta_min: f64,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<CosineWarmRestarts>(
-    "cosine_warm_restarts",
-    "cosine over T_0, then over T_0 · T_mult, …, each from lr to eta_min",
-    "T_0 = 1.0\nT_mult = 2.0\neta_min = 0.0\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "cosine_warm_restarts",
+    formula: "cosine over T_0, then over T_0 · T_mult, …, each from lr to eta_min",
+    source: "Loshchilov, Hutter, ICLR 2017, equation 5",
+    defaults: "T_0 = 1.0\nT_mult = 2.0\neta_min = 0.0\n",
+    make: make::<CosineWarmRestarts>,
+};
 
 impl Check for CosineWarmRestarts {
     fn check(&self) -> Result<(), SettingError> {

@@ -14,7 +14,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry};
+use super::{Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, positive};
 
 /// Settings of the exponential schedule.
@@ -25,8 +25,13 @@ pub struct Exponential {
     pub gamma: f64,
 }
 
-pub(super) const ENTRY: ScheduleEntry =
-    ScheduleEntry::of::<Exponential>("exponential", "lr · gamma^t", "gamma = 0.95\n");
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "exponential",
+    formula: "lr · gamma^t",
+    source: "torch.optim.lr_scheduler.ExponentialLR",
+    defaults: "gamma = 0.95\n",
+    make: make::<Exponential>,
+};
 
 impl Check for Exponential {
     fn check(&self) -> Result<(), SettingError> {

@@ -14,7 +14,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry};
+use super::{Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, not_negative};
 
 /// Settings of the inverse-square-root schedule.
@@ -25,11 +25,13 @@ pub struct InverseSqrt {
     pub decay_rate: f64,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<InverseSqrt>(
-    "inverse_sqrt",
-    "lr / √(1 + decay_rate · t)",
-    "decay_rate = 1.0\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "inverse_sqrt",
+    formula: "lr / √(1 + decay_rate · t)",
+    source: "Zinkevich, ICML 2003",
+    defaults: "decay_rate = 1.0\n",
+    make: make::<InverseSqrt>,
+};
 
 impl Check for InverseSqrt {
     fn check(&self) -> Result<(), SettingError> {

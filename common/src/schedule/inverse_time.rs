@@ -16,7 +16,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry};
+use super::{Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, not_negative};
 
 /// Settings of the inverse-time schedule.
@@ -27,11 +27,13 @@ pub struct InverseTime {
     pub decay_rate: f64,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<InverseTime>(
-    "inverse_time",
-    "lr / (1 + decay_rate · t)",
-    "decay_rate = 1.0\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "inverse_time",
+    formula: "lr / (1 + decay_rate · t)",
+    source: "Robbins, Monro, Ann. Math. Statist. 22 (1951)",
+    defaults: "decay_rate = 1.0\n",
+    make: make::<InverseTime>,
+};
 
 impl Check for InverseTime {
     fn check(&self) -> Result<(), SettingError> {

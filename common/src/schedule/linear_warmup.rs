@@ -14,7 +14,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry};
+use super::{Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, positive};
 
 /// Settings of the linear warm-up.
@@ -25,11 +25,13 @@ pub struct LinearWarmup {
     pub warmup: f64,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<LinearWarmup>(
-    "linear_warmup",
-    "lr · min(1, step / warmup)",
-    "warmup = 1.0\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "linear_warmup",
+    formula: "lr · min(1, step / warmup)",
+    source: "Goyal et al., arXiv:1706.02677 (2017), section 2.2",
+    defaults: "warmup = 1.0\n",
+    make: make::<LinearWarmup>,
+};
 
 impl Check for LinearWarmup {
     fn check(&self) -> Result<(), SettingError> {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Table;
 
-use crate::registry::{Check, Named, SettingError, find, settings};
+use crate::registry::{Check, Entry, SettingError, find};
 
 mod moment;
 
@@ -71,49 +71,15 @@ pub trait Schedule: Debug + Send + Sync {
     fn value(&self, base: f64, moment: &Moment) -> f64;
 }
 
-/// A line of [`SCHEDULES`].
-#[derive(Clone, Copy, Debug)]
-pub struct ScheduleEntry {
-    /// The name that a job file writes.
-    pub name: &'static str,
-    /// The formula, in words outside and letters inside; `lr` is the value at the beginning, `t` the
-    /// time in the job's unit.
-    pub formula: &'static str,
-    /// Every setting with its default, as TOML.
-    pub defaults: &'static str,
-    build: Build,
-}
+/// A line of [`SCHEDULES`]. In its formula `lr` is the value at the beginning, and `t` the time in the
+/// job's unit.
+pub type ScheduleEntry = Entry<dyn Schedule>;
 
-type Build = fn(&ScheduleEntry, &Table) -> Result<Box<dyn Schedule>, SettingError>;
-
-impl ScheduleEntry {
-    /// The entry of the schedule `S`.
-    const fn of<S: Schedule + DeserializeOwned + Check + 'static>(
-        name: &'static str,
-        formula: &'static str,
-        defaults: &'static str,
-    ) -> Self {
-        Self {
-            name,
-            formula,
-            defaults,
-            build: |entry, table| Ok(Box::new(settings::<S>(entry.name, entry.defaults, table)?)),
-        }
-    }
-
-    /// Builds the schedule; what the table does not have is the default.
-    ///
-    /// # Errors
-    /// [`SettingError`] for an unknown key, a wrong type or a value out of range.
-    pub fn build(&self, table: &Table) -> Result<Box<dyn Schedule>, SettingError> {
-        (self.build)(self, table)
-    }
-}
-
-impl Named for ScheduleEntry {
-    fn name(&self) -> &'static str {
-        self.name
-    }
+fn make<S: Schedule + DeserializeOwned + Check + 'static>(
+    entry: &ScheduleEntry,
+    table: &Table,
+) -> Result<Box<dyn Schedule>, SettingError> {
+    Ok(Box::new(entry.settings::<S>(table)?))
 }
 
 /// A schedule inside another: a table with `name` and that schedule's settings.

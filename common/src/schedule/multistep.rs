@@ -15,7 +15,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry};
+use super::{Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, positive, require};
 
 /// Settings of the multi-step schedule.
@@ -28,11 +28,13 @@ pub struct Multistep {
     pub gamma: f64,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Multistep>(
-    "multistep",
-    "lr · gamma^(milestones passed)",
-    "milestones = [30.0, 80.0]\ngamma = 0.1\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "multistep",
+    formula: "lr · gamma^(milestones passed)",
+    source: "torch.optim.lr_scheduler.MultiStepLR",
+    defaults: "milestones = [30.0, 80.0]\ngamma = 0.1\n",
+    make: make::<Multistep>,
+};
 
 impl Check for Multistep {
     fn check(&self) -> Result<(), SettingError> {

@@ -14,7 +14,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry};
+use super::{Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, positive};
 
 /// Settings of the Noam schedule.
@@ -25,11 +25,13 @@ pub struct Noam {
     pub warmup: f64,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Noam>(
-    "noam",
-    "lr · min(step^−½, step · warmup^−3⁄2), warmup in steps",
-    "warmup = 1.0\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "noam",
+    formula: "lr · min(step^−½, step · warmup^−3⁄2), warmup in steps",
+    source: "Vaswani et al., NIPS 2017, section 5.3",
+    defaults: "warmup = 1.0\n",
+    make: make::<Noam>,
+};
 
 impl Check for Noam {
     fn check(&self) -> Result<(), SettingError> {

@@ -24,7 +24,7 @@
 use serde::Deserialize;
 
 use super::cosine::half_cosine;
-use super::{Moment, Schedule, ScheduleEntry, Span};
+use super::{Moment, Schedule, ScheduleEntry, Span, make};
 use crate::registry::{Check, SettingError, positive, require};
 
 /// Settings of the one-cycle schedule.
@@ -41,11 +41,13 @@ pub struct OneCycle {
     pub final_div_factor: f64,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<OneCycle>(
-    "one_cycle",
-    "from lr/div_factor up to lr over pct_start · total, then down to lr/(div_factor · final_div_factor)",
-    "total = \"job\"\npct_start = 0.3\ndiv_factor = 25.0\nfinal_div_factor = 1e4\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "one_cycle",
+    formula: "from lr/div_factor up to lr over pct_start · total, then down to lr/(div_factor · final_div_factor)",
+    source: "Smith, Topin, arXiv:1708.07120 (2017)",
+    defaults: "total = \"job\"\npct_start = 0.3\ndiv_factor = 25.0\nfinal_div_factor = 1e4\n",
+    make: make::<OneCycle>,
+};
 
 impl Check for OneCycle {
     fn check(&self) -> Result<(), SettingError> {

@@ -14,7 +14,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry, Span};
+use super::{Moment, Schedule, ScheduleEntry, Span, make};
 use crate::registry::{Check, SettingError, positive};
 
 /// Settings of the polynomial schedule.
@@ -27,11 +27,13 @@ pub struct Polynomial {
     pub power: f64,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Polynomial>(
-    "polynomial",
-    "lr · (1 − min(t, total_iters)/total_iters)^power",
-    "total_iters = \"job\"\npower = 1.0\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "polynomial",
+    formula: "lr · (1 − min(t, total_iters)/total_iters)^power",
+    source: "torch.optim.lr_scheduler.PolynomialLR",
+    defaults: "total_iters = \"job\"\npower = 1.0\n",
+    make: make::<Polynomial>,
+};
 
 impl Check for Polynomial {
     fn check(&self) -> Result<(), SettingError> {

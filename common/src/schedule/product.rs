@@ -15,7 +15,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Nested, Schedule, ScheduleEntry};
+use super::{Moment, Nested, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, require};
 
 /// Settings of a product.
@@ -25,11 +25,13 @@ pub struct Product {
     factors: Vec<Nested>,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Product>(
-    "product",
-    "factors[k](… factors[0](lr, t) …, t), all at once",
-    "factors = [{ name = \"linear_warmup\" }, { name = \"inverse_sqrt\" }]\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "product",
+    formula: "factors[k](… factors[0](lr, t) …, t), all at once",
+    source: "torch.optim.lr_scheduler.ChainedScheduler",
+    defaults: "factors = [{ name = \"linear_warmup\" }, { name = \"inverse_sqrt\" }]\n",
+    make: make::<Product>,
+};
 
 impl Check for Product {
     fn check(&self) -> Result<(), SettingError> {

@@ -16,7 +16,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry, Span};
+use super::{Moment, Schedule, ScheduleEntry, Span, make};
 use crate::registry::{Check, SettingError, not_negative, positive};
 
 /// Settings of the ramp.
@@ -29,11 +29,13 @@ pub struct Ramp {
     pub over: Span,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Ramp>(
-    "ramp",
-    "lr + (to − lr) · min(t, over)/over",
-    "to = 0.9\nover = \"job\"\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "ramp",
+    formula: "lr + (to − lr) · min(t, over)/over",
+    source: "Sutskever, Martens, Dahl, Hinton, ICML 2013, section 3",
+    defaults: "to = 0.9\nover = \"job\"\n",
+    make: make::<Ramp>,
+};
 
 impl Check for Ramp {
     fn check(&self) -> Result<(), SettingError> {

@@ -16,7 +16,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Nested, Schedule, ScheduleEntry};
+use super::{Moment, Nested, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, require};
 
 /// Settings of a sequence.
@@ -27,11 +27,13 @@ pub struct Sequence {
     milestones: Vec<f64>,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Sequence>(
-    "sequence",
-    "phases[i](t − milestones[i − 1]), one schedule after another",
-    "phases = [{ name = \"linear_warmup\" }, { name = \"cosine\" }]\nmilestones = [1.0]\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "sequence",
+    formula: "phases[i](t − milestones[i − 1]), one schedule after another",
+    source: "torch.optim.lr_scheduler.SequentialLR",
+    defaults: "phases = [{ name = \"linear_warmup\" }, { name = \"cosine\" }]\nmilestones = [1.0]\n",
+    make: make::<Sequence>,
+};
 
 impl Check for Sequence {
     fn check(&self) -> Result<(), SettingError> {

@@ -14,7 +14,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry};
+use super::{Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, positive};
 
 /// Settings of the step schedule.
@@ -27,11 +27,13 @@ pub struct Step {
     pub gamma: f64,
 }
 
-pub(super) const ENTRY: ScheduleEntry = ScheduleEntry::of::<Step>(
-    "step",
-    "lr · gamma^⌊t / step_size⌋",
-    "step_size = 10.0\ngamma = 0.1\n",
-);
+pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
+    name: "step",
+    formula: "lr · gamma^⌊t / step_size⌋",
+    source: "torch.optim.lr_scheduler.StepLR",
+    defaults: "step_size = 10.0\ngamma = 0.1\n",
+    make: make::<Step>,
+};
 
 impl Check for Step {
     fn check(&self) -> Result<(), SettingError> {

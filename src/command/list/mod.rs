@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use thalweg_common::feedback::FEEDBACKS;
 use thalweg_common::optimizer::OPTIMIZERS;
+use thalweg_common::registry::Entry;
 use thalweg_common::regularizer::REGULARIZERS;
 use thalweg_common::schedule::SCHEDULES;
 use thalweg_worker::data::DATASETS;
@@ -95,13 +96,7 @@ fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
             "[model] name",
             rows(MODELS, |e| line(e.name, e.about, e.keys)),
         ),
-        Kind::Transforms => (
-            "[gradient] transforms, each by its name",
-            rows(TRANSFORMS, |e| Line {
-                source: e.source,
-                ..line(e.name, e.formula, e.defaults)
-            }),
-        ),
+        Kind::Transforms => ("[gradient] transforms, each by its name", made(TRANSFORMS)),
         Kind::Methods => (
             "[method] name",
             rows(METHODS, |e| line(e.name, e.about, "")),
@@ -113,14 +108,8 @@ fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
                 ..line(e.name, e.about.formula, e.about.defaults)
             }),
         ),
-        Kind::Schedules => (
-            "[schedule] name",
-            rows(SCHEDULES, |e| line(e.name, e.formula, e.defaults)),
-        ),
-        Kind::Feedbacks => (
-            "[feedback] name",
-            rows(FEEDBACKS, |e| line(e.name, e.formula, e.defaults)),
-        ),
+        Kind::Schedules => ("[schedule] name", made(SCHEDULES)),
+        Kind::Feedbacks => ("[feedback] name", made(FEEDBACKS)),
         Kind::Regularizers => (
             "[regularizer] terms, name",
             rows(REGULARIZERS, |e| Line {
@@ -128,6 +117,16 @@ fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
                 ..line(e.name, e.formula, e.defaults)
             }),
         ),
+    })
+}
+
+/// The rows of a registry whose entries are made from their settings.
+fn made<T: ?Sized>(registry: &[Entry<T>]) -> Vec<Line> {
+    rows(registry, |e| Line {
+        name: e.name,
+        about: e.formula,
+        keys: e.defaults,
+        source: e.source,
     })
 }
 

@@ -18,18 +18,19 @@
 use serde::Deserialize;
 use thalweg_common::registry::{Check, SettingError, positive};
 
-use super::{Batch, Transform, TransformEntry};
+use super::{Batch, Transform, TransformEntry, make};
 use crate::model::Coverage;
 
 /// torch's guard of the division.
 const GUARD: f64 = 1e-6;
 
-pub(super) const ENTRY: TransformEntry = TransformEntry::of::<ClipByGlobalNorm>(
-    "clip_by_global_norm",
-    "g ← g · min(1, max_norm / (‖g‖ + 1e-6)), over all tensors together",
-    "Pascanu, Mikolov, Bengio, ICML 2013, algorithm 1",
-    "max_norm = 1.0\n",
-);
+pub(super) const ENTRY: TransformEntry = TransformEntry {
+    name: "clip_by_global_norm",
+    formula: "g ← g · min(1, max_norm / (‖g‖ + 1e-6)), over all tensors together",
+    source: "Pascanu, Mikolov, Bengio, ICML 2013, algorithm 1",
+    defaults: "max_norm = 1.0\n",
+    make: make::<ClipByGlobalNorm>,
+};
 
 /// Settings of clipping by norm.
 #[derive(Clone, Copy, Debug, Deserialize)]

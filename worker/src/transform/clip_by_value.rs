@@ -16,15 +16,16 @@
 use serde::Deserialize;
 use thalweg_common::registry::{Check, SettingError, positive};
 
-use super::{Batch, Transform, TransformEntry};
+use super::{Batch, Transform, TransformEntry, make};
 use crate::model::Coverage;
 
-pub(super) const ENTRY: TransformEntry = TransformEntry::of::<ClipByValue>(
-    "clip_by_value",
-    "g ← max(−max_value, min(max_value, g)), element by element",
-    "Mikolov, doctoral thesis, Brno 2012",
-    "max_value = 1.0\n",
-);
+pub(super) const ENTRY: TransformEntry = TransformEntry {
+    name: "clip_by_value",
+    formula: "g ← max(−max_value, min(max_value, g)), element by element",
+    source: "Mikolov, doctoral thesis, Brno 2012",
+    defaults: "max_value = 1.0\n",
+    make: make::<ClipByValue>,
+};
 
 /// Settings of clipping by value.
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -27,15 +27,16 @@ use serde::Deserialize;
 use thalweg_common::registry::{Check, SettingError, not_negative};
 use thalweg_common::seed::{mix, normal};
 
-use super::{Batch, Transform, TransformEntry};
+use super::{Batch, Transform, TransformEntry, make};
 use crate::model::Coverage;
 
-pub(super) const ENTRY: TransformEntry = TransformEntry::of::<GaussianNoise>(
-    "gaussian_noise",
-    "g ← g + N(0, eta / (1 + t)^gamma), element by element; t batches of the job came before",
-    "Neelakantan, Vilnis, Le, Sutskever, Kaiser, Kurach, Martens, arXiv:1511.06807 (2015)",
-    "eta = 0.01\ngamma = 0.55\n",
-);
+pub(super) const ENTRY: TransformEntry = TransformEntry {
+    name: "gaussian_noise",
+    formula: "g ← g + N(0, eta / (1 + t)^gamma), element by element; t batches of the job came before",
+    source: "Neelakantan, Vilnis, Le, Sutskever, Kaiser, Kurach, Martens, arXiv:1511.06807 (2015)",
+    defaults: "eta = 0.01\ngamma = 0.55\n",
+    make: make::<GaussianNoise>,
+};
 
 /// Settings of annealed noise.
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -21,7 +21,7 @@ use std::fmt::Debug;
 
 use serde::de::DeserializeOwned;
 use thalweg_common::message::DataRange;
-use thalweg_common::registry::{Check, Named, SettingError, find, settings};
+use thalweg_common::registry::{Check, Entry, SettingError, find};
 use thalweg_common::seed::{Purpose, derive, mix};
 use toml::Table;
 
@@ -51,62 +51,21 @@ pub struct Batch {
 }
 
 /// A line of [`TRANSFORMS`].
-#[derive(Clone, Copy, Debug)]
-pub struct TransformEntry {
-    /// The name that a job file writes.
-    pub name: &'static str,
-    /// What the transform does, in one line.
-    pub formula: &'static str,
-    /// Where it comes from.
-    pub source: &'static str,
-    /// Every setting with its default, as TOML.
-    pub defaults: &'static str,
-    build: Build,
+pub type TransformEntry = Entry<dyn Transform>;
+
+/// The gradient transform called `name`.
+///
+/// # Errors
+/// [`SettingError::UnknownName`] with the names that there are.
+pub fn transform(name: &str) -> Result<&'static TransformEntry, SettingError> {
+    find("gradient transform", TRANSFORMS, name)
 }
 
-type Build = fn(&TransformEntry, &Table) -> Result<Box<dyn Transform>, SettingError>;
-
-impl TransformEntry {
-    /// The entry of a transform that is its own settings.
-    const fn of<T: Transform + DeserializeOwned + Check + 'static>(
-        name: &'static str,
-        formula: &'static str,
-        source: &'static str,
-        defaults: &'static str,
-    ) -> Self {
-        Self {
-            name,
-            formula,
-            source,
-            defaults,
-            build: |entry, table| {
-                let transform: T = settings(entry.name, entry.defaults, table)?;
-                Ok(Box::new(transform))
-            },
-        }
-    }
-
-    /// The entry called `name`.
-    ///
-    /// # Errors
-    /// [`SettingError::UnknownName`] with the names that there are.
-    pub fn find(name: &str) -> Result<&'static Self, SettingError> {
-        find("gradient transform", TRANSFORMS, name)
-    }
-
-    /// Builds the transform; what the table does not have is the default.
-    ///
-    /// # Errors
-    /// [`SettingError`] for an unknown key, a wrong type or a value out of range.
-    pub fn build(&self, table: &Table) -> Result<Box<dyn Transform>, SettingError> {
-        (self.build)(self, table)
-    }
-}
-
-impl Named for TransformEntry {
-    fn name(&self) -> &'static str {
-        self.name
-    }
+fn make<T: Transform + DeserializeOwned + Check + 'static>(
+    entry: &TransformEntry,
+    table: &Table,
+) -> Result<Box<dyn Transform>, SettingError> {
+    Ok(Box::new(entry.settings::<T>(table)?))
 }
 
 /// How batches are numbered, and what their random numbers derive from.
@@ -131,12 +90,12 @@ impl Transforms {
     /// The transforms of these names and settings, to be applied in this order.
     ///
     /// # Errors
-    /// [`SettingError`] for an unknown name, or as [`TransformEntry::build`].
+    /// [`SettingError`] for an unknown name, or as [`Entry::build`].
     pub fn new<'a>(
         numbering: Numbering,
         list: impl IntoIterator<Item = (&'a str, &'a Table)>,
     ) -> Result<Self, SettingError> {
-        let build = |(name, options)| TransformEntry::find(name)?.build(options);
+        let build = |(name, options)| transform(name)?.build(options);
         let list = list.into_iter().map(build).collect::<Result<_, _>>()?;
         Ok(Self { numbering, list })
     }

@@ -4,7 +4,7 @@ use thalweg_common::message::DataRange;
 use thalweg_common::seed::{mix, unit};
 use toml::{Table, Value};
 
-use super::{Numbering, TRANSFORMS, TransformEntry, Transforms};
+use super::{Numbering, TRANSFORMS, Transforms, transform};
 use crate::model::Coverage;
 
 const ELEMENTS: u64 = 4_096;
@@ -81,9 +81,7 @@ fn every_entry_accepts_its_defaults_and_refuses_minus_one_and_other_keys_by_name
         let text = entry.build(&unknown).unwrap_err().to_string();
         assert!(text.contains("no_such_key"), "{text}");
     }
-    let text = TransformEntry::find("clip_by_norm")
-        .unwrap_err()
-        .to_string();
+    let text = transform("clip_by_norm").unwrap_err().to_string();
     assert!(
         text.contains("did you mean `clip_by_global_norm`?"),
         "{text}"

@@ -1,7 +1,7 @@
 //! The worker's thread: the loop over real links, computation and the clock.
 //!
-//! Gradients are computed on a thread beside it, and sockets belong to the tasks of the links, so
-//! that the loop always has time for an event.
+//! Long gradients are computed on a thread beside it, and sockets belong to the tasks of the links,
+//! so that the loop always has time for an event.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
