@@ -122,9 +122,11 @@ pub(super) fn names(job: &Job, registries: &Registries, problems: &mut Problems)
     for (section, check, name, options) in questions {
         if let Err(refusal) = check(name, options) {
             let refusal = refusal.trim().replace('\n', ", ");
+            // A list's refusal names the place in it: `betas[0]`.
+            let names = |key: &str| [format!("`{key}`"), format!("`{key}[")];
             let meant = options
                 .keys()
-                .find(|key| refusal.contains(&format!("`{key}`")));
+                .find(|key| names(key).iter().any(|word| refusal.contains(word)));
             let key = meant.map_or("name", String::as_str);
             problems.add(
                 &format!("{section}.{key}"),

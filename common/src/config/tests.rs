@@ -320,6 +320,11 @@ fn optimizer_and_schedule_are_judged_by_their_registries() {
         let draft = Draft::parse("job.toml", text).unwrap();
         draft.check(&Registries::COMMON).unwrap_err().to_string()
     };
+    let text = refusal("[optimizer]\nname = \"adam\"\nlr = 0.1\nbetas = [0.9, 1.0]\n");
+    assert!(
+        text.starts_with("job.toml:4: [optimizer]: `betas[1]` is 1"),
+        "{text}"
+    );
     let text = refusal("[optimizer]\nname = \"adagrat\"\nlr = 0.1\n");
     assert!(
         text.starts_with("job.toml:2: [optimizer]: no optimizer is called `adagrat`"),
