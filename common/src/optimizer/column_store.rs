@@ -359,7 +359,7 @@ mod tests {
             }
         }
 
-        fn update(&self, step: &f32, x: f32, grad: Grad<f32>, slots: [f32; 3]) -> (f32, [f32; 3]) {
+        fn update(step: &f32, x: f32, grad: Grad<f32>, slots: [f32; 3]) -> (f32, [f32; 3]) {
             let [sum, last, _] = slots;
             (0.5 * x + grad.g + step, [sum + x, last, grad.at_read])
         }

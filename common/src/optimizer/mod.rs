@@ -1,9 +1,10 @@
 //! Optimizers: the formulas, the loops that run them, and the list of them all.
 //!
-//! A formula ([`UpdateRule`]) lives in one file per algorithm and knows one parameter at a time; the
-//! few that need norms ([`TensorRule`]) know one tensor at a time. [`Store`] is what a shard holds;
-//! the loops behind it are written once, for every formula. A new optimizer is one file and one line
-//! of [`OPTIMIZERS`]; the laws, the golden numbers, the command line and the documents walk that list.
+//! A formula ([`UpdateRule`]) lives in one file per algorithm of [`rules`] and knows one parameter at
+//! a time; the few that need norms ([`TensorRule`]) know one tensor at a time. [`Store`] is what a
+//! shard holds; the loops behind it, in the files beside this one, are written once, for every
+//! formula. A new optimizer is one file and one line of [`OPTIMIZERS`]; the laws, the golden numbers,
+//! the command line and the documents walk that list.
 
 mod real;
 mod slots;
@@ -25,46 +26,7 @@ mod rising_momentum;
 mod sweep;
 mod tensor_rule;
 mod tensor_store;
-
-pub mod sgd;
-pub mod momentum;
-pub mod momentum_lr_inside;
-pub mod momentum_ewa;
-pub mod momentum_ewa_corrected;
-pub mod nesterov;
-pub mod nag_lookahead;
-pub mod qhm;
-pub mod aggmo;
-pub mod asgd;
-pub mod adagrad;
-pub mod adagrad_eps_inside;
-pub mod adadelta;
-pub mod adadelta_r0_eps;
-pub mod rmsprop;
-pub mod rmsprop_eps_inside;
-pub mod adam;
-pub mod adam_eps_hat;
-pub mod adam_eps_inside;
-pub mod adam_survey;
-pub mod adamw;
-pub mod amsgrad;
-pub mod amsgrad_no_bias_correction;
-pub mod amsgrad_max_of_corrected;
-pub mod adamax;
-pub mod adamax_eps_outside;
-pub mod adamax_noeps;
-pub mod nadam;
-pub mod nadam_const;
-pub mod nadam_simple;
-pub mod nadam_survey;
-pub mod nadam_full;
-pub mod nadamax;
-pub mod qhadam;
-pub mod ftrl;
-pub mod lion;
-pub mod lars;
-pub mod lamb;
-pub mod adafactor;
+pub mod rules;
 
 pub use self::descent::{Descent, Surface};
 pub use self::entry::{About, Facts, OptimizerEntry, Shown};
@@ -75,59 +37,7 @@ pub use self::gradient::{
 };
 pub use self::real::Real;
 pub use self::rule::{AtRead, Decay, Grad, HotMerge, Lasting, StepContext, UpdateRule, View};
+pub use self::rules::{OPTIMIZERS, optimizer};
 pub use self::slots::{LANES, SlotArray};
 pub use self::store::{ExactStore, GroupSpan, Initial, Reader, RestoreError, Store, StoreSpec};
 pub use self::tensor_rule::{TensorRule, TensorView};
-
-use crate::registry::{SettingError, find};
-
-/// Every optimizer there is, in order of growing complexity.
-pub static OPTIMIZERS: &[OptimizerEntry] = &[
-    sgd::ENTRY,
-    momentum::ENTRY,
-    momentum_lr_inside::ENTRY,
-    momentum_ewa::ENTRY,
-    momentum_ewa_corrected::ENTRY,
-    nesterov::ENTRY,
-    nag_lookahead::ENTRY,
-    qhm::ENTRY,
-    aggmo::ENTRY,
-    asgd::ENTRY,
-    adagrad::ENTRY,
-    adagrad_eps_inside::ENTRY,
-    adadelta::ENTRY,
-    adadelta_r0_eps::ENTRY,
-    rmsprop::ENTRY,
-    rmsprop_eps_inside::ENTRY,
-    adam::ENTRY,
-    adam_eps_hat::ENTRY,
-    adam_eps_inside::ENTRY,
-    adam_survey::ENTRY,
-    adamw::ENTRY,
-    amsgrad::ENTRY,
-    amsgrad_no_bias_correction::ENTRY,
-    amsgrad_max_of_corrected::ENTRY,
-    adamax::ENTRY,
-    adamax_eps_outside::ENTRY,
-    adamax_noeps::ENTRY,
-    nadam::ENTRY,
-    nadam_const::ENTRY,
-    nadam_simple::ENTRY,
-    nadam_survey::ENTRY,
-    nadam_full::ENTRY,
-    nadamax::ENTRY,
-    qhadam::ENTRY,
-    ftrl::ENTRY,
-    lion::ENTRY,
-    lars::ENTRY,
-    lamb::ENTRY,
-    adafactor::ENTRY,
-];
-
-/// The optimizer called `name`.
-///
-/// # Errors
-/// [`SettingError::UnknownName`].
-pub fn optimizer(name: &str) -> Result<&'static OptimizerEntry, SettingError> {
-    find("optimizer", OPTIMIZERS, name)
-}

@@ -117,13 +117,7 @@ pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
     fn prepare(&self, context: &StepContext) -> Self::Step;
 
     /// The formula: the parameter and its slots after the step.
-    fn update(
-        &self,
-        step: &Self::Step,
-        x: F,
-        grad: Grad<F>,
-        slots: Self::Slots,
-    ) -> (F, Self::Slots);
+    fn update(step: &Self::Step, x: F, grad: Grad<F>, slots: Self::Slots) -> (F, Self::Slots);
 
     /// What a pull shows of a parameter, the place where gradients are taken, where that is not the
     /// parameter itself.

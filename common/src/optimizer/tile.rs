@@ -104,7 +104,7 @@ impl<F: Real, R: UpdateRule<F>> Formula<'_, F, R> {
             AtRead::Slot(slot) => slots.as_slice()[slot],
         };
         let grad = Grad { g, at_read };
-        self.rule.update(&s.rule, s.keep * x, grad, slots)
+        R::update(&s.rule, s.keep * x, grad, slots)
     }
 }
 

@@ -1,0 +1,116 @@
+//! `AMSGrad`: Adam whose steps, for the same mean of gradients, never grow again.
+//!
+//! ```text
+//! m ← β₁·m + (1 − β₁)·g
+//! v ← β₂·v + (1 − β₂)·g²
+//! w ← max(w, v)
+//! x ← x − η/(1 − β₁ᵗ) · m / (√w/√(1 − β₂ᵗ) + ε)
+//! ```
+//!
+//! | symbol | here | shape | meaning, unit |
+//! |---|---|---|---|
+//! | m | slot `exp_avg` | one per parameter | mean of recent gradients, gradient |
+//! | v | slot `exp_avg_sq` | one per parameter | mean of their squares, gradient² |
+//! | w | slot `max_exp_avg_sq` | one per parameter | the largest v so far, gradient² |
+//! | η | `lr` of the step | scalar | from the schedule |
+//! | β₁, β₂ | `betas` | scalars in [0, 1) | memory of m and v; 1/(1 − β) steps |
+//! | ε | `eps` | scalar, > 0 | keeps the first steps finite, gradient |
+//! | t | `count` of the step | scalar | the shard's steps, from 1 |
+//!
+//! Source: Reddi, Kale, Kumar, *On the convergence of Adam and beyond*, ICLR 2018, algorithm 2, with
+//! Adam's corrections, as `torch.optim.Adam(amsgrad=True)` has it.
+
+use serde::Deserialize;
+
+use crate::optimizer::descent::Descent;
+use crate::optimizer::entry::{About, OptimizerEntry};
+use crate::optimizer::mean::{Mean, check_betas, filled};
+use crate::optimizer::real::Real;
+use crate::optimizer::rule::{Decay, Grad, StepContext, UpdateRule};
+use crate::registry::{Check, SettingError, positive};
+
+/// Hyper-parameters of `AMSGrad`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amsgrad {
+    /// β₁ and β₂, each in [0, 1).
+    pub betas: [f64; 2],
+    /// ε > 0.
+    pub eps: f64,
+    /// How the L2 term enters; [`super::adamw`] takes this rule decoupled.
+    #[serde(skip)]
+    pub(super) decay: Decay,
+}
+
+pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Amsgrad>(About {
+    name: "amsgrad",
+    formula: "m, v: means of g and g² with memory betas; w ← max(w, v); x ← x − lr · m̂ / (√w/√(1 − betas[1]ᵗ) + eps)",
+    source: "Reddi, Kale, Kumar, ICLR 2018; torch.optim.Adam(amsgrad=True)",
+    differences: &[
+        "the paper corrects no bias: that is `amsgrad_no_bias_correction`",
+        "Keras takes the same maximum in the form of `adam_eps_hat`, with eps = 1e-7",
+        "t is an integer of 64 bits; torch counts in f32 and stops at 2^24",
+    ],
+    defaults: "betas = [0.9, 0.999]\neps = 1e-8\n",
+    survey: None,
+    descents: [
+        Descent::parabola(0.1, 300, 1e-6),
+        Descent::rosenbrock(0.02, 3000, 1e-2),
+    ],
+});
+
+impl Check for Amsgrad {
+    fn check(&self) -> Result<(), SettingError> {
+        check_betas(self.betas)?;
+        positive("eps", self.eps)
+    }
+}
+
+/// The scalars of one step.
+#[derive(Clone, Copy, Debug)]
+pub struct AmsgradStep<F> {
+    first: Mean<F>,
+    second: Mean<F>,
+    /// η/(1 − β₁ᵗ).
+    rate: F,
+    /// 1/√(1 − β₂ᵗ).
+    root_scale: F,
+    eps: F,
+}
+
+impl<F: Real> UpdateRule<F> for Amsgrad {
+    type Slots = [F; 3];
+    type Step = AmsgradStep<F>;
+    const SLOT_NAMES: &'static [&'static str] = &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
+
+    fn decay(&self) -> Decay {
+        self.decay
+    }
+
+    fn init(&self) -> [F; 3] {
+        [F::ZERO; 3]
+    }
+
+    fn prepare(&self, context: &StepContext) -> AmsgradStep<F> {
+        let [beta1, beta2] = self.betas;
+        AmsgradStep {
+            first: Mean::of(beta1),
+            second: Mean::of(beta2),
+            rate: F::of(context.lr / filled(beta1, context)),
+            root_scale: F::of(1.0 / filled(beta2, context).sqrt()),
+            eps: F::of(self.eps),
+        }
+    }
+
+    #[inline(always)]
+    fn update(s: &AmsgradStep<F>, x: F, grad: Grad<F>, [m, v, w]: [F; 3]) -> (F, [F; 3]) {
+        let g = grad.g;
+        let m = s.first.with(m, g);
+        let v = s.second.with_square(v, g);
+        let w = w.max(v);
+        (
+            x - s.rate * (m / (w.sqrt() * s.root_scale + s.eps)),
+            [m, v, w],
+        )
+    }
+}
