@@ -8,8 +8,8 @@
 
 use super::real::Real;
 use super::rule::UpdateRule;
+use super::scalars::Scalars;
 use super::slots::SlotArray;
-use super::tile::{Formula, Scalars};
 
 /// Steps after which a group is settled. Bounds the pause of one settling, and the log.
 pub(super) const STEPS_MAX: usize = 128;
@@ -32,8 +32,8 @@ impl<F: Real, S: Copy> Backlog<F, S> {
 
     /// Records a step that not every element of the group has taken.
     pub(super) fn push<R: UpdateRule<F, Step = S>>(&mut self, rule: &R, step: &Scalars<F, S>) {
-        self.steps.push(*step);
-        self.rest_holds &= leaves_rest(&Formula { rule, step });
+        self.steps.push(step.clone());
+        self.rest_holds &= leaves_rest(rule, step);
     }
 
     pub(super) fn clear(&mut self) {
@@ -68,9 +68,13 @@ impl<F: Real, S: Copy> Backlog<F, S> {
 }
 
 /// Whether the element at zero with fresh slots stays as it is, bit for bit, without a gradient.
-fn leaves_rest<F: Real, R: UpdateRule<F>>(formula: &Formula<'_, F, R>) -> bool {
-    let fresh = formula.rule.init();
-    let (x, slots) = formula.apply(F::ZERO, F::ZERO, fresh);
-    let pairs = slots.as_slice().iter().zip(fresh.as_slice());
-    x.same_bits(F::ZERO) && pairs.fold(true, |same, (a, b)| same & a.same_bits(*b))
+fn leaves_rest<F: Real, R: UpdateRule<F>>(rule: &R, step: &Scalars<F, R::Step>) -> bool {
+    let fresh = rule.init();
+    let mut slots = vec![fresh; rule.turns()];
+    let x = step.apply::<R>(F::ZERO, F::ZERO, &mut slots);
+    let stays = |slots: &R::Slots| {
+        let pairs = slots.as_slice().iter().zip(fresh.as_slice());
+        pairs.fold(true, |same, (a, b)| same & a.same_bits(*b))
+    };
+    x.same_bits(F::ZERO) && slots.iter().all(stays)
 }

@@ -8,23 +8,25 @@
 use std::ops::Range;
 
 use super::backlog::Backlog;
-use super::drive;
+use super::columns::{BLOCK, Columns};
 use super::gradient::{
     AddressError, GradientError, GradientView, check_coordinates, check_range, covered, overlap,
     pieces, within,
 };
+use super::late;
 use super::real::Real;
 use super::replay;
-use super::rule::{StepContext, UpdateRule};
-use super::slots::SlotArray;
+use super::rule::{StepContext, UpdateRule, slot_names};
+use super::scalars::Scalars;
 use super::store::{GroupSpan, Reader, RestoreError, Store, StoreSpec, check_saved};
-use super::tile::{Columns, Formula, Scalars};
 
 /// Parameters and slots of a shard under the rule `R`.
 #[derive(Debug)]
 pub(super) struct ColumnStore<F: Real, R: UpdateRule<F>> {
     rule: R,
     columns: Columns<F>,
+    /// Room for elements that take a step apart from their neighbours.
+    block: Columns<F>,
     groups: Vec<Group<F, R::Step>>,
     /// For each element, how many steps of its group's backlog it has taken. Empty until there is a
     /// backlog, so that dense training pays nothing for it.
@@ -42,16 +44,8 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
     /// Builds the store of `spec` under `rule`.
     pub(super) fn new(rule: R, spec: &StoreSpec<'_>) -> Self {
         spec.assert_tiled();
-        let slots = rule
-            .init()
-            .as_slice()
-            .iter()
-            .map(|&slot| vec![slot; spec.len])
-            .collect();
-        let columns = Columns {
-            x: spec.parameters(),
-            slots,
-        };
+        let columns = Columns::new(&rule, spec.parameters());
+        let block = Columns::new(&rule, Vec::with_capacity(BLOCK));
         let groups = spec.groups.iter().map(|span| Group {
             span: span.clone(),
             backlog: span.terms.act_always().then(Backlog::new),
@@ -60,6 +54,7 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         Self {
             rule,
             columns,
+            block,
             groups,
             taken: Vec::new(),
         }
@@ -69,13 +64,9 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         let whole = self.groups[group].span.range.clone();
         let inside = overlap(&whole, &covered(elements.start, elements.segments));
         self.settle_range(group, &inside);
-        let formula = Formula {
-            rule: &self.rule,
-            step,
-        };
+        let scale = F::from_f32(elements.scale);
         for (start, values) in pieces(elements.start, elements.segments, &inside) {
-            let scale = F::from_f32(elements.scale);
-            drive::dense(&formula, &mut self.columns, start, values, scale);
+            self.columns.step::<R>(step, start, values, scale);
         }
         if inside != whole {
             self.defer(group, step, inside.clone());
@@ -89,12 +80,10 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         let coordinates = &elements.coordinates[inside.clone()];
         let values = &elements.values[4 * inside.start..4 * inside.end];
         self.settle(group, indices(coordinates));
-        let formula = Formula {
-            rule: &self.rule,
-            step,
-        };
-        let scale = F::from_f32(elements.scale);
-        drive::sparse(&formula, &mut self.columns, coordinates, values, scale);
+        let scaled = (values, F::from_f32(elements.scale));
+        let block = &mut self.block;
+        self.columns
+            .step_apart::<R>(step, coordinates, scaled, block);
         self.defer(group, step, indices(coordinates));
         self.project(group, indices(coordinates));
         self.bound_backlog(group);
@@ -129,13 +118,8 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         let units: Vec<_> = span.units_of(elements).collect();
         if let Some(backlog) = backlog.as_ref().filter(|log| !log.is_empty()) {
             let rest = units.iter().cloned().flatten();
-            drive::catch_up(
-                &self.rule,
-                backlog,
-                &mut self.columns,
-                &mut self.taken,
-                rest,
-            );
+            let stores = (&mut self.columns, &mut self.block);
+            late::catch_up(&self.rule, backlog, stores, &mut self.taken, rest);
             for unit in &units {
                 self.taken[unit.clone()].fill(backlog.stamp());
             }
@@ -165,7 +149,8 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
             let units = span.units_of(elements);
             replay::catch_up(rule, backlog, columns, taken, (span, units));
         } else {
-            drive::catch_up(rule, backlog, columns, taken, elements);
+            let stores = (columns, &mut self.block);
+            late::catch_up(rule, backlog, stores, taken, elements);
         }
     }
 
@@ -207,7 +192,7 @@ struct Sparse<'a> {
     scale: f32,
 }
 
-fn indices(coordinates: &[u32]) -> impl Iterator<Item = usize> {
+fn indices(coordinates: &[u32]) -> impl Iterator<Item = usize> + Clone {
     coordinates.iter().map(|&coordinate| coordinate as usize)
 }
 
@@ -216,8 +201,8 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
         self.columns.x.len()
     }
 
-    fn slot_names(&self) -> &'static [&'static str] {
-        R::SLOT_NAMES
+    fn slot_names(&self) -> Vec<String> {
+        slot_names::<F, R>(&self.rule)
     }
 
     fn step(
@@ -275,7 +260,7 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
             let inside = overlap(&self.groups[group].span.range, &range);
             self.settle_range(group, &inside);
         }
-        drive::show(&self.rule, reader, &self.columns, range, out);
+        self.columns.show(&self.rule, reader, range, out);
         Ok(())
     }
 
@@ -290,14 +275,14 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
             let inside = within(coordinates, &self.groups[group].span.range);
             self.settle(group, indices(&coordinates[inside]));
         }
-        drive::show_at(&self.rule, reader, &self.columns, coordinates, out);
+        let elements = indices(coordinates);
+        self.columns.show_apart(&self.rule, reader, elements, out);
         Ok(())
     }
 
     fn columns(&mut self) -> Vec<&[F]> {
         self.settle_all();
-        let Columns { x, slots } = &self.columns;
-        std::iter::once(x).chain(slots).map(Vec::as_slice).collect()
+        self.columns.columns().map(Vec::as_slice).collect()
     }
 
     fn restore(&mut self, columns: &[&[F]]) -> Result<(), RestoreError> {
@@ -306,9 +291,8 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
             group.backlog.iter_mut().for_each(Backlog::clear);
         }
         self.taken.fill(0);
-        self.columns.x.copy_from_slice(columns[0]);
-        for (slot, saved) in self.columns.slots.iter_mut().zip(&columns[1..]) {
-            slot.copy_from_slice(saved);
+        for (own, saved) in self.columns.columns_mut().zip(columns) {
+            own.copy_from_slice(saved);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::column_store::ColumnStore;
 use super::descent::Descent;
 use super::family::{Algorithm, Family, RuleUser, TensorAlgorithm};
 use super::plain::PlainStore;
-use super::rule::{AtRead, HotMerge, Lasting, UpdateRule};
+use super::rule::{AtRead, HotMerge, Lasting, UpdateRule, slot_names};
 use super::store::{ExactStore, Store, StoreSpec};
 use super::tensor_rule::TensorRule;
 use super::tensor_store::TensorStore;
@@ -46,10 +46,10 @@ pub enum Shown {
 }
 
 /// What is known of a rule without running it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// The names of the slots: one number per parameter each, or fewer for a rule of whole tensors.
-    pub slot_names: &'static [&'static str],
+    pub slot_names: Vec<String>,
     /// What the rule needs to know of the worker's last read.
     pub at_read: AtRead,
     /// Whether deltas that threads collected apart may be added.
@@ -221,9 +221,9 @@ struct ReadFacts;
 impl RuleUser for ReadFacts {
     type Output = Facts;
 
-    fn element<R: Algorithm>(self, _: R) -> Facts {
+    fn element<R: Algorithm>(self, rule: R) -> Facts {
         Facts {
-            slot_names: <R as UpdateRule<f32>>::SLOT_NAMES,
+            slot_names: slot_names::<f32, R>(&rule),
             at_read: <R as UpdateRule<f32>>::AT_READ,
             hot_merge: <R as UpdateRule<f32>>::HOT_MERGE,
             lasting: <R as UpdateRule<f32>>::LASTING,
@@ -235,13 +235,17 @@ impl RuleUser for ReadFacts {
                 Shown::Another
             },
             grain: Grain::Rows,
-            numbers_per_element: 1 + <R as UpdateRule<f32>>::SLOT_NAMES.len(),
+            numbers_per_element: 1 + <R as UpdateRule<f32>>::SLOT_NAMES.len()
+                * <R as UpdateRule<f32>>::turns(&rule),
         }
     }
 
     fn tensor<R: TensorAlgorithm>(self, _: R) -> Facts {
         Facts {
-            slot_names: <R as TensorRule<f32>>::SLOT_NAMES,
+            slot_names: <R as TensorRule<f32>>::SLOT_NAMES
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             at_read: AtRead::Nothing,
             hot_merge: HotMerge::Refuse,
             lasting: Lasting::Kept,

@@ -9,9 +9,12 @@
 mod real;
 mod slots;
 mod rule;
-mod tile;
 mod drive;
+mod penalties;
+mod scalars;
+mod columns;
 mod backlog;
+mod late;
 mod replay;
 mod gradient;
 mod finite;
@@ -38,6 +41,6 @@ pub use self::gradient::{
 pub use self::real::Real;
 pub use self::rule::{AtRead, Decay, Grad, HotMerge, Lasting, StepContext, UpdateRule, View};
 pub use self::rules::{OPTIMIZERS, optimizer};
-pub use self::slots::{LANES, SlotArray};
+pub use self::slots::SlotArray;
 pub use self::store::{ExactStore, GroupSpan, Initial, Reader, RestoreError, Store, StoreSpec};
 pub use self::tensor_rule::{TensorRule, TensorView};

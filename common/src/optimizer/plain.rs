@@ -1,23 +1,23 @@
 //! What a [`Store`] means, in the fewest words: each element by itself, at every step.
 //!
-//! No tile, no vector instructions, nothing put off. It is the oracle of the store that servers run:
+//! No blocks, no vector instructions, nothing put off. It is the oracle of the store that servers run:
 //! the laws require the same bits of both after any sequence of pushes and reads.
 
 use std::ops::Range;
 
+use super::columns::Columns;
 use super::gradient::{AddressError, GradientError, GradientView, check_coordinates, check_range};
 use super::real::Real;
-use super::rule::{StepContext, UpdateRule};
+use super::rule::{StepContext, UpdateRule, slot_names};
+use super::scalars::Scalars;
 use super::slots::SlotArray;
 use super::store::{ExactStore, GroupSpan, Reader, RestoreError, Store, StoreSpec, check_saved};
-use super::tile::{Formula, Scalars, shown};
 
 /// Parameters and slots of a shard under the rule `R`.
 #[derive(Debug)]
 pub(super) struct PlainStore<F: Real, R: UpdateRule<F>> {
     rule: R,
-    x: Vec<F>,
-    slots: Vec<Vec<F>>,
+    columns: Columns<F>,
     groups: Vec<GroupSpan>,
 }
 
@@ -25,26 +25,16 @@ impl<F: Real, R: UpdateRule<F>> PlainStore<F, R> {
     /// Builds the store of `spec` under `rule`.
     pub(super) fn new(rule: R, spec: &StoreSpec<'_>) -> Self {
         spec.assert_tiled();
-        let slots = rule
-            .init()
-            .as_slice()
-            .iter()
-            .map(|&slot| vec![slot; spec.len])
-            .collect();
+        let columns = Columns::new(&rule, spec.parameters());
         Self {
             rule,
-            x: spec.parameters(),
-            slots,
+            columns,
             groups: spec.groups.clone(),
         }
     }
 
-    fn slots_of(&self, element: usize) -> R::Slots {
-        R::Slots::from_fn(|slot| self.slots[slot][element])
-    }
-
     fn shown(&self, reader: Reader, element: usize) -> F {
-        shown(&self.rule, reader, self.x[element], &self.slots_of(element))
+        self.columns.shown(&self.rule, reader, element)
     }
 
     fn show(&self, reader: Reader, element: usize, out: &mut Vec<u8>) {
@@ -55,19 +45,20 @@ impl<F: Real, R: UpdateRule<F>> PlainStore<F, R> {
     fn advance(&mut self, context: &StepContext, gradient: &[Option<F>]) {
         for group in &self.groups {
             let step = Scalars::of(&self.rule, group, context);
-            let formula = Formula {
-                rule: &self.rule,
-                step: &step,
-            };
             for element in group.range.clone() {
                 let g = match gradient[element] {
                     Some(g) => g,
                     None if group.terms.act_always() => F::ZERO,
                     None => continue,
                 };
-                let (x, slots) = formula.apply(self.x[element], g, self.slots_of(element));
-                self.x[element] = x;
-                for (column, slot) in self.slots.iter_mut().zip(slots.as_slice()) {
+                let turns = 0..self.rule.turns();
+                let mut slots: Vec<R::Slots> = turns
+                    .map(|turn| self.columns.slots_of(turn, element))
+                    .collect();
+                let x = step.apply::<R>(self.columns.x[element], g, &mut slots);
+                self.columns.x[element] = x;
+                let slots = slots.iter().flat_map(SlotArray::as_slice);
+                for (column, slot) in self.columns.slots.iter_mut().zip(slots) {
                     column[element] = *slot;
                 }
             }
@@ -75,7 +66,7 @@ impl<F: Real, R: UpdateRule<F>> PlainStore<F, R> {
                 let stepped =
                     |element: usize| gradient[element].is_some() || group.terms.act_always();
                 if unit.clone().any(stepped) {
-                    group.terms.project(&mut self.x[unit]);
+                    group.terms.project(&mut self.columns.x[unit]);
                 }
             }
         }
@@ -84,11 +75,11 @@ impl<F: Real, R: UpdateRule<F>> PlainStore<F, R> {
 
 impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
     fn len(&self) -> usize {
-        self.x.len()
+        self.columns.x.len()
     }
 
-    fn slot_names(&self) -> &'static [&'static str] {
-        R::SLOT_NAMES
+    fn slot_names(&self) -> Vec<String> {
+        slot_names::<F, R>(&self.rule)
     }
 
     fn step(
@@ -132,21 +123,19 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
     }
 
     fn columns(&mut self) -> Vec<&[F]> {
-        std::iter::once(&self.x)
-            .chain(&self.slots)
-            .map(Vec::as_slice)
-            .collect()
+        self.columns.columns().map(Vec::as_slice).collect()
     }
 
     fn restore(&mut self, columns: &[&[F]]) -> Result<(), RestoreError> {
-        check_saved(columns, self.slots.len(), self.len())?;
-        self.x = columns[0].to_vec();
-        self.slots = columns[1..].iter().map(|slot| slot.to_vec()).collect();
+        check_saved(columns, self.columns.slots.len(), self.len())?;
+        for (own, saved) in self.columns.columns_mut().zip(columns) {
+            own.copy_from_slice(saved);
+        }
         Ok(())
     }
 
     fn bytes(&self) -> usize {
-        self.x.len() * (1 + self.slots.len()) * size_of::<F>()
+        self.columns.x.len() * (1 + self.columns.slots.len()) * size_of::<F>()
     }
 }
 
@@ -158,7 +147,7 @@ impl<R: UpdateRule<f64>> ExactStore for PlainStore<f64, R> {
 
     fn shown(&self, reader: Reader) -> Vec<f64> {
         let shown = |element| PlainStore::shown(self, reader, element);
-        (0..self.x.len()).map(shown).collect()
+        (0..self.columns.x.len()).map(shown).collect()
     }
 }
 

@@ -73,6 +73,9 @@ pub trait Real:
     /// Whether this is no number.
     fn is_nan(self) -> bool;
 
+    /// Singles, little-endian, as values of this type, where their bytes are those of memory.
+    fn view(bytes: &[u8]) -> Option<&[Self]>;
+
     /// Appends values as singles, little-endian.
     fn append(values: &[Self], out: &mut Vec<u8>);
 
@@ -124,6 +127,14 @@ impl Real for f32 {
     #[inline(always)]
     fn is_nan(self) -> bool {
         f32::is_nan(self)
+    }
+
+    fn view(bytes: &[u8]) -> Option<&[Self]> {
+        if cfg!(target_endian = "little") {
+            bytemuck::try_cast_slice(bytes).ok()
+        } else {
+            None
+        }
     }
 
     fn append(values: &[Self], out: &mut Vec<u8>) {
@@ -185,6 +196,10 @@ impl Real for f64 {
     #[inline(always)]
     fn is_nan(self) -> bool {
         f64::is_nan(self)
+    }
+
+    fn view(_bytes: &[u8]) -> Option<&[Self]> {
+        None
     }
 
     fn append(values: &[Self], out: &mut Vec<u8>) {

@@ -7,17 +7,13 @@
 use std::ops::Range;
 
 use super::backlog::Backlog;
-use super::drive;
+use super::columns::Columns;
 use super::real::Real;
 use super::rule::UpdateRule;
 use super::slots::SlotArray;
 use super::store::GroupSpan;
-use super::tile::{Columns, Formula};
 
-/// Gradients that are zero, f32.
-const ZEROS: [u8; 4096] = [0; 4096];
-
-/// Brings `units` of a group to the end of its backlog; else as [`drive::catch_up`].
+/// Brings `units` of a group to the end of its backlog; else as [`super::late::catch_up`].
 pub(super) fn catch_up<F: Real, R: UpdateRule<F>>(
     rule: &R,
     backlog: &Backlog<F, R::Step>,
@@ -38,7 +34,7 @@ pub(super) fn catch_up<F: Real, R: UpdateRule<F>>(
             continue;
         }
         for step in &backlog.steps()[usize::from(first)..] {
-            without_gradient(&Formula { rule, step }, columns, &unit);
+            columns.step_late::<R>(step, unit.clone());
             span.terms.project(&mut columns.x[unit.clone()]);
         }
     }
@@ -51,16 +47,4 @@ fn is_at_rest<F: Real, S: SlotArray<F>>(
 ) -> bool {
     unit.clone()
         .all(|element| columns.is_at_rest(element, fresh))
-}
-
-fn without_gradient<F: Real, R: UpdateRule<F>>(
-    formula: &Formula<'_, F, R>,
-    columns: &mut Columns<F>,
-    unit: &Range<usize>,
-) {
-    let at_once = ZEROS.len() / 4;
-    for start in unit.clone().step_by(at_once) {
-        let count = at_once.min(unit.end - start);
-        drive::dense(formula, columns, start, &ZEROS[..4 * count], F::of(1.0));
-    }
 }

@@ -93,7 +93,7 @@ pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
     /// The scalars of one step: what the formula needs beside the element's own numbers.
     type Step: Copy + Debug + Send + Sync + 'static;
 
-    /// Names of the slots, as they stand in checkpoints.
+    /// Names of the slots, as they stand in checkpoints; numbered where there are several turns.
     const SLOT_NAMES: &'static [&'static str];
 
     /// What the rule needs to know of the worker's last read.
@@ -113,8 +113,20 @@ pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
     /// The slots before the first step.
     fn init(&self) -> Self::Slots;
 
+    /// How often the formula is applied in one step, each time to the same gradient and to slots of
+    /// its own: rules with a number of velocities that a setting says.
+    fn turns(&self) -> usize {
+        1
+    }
+
     /// Computes the scalars of a step, in f64, and rounds them.
     fn prepare(&self, context: &StepContext) -> Self::Step;
+
+    /// The same for one of the [turns](Self::turns), counted from 0.
+    fn prepare_turn(&self, context: &StepContext, turn: usize) -> Self::Step {
+        debug_assert_eq!(turn, 0, "a rule with turns prepares each of them");
+        self.prepare(context)
+    }
 
     /// The formula: the parameter and its slots after the step.
     fn update(step: &Self::Step, x: F, grad: Grad<F>, slots: Self::Slots) -> (F, Self::Slots);
@@ -128,6 +140,18 @@ pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
     const EVALUATE: View<Self, F> = None;
 }
 
-/// What is seen of a parameter with its slots; `None` is the parameter itself, so that reading most
+/// The names of all slots of `rule`, those of its first turn first.
+pub(super) fn slot_names<F: Real, R: UpdateRule<F>>(rule: &R) -> Vec<String> {
+    let numbered = |turn| {
+        let name = move |name: &&str| format!("{name}_{turn}");
+        R::SLOT_NAMES.iter().map(name)
+    };
+    match rule.turns() {
+        1 => R::SLOT_NAMES.iter().map(ToString::to_string).collect(),
+        turns => (0..turns).flat_map(numbered).collect(),
+    }
+}
+
+/// What is seen of a parameter with its slots, those of the first turn; `None` is the parameter itself, so that reading most
 /// rules is copying.
 pub type View<R, F> = Option<fn(&R, F, &<R as UpdateRule<F>>::Slots) -> F>;

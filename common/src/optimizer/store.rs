@@ -169,7 +169,7 @@ pub trait Store<F: Real>: Debug + Send {
     }
 
     /// The names of the slots, in the order of [`Store::columns`].
-    fn slot_names(&self) -> &'static [&'static str];
+    fn slot_names(&self) -> Vec<String>;
 
     /// Takes one step with `scale × gradient` (1.0 leaves every bit).
     ///

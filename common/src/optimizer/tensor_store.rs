@@ -109,8 +109,8 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
         self.x.len()
     }
 
-    fn slot_names(&self) -> &'static [&'static str] {
-        R::SLOT_NAMES
+    fn slot_names(&self) -> Vec<String> {
+        R::SLOT_NAMES.iter().map(ToString::to_string).collect()
     }
 
     fn step(

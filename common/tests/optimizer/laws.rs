@@ -11,7 +11,8 @@ use super::support::{
 #[test]
 fn any_length_gives_the_bits_of_the_plain_twin() {
     for subject in element_subjects() {
-        for len in 0..=67 {
+        // Every tail of every vector, and both sides of the edges of a block.
+        for len in (0..=67).chain([1_023, 1_024, 1_025, 2_049]) {
             let mut rng = seeded(1);
             let spec = one_group(len, 0.0);
             let (mut fast, mut slow) = (subject.build(&spec), subject.plain(&spec));

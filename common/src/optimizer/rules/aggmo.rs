@@ -8,8 +8,11 @@
 //! | symbol | here | shape | meaning, unit |
 //! |---|---|---|---|
 //! | vᵢ | slot `momentum_buffer_i` | one per parameter | decaying sum of gradients, gradient |
-//! | βᵢ | `betas` | K scalars in [0, 1), 1 ≤ K ≤ 8 | share of vᵢ that a step keeps |
+//! | βᵢ | `betas` | K scalars in [0, 1), K ≥ 1 | share of vᵢ that a step keeps |
 //! | η | `lr` of the step | scalar | from the schedule |
+//!
+//! The K velocities are K turns of one formula, each of which takes its share of the step:
+//! `x ← x − η/K·vᵢ`.
 //!
 //! Velocities of little memory damp the oscillations of those with much.
 //!
@@ -20,28 +23,16 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
-use crate::optimizer::family::{Family, RuleUser};
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
+use crate::optimizer::tensor_rule::count;
 use crate::registry::{Check, SettingError, in_unit_interval, require};
-
-/// The names of the velocities; there may be as many as names.
-const SLOT_NAMES: [&str; 8] = [
-    "momentum_buffer_0",
-    "momentum_buffer_1",
-    "momentum_buffer_2",
-    "momentum_buffer_3",
-    "momentum_buffer_4",
-    "momentum_buffer_5",
-    "momentum_buffer_6",
-    "momentum_buffer_7",
-];
 
 /// Hyper-parameters of `AggMo`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Aggmo {
-    /// One to eight β, each in [0, 1).
+    /// K β, each in [0, 1).
     pub betas: Vec<f64>,
 }
 
@@ -50,7 +41,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Aggmo>(About {
     formula: "vᵢ ← betas[i]·vᵢ + g; x ← x − lr · mean of all vᵢ",
     source: "Lucas, Sun, Zemel, Grosse, ICLR 2019, equation 3",
     differences: &[
-        "at most 8 velocities: each number of them is a formula of its own",
+        "x takes the K shares of the step one after another, not their sum at once: a difference of rounding",
         "the velocity of β = 0, which is the gradient, has a slot like the others",
     ],
     defaults: "betas = [0.0, 0.9, 0.99]\n",
@@ -63,79 +54,49 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Aggmo>(About {
 
 impl Check for Aggmo {
     fn check(&self) -> Result<(), SettingError> {
-        let count = self.betas.len();
-        let permitted = (1..=SLOT_NAMES.len()).contains(&count);
-        let found = u32::try_from(count).map_or(f64::INFINITY, f64::from);
-        require("number of betas", found, permitted, "from 1 to 8")?;
+        let none = self.betas.is_empty();
+        require("number of betas", 0.0, !none, "at least 1")?;
         self.betas
             .iter()
             .try_for_each(|&beta| in_unit_interval("betas", beta))
     }
 }
 
-impl Family for Aggmo {
-    fn choose<U: RuleUser>(self, user: U) -> U::Output {
-        let betas = &self.betas;
-        match betas.len() {
-            1 => user.element(Velocities::<1>::of(betas)),
-            2 => user.element(Velocities::<2>::of(betas)),
-            3 => user.element(Velocities::<3>::of(betas)),
-            4 => user.element(Velocities::<4>::of(betas)),
-            5 => user.element(Velocities::<5>::of(betas)),
-            6 => user.element(Velocities::<6>::of(betas)),
-            7 => user.element(Velocities::<7>::of(betas)),
-            8 => user.element(Velocities::<8>::of(betas)),
-            count => unreachable!("checked settings have 1 to 8 betas, not {count}"),
-        }
-    }
-}
-
-/// `AggMo` with K velocities.
-#[derive(Clone, Debug)]
-struct Velocities<const K: usize> {
-    betas: [f64; K],
-}
-
-impl<const K: usize> Velocities<K> {
-    fn of(betas: &[f64]) -> Self {
-        Self {
-            betas: std::array::from_fn(|i| betas[i]),
-        }
-    }
-}
-
-/// The scalars of one step.
+/// The scalars of one velocity in one step.
 #[derive(Clone, Copy, Debug)]
-struct VelocitiesStep<F, const K: usize> {
+pub struct AggmoStep<F> {
     /// η/K.
     rate: F,
-    betas: [F; K],
+    beta: F,
 }
 
-impl<F: Real, const K: usize> UpdateRule<F> for Velocities<K> {
-    type Slots = [F; K];
-    type Step = VelocitiesStep<F, K>;
-    const SLOT_NAMES: &'static [&'static str] = SLOT_NAMES.split_at(K).0;
+impl<F: Real> UpdateRule<F> for Aggmo {
+    type Slots = [F; 1];
+    type Step = AggmoStep<F>;
+    const SLOT_NAMES: &'static [&'static str] = &["momentum_buffer"];
 
-    fn init(&self) -> [F; K] {
-        [F::ZERO; K]
+    fn turns(&self) -> usize {
+        self.betas.len()
     }
 
-    fn prepare(&self, context: &StepContext) -> VelocitiesStep<F, K> {
-        let count = u32::try_from(K).map_or(f64::INFINITY, f64::from);
-        VelocitiesStep {
-            rate: F::of(context.lr / count),
-            betas: self.betas.map(F::of),
+    fn init(&self) -> [F; 1] {
+        [F::ZERO]
+    }
+
+    fn prepare(&self, context: &StepContext) -> AggmoStep<F> {
+        self.prepare_turn(context, 0)
+    }
+
+    fn prepare_turn(&self, context: &StepContext, turn: usize) -> AggmoStep<F> {
+        AggmoStep {
+            rate: F::of(context.lr / count(self.betas.len())),
+            beta: F::of(self.betas[turn]),
         }
     }
 
     #[inline(always)]
-    fn update(s: &VelocitiesStep<F, K>, x: F, grad: Grad<F>, mut v: [F; K]) -> (F, [F; K]) {
-        let mut sum = F::ZERO;
-        for (v, &beta) in v.iter_mut().zip(&s.betas) {
-            *v = beta * *v + grad.g;
-            sum = sum + *v;
-        }
-        (x - s.rate * sum, v)
+    fn update(s: &AggmoStep<F>, x: F, grad: Grad<F>, [v]: [F; 1]) -> (F, [F; 1]) {
+        let v = s.beta * v + grad.g;
+        (x - s.rate * v, [v])
     }
 }
