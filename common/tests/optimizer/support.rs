@@ -215,7 +215,7 @@ const VARIANTS: &[(&str, &str)] = &[
     ("aggmo", "betas = [0.9]"),
     (
         "aggmo",
-        "betas = [0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99]",
+        "betas = [0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99]",
     ),
     ("adagrad", "lr_decay = 0.1"),
     ("rmsprop", "centered = true"),
