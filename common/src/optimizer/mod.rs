@@ -18,6 +18,7 @@ mod finite;
 mod store;
 mod column_store;
 mod plain;
+mod baseline;
 mod descent;
 mod family;
 mod entry;
@@ -28,6 +29,7 @@ mod tensor_rule;
 mod tensor_store;
 pub mod rules;
 
+pub use self::baseline::Baseline;
 pub use self::descent::{Descent, Surface};
 pub use self::entry::{About, Facts, OptimizerEntry, Shown};
 pub use self::family::{Algorithm, Family, RuleUser, TensorAlgorithm};
