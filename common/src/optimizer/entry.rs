@@ -2,6 +2,7 @@
 
 use toml::{Table, Value};
 
+use super::baseline::{Baseline, ObviousLoop};
 use super::column_store::ColumnStore;
 use super::descent::Descent;
 use super::family::{Algorithm, Family, RuleUser, TensorAlgorithm};
@@ -75,9 +76,12 @@ pub struct OptimizerEntry {
     columns: Build<dyn Store<f32>>,
     plain: Build<dyn Store<f32>>,
     exact: Build<dyn ExactStore>,
+    baseline: MakeBaseline,
 }
 
 type Read<T> = fn(&OptimizerEntry, &Table) -> Result<T, SettingError>;
+type MakeBaseline =
+    fn(&OptimizerEntry, &Table, Vec<f32>) -> Result<Option<Box<dyn Baseline>>, SettingError>;
 type Build<S> = fn(&OptimizerEntry, &Table, &StoreSpec<'_>) -> Result<Box<S>, SettingError>;
 
 impl OptimizerEntry {
@@ -90,6 +94,7 @@ impl OptimizerEntry {
             columns: |entry, table, spec| Ok(entry.read::<S>(table)?.choose(Columns(spec))),
             plain: |entry, table, spec| Ok(entry.read::<S>(table)?.choose(Plain(spec))),
             exact: |entry, table, spec| Ok(entry.read::<S>(table)?.choose(Exact(spec))),
+            baseline: |entry, table, x| Ok(entry.read::<S>(table)?.choose(Obvious(x))),
         }
     }
 
@@ -155,6 +160,19 @@ impl OptimizerEntry {
         spec: &StoreSpec<'_>,
     ) -> Result<Box<dyn ExactStore>, SettingError> {
         (self.exact)(self, table, spec)
+    }
+
+    /// Builds what the store is measured against, from the first parameters: the same rule in the
+    /// obvious loop. Nothing for a rule of whole tensors, which sees more than a loop does.
+    ///
+    /// # Errors
+    /// As [`OptimizerEntry::check`].
+    pub fn build_baseline(
+        &self,
+        table: &Table,
+        x: Vec<f32>,
+    ) -> Result<Option<Box<dyn Baseline>>, SettingError> {
+        (self.baseline)(self, table, x)
     }
 
     /// Bytes of memory that a server needs for one parameter at most, with or without penalties.
@@ -296,5 +314,19 @@ impl RuleUser for Exact<'_> {
 
     fn tensor<R: TensorAlgorithm>(self, rule: R) -> Self::Output {
         Box::new(TensorStore::<f64, R>::new(rule, self.0))
+    }
+}
+
+struct Obvious(Vec<f32>);
+
+impl RuleUser for Obvious {
+    type Output = Option<Box<dyn Baseline>>;
+
+    fn element<R: Algorithm>(self, rule: R) -> Self::Output {
+        Some(Box::new(ObviousLoop::new(rule, self.0)))
+    }
+
+    fn tensor<R: TensorAlgorithm>(self, _: R) -> Self::Output {
+        None
     }
 }

@@ -21,6 +21,7 @@ mod finite;
 mod store;
 mod column_store;
 mod plain;
+mod baseline;
 mod descent;
 mod family;
 mod entry;
@@ -31,6 +32,7 @@ mod tensor_rule;
 mod tensor_store;
 pub mod rules;
 
+pub use self::baseline::Baseline;
 pub use self::descent::{Descent, Surface};
 pub use self::entry::{About, Facts, OptimizerEntry, Shown};
 pub use self::family::{Algorithm, Family, RuleUser, TensorAlgorithm};

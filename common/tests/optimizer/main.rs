@@ -7,6 +7,7 @@ mod settings;
 mod golden;
 mod store;
 mod laws;
+mod baseline;
 mod tensor_laws;
 mod regularizers;
 mod projections;

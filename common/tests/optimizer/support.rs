@@ -92,7 +92,7 @@ impl Gradient {
 }
 
 /// A rate that changes from step to step.
-fn lr(count: u64) -> f64 {
+pub(crate) fn lr(count: u64) -> f64 {
     [0.05, 0.02, 0.03][usize::try_from(count % 3).expect("below 3")]
 }
 
