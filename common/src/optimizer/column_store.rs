@@ -15,6 +15,7 @@ use super::gradient::{
 };
 use super::real::Real;
 use super::replay;
+use super::retune::{ErasedRule, RetuneError};
 use super::rule::{StepContext, UpdateRule};
 use super::slots::SlotArray;
 use super::store::{GroupSpan, Reader, RestoreError, Store, StoreSpec, check_saved};
@@ -261,6 +262,11 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn retune(&mut self, rule: ErasedRule) -> Result<(), RetuneError> {
+        self.rule = rule.after(&self.rule)?;
         Ok(())
     }
 

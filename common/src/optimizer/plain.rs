@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::gradient::{AddressError, GradientError, GradientView, check_coordinates, check_range};
 use super::real::Real;
+use super::retune::{ErasedRule, RetuneError};
 use super::rule::{StepContext, UpdateRule};
 use super::slots::SlotArray;
 use super::store::{ExactStore, GroupSpan, Reader, RestoreError, Store, StoreSpec, check_saved};
@@ -104,6 +105,11 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
             .map(|g| g.map(scaled))
             .collect();
         self.advance(context, &gradient);
+        Ok(())
+    }
+
+    fn retune(&mut self, rule: ErasedRule) -> Result<(), RetuneError> {
+        self.rule = rule.after(&self.rule)?;
         Ok(())
     }
 
