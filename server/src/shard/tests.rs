@@ -28,6 +28,7 @@ fn shard(aggregation: Aggregation, non_finite: NonFinite, workers: u32) -> Shard
         id: ShardId(3),
         store,
         rate: Arc::new(|_| 1.0),
+        tuner: Tuner::default(),
         aggregation,
         non_finite,
         workers,
