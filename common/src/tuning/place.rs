@@ -45,9 +45,11 @@ impl Place {
             },
             None => {
                 let names: Vec<String> = places(complete).map(|place| place.name).collect();
+                // Of several that are equally like it the first is meant.
+                let likely = names.iter().rev().map(String::as_str);
                 Misfit::Unknown {
                     optimizer: entry.name,
-                    suggestion: most_similar(name, names.iter().map(String::as_str)),
+                    suggestion: most_similar(name, likely),
                     known: names.join(", "),
                 }
             }

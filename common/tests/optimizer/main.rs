@@ -8,6 +8,7 @@ mod golden;
 mod store;
 mod laws;
 mod tensor_laws;
+mod retune;
 mod regularizers;
 mod projections;
 mod identities;
