@@ -43,8 +43,7 @@ pub enum Misfit {
     },
     /// It is a list, or a place behind the list's end.
     #[error(
-        "expected one number of the list `{key}`, {}; how many numbers it has cannot change, since each \
-         has its slot",
+        "expected one number of the list `{key}`, {}; how many numbers it has cannot change",
         places(.key, *.numbers)
     )]
     List {

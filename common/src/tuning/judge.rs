@@ -2,7 +2,8 @@
 //!
 //! A schedule is a formula, and so is a range; nothing proves that the one stays inside the other. So
 //! the job is walked through before it starts: step by step where that takes no time, else at points
-//! evenly spread over it and at every step near its two ends.
+//! evenly spread over it, and more densely towards its two ends. So a schedule of a few epochs is seen
+//! in a job without end, too.
 
 use super::Tuning;
 use super::error::{Misfit, TuningError, When};
@@ -13,8 +14,9 @@ use crate::schedule::Lengths;
 /// Steps that are looked at one by one, and points of a longer job.
 const POINTS_MAX: u64 = 4096;
 
-/// Steps near each end of a longer job that are looked at, too.
-const STEPS_NEAR_AN_END: u64 = 64;
+/// Steps after the beginning of a longer job that are looked at one by one, and the points between any
+/// step and its double; also steps before the end.
+const POINTS_NEAR: u64 = 64;
 
 impl Tuning {
     /// Judges every value of a job that is so long; for each hyper-parameter the first one that is
@@ -125,10 +127,16 @@ fn points(lengths: &Lengths) -> Vec<u64> {
         let progress = u128::from(job) * u128::from(number) / u128::from(POINTS_MAX);
         u64::try_from(progress).unwrap_or(job)
     };
-    let near_the_end = (0..=STEPS_NEAR_AN_END).map(|number| job - at_step(number));
+    let doubles = (0..u64::BITS - 7).flat_map(|doublings| {
+        (POINTS_NEAR..2 * POINTS_NEAR).map(move |number| number << doublings)
+    });
+    let near_the_beginning = (0..POINTS_NEAR)
+        .chain(doubles)
+        .take_while(|number| *number < steps);
+    let near_the_end = (0..=POINTS_NEAR).map(|number| job - at_step(number));
     let mut points: Vec<u64> = (0..=POINTS_MAX)
         .map(share)
-        .chain((0..STEPS_NEAR_AN_END).map(at_step))
+        .chain(near_the_beginning.map(at_step))
         .chain(near_the_end)
         .collect();
     points.sort_unstable();
@@ -141,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_job_is_looked_at_step_by_step_and_a_long_one_at_both_ends_and_between() {
+    fn a_short_job_is_looked_at_step_by_step_and_a_long_one_most_closely_at_its_ends() {
         let lengths = |job, step| Lengths {
             epoch: 10,
             step,
@@ -152,7 +160,7 @@ mod tests {
         for job in [1_000_000, 12_345_678_901, u64::MAX] {
             let points = points(&lengths(job, 10));
             assert!(
-                points.is_sorted() && points.len() < 4300,
+                points.is_sorted() && points.len() < 8192,
                 "{}",
                 points.len()
             );
@@ -160,6 +168,10 @@ mod tests {
             assert_eq!(points[points.len() - 3..], [job - 20, job - 10, job]);
             let gaps = points.windows(2).map(|pair| pair[1] - pair[0]);
             assert!(gaps.max().unwrap() <= job / 4096 + 1);
+            // From 64 steps on, no time grows by more than a 64th of itself unseen.
+            let pairs = points.windows(2).filter(|pair| 640 <= pair[0]);
+            let widest = pairs.map(|pair| (pair[1] - pair[0]) as f64 / pair[0] as f64);
+            assert!(widest.fold(0.0, f64::max) <= 1.0 / 64.0);
         }
     }
 }

@@ -17,9 +17,21 @@ const LENGTHS: Lengths = Lengths {
     job: 1000,
 };
 
+/// Every hyper-parameter of a subject.
+fn complete(subject: &Subject) -> Table {
+    let complete = subject.entry.complete(&subject.settings);
+    complete.expect("its settings are permitted")
+}
+
+/// A subject whose hyper-parameters are at rest.
+fn still(subject: &Subject) -> Tuning {
+    let still = Tuning::new(subject.entry, &subject.settings);
+    still.expect("its settings are permitted")
+}
+
 /// The names of all numbers among a subject's hyper-parameters, as a job file writes them.
 fn numbers(subject: &Subject) -> Vec<String> {
-    let complete = subject.entry.complete(&subject.settings).unwrap();
+    let complete = complete(subject);
     let names = |(key, value): (&String, &Value)| match value {
         Value::Array(list) => (0..list.len()).map(|at| format!("{key}[{at}]")).collect(),
         Value::Float(_) => vec![key.clone()],
@@ -31,9 +43,8 @@ fn numbers(subject: &Subject) -> Vec<String> {
 /// A subject all of whose hyper-parameters move that may, most of them down to half and back within
 /// seven steps.
 fn restless(subject: &Subject) -> Tuning {
-    let still = || Tuning::new(subject.entry, &subject.settings).unwrap();
-    let complete = subject.entry.complete(&subject.settings).unwrap();
-    let mut tuning = still();
+    let complete = complete(subject);
+    let mut tuning = still(subject);
     for name in numbers(subject) {
         let base = number(&complete, &name);
         let ways = [
@@ -45,11 +56,11 @@ fn restless(subject: &Subject) -> Tuning {
             ("exponential", "gamma = 0.999".to_owned()),
         ];
         let build = |(kind, settings): &(&str, String)| {
-            let settings = settings.parse().unwrap();
-            schedule(kind).unwrap().build(&settings)
+            let settings = settings.parse().expect("settings are TOML");
+            schedule(kind).expect("a known schedule").build(&settings)
         };
         let fits = |way: &&(&str, String)| {
-            let mut alone = still();
+            let mut alone = still(subject);
             // Not every schedule has numbers below zero.
             build(way).is_ok_and(|moving| match alone.add(&name, moving, Unit::Steps) {
                 Ok(()) => alone.judge(&LENGTHS).is_empty(),
@@ -60,7 +71,9 @@ fn restless(subject: &Subject) -> Tuning {
             })
         };
         if let Some(way) = ways.iter().find(fits) {
-            tuning.add(&name, build(way).unwrap(), Unit::Steps).unwrap();
+            let moving = build(way).expect("it was built before");
+            let added = tuning.add(&name, moving, Unit::Steps);
+            added.expect("alone it was added, too");
         }
     }
     assert_eq!(tuning.judge(&LENGTHS), [], "{subject}");
@@ -74,12 +87,13 @@ fn number(complete: &Table, name: &str) -> f64 {
     };
     let value = &complete[key];
     let value = index.map_or(value, |index| &value[index]);
-    value.as_float().unwrap()
+    value.as_float().expect("hyper-parameters are floats")
 }
 
 fn retune(store: &mut dyn Store<f32>, tuning: &Tuning, count: u64) {
     let values: Vec<f64> = tuning.values(count, &LENGTHS).collect();
-    store.retune(tuning.rule(&values).unwrap()).unwrap();
+    let rule = tuning.rule(&values).expect("the job was judged");
+    store.retune(rule).expect("the job was judged");
 }
 
 fn sparse(rng: &mut impl rand::Rng, len: usize) -> Gradient {
@@ -99,7 +113,7 @@ fn a_rule_with_the_same_values_changes_no_bit() {
             subject.build(&one_group(len, 0.05)),
             subject.build(&one_group(len, 0.05)),
         );
-        let complete = subject.entry.complete(&subject.settings).unwrap();
+        let complete = complete(&subject);
         for count in 1..=60 {
             let next = gradient(&mut rng, len);
             next.apply(still.as_mut(), count);
@@ -253,7 +267,7 @@ const FIXED: &[(&str, &str)] = &[
 fn every_number_can_have_a_schedule_but_those_at_which_slots_begin() {
     for subject in subjects() {
         for name in numbers(&subject) {
-            let mut tuning = Tuning::new(subject.entry, &subject.settings).unwrap();
+            let mut tuning = still(&subject);
             let constant = schedule("constant").unwrap().build(&Table::new()).unwrap();
             let fixed = FIXED.contains(&(subject.entry.name, name.as_str()));
             let expected = if fixed {
