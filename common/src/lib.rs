@@ -20,3 +20,4 @@ pub mod schedule;
 pub mod feedback;
 pub mod regularizer;
 pub mod optimizer;
+pub mod tuning;

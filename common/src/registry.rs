@@ -142,6 +142,21 @@ pub fn settings<T: DeserializeOwned + Check>(
     defaults: &str,
     given: &Table,
 ) -> Result<T, SettingError> {
+    judged(entry, laid_over(entry, defaults, given)?)
+}
+
+/// Every setting of `entry`: the job's own (`given`) over the entry's `defaults`, not judged.
+///
+/// # Errors
+/// [`SettingError::UnknownKey`].
+///
+/// # Panics
+/// As [`settings`].
+pub fn laid_over(
+    entry: &'static str,
+    defaults: &str,
+    given: &Table,
+) -> Result<Table, SettingError> {
     let mut table: Table = defaults.parse().expect("an entry's defaults are TOML");
     for (key, value) in given {
         if !table.contains_key(key) {
@@ -154,8 +169,19 @@ pub fn settings<T: DeserializeOwned + Check>(
         }
         table.insert(key.clone(), value.clone());
     }
+    Ok(table)
+}
+
+/// Judges settings of `entry` of which none is missing.
+///
+/// # Errors
+/// [`SettingError`] for a wrong type or a value out of range.
+pub fn judged<T: DeserializeOwned + Check>(
+    entry: &'static str,
+    complete: Table,
+) -> Result<T, SettingError> {
     let settings: T =
-        table
+        complete
             .try_into()
             .map_err(|error: toml::de::Error| SettingError::WrongType {
                 entry,

@@ -22,8 +22,10 @@ features = 3
 classes = 2
 hash = '0123456789abcdef'
 [optimizer]
-name = 'sgd'
+name = 'momentum'
 lr = 0.1
+[schedules.momentum]
+name = 'constant'
 [method]
 local_lr = 0.1
 [consistency]
@@ -112,7 +114,10 @@ fn visit(table: &Table, section: &str, show: &mut impl FnMut(&str, BTreeSet<Stri
             _ => drop(keys.insert(key.clone())),
         }
     }
-    show(if section.is_empty() { "top" } else { section }, keys);
+    // A section of sections has no keys of its own.
+    if !keys.is_empty() {
+        show(if section.is_empty() { "top" } else { section }, keys);
+    }
 }
 
 /// The rows of the table behind a marker, without its head.

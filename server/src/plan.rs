@@ -13,7 +13,7 @@ use thalweg_common::shard_map::ShardMap;
 use toml::Table;
 
 use crate::coordinator;
-use crate::shard::Rate;
+use crate::shard::{Rate, Tuner};
 
 /// How the optimizer is to run.
 #[derive(Clone)]
@@ -22,10 +22,12 @@ pub struct Training {
     pub seed: u64,
     /// The optimizer's name in the registry.
     pub optimizer: String,
-    /// Its hyper-parameters.
+    /// Its hyper-parameters, at the beginning.
     pub hyper_parameters: Table,
     /// The learning rate at a progress, in examples.
     pub rate: Rate,
+    /// The other hyper-parameters that move.
+    pub tuner: Tuner,
     /// What acts on each tensor beside the optimizer.
     pub regularization: Regularization,
     /// When the optimizer runs.

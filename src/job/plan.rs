@@ -9,9 +9,11 @@ use thalweg_common::consistency::Consistency;
 use thalweg_common::feedback::feedback;
 use thalweg_common::ids::{Life, ServerId};
 use thalweg_common::registry::SettingError;
-use thalweg_common::schedule::{Lengths, Moment, schedule};
+use thalweg_common::schedule::{Moment, schedule};
+use thalweg_common::tuning::TuningError;
 use thalweg_server::coordinator::{self, Deal, RatePlan};
 use thalweg_server::ingress::ServeOptions;
+use thalweg_server::shard::Tuner;
 use thalweg_server::{Bounds, OnWorkerLoss, Plan, Training};
 use thalweg_worker::method::{MethodEntry, MethodSettings, TrainingMethod};
 use thalweg_worker::transform::{Numbering, Transforms};
@@ -38,6 +40,9 @@ pub enum PlanError {
     /// A name or setting is wrong; a checked job has none such.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// A hyper-parameter cannot have its schedule; a checked job's can.
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
     /// The job does not fit into memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -181,15 +186,14 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
     }
 }
 
-fn training(blueprint: &Blueprint) -> Result<Training, SettingError> {
+fn training(blueprint: &Blueprint) -> Result<Training, PlanError> {
     let config = &blueprint.config;
     let schedule = schedule(&config.schedule.name)?.build(&config.schedule.options)?;
     let (base, unit) = (config.optimizer.lr, config.schedule.unit);
-    let lengths = Lengths {
-        epoch: blueprint.resolved.rows,
-        step: config.train.batch_size,
-        job: blueprint.examples_total(),
-    };
+    let lengths = blueprint.lengths();
+    let tuning = config
+        .tuning()
+        .map_err(|mut errors| errors.swap_remove(0))?;
     Ok(Training {
         seed: config.seed,
         optimizer: config.optimizer.name.clone(),
@@ -197,6 +201,7 @@ fn training(blueprint: &Blueprint) -> Result<Training, SettingError> {
         rate: Arc::new(move |progress| {
             schedule.value(base, &Moment::new(progress, unit, &lengths))
         }),
+        tuner: Tuner::new(tuning, lengths),
         regularization: blueprint.regularization.clone(),
         aggregation: config.consistency.aggregation,
         non_finite: config.train.non_finite,

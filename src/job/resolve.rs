@@ -9,6 +9,7 @@ use thalweg_common::ids::Generation;
 use thalweg_common::message::DataSummary;
 use thalweg_common::optimizer::optimizer;
 use thalweg_common::regularizer::{Regularization, RegularizerError};
+use thalweg_common::schedule::{Lengths, examples};
 use thalweg_common::shard_map::{Grain, ShardMap, ShardMapError};
 use thalweg_worker::data::weighted::{balanced, class_counts};
 use thalweg_worker::data::{self, DataError, Dataset, Loaded, Task, Weighted};
@@ -98,14 +99,15 @@ impl Blueprint {
 
     /// Examples of so many epochs, at least one.
     #[must_use]
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "epochs are a checked positive number"
-    )]
     pub fn examples_of(&self, epochs: f64) -> u64 {
-        (epochs * self.resolved.rows as f64).round().max(1.0) as u64
+        examples(self.resolved.rows, epochs)
+    }
+
+    /// How long the job is, and its epochs and steps.
+    #[must_use]
+    pub fn lengths(&self) -> Lengths {
+        let train = &self.config.train;
+        Lengths::of(self.resolved.rows, train.batch_size, train.epochs)
     }
 
     /// What every worker must find in its data.

@@ -45,6 +45,56 @@ fn plain_sgd(job: &ResolvedJob) -> Vec<f32> {
     x
 }
 
+/// Momentum that rises along a line from 0.5 to 0.9 over half of the job, with an L2 term on all
+/// parameters but the bias, which is the last: written as a loop over the same batches.
+fn rising_momentum(job: &ResolvedJob) -> Vec<f32> {
+    let (lr, l2) = (0.25_f32, 0.01_f32);
+    let blueprint = &job.blueprint;
+    let (model, data) = (&blueprint.model, &job.data.train);
+    let elements = blueprint.map.elements();
+    let coverage = Coverage::Whole(elements);
+    let mut x = vec![0.0_f32; usize::try_from(elements).unwrap()];
+    let mut v = x.clone();
+    let bias = x.len() - 1;
+    let order = Permutation::new(blueprint.config.seed, 0, data.rows());
+    let (mut rows, mut located) = (Rows::new(), Located::default());
+    let positions: Vec<u64> = (0..data.rows()).collect();
+    for (step, batch) in (0_u32..).zip(positions.chunks(8)) {
+        let numbers: Vec<u64> = batch.iter().map(|position| order.row(*position)).collect();
+        data.fill(&numbers, &mut rows);
+        model.locate(&rows, &coverage, &mut located).unwrap();
+        let mut gradient = vec![0.0_f32; x.len()];
+        model.gradient(&rows, &located, &x, &mut gradient);
+        let passed = f64::from(8 * step) / 600.0;
+        #[expect(clippy::cast_possible_truncation, reason = "parameters are f32")]
+        let momentum = (0.5 + (0.9 - 0.5) * (passed / 0.5).min(1.0)) as f32;
+        for (at, (x, v)) in x.iter_mut().zip(&mut v).enumerate() {
+            let pull = if at == bias { 0.0 } else { l2 * *x };
+            *v = momentum * *v + (gradient[at] + pull);
+            *x -= lr * *v;
+        }
+    }
+    x
+}
+
+#[test]
+fn a_momentum_that_rises_gives_the_numbers_of_a_loop_that_raises_it() {
+    let sets = [
+        "optimizer.name=momentum",
+        "optimizer.momentum=0.5",
+        "optimizer.lr=0.25",
+        "regularizer.l2=0.01",
+        "schedules.momentum={ name = 'ramp', to = 0.9, over = 0.5 }",
+    ];
+    let by_hand = rising_momentum(&small(&sets));
+    for more in ["cluster.servers=1", "cluster.servers=3", "train.pull=whole"] {
+        let job = small(&[&sets[..], &[more]].concat());
+        assert_eq!(bits(&simulate(&job).parameters), bits(&by_hand), "{more}");
+    }
+    let still = simulate(&small(&sets[..4])).parameters;
+    assert_ne!(bits(&still), bits(&by_hand));
+}
+
 #[test]
 fn one_worker_is_plain_sgd() {
     let job = small(&[]);
@@ -88,6 +138,16 @@ fn threads_and_virtual_time_agree_for_one_worker_and_under_bsp() {
             "consistency.model=bsp",
             "optimizer.name=adam",
             "optimizer.lr=0.05",
+        ],
+        &[
+            "cluster.servers=2",
+            "cluster.workers=3",
+            "consistency.model=bsp",
+            "optimizer.name=adam",
+            "optimizer.lr=0.05",
+            "regularizer.l2=0.01",
+            "schedules.\"betas[0]\"={ name = 'ramp', to = 0.5 }",
+            "schedules.eps={ name = 'step', step_size = 9, unit = 'steps' }",
         ],
     ] {
         let job = small(sets);

@@ -20,7 +20,7 @@ impl Assignment {
         let (key, value) = assignment
             .split_once('=')
             .ok_or(format!("{example}, found no `=`"))?;
-        let path: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
+        let path: Vec<String> = key.split('.').map(|part| unquoted(part.trim())).collect();
         if path.iter().any(String::is_empty) {
             return Err(format!("{example}, found an empty key"));
         }
@@ -56,6 +56,14 @@ impl Assignment {
     }
 }
 
+/// A key as a job file would have it: `"betas[0]"` is `betas[0]`.
+fn unquoted(part: &str) -> String {
+    let inner = ['"', '\'']
+        .iter()
+        .find_map(|quote| part.strip_prefix(*quote)?.strip_suffix(*quote));
+    inner.unwrap_or(part).to_owned()
+}
+
 fn read_value(text: &str) -> Value {
     let alone = format!("value = {text}").parse::<Table>().ok();
     let single = alone
@@ -86,6 +94,17 @@ mod tests {
             Value::String("1\nother = 2".to_owned())
         );
         assert_eq!(value(""), Value::String(String::new()));
+    }
+
+    #[test]
+    fn a_key_may_stand_in_quotes() {
+        for key in ["\"betas[0]\"", "'betas[0]'", "betas[0]"] {
+            let path = Assignment::parse(&format!("schedules.{key}.to=1"))
+                .unwrap()
+                .path;
+            assert_eq!(path, ["schedules", "betas[0]", "to"]);
+        }
+        assert!(Assignment::parse("schedules.\"\".to=1").is_err());
     }
 
     #[test]

@@ -12,11 +12,13 @@ use super::sections::class_weight::ClassWeight;
 use super::sections::cluster::{Cluster, INSECURE_LISTEN_WORDS, OnWorkerLoss};
 use super::sections::consistency::{ConsistencyFile, ConsistencyModel, ConsistencySection};
 use super::sections::limits::Limits;
+use super::sections::named::Schedule;
 use super::sections::optimizer::Optimizer;
 use crate::consistency::{Aggregation, Consistency};
 use crate::message::DUPLICATE_WINDOW;
 use crate::optimizer::optimizer;
 use crate::regularizer::refusal;
+use crate::tuning::Misfit;
 
 /// Pulls that may be asked for ahead.
 const PREFETCH_MAX: usize = 64;
@@ -43,6 +45,15 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
     } else {
         OnWorkerLoss::Continue
     };
+    let unit = file.schedule.unit;
+    let schedules = file.schedules.into_iter().map(|(hyper, schedule)| {
+        let schedule = Schedule {
+            name: schedule.name,
+            unit: schedule.unit.unwrap_or(unit),
+            options: sorted(schedule.options),
+        };
+        (hyper, schedule)
+    });
     let mut job = Job {
         name: file.name,
         seed: file.seed,
@@ -55,6 +66,7 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
             options: file.optimizer.options,
         },
         schedule: file.schedule,
+        schedules: schedules.collect(),
         feedback: file.feedback,
         regularizer: file.regularizer,
         method: file.method,
@@ -121,17 +133,23 @@ pub(super) fn names(job: &Job, registries: &Registries, problems: &mut Problems)
     ];
     for (section, check, name, options) in questions {
         if let Err(refusal) = check(name, options) {
-            let refusal = refusal.trim().replace('\n', ", ");
-            // A list's refusal names the place in it: `betas[0]`.
-            let names = |key: &str| [format!("`{key}`"), format!("`{key}[")];
-            let meant = options
-                .keys()
-                .find(|key| names(key).iter().any(|word| refusal.contains(word)));
-            let key = meant.map_or("name", String::as_str);
-            problems.add(
-                &format!("{section}.{key}"),
-                format!("[{section}]: {refusal}"),
-            );
+            let (key, refusal) = located(&refusal, options);
+            // A table belongs to no registry: it was meant for a hyper-parameter.
+            let is_table = section == "schedule" && options.get(key).is_some_and(Value::is_table);
+            let cure = if is_table {
+                "; schedules of hyper-parameters stand in [schedules]"
+            } else {
+                ""
+            };
+            let text = format!("[{section}]: {refusal}{cure}");
+            problems.add(&format!("{section}.{key}"), text);
+        }
+    }
+    for (hyper, chosen) in &job.schedules {
+        if let Err(refusal) = (registries.schedule)(&chosen.name, &chosen.options) {
+            let (key, refusal) = located(&refusal, &chosen.options);
+            let text = format!("[schedules] {hyper}: {refusal}");
+            problems.add(&format!("schedules.{hyper}.{key}"), text);
         }
     }
     for (place, transform) in job.gradient.transforms.iter().enumerate() {
@@ -143,6 +161,17 @@ pub(super) fn names(job: &Job, registries: &Registries, problems: &mut Problems)
     }
 }
 
+/// The key that a registry's refusal is about, and the refusal in one line.
+fn located<'a>(refusal: &str, options: &'a Table) -> (&'a str, String) {
+    let refusal = refusal.trim().replace('\n', ", ");
+    // A list's refusal names the place in it: `betas[0]`.
+    let names = |key: &str| [format!("`{key}`"), format!("`{key}[")];
+    let meant = options
+        .keys()
+        .find(|key| names(key).iter().any(|word| refusal.contains(word)));
+    (meant.map_or("name", String::as_str), refusal)
+}
+
 /// Judges every value and every pair of values.
 pub(super) fn judge(job: &Job, problems: &mut Problems) {
     name(&job.name, problems);
@@ -150,6 +179,7 @@ pub(super) fn judge(job: &Job, problems: &mut Problems) {
     problems.expect("seed", i64::try_from(job.seed).is_ok(), permitted, job.seed);
     learning(job, problems);
     regularizers(job, problems);
+    hyper_parameters(job, problems);
     counts(job, problems);
     sizes(&job.limits, problems);
     times(&job.limits, problems);
@@ -254,6 +284,24 @@ fn regularizers(job: &Job, problems: &mut Problems) {
         if let Some(refused) = refused {
             problems.add(key, format!("[regularizer]: {refused}"));
         }
+    }
+}
+
+/// Judges which hyper-parameters have a schedule and, once the data are known, every value that the
+/// job will see.
+fn hyper_parameters(job: &Job, problems: &mut Problems) {
+    if job.schedules.is_empty() {
+        return;
+    }
+    let refused = match (job.tuning(), job.lengths()) {
+        (Err(refused), _) => refused,
+        (Ok(tuning), Some(lengths)) => tuning.judge(&lengths),
+        (Ok(_), None) => return,
+    };
+    // An optimizer or a schedule that is wrong in itself is refused for itself.
+    let refused = refused.iter();
+    for error in refused.filter(|error| !matches!(error.why, Misfit::Setting(_))) {
+        problems.add(&format!("schedules.{}", error.name), error.to_string());
     }
 }
 

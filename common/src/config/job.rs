@@ -1,5 +1,6 @@
 //! A job before and after its check.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use serde::Serialize;
@@ -13,9 +14,11 @@ use super::sections::data::{Data, Resolved};
 use super::sections::gradient::Gradient;
 use super::sections::limits::Limits;
 use super::sections::method::Method;
-use super::sections::named::{Feedback, Model, Schedule};
+use super::sections::named::{Feedback, Model, Schedule, ScheduleFile};
 use super::sections::optimizer::{Optimizer, OptimizerFile, Regularizer};
 use super::sections::train::{Evaluate, Train};
+use crate::schedule::Lengths;
+use crate::tuning::{Misfit, Tuning, TuningError};
 use crate::{feedback, optimizer, schedule};
 
 /// A job as it is read: keys and types are right, and nothing else is known of it.
@@ -35,6 +38,8 @@ pub struct JobFile {
     pub optimizer: OptimizerFile,
     /// `[schedule]`.
     pub schedule: Schedule,
+    /// `[schedules]`, by hyper-parameter.
+    pub schedules: BTreeMap<String, ScheduleFile>,
     /// `[feedback]`.
     pub feedback: Feedback,
     /// `[regularizer]`.
@@ -63,6 +68,7 @@ impl Default for JobFile {
             gradient: Gradient::default(),
             optimizer: OptimizerFile::default(),
             schedule: Schedule::default(),
+            schedules: BTreeMap::new(),
             feedback: Feedback::default(),
             regularizer: Regularizer::default(),
             method: Method::default(),
@@ -108,6 +114,9 @@ pub struct Job {
     pub optimizer: Optimizer,
     /// `[schedule]`.
     pub schedule: Schedule,
+    /// `[schedules]`: how other hyper-parameters than the rate change, by their names. Default none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub schedules: BTreeMap<String, Schedule>,
     /// `[feedback]`.
     pub feedback: Feedback,
     /// `[regularizer]`.
@@ -124,6 +133,44 @@ pub struct Job {
     pub cluster: Cluster,
     /// `[limits]`.
     pub limits: Limits,
+}
+
+impl Job {
+    /// How long the job is, and its epochs and steps, once its data are known.
+    #[must_use]
+    pub fn lengths(&self) -> Option<Lengths> {
+        let rows = self.data.resolved?.rows;
+        Some(Lengths::of(rows, self.train.batch_size, self.train.epochs))
+    }
+
+    /// The optimizer's hyper-parameters over time, by `[optimizer]` and `[schedules]`.
+    ///
+    /// # Errors
+    /// [`TuningError`] for each hyper-parameter that cannot have its schedule, or whose schedule is
+    /// wrong; a checked job has none such.
+    pub fn tuning(&self) -> Result<Tuning, Vec<TuningError>> {
+        let Optimizer { name, options, .. } = &self.optimizer;
+        let tuning = optimizer::optimizer(name).and_then(|entry| Tuning::new(entry, options));
+        let mut tuning = tuning.map_err(|error| {
+            let (name, why) = (name.clone(), error.into());
+            vec![TuningError { name, why }]
+        })?;
+        let mut add = |name: &str, chosen: &Schedule| -> Result<(), Misfit> {
+            let schedule = schedule::schedule(&chosen.name)?.build(&chosen.options)?;
+            tuning.add(name, schedule, chosen.unit)
+        };
+        let refused = self.schedules.iter().filter_map(|(name, chosen)| {
+            let why = add(name, chosen).err()?;
+            let name = name.clone();
+            Some(TuningError { name, why })
+        });
+        let refused: Vec<TuningError> = refused.collect();
+        if refused.is_empty() {
+            Ok(tuning)
+        } else {
+            Err(refused)
+        }
+    }
 }
 
 /// A checked job. The only ways to one are [`JobFile::check`] and [`JobConfig::with_resolved`], so

@@ -51,7 +51,7 @@ pub use self::sections::data::{Data, Resolved};
 pub use self::sections::gradient::{Gradient, Transform};
 pub use self::sections::limits::Limits;
 pub use self::sections::method::{Method, Overlap};
-pub use self::sections::named::{Feedback, Model, Schedule};
+pub use self::sections::named::{Feedback, Model, Schedule, ScheduleFile};
 pub use self::sections::optimizer::{Optimizer, OptimizerFile, Regularizer};
 pub use self::sections::quantity::{Pause, Seconds};
 pub use self::sections::train::{Evaluate, PullExtent, Train};

@@ -3,6 +3,8 @@
 //! Every key is first read alone into its section's type, in which all other keys may be missing.
 //! So one bad value does not hide the next, and each refusal belongs to one key.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -11,7 +13,7 @@ use super::error::Problems;
 use super::job::JobFile;
 use super::sections::Section;
 use super::sections::data::{Data, Resolved};
-use super::sections::named::{Feedback, Model, Schedule};
+use super::sections::named::{Feedback, Model, Schedule, ScheduleFile};
 use super::sections::optimizer::OptimizerFile;
 use super::{fields, hints, words};
 
@@ -43,6 +45,7 @@ pub(super) fn job(table: &Table, problems: &mut Problems) -> JobFile {
         gradient: reader.fixed("gradient"),
         optimizer: reader.free("optimizer", |rule: &mut OptimizerFile| &mut rule.options),
         schedule: reader.free("schedule", |schedule: &mut Schedule| &mut schedule.options),
+        schedules: reader.schedules(),
         feedback: reader.free("feedback", |feedback: &mut Feedback| &mut feedback.options),
         regularizer: reader.fixed("regularizer"),
         method: reader.fixed("method"),
@@ -99,6 +102,35 @@ impl Reader<'_> {
             self.problems,
         );
         Data { resolved, ..data }
+    }
+
+    /// Reads `[schedules]`, whose keys are the optimizer's and whose values are tables.
+    fn schedules(&mut self) -> BTreeMap<String, ScheduleFile> {
+        let mut read = BTreeMap::new();
+        for (hyper, value) in self.take("schedules") {
+            let path = format!("schedules.{hyper}");
+            let example = "a table with the `name` of a schedule, such as \
+                           { name = \"ramp\", to = 0.9 }";
+            let Value::Table(table) = value else {
+                let found = words::found(&value);
+                let text = format!("`{path}`: expected {example}, found {found}");
+                self.problems.add(&path, text);
+                continue;
+            };
+            if !table.contains_key("name") {
+                let text = format!("`{path}`: expected {example}, found one without `name`");
+                self.problems.add(&path, text);
+            }
+            let (schedule, options) = split::<ScheduleFile>(&path, &table, self.problems);
+            read.insert(
+                hyper,
+                ScheduleFile {
+                    options,
+                    ..schedule
+                },
+            );
+        }
+        read
     }
 
     /// Takes out a section's table; a section that is missing is empty.

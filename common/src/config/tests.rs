@@ -8,6 +8,7 @@ use super::{
 use crate::consistency::{Aggregation, Consistency};
 
 mod refusals;
+mod schedules;
 
 /// The smallest job there is.
 const LEAST: &str = "[optimizer]\nlr = 0.1\n";

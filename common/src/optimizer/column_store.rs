@@ -16,6 +16,7 @@ use super::gradient::{
 use super::late;
 use super::real::Real;
 use super::replay;
+use super::retune::{ErasedRule, RetuneError};
 use super::rule::{StepContext, UpdateRule, slot_names};
 use super::scalars::Scalars;
 use super::store::{GroupSpan, Reader, RestoreError, Store, StoreSpec, check_saved};
@@ -246,6 +247,11 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn retune(&mut self, rule: ErasedRule) -> Result<(), RetuneError> {
+        self.rule = rule.after(&self.rule)?;
         Ok(())
     }
 

@@ -7,11 +7,12 @@ use super::column_store::ColumnStore;
 use super::descent::Descent;
 use super::family::{Algorithm, Family, RuleUser, TensorAlgorithm};
 use super::plain::PlainStore;
+use super::retune::ErasedRule;
 use super::rule::{AtRead, HotMerge, Lasting, UpdateRule, slot_names};
 use super::store::{ExactStore, Store, StoreSpec};
 use super::tensor_rule::TensorRule;
 use super::tensor_store::TensorStore;
-use crate::registry::{Named, SettingError, settings};
+use crate::registry::{Named, SettingError, judged, laid_over};
 use crate::shard_map::Grain;
 
 /// The key that chooses between an optimizer's tables of defaults.
@@ -73,6 +74,7 @@ pub struct OptimizerEntry {
     /// The words of its file.
     pub about: About,
     facts: Read<Facts>,
+    rule: fn(&OptimizerEntry, Table) -> Result<ErasedRule, SettingError>,
     columns: Build<dyn Store<f32>>,
     plain: Build<dyn Store<f32>>,
     exact: Build<dyn ExactStore>,
@@ -91,6 +93,7 @@ impl OptimizerEntry {
             name: about.name,
             about,
             facts: |entry, table| Ok(entry.read::<S>(table)?.choose(ReadFacts)),
+            rule: |entry, table| Ok(judged::<S>(entry.name, table)?.choose(Erase)),
             columns: |entry, table, spec| Ok(entry.read::<S>(table)?.choose(Columns(spec))),
             plain: |entry, table, spec| Ok(entry.read::<S>(table)?.choose(Plain(spec))),
             exact: |entry, table, spec| Ok(entry.read::<S>(table)?.choose(Exact(spec))),
@@ -192,8 +195,28 @@ impl OptimizerEntry {
         Ok(size_of::<f32>() * facts.numbers_per_element + owed)
     }
 
-    /// The job's own hyper-parameters over the table of defaults that it chose.
+    /// Every hyper-parameter: the job's own over the table of defaults that it chose.
+    ///
+    /// # Errors
+    /// As [`OptimizerEntry::check`].
+    pub fn complete(&self, table: &Table) -> Result<Table, SettingError> {
+        self.check(table)?;
+        self.merged(table)
+    }
+
+    /// The rule that hyper-parameters mean, to give to a store that runs; `complete` has them all.
+    ///
+    /// # Errors
+    /// [`SettingError`] for a wrong type or a value out of range.
+    pub fn rule(&self, complete: Table) -> Result<ErasedRule, SettingError> {
+        (self.rule)(self, complete)
+    }
+
     fn read<S: Family>(&self, table: &Table) -> Result<S, SettingError> {
+        judged(self.name, self.merged(table)?)
+    }
+
+    fn merged(&self, table: &Table) -> Result<Table, SettingError> {
         let mut own = table.clone();
         let mut defaults = self.about.defaults.to_owned();
         match own.remove(DEFAULTS_KEY) {
@@ -204,7 +227,7 @@ impl OptimizerEntry {
             }
             Some(other) => return Err(self.no_such_defaults(&other)),
         }
-        settings(self.name, &defaults, &own)
+        laid_over(self.name, &defaults, &own)
     }
 
     /// Every hyper-parameter with the surveys' value where they have one of their own.
@@ -272,6 +295,20 @@ impl RuleUser for ReadFacts {
             // One more for the gradient, which is put together before the rule sees it.
             numbers_per_element: 2 + <R as TensorRule<f32>>::SLOTS_PER_ELEMENT_MAX,
         }
+    }
+}
+
+struct Erase;
+
+impl RuleUser for Erase {
+    type Output = ErasedRule;
+
+    fn element<R: Algorithm>(self, rule: R) -> ErasedRule {
+        ErasedRule::of_elements(rule)
+    }
+
+    fn tensor<R: TensorAlgorithm>(self, rule: R) -> ErasedRule {
+        ErasedRule::of_tensors(rule)
     }
 }
 

@@ -18,6 +18,7 @@ mod late;
 mod replay;
 mod gradient;
 mod finite;
+mod retune;
 mod store;
 mod column_store;
 mod plain;
@@ -41,6 +42,7 @@ pub use self::gradient::{
     AddressError, GradientError, GradientView, check_coordinates, check_range,
 };
 pub use self::real::Real;
+pub use self::retune::{ErasedRule, RetuneError};
 pub use self::rule::{AtRead, Decay, Grad, HotMerge, Lasting, StepContext, UpdateRule, View};
 pub use self::rules::{OPTIMIZERS, optimizer};
 pub use self::slots::SlotArray;

@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::columns::Columns;
 use super::gradient::{AddressError, GradientError, GradientView, check_coordinates, check_range};
 use super::real::Real;
+use super::retune::{ErasedRule, RetuneError};
 use super::rule::{StepContext, UpdateRule, slot_names};
 use super::scalars::Scalars;
 use super::slots::SlotArray;
@@ -95,6 +96,11 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
             .map(|g| g.map(scaled))
             .collect();
         self.advance(context, &gradient);
+        Ok(())
+    }
+
+    fn retune(&mut self, rule: ErasedRule) -> Result<(), RetuneError> {
+        self.rule = rule.after(&self.rule)?;
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::gradient::{AddressError, GradientError, GradientView};
 use super::real::Real;
+use super::retune::{ErasedRule, RetuneError};
 use super::rule::StepContext;
 use crate::regularizer::Terms;
 
@@ -185,6 +186,13 @@ pub trait Store<F: Real>: Debug + Send {
         gradient: GradientView<'_>,
         scale: f32,
     ) -> Result<(), GradientError>;
+
+    /// Takes the steps to come by `rule`: the same formula with other hyper-parameters. Parameters and
+    /// slots stay as they are, and elements that owe steps take them as they were prepared.
+    ///
+    /// # Errors
+    /// [`RetuneError`] if the state is not one of that rule; nothing is changed then.
+    fn retune(&mut self, rule: ErasedRule) -> Result<(), RetuneError>;
 
     /// Appends the values of a range as `reader` should see them.
     ///

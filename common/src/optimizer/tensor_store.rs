@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::gradient::{AddressError, GradientError, GradientView, check_coordinates, check_range};
 use super::gradient::{covered, overlap, pieces, within};
 use super::real::Real;
+use super::retune::{ErasedRule, RetuneError};
 use super::rule::StepContext;
 use super::store::{ExactStore, GroupSpan, Reader, RestoreError, Store, StoreSpec, check_lengths};
 use super::tensor_rule::{TensorRule, TensorView};
@@ -143,6 +144,12 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
                 !inside.is_empty()
             }
         });
+        Ok(())
+    }
+
+    fn retune(&mut self, rule: ErasedRule) -> Result<(), RetuneError> {
+        let shapes = self.tensors.iter().map(|tensor| &tensor.span.shape[..]);
+        self.rule = rule.after_tensors(&self.rule, shapes)?;
         Ok(())
     }
 

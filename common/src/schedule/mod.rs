@@ -35,7 +35,7 @@ pub mod noam;
 pub mod sequence;
 pub mod product;
 
-pub use moment::{Lengths, Moment, Span, Unit};
+pub use moment::{Lengths, Moment, Span, Unit, examples};
 
 /// Every schedule there is, the composing ones last.
 pub static SCHEDULES: &[ScheduleEntry] = &[

@@ -24,6 +24,30 @@ pub struct Lengths {
     pub job: u64,
 }
 
+impl Lengths {
+    /// Those of a job of so many epochs over `rows`, in batches of so many examples.
+    #[must_use]
+    pub fn of(rows: u64, batch_size: u64, epochs: f64) -> Self {
+        Self {
+            epoch: rows,
+            step: batch_size,
+            job: examples(rows, epochs),
+        }
+    }
+}
+
+/// Examples of so many epochs over `rows`, at least one.
+#[must_use]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "epochs are a checked positive number; a job that never ends is as long as a number can be"
+)]
+pub fn examples(rows: u64, epochs: f64) -> u64 {
+    (epochs * rows as f64).round().max(1.0) as u64
+}
+
 /// A length of time in a schedule's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]

@@ -9,6 +9,7 @@ mod store;
 mod laws;
 mod baseline;
 mod tensor_laws;
+mod retune;
 mod regularizers;
 mod projections;
 mod identities;

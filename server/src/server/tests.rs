@@ -20,6 +20,7 @@ use thalweg_common::shard_map::ShardMap;
 use super::*;
 use crate::coordinator::{self, Deal, RatePlan};
 use crate::plan::{Bounds, OnWorkerLoss, Training};
+use crate::shard::Tuner;
 
 const DATA: DataSummary = DataSummary {
     rows: 100,
@@ -55,6 +56,7 @@ fn plan(consistency: Consistency, workers: u32) -> Plan {
             optimizer: "sgd".into(),
             hyper_parameters: toml::Table::new(),
             rate: Arc::new(|_| 1.0),
+            tuner: Tuner::default(),
             regularization: Regularization::default(),
             aggregation: if bsp {
                 Aggregation::Round

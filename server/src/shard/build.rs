@@ -66,6 +66,7 @@ fn shard(
         id,
         store,
         rate: training.rate.clone(),
+        tuner: training.tuner.clone(),
         aggregation: training.aggregation,
         non_finite: training.non_finite,
         workers: training.workers,

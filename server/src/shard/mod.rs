@@ -8,8 +8,10 @@ mod build;
 mod window;
 mod judge;
 mod round;
+mod tuner;
 
 pub(crate) use build::shards;
+pub use tuner::Tuner;
 pub use window::{Known, Window};
 
 use std::borrow::Cow;
@@ -41,6 +43,8 @@ pub struct ShardSpec {
     pub store: Box<dyn Store<f32>>,
     /// The learning rate.
     pub rate: Rate,
+    /// The other hyper-parameters that move.
+    pub tuner: Tuner,
     /// When the optimizer runs.
     pub aggregation: Aggregation,
     /// What becomes of NaN and infinity.
@@ -54,6 +58,7 @@ pub struct Shard {
     id: ShardId,
     store: Box<dyn Store<f32>>,
     rate: Rate,
+    tuner: Tuner,
     aggregation: Aggregation,
     non_finite: NonFinite,
     version: Version,
@@ -96,10 +101,11 @@ impl Shard {
     /// A shard before its first step.
     #[must_use]
     pub fn new(spec: ShardSpec) -> Self {
-        Self {
+        let mut shard = Self {
             id: spec.id,
             store: spec.store,
             rate: spec.rate,
+            tuner: spec.tuner,
             aggregation: spec.aggregation,
             non_finite: spec.non_finite,
             version: Version(0),
@@ -107,7 +113,9 @@ impl Shard {
             windows: BTreeMap::new(),
             round: Round::new(spec.workers),
             staleness: StalenessHistogram::default(),
-        }
+        };
+        shard.advance(0);
+        shard
     }
 
     /// A session will push here: opens its window and lets rounds wait for its worker.
@@ -273,7 +281,7 @@ impl Shard {
                 rate_factor: header.rate_factor,
             };
             self.step(&part.address, payload, inputs);
-            self.progress += header.weight;
+            self.advance(header.weight);
             if !part.address.is_empty() {
                 self.staleness.record(staleness);
             }
@@ -333,7 +341,14 @@ impl Shard {
             rate_factor,
         };
         self.step(&address, &payload, inputs);
-        self.progress += weight;
+        self.advance(weight);
+    }
+
+    /// Counts committed examples. What is read from now on, and the next step, have the
+    /// hyper-parameters of this progress.
+    fn advance(&mut self, examples: u64) {
+        self.progress += examples;
+        self.tuner.follow(self.progress, self.store.as_mut());
     }
 
     fn step(&mut self, address: &Address, payload: &Payload, inputs: StepInputs) {

@@ -4,6 +4,8 @@ use thalweg_common::ids::{Clock, Fingerprint, Generation};
 use thalweg_common::message::{Codec, Coordinates, Dtype, Kind};
 use thalweg_common::optimizer::{GroupSpan, Initial, Reader, StoreSpec, optimizer};
 use thalweg_common::regularizer::Terms;
+use thalweg_common::schedule::{Lengths, Unit, schedule};
+use thalweg_common::tuning::Tuning;
 
 use super::*;
 
@@ -28,6 +30,7 @@ fn shard(aggregation: Aggregation, non_finite: NonFinite, workers: u32) -> Shard
         id: ShardId(3),
         store,
         rate: Arc::new(|_| 1.0),
+        tuner: Tuner::default(),
         aggregation,
         non_finite,
         workers,
@@ -319,4 +322,80 @@ fn dense_and_sparse_parts_of_a_round_add_up_alike() {
     }
     assert_eq!(results[0], results[1]);
     assert_eq!(results[0], dense.iter().map(|g| -g).collect::<Vec<_>>());
+}
+
+/// A shard of `nag_lookahead` whose momentum goes along a line from 0.5 to `to` in 10 examples.
+fn with_ramp(to: &str) -> Shard {
+    let options = "momentum = 0.5".parse().unwrap();
+    let entry = optimizer("nag_lookahead").unwrap();
+    let mut tuning = Tuning::new(entry, &options).unwrap();
+    let ramp = format!("to = {to}\nover = 10.0").parse().unwrap();
+    let ramp = schedule("ramp").unwrap().build(&ramp).unwrap();
+    tuning.add("momentum", ramp, Unit::Steps).unwrap();
+    let lengths = Lengths {
+        epoch: 100,
+        step: 1,
+        job: 100,
+    };
+    let spec = StoreSpec {
+        len: LEN,
+        initial: Initial::Zeros,
+        groups: vec![GroupSpan {
+            range: 0..LEN,
+            lr_factor: 1.0,
+            terms: Terms::none(),
+            shape: vec![LEN],
+        }],
+    };
+    let mut shard = Shard::new(ShardSpec {
+        id: ShardId(3),
+        store: entry.build(&options, &spec).unwrap(),
+        rate: Arc::new(|_| 1.0),
+        tuner: Tuner::new(tuning, lengths),
+        aggregation: Aggregation::Push,
+        non_finite: NonFinite::Reject,
+        workers: 1,
+    });
+    shard.enlist(WorkerId(0), SessionId(1));
+    shard
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "as an optimizer rounds")]
+fn single(value: f64) -> f32 {
+    value as f32
+}
+
+#[test]
+fn a_step_and_a_read_have_the_momentum_of_the_shards_progress() {
+    let mut shard = with_ramp("0.9");
+    let (mut x, mut v) = (0.0_f32, 0.0_f32);
+    let momentum = |progress: f64| single(0.5 + (0.9 - 0.5) * (progress / 10.0).min(1.0));
+    for (sequence, progress) in [(1, 0.0), (2, 3.0), (3, 6.0), (4, 9.0), (5, 12.0)] {
+        shard.push(&header(0, 3), &sparse(sequence, &[4], &[1.0]));
+        v = momentum(progress) * v - 1.0;
+        x += v;
+        let shown = x + momentum(progress + 3.0) * v;
+        assert_eq!(
+            values(&mut shard)[4].to_bits(),
+            shown.to_bits(),
+            "{progress}"
+        );
+    }
+}
+
+#[test]
+fn a_value_that_is_not_permitted_leaves_the_last_one_that_was() {
+    // Above 1 from the fifth example on; a job that says so is refused before it starts.
+    let mut shard = with_ramp("1.6");
+    let mut x = 0.0;
+    for sequence in 1..=20 {
+        shard.push(&header(0, 1), &sparse(sequence, &[4], &[1.0]));
+        let now = values(&mut shard)[4];
+        assert!(now < x, "{sequence}: {now}");
+        x = now;
+    }
+    let columns = shard.store_mut().columns();
+    let (x, v) = (columns[0][4], columns[1][4]);
+    let last = single(0.5 + (1.6 - 0.5) * 0.4);
+    assert_eq!(values(&mut shard)[4].to_bits(), (x + last * v).to_bits());
 }

@@ -21,6 +21,7 @@ use thalweg_common::time::Time;
 use thalweg_proto::codec::FrameLimits;
 use thalweg_server::coordinator::{self, Deal, RatePlan};
 use thalweg_server::ingress::{ServeOptions, serve};
+use thalweg_server::shard::Tuner;
 use thalweg_server::{Bounds, OnWorkerLoss, Plan, Server, Training};
 use thalweg_worker::transport::client::Client;
 
@@ -78,6 +79,7 @@ fn plan() -> anyhow::Result<Plan> {
             optimizer: "adam".to_owned(),
             hyper_parameters: toml::Table::new(),
             rate: Arc::new(|_| 1e-3),
+            tuner: Tuner::default(),
             regularization: Regularization::default(),
             aggregation: Aggregation::Push,
             non_finite: NonFinite::Reject,

@@ -10,7 +10,7 @@ use thalweg_common::ids::ServerId;
 
 use super::options::JobOptions;
 use super::{Ending, say};
-use crate::job::{Memory, resolve};
+use crate::job::{Blueprint, Memory, resolve};
 
 /// Arguments of `thalweg check`.
 #[derive(Debug, Args)]
@@ -31,6 +31,20 @@ pub(super) struct Arguments {
     elements: usize,
 }
 
+/// A line for each hyper-parameter that has a schedule: where it begins and ends.
+fn moving(blueprint: &Blueprint) -> Vec<String> {
+    let Ok(tuning) = blueprint.config.tuning() else {
+        unreachable!("a checked job has only schedules that fit")
+    };
+    let lengths = blueprint.lengths();
+    let values = |progress| tuning.values(progress, &lengths);
+    let ends = values(0).zip(values(lengths.job));
+    let line = |(name, (first, last)): (&str, (f64, f64))| {
+        format!("{name} is {first} at the beginning and {last} at the end")
+    };
+    tuning.names().zip(ends).map(line).collect()
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let config = arguments.job.config(&[])?;
     let job = resolve(config, Path::new("."))?;
@@ -41,6 +55,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     say(&blueprint.config.to_toml());
     for note in job.notes() {
         say(&format!("# note: {note}"));
+    }
+    for line in moving(blueprint) {
+        say(&format!("# {line}"));
     }
     say(&format!("# fingerprint {}", blueprint.config.fingerprint()));
     say(&format!(

@@ -108,7 +108,11 @@ fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
                 ..line(e.name, e.about.formula, e.about.defaults)
             }),
         ),
-        Kind::Schedules => ("[schedule] name", made(SCHEDULES)),
+        Kind::Schedules => (
+            "[schedule] name; also [schedules.HYPER_PARAMETER] name, whose value at the beginning then \
+             stands for lr",
+            made(SCHEDULES),
+        ),
         Kind::Feedbacks => ("[feedback] name", made(FEEDBACKS)),
         Kind::Regularizers => (
             "[regularizer] terms, name",

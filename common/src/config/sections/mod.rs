@@ -59,6 +59,7 @@ pub(super) static SECTIONS: &[Section] = &[
     Section::new("gradient", fields::of::<Gradient>),
     Section::new("optimizer", fields::of::<OptimizerFile>),
     Section::new("schedule", fields::of::<Schedule>),
+    Section::new("schedules", || &[]),
     Section::new("feedback", fields::of::<Feedback>),
     Section::new("regularizer", fields::of::<Regularizer>),
     Section::new("method", fields::of::<Method>),

@@ -1,4 +1,5 @@
-//! `[model]`, `[schedule]` and `[feedback]`: a name in a registry and that entry's own keys.
+//! `[model]`, `[schedule]`, `[schedules]` and `[feedback]`: a name in a registry and that entry's own
+//! keys.
 
 use serde::{Deserialize, Serialize};
 use toml::Table;
@@ -25,7 +26,8 @@ impl Default for Model {
     }
 }
 
-/// `[schedule]`: how the learning rate changes with the job's progress.
+/// `[schedule]`: how the learning rate changes with the job's progress; and each of `[schedules]`, in
+/// which a missing unit was filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Schedule {
@@ -46,6 +48,19 @@ impl Default for Schedule {
             options: Table::new(),
         }
     }
+}
+
+/// One of `[schedules]` as it is read: how another hyper-parameter changes.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct ScheduleFile {
+    /// See [`Schedule::name`]. No default: who names a hyper-parameter means it to change.
+    pub name: String,
+    /// See [`Schedule::unit`]. Default that of `[schedule]`.
+    pub unit: Option<Unit>,
+    /// See [`Schedule::options`].
+    #[serde(skip_deserializing, flatten)]
+    pub options: Table,
 }
 
 /// `[feedback]`: how the loss changes the learning rate.
