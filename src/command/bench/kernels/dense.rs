@@ -24,7 +24,7 @@ pub(super) fn run(sheet: &mut Sheet, cases: &[Case], shards: usize, rounds: usiz
         .map(|count| {
             format!(
                 "  {:>9} {:>6} {:>6}",
-                format!("{count} thread"),
+                threads_word(*count),
                 "/triad",
                 "/axpy"
             )
@@ -78,7 +78,7 @@ pub(super) fn run(sheet: &mut Sheet, cases: &[Case], shards: usize, rounds: usiz
         sheet.line(&format!("{name:<32} {:>7}{rates}", limits::BYTES));
     }
     for (count, shares) in counts.iter().zip(&shares) {
-        let what = format!("share of the triad, {count} thread(s)");
+        let what = format!("share of the triad, {}", threads_word(*count));
         sheet.line(&verdict(&what, SHARE_MIN, shares));
     }
     sheet.line("\n");
@@ -101,6 +101,11 @@ impl Measured {
         sheet.record(of, "share of triad", "1", &self.rate.over(&self.triad));
         sheet.record(of, "share of axpy", "1", &self.rate.over(&self.axpy));
     }
+}
+
+fn threads_word(count: usize) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} thread{plural}")
 }
 
 fn of(subject: &str, threads: usize, shards: usize) -> Of {

@@ -22,6 +22,24 @@ pub(super) const WORDS: &str = "\
 triad: a ← b + s·c. From memory 16 B/element move and 12 are counted, because the line of a is fetched before it is written
 axpy:  x ← x + s·y. 12 B/element move and 12 are counted, because like an optimizer it reads all that it writes";
 
+/// What a loop does for each element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// a ← b + s·c: reading and writing is nearly all of it.
+    Triad,
+    /// a ← s·b/√c: one root and one quotient, which most rules need at least.
+    Quotient,
+}
+
+/// What a loop is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Instructions {
+    /// The best set that this machine has.
+    Best,
+    /// What every machine of the platform has.
+    Baseline,
+}
+
 impl Limits {
     /// Vectors of `len` elements in all.
     pub(super) fn new(len: usize, threads: usize) -> Self {
@@ -42,14 +60,20 @@ impl Limits {
         self.measure(|[x, y, _]| axpy(x, y, 1e-3))
     }
 
-    /// The rate of the triad on this thread, `times` over the same vectors, GB/s.
-    pub(super) fn triad_again(&mut self, times: usize) -> f64 {
+    /// The time of one loop on this thread, `times` over the same vectors, ms.
+    pub(super) fn again(&mut self, work: Work, with: Instructions, times: usize) -> f64 {
         let [a, b, c] = &mut self.pieces[0];
+        let run = match (work, with) {
+            (Work::Triad, Instructions::Best) => triad,
+            (Work::Triad, Instructions::Baseline) => triad_of_baseline,
+            (Work::Quotient, Instructions::Best) => quotient,
+            (Work::Quotient, Instructions::Baseline) => quotient_of_baseline,
+        };
         let start = now();
         for _ in 0..times {
-            triad(a, b, c, 1e-3);
+            run(a, b, c, 1e-3);
         }
-        gigabytes_per_second(times * a.len() * BYTES, millis_since(start))
+        millis_since(start)
     }
 
     fn measure(&mut self, run: fn(&mut [Vec<f32>; 3])) -> f64 {
@@ -73,7 +97,34 @@ fn axpy(x: &mut [f32], y: &[f32], s: f32) {
 
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn triad(a: &mut [f32], b: &[f32], c: &[f32], s: f32) {
+    add_scaled(a, b, c, s);
+}
+
+#[inline(never)]
+fn triad_of_baseline(a: &mut [f32], b: &[f32], c: &[f32], s: f32) {
+    add_scaled(a, b, c, s);
+}
+
+#[inline(always)]
+fn add_scaled(a: &mut [f32], b: &[f32], c: &[f32], s: f32) {
     for (a, (b, c)) in a.iter_mut().zip(b.iter().zip(c)) {
         *a = b + s * c;
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn quotient(a: &mut [f32], b: &[f32], c: &[f32], s: f32) {
+    divide(a, b, c, s);
+}
+
+#[inline(never)]
+fn quotient_of_baseline(a: &mut [f32], b: &[f32], c: &[f32], s: f32) {
+    divide(a, b, c, s);
+}
+
+#[inline(always)]
+fn divide(a: &mut [f32], b: &[f32], c: &[f32], s: f32) {
+    for (a, (b, c)) in a.iter_mut().zip(b.iter().zip(c)) {
+        *a = s * b / c.sqrt();
     }
 }

@@ -13,6 +13,7 @@ mod sheet;
 mod limits;
 mod dense;
 mod plain;
+mod race;
 mod cache;
 mod lines;
 mod sparse;
