@@ -1,7 +1,7 @@
 //! Momentum (heavy ball), with the rate outside the velocity.
 //!
 //! ```text
-//! v ← μ·v + (1 − d)·g      (d = 0 at t = 1)
+//! v ← μ·v + (1 − d)·g      (d = 0 at t = 1, and where μ = 0)
 //! x ← x − η·v
 //! ```
 //!
@@ -64,7 +64,7 @@ impl Check for Momentum {
 pub struct MomentumStep<F> {
     lr: F,
     momentum: F,
-    /// 1 − d, or 1 at the first step.
+    /// 1 − d, or 1 at the first step and where μ is 0.
     intake: F,
 }
 
@@ -78,7 +78,8 @@ impl<F: Real> UpdateRule<F> for Momentum {
     }
 
     fn prepare(&self, context: &StepContext) -> MomentumStep<F> {
-        let intake = if context.count <= 1 {
+        // Without momentum there is nothing to dampen, in torch as well.
+        let intake = if context.count <= 1 || self.momentum == 0.0 {
             1.0
         } else {
             1.0 - self.dampening

@@ -81,8 +81,8 @@ pub struct NadamStep<F> {
     ahead: F,
     /// η·(1 − μₜ)/(1 − Πₜ), for g.
     now: F,
-    /// 1/√(1 − β₂ᵗ).
-    root_scale: F,
+    /// 1/(1 − β₂ᵗ).
+    scale: F,
     eps: F,
 }
 
@@ -127,7 +127,7 @@ impl<F: Real> NadamStep<F> {
             second: Mean::of(beta2),
             ahead: F::of(context.lr * rising.next / (1.0 - rising.product * rising.next)),
             now: F::of(context.lr * (1.0 - rising.now) / (1.0 - rising.product)),
-            root_scale: F::of(1.0 / filled(beta2, context).sqrt()),
+            scale: F::of(1.0 / filled(beta2, context)),
             eps: F::of(eps),
         }
     }
@@ -137,7 +137,7 @@ impl<F: Real> NadamStep<F> {
     pub(super) fn take(&self, x: F, g: F, [m, v]: [F; 2]) -> (F, [F; 2]) {
         let m = self.first.with(m, g);
         let v = self.second.with_square(v, g);
-        let root = v.sqrt() * self.root_scale + self.eps;
+        let root = (v * self.scale).sqrt() + self.eps;
         (x - (self.ahead * m + self.now * g) / root, [m, v])
     }
 }

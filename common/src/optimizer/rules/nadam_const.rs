@@ -66,8 +66,8 @@ pub struct NadamConstStep<F> {
     ahead: F,
     /// η·(1 − β₁)/(1 − β₁ᵗ), for g.
     now: F,
-    /// 1/√(1 − β₂ᵗ).
-    root_scale: F,
+    /// 1/(1 − β₂ᵗ).
+    scale: F,
     eps: F,
 }
 
@@ -88,7 +88,7 @@ impl<F: Real> UpdateRule<F> for NadamConst {
             second: Mean::of(beta2),
             ahead: F::of(context.lr * beta1 / next),
             now: F::of(context.lr * (1.0 - beta1) / filled(beta1, context)),
-            root_scale: F::of(1.0 / filled(beta2, context).sqrt()),
+            scale: F::of(1.0 / filled(beta2, context)),
             eps: F::of(self.eps),
         }
     }
@@ -98,7 +98,7 @@ impl<F: Real> UpdateRule<F> for NadamConst {
         let g = grad.g;
         let m = s.first.with(m, g);
         let v = s.second.with_square(v, g);
-        let root = v.sqrt() * s.root_scale + s.eps;
+        let root = (v * s.scale).sqrt() + s.eps;
         (x - (s.ahead * m + s.now * g) / root, [m, v])
     }
 }
