@@ -79,10 +79,24 @@ pub(super) const ENTRY: FeedbackEntry = FeedbackEntry {
 impl Check for ReduceOnPlateau {
     fn check(&self) -> Result<(), SettingError> {
         let falls = 0.0 < self.factor && self.factor < 1.0;
-        require("factor", self.factor, falls, "above 0 and below 1")?;
-        not_negative("threshold", self.threshold)?;
-        not_negative("min_lr", self.min_lr)?;
-        not_negative("eps", self.eps)
+        require(
+            "factor",
+            self.factor,
+            falls,
+            "above 0 and below 1",
+            "the rate is multiplied by it, to fall and not to end",
+        )?;
+        not_negative(
+            "threshold",
+            self.threshold,
+            "it is how much better a loss must be to count",
+        )?;
+        not_negative("min_lr", self.min_lr, "a rate below 0 would climb the loss")?;
+        not_negative(
+            "eps",
+            self.eps,
+            "it is the largest change of the rate that is not made",
+        )
     }
 }
 

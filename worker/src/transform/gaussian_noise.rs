@@ -50,8 +50,12 @@ pub struct GaussianNoise {
 
 impl Check for GaussianNoise {
     fn check(&self) -> Result<(), SettingError> {
-        not_negative("eta", self.eta)?;
-        not_negative("gamma", self.gamma)
+        not_negative("eta", self.eta, "it is a variance")?;
+        not_negative(
+            "gamma",
+            self.gamma,
+            "below 0, the noise would grow with the batches",
+        )
     }
 }
 

@@ -79,11 +79,26 @@ impl Check for Adafactor {
             decay,
             permitted,
             "a finite number of at most 0",
+            "the weight of a new gradient is t^beta2_decay, and cannot be more than all",
         )?;
-        positive("eps1", self.eps1)?;
-        positive("eps2", self.eps2)?;
+        positive(
+            "eps1",
+            self.eps1,
+            "smaller gradients count as this one, so that no quotient is infinite",
+        )?;
+        positive(
+            "eps2",
+            self.eps2,
+            "it is the least size that a tensor counts as; at 0 one of zeros would never move",
+        )?;
         let permitted = 1.0 <= self.d && self.d.is_finite();
-        require("d", self.d, permitted, "a finite number of at least 1")
+        require(
+            "d",
+            self.d,
+            permitted,
+            "a finite number of at least 1",
+            "longer updates are cut down to it, and the usual length of one is 1",
+        )
     }
 }
 

@@ -28,12 +28,13 @@ use serde::Deserialize;
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::family::{Family, RuleUser};
-use crate::optimizer::mean::{Mean, check_betas, filled};
+use crate::optimizer::mean::{Mean, filled};
+use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::StepContext;
 use crate::optimizer::sweep::sweep;
 use crate::optimizer::tensor_rule::{TensorRule, TensorView, square};
-use crate::registry::{Check, SettingError, positive};
+use crate::registry::{Check, SettingError};
 
 /// Hyper-parameters of LAMB.
 #[derive(Clone, Debug, Deserialize)]
@@ -65,7 +66,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Lamb>(About {
 impl Check for Lamb {
     fn check(&self) -> Result<(), SettingError> {
         check_betas(self.betas)?;
-        positive("eps", self.eps)
+        check_eps(self.eps)
     }
 }
 

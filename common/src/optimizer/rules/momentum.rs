@@ -23,6 +23,7 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
+use crate::optimizer::permitted::check_velocity;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, in_unit_interval};
@@ -54,8 +55,12 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Momentum>(About {
 
 impl Check for Momentum {
     fn check(&self) -> Result<(), SettingError> {
-        in_unit_interval("momentum", self.momentum)?;
-        in_unit_interval("dampening", self.dampening)
+        check_velocity("momentum", self.momentum)?;
+        in_unit_interval(
+            "dampening",
+            self.dampening,
+            "it is the share of a gradient that the velocity leaves out; at 1 it would take in nothing",
+        )
     }
 }
 

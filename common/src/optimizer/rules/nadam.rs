@@ -25,11 +25,12 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
-use crate::optimizer::mean::{Mean, check_betas, filled};
+use crate::optimizer::mean::{Mean, filled};
+use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::real::Real;
 use crate::optimizer::rising_momentum::RisingMomentum;
 use crate::optimizer::rule::{Decay, Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, not_negative, positive};
+use crate::registry::{Check, SettingError, not_negative};
 
 /// Hyper-parameters of Nadam.
 #[derive(Clone, Debug, Deserialize)]
@@ -67,8 +68,12 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Nadam>(About {
 impl Check for Nadam {
     fn check(&self) -> Result<(), SettingError> {
         check_betas(self.betas)?;
-        positive("eps", self.eps)?;
-        not_negative("momentum_decay", self.momentum_decay)
+        check_eps(self.eps)?;
+        not_negative(
+            "momentum_decay",
+            self.momentum_decay,
+            "below 0, the momentum would fall and become negative",
+        )
     }
 }
 
