@@ -98,7 +98,7 @@ pub enum SettingError {
         message: String,
     },
     /// The value is not permitted.
-    #[error("`{key}` is {value}, but must be {permitted}")]
+    #[error("`{key}` is {value}, but must be {permitted}: {why}")]
     OutOfRange {
         /// The setting.
         key: &'static str,
@@ -106,6 +106,8 @@ pub enum SettingError {
         value: f64,
         /// The permitted range in words.
         permitted: &'static str,
+        /// What the setting is, or what would come of another value.
+        why: &'static str,
     },
 }
 
@@ -218,12 +220,13 @@ pub fn read<T: DeserializeOwned>(entry: &'static str, given: &Table) -> Result<T
 ///
 /// # Errors
 /// [`SettingError::OutOfRange`].
-pub fn positive(key: &'static str, value: f64) -> Result<(), SettingError> {
+pub fn positive(key: &'static str, value: f64, why: &'static str) -> Result<(), SettingError> {
     require(
         key,
         value,
         0.0 < value && value.is_finite(),
         "a finite number above 0",
+        why,
     )
 }
 
@@ -231,12 +234,13 @@ pub fn positive(key: &'static str, value: f64) -> Result<(), SettingError> {
 ///
 /// # Errors
 /// [`SettingError::OutOfRange`].
-pub fn not_negative(key: &'static str, value: f64) -> Result<(), SettingError> {
+pub fn not_negative(key: &'static str, value: f64, why: &'static str) -> Result<(), SettingError> {
     require(
         key,
         value,
         0.0 <= value && value.is_finite(),
         "a finite number of at least 0",
+        why,
     )
 }
 
@@ -244,12 +248,17 @@ pub fn not_negative(key: &'static str, value: f64) -> Result<(), SettingError> {
 ///
 /// # Errors
 /// [`SettingError::OutOfRange`].
-pub fn in_unit_interval(key: &'static str, value: f64) -> Result<(), SettingError> {
+pub fn in_unit_interval(
+    key: &'static str,
+    value: f64,
+    why: &'static str,
+) -> Result<(), SettingError> {
     require(
         key,
         value,
         (0.0..1.0).contains(&value),
         "at least 0 and below 1",
+        why,
     )
 }
 
@@ -257,11 +266,11 @@ pub fn in_unit_interval(key: &'static str, value: f64) -> Result<(), SettingErro
 ///
 /// # Errors
 /// [`SettingError::OutOfRange`].
-pub fn fraction(key: &'static str, value: f64) -> Result<(), SettingError> {
-    require(key, value, (0.0..=1.0).contains(&value), "from 0 to 1")
+pub fn fraction(key: &'static str, value: f64, why: &'static str) -> Result<(), SettingError> {
+    require(key, value, (0.0..=1.0).contains(&value), "from 0 to 1", why)
 }
 
-/// Requires that `permitted` holds, with the range in words for the error.
+/// Requires that `permitted` holds; `words` and `why` are the range and its reason for the error.
 ///
 /// # Errors
 /// [`SettingError::OutOfRange`].
@@ -270,6 +279,7 @@ pub fn require(
     value: f64,
     permitted: bool,
     words: &'static str,
+    why: &'static str,
 ) -> Result<(), SettingError> {
     if permitted {
         Ok(())
@@ -278,6 +288,7 @@ pub fn require(
             key,
             value,
             permitted: words,
+            why,
         })
     }
 }
@@ -325,8 +336,8 @@ mod tests {
 
     impl Check for Ball {
         fn check(&self) -> Result<(), SettingError> {
-            positive("radius", self.radius)?;
-            not_negative("mass", self.mass)
+            positive("radius", self.radius, "a point does not roll")?;
+            not_negative("mass", self.mass, "nothing weighs less than nothing")
         }
     }
 
@@ -350,11 +361,11 @@ mod tests {
     }
 
     #[test]
-    fn a_value_out_of_range_is_named_with_its_range() {
+    fn a_value_out_of_range_is_named_with_its_range_and_the_reason() {
         let text = ball("radius = -1.5").unwrap_err().to_string();
         assert_eq!(
             text,
-            "`radius` is -1.5, but must be a finite number above 0"
+            "`radius` is -1.5, but must be a finite number above 0: a point does not roll"
         );
         assert!(ball("mass = nan").is_err());
         assert!(ball("mass = inf").is_err());

@@ -41,7 +41,7 @@ mod tests {
             (
                 "[{ name = 'gaussian_noise', eta = -1 }]",
                 "job.toml:4: [gradient] transforms[0]: `eta` is -1, but must be a finite number of \
-                 at least 0",
+                 at least 0: it is a variance",
             ),
             (
                 "[{ name = 'clip_by_global_norm', norm = 1 }]",

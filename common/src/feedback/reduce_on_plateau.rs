@@ -2,28 +2,38 @@
 //!
 //! ```text
 //! better:   loss < best · (1 − threshold)    (rel)    or    loss < best − threshold    (abs)
+//!           for mode = "max":  above best · (1 + threshold)    or    above best + threshold
 //! after more than `patience` losses in a row that were not better:
 //!           η ← max(γ·η, η₁), and the next `cooldown` losses are not held against it
 //! ```
 //!
 //! | symbol | here | meaning, unit |
 //! |---|---|---|
+//! | – | `mode` | `"min"`: the lower the better, as losses are; `"max"`: the higher |
 //! | γ | `factor` | in (0, 1) |
 //! | – | `patience` | losses, ≥ 0 |
 //! | – | `threshold`, `threshold_mode` | how much better counts, ≥ 0: of the best, or loss |
 //! | – | `cooldown` | losses, ≥ 0 |
 //! | η₁ | `min_lr` | the rate falls no further, ≥ 0 |
+//! | – | `eps` | a change of the rate of at most this is not made, ≥ 0 |
 //!
-//! This is `torch.optim.lr_scheduler.ReduceLROnPlateau` with `mode = "min"`, down to its rule that a
-//! change of at most 1e-8 is none. A loss that is no number is not better.
+//! Source: `torch.optim.lr_scheduler.ReduceLROnPlateau`, from which it does not differ. A loss that is
+//! no number is not better.
 
 use serde::Deserialize;
 
 use super::{Begin, Feedback, FeedbackEntry, make};
 use crate::registry::{Check, SettingError, not_negative, require};
 
-/// Changes of the rate up to this are not made.
-const NO_CHANGE: f64 = 1e-8;
+/// Which of two losses is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The lower.
+    Min,
+    /// The higher.
+    Max,
+}
 
 /// What a threshold is measured by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -39,6 +49,8 @@ pub enum ThresholdMode {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReduceOnPlateau {
+    /// Which loss is better.
+    pub mode: Mode,
     /// γ in (0, 1).
     pub factor: f64,
     /// Losses that may be no better.
@@ -51,23 +63,53 @@ pub struct ReduceOnPlateau {
     pub cooldown: u64,
     /// η₁ ≥ 0.
     pub min_lr: f64,
+    /// ≥ 0.
+    pub eps: f64,
 }
 
 pub(super) const ENTRY: FeedbackEntry = FeedbackEntry {
     name: "reduce_on_plateau",
     formula: "lr · factor after more than `patience` losses in a row that were no better than the best",
     source: "torch.optim.lr_scheduler.ReduceLROnPlateau",
-    defaults: "factor = 0.1\npatience = 10\nthreshold = 1e-4\nthreshold_mode = \"rel\"\ncooldown = 0\n\
-     min_lr = 0.0\n",
+    defaults: "mode = \"min\"\nfactor = 0.1\npatience = 10\nthreshold = 1e-4\n\
+     threshold_mode = \"rel\"\ncooldown = 0\nmin_lr = 0.0\neps = 1e-8\n",
     make: make::<ReduceOnPlateau>,
 };
 
 impl Check for ReduceOnPlateau {
     fn check(&self) -> Result<(), SettingError> {
         let falls = 0.0 < self.factor && self.factor < 1.0;
-        require("factor", self.factor, falls, "above 0 and below 1")?;
-        not_negative("threshold", self.threshold)?;
-        not_negative("min_lr", self.min_lr)
+        require(
+            "factor",
+            self.factor,
+            falls,
+            "above 0 and below 1",
+            "the rate is multiplied by it, to fall and not to end",
+        )?;
+        not_negative(
+            "threshold",
+            self.threshold,
+            "it is how much better a loss must be to count",
+        )?;
+        not_negative("min_lr", self.min_lr, "a rate below 0 would climb the loss")?;
+        not_negative(
+            "eps",
+            self.eps,
+            "it is the largest change of the rate that is not made",
+        )
+    }
+}
+
+impl ReduceOnPlateau {
+    /// Whether a loss is better than the best so far, by more than the threshold.
+    fn is_better(&self, loss: f64, best: f64) -> bool {
+        let (mode, by) = (self.mode, self.threshold);
+        match (mode, self.threshold_mode) {
+            (Mode::Min, ThresholdMode::Rel) => loss < best * (1.0 - by),
+            (Mode::Min, ThresholdMode::Abs) => loss < best - by,
+            (Mode::Max, ThresholdMode::Rel) => best * (1.0 + by) < loss,
+            (Mode::Max, ThresholdMode::Abs) => best + by < loss,
+        }
     }
 }
 
@@ -75,9 +117,13 @@ impl Begin for ReduceOnPlateau {
     type Rule = Plateau;
 
     fn begin(self) -> Plateau {
+        let worst = match self.mode {
+            Mode::Min => f64::INFINITY,
+            Mode::Max => f64::NEG_INFINITY,
+        };
         Plateau {
             settings: self,
-            best: f64::INFINITY,
+            best: worst,
             bad: 0,
             cooldown: 0,
         }
@@ -98,11 +144,7 @@ pub struct Plateau {
 impl Feedback for Plateau {
     fn observe(&mut self, rate: f64, loss: f64) -> f64 {
         let settings = &self.settings;
-        let goal = match settings.threshold_mode {
-            ThresholdMode::Rel => self.best * (1.0 - settings.threshold),
-            ThresholdMode::Abs => self.best - settings.threshold,
-        };
-        if loss < goal {
+        if settings.is_better(loss, self.best) {
             self.best = loss;
             self.bad = 0;
         } else {
@@ -118,7 +160,7 @@ impl Feedback for Plateau {
         self.cooldown = settings.cooldown;
         self.bad = 0;
         let lower = (rate * settings.factor).max(settings.min_lr);
-        if rate - lower > NO_CHANGE {
+        if rate - lower > settings.eps {
             lower
         } else {
             rate

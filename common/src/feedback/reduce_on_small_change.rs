@@ -43,9 +43,19 @@ pub(super) const ENTRY: FeedbackEntry = FeedbackEntry {
 impl Check for ReduceOnSmallChange {
     fn check(&self) -> Result<(), SettingError> {
         let falls = 0.0 < self.factor && self.factor < 1.0;
-        require("factor", self.factor, falls, "above 0 and below 1")?;
-        positive("threshold", self.threshold)?;
-        not_negative("min_lr", self.min_lr)
+        require(
+            "factor",
+            self.factor,
+            falls,
+            "above 0 and below 1",
+            "the rate is multiplied by it, to fall and not to end",
+        )?;
+        positive(
+            "threshold",
+            self.threshold,
+            "no change is smaller than 0, so the rate would never fall",
+        )?;
+        not_negative("min_lr", self.min_lr, "a rate below 0 would climb the loss")
     }
 }
 

@@ -9,7 +9,6 @@
 
 use super::real::Real;
 use super::rule::StepContext;
-use crate::registry::{SettingError, in_unit_interval};
 
 /// β and 1 − β, rounded once per step.
 #[derive(Clone, Copy, Debug)]
@@ -43,10 +42,4 @@ impl<F: Real> Mean<F> {
 /// 1 − βᵗ: what share of a mean with memory β the first t steps have filled.
 pub(super) fn filled(beta: f64, context: &StepContext) -> f64 {
     1.0 - beta.powf(context.steps())
-}
-
-/// Requires two memories in [0, 1).
-pub(super) fn check_betas(betas: [f64; 2]) -> Result<(), SettingError> {
-    in_unit_interval("betas[0]", betas[0])?;
-    in_unit_interval("betas[1]", betas[1])
 }

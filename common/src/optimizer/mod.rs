@@ -27,6 +27,7 @@ mod descent;
 mod family;
 mod entry;
 mod mean;
+mod permitted;
 mod rising_momentum;
 mod sweep;
 mod tensor_rule;

@@ -16,6 +16,7 @@
 
 use serde::Deserialize;
 
+use super::PULLS;
 use super::entry::{Acts, RegularizerEntry, Zeros, penalty};
 use super::penalty::{Penalty, Pull};
 use crate::optimizer::StepContext;
@@ -42,7 +43,7 @@ pub(super) const ENTRY: RegularizerEntry = RegularizerEntry {
 
 impl Check for DecoupledDecay {
     fn check(&self) -> Result<(), SettingError> {
-        positive("decay", self.decay)
+        positive("decay", self.decay, PULLS)
     }
 }
 

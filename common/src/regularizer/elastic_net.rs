@@ -48,8 +48,16 @@ pub(super) const ENTRY: RegularizerEntry = RegularizerEntry {
 
 impl Check for ElasticNet {
     fn check(&self) -> Result<(), SettingError> {
-        not_negative("l1", self.l1)?;
-        not_negative("l2", self.l2)
+        not_negative(
+            "l1",
+            self.l1,
+            "it pulls parameters to zero; below 0 it would push them away",
+        )?;
+        not_negative(
+            "l2",
+            self.l2,
+            "it pulls parameters to zero; below 0 it would push them away",
+        )
     }
 }
 

@@ -17,6 +17,7 @@
 
 use serde::Deserialize;
 
+use super::RADIUS;
 use super::constraint::{Over, Projection, into_ball, lowered};
 use super::entry::{Acts, RegularizerEntry, Zeros, constraint};
 use crate::optimizer::Real;
@@ -45,7 +46,7 @@ pub(super) const ENTRY: RegularizerEntry = RegularizerEntry {
 
 impl Check for L1Ball {
     fn check(&self) -> Result<(), SettingError> {
-        positive("radius", self.radius)
+        positive("radius", self.radius, RADIUS)
     }
 }
 

@@ -16,6 +16,7 @@
 
 use serde::Deserialize;
 
+use super::PULLS;
 use super::entry::{Acts, RegularizerEntry, Zeros, penalty};
 use super::penalty::{Penalty, Pull};
 use crate::optimizer::{Real, StepContext};
@@ -44,7 +45,7 @@ pub(super) const ENTRY: RegularizerEntry = RegularizerEntry {
 
 impl Check for L1Proximal {
     fn check(&self) -> Result<(), SettingError> {
-        positive("l1", self.l1)
+        positive("l1", self.l1, PULLS)
     }
 }
 

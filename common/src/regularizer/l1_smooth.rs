@@ -16,6 +16,7 @@
 
 use serde::Deserialize;
 
+use super::PULLS;
 use super::entry::{Acts, RegularizerEntry, Zeros, penalty};
 use super::penalty::{Penalty, Pull};
 use crate::optimizer::{Real, StepContext};
@@ -44,8 +45,12 @@ pub(super) const ENTRY: RegularizerEntry = RegularizerEntry {
 
 impl Check for L1Smooth {
     fn check(&self) -> Result<(), SettingError> {
-        positive("l1", self.l1)?;
-        positive("eps", self.eps)
+        positive("l1", self.l1, PULLS)?;
+        positive(
+            "eps",
+            self.eps,
+            "it rounds the corner at zero, where without it the slope would be 0/0",
+        )
     }
 }
 

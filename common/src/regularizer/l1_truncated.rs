@@ -19,6 +19,7 @@
 
 use serde::Deserialize;
 
+use super::PULLS;
 use super::entry::{Acts, RegularizerEntry, Zeros, penalty};
 use super::l1_proximal::soft_threshold;
 use super::penalty::{Penalty, Pull};
@@ -53,10 +54,18 @@ pub(super) const ENTRY: RegularizerEntry = RegularizerEntry {
 
 impl Check for L1Truncated {
     fn check(&self) -> Result<(), SettingError> {
-        positive("l1", self.l1)?;
-        require("theta", self.theta, 0.0 < self.theta, "above 0, or inf")?;
+        positive("l1", self.l1, PULLS)?;
+        let why = "parameters nearer to zero than it shrink; at 0 none would";
+        require(
+            "theta",
+            self.theta,
+            0.0 < self.theta,
+            "above 0, or inf",
+            why,
+        )?;
         let every = f64::from(self.every);
-        require("every", every, 1.0 <= every, "at least 1")
+        let why = "it is the number of steps from one truncation to the next";
+        require("every", every, 1.0 <= every, "at least 1", why)
     }
 }
 

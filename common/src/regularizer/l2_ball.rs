@@ -15,6 +15,7 @@
 
 use serde::Deserialize;
 
+use super::RADIUS;
 use super::constraint::{Over, Projection, into_ball};
 use super::entry::{Acts, RegularizerEntry, Zeros, constraint};
 use crate::optimizer::Real;
@@ -43,7 +44,7 @@ pub(super) const ENTRY: RegularizerEntry = RegularizerEntry {
 
 impl Check for L2Ball {
     fn check(&self) -> Result<(), SettingError> {
-        positive("radius", self.radius)
+        positive("radius", self.radius, RADIUS)
     }
 }
 

@@ -15,6 +15,7 @@
 
 use serde::Deserialize;
 
+use super::RADIUS;
 use super::constraint::{Over, Projection};
 use super::entry::{Acts, RegularizerEntry, Zeros, constraint};
 use super::l2_ball;
@@ -44,7 +45,7 @@ pub(super) const ENTRY: RegularizerEntry = RegularizerEntry {
 
 impl Check for MaxNorm {
     fn check(&self) -> Result<(), SettingError> {
-        positive("radius", self.radius)
+        positive("radius", self.radius, RADIUS)
     }
 }
 

@@ -42,6 +42,13 @@ pub use self::terms::Terms;
 
 use crate::registry::{SettingError, find};
 
+/// Why the strength of a term that is chosen must be above zero.
+const PULLS: &str =
+    "it pulls parameters to zero; at 0 it would do nothing, and below 0 push them away";
+
+/// Why a radius must be above zero.
+const RADIUS: &str = "in a ball without extent every parameter would be 0";
+
 /// Every regularizer there is: penalties, then constraints.
 pub static REGULARIZERS: &[RegularizerEntry] = &[
     l2::ENTRY,

@@ -47,7 +47,11 @@ const ROUNDINGS: f64 = 2.0;
 
 impl Check for Simplex {
     fn check(&self) -> Result<(), SettingError> {
-        positive("total", self.total)
+        positive(
+            "total",
+            self.total,
+            "nothing on a simplex is below 0, so its sum is above 0, or everything is 0",
+        )
     }
 }
 

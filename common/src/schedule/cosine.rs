@@ -19,7 +19,7 @@ use std::f64::consts::PI;
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry, Span, make};
+use super::{DESCENDS, Moment, Schedule, ScheduleEntry, Span, make};
 use crate::registry::{Check, SettingError, not_negative, positive};
 
 /// Settings of the cosine schedule.
@@ -43,8 +43,12 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
 
 impl Check for Cosine {
     fn check(&self) -> Result<(), SettingError> {
-        positive("T_max", self.t_max.judged())?;
-        not_negative("eta_min", self.eta_min)
+        positive(
+            "T_max",
+            self.t_max.judged(),
+            "it is the time until the bottom",
+        )?;
+        not_negative("eta_min", self.eta_min, DESCENDS)
     }
 }
 

@@ -15,7 +15,7 @@
 use serde::Deserialize;
 
 use super::cosine::half_cosine;
-use super::{Moment, Schedule, ScheduleEntry, Span, make};
+use super::{DESCENDS, Moment, Schedule, ScheduleEntry, Span, make};
 use crate::registry::{Check, SettingError, not_negative, positive};
 
 /// Settings of the periodic cosine schedule.
@@ -39,8 +39,12 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
 
 impl Check for CosinePeriodic {
     fn check(&self) -> Result<(), SettingError> {
-        positive("T_max", self.t_max.judged())?;
-        not_negative("eta_min", self.eta_min)
+        positive(
+            "T_max",
+            self.t_max.judged(),
+            "it is the time until the bottom",
+        )?;
+        not_negative("eta_min", self.eta_min, DESCENDS)
     }
 }
 

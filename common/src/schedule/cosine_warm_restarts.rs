@@ -18,7 +18,7 @@
 use serde::Deserialize;
 
 use super::cosine::half_cosine;
-use super::{Moment, Schedule, ScheduleEntry, make};
+use super::{DESCENDS, Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, not_negative, positive, require};
 
 /// Settings of the cosine schedule with warm restarts.
@@ -45,15 +45,16 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
 
 impl Check for CosineWarmRestarts {
     fn check(&self) -> Result<(), SettingError> {
-        positive("T_0", self.t_0)?;
+        positive("T_0", self.t_0, "it is the length of the first fall")?;
         let permitted = 1.0 <= self.t_mult && self.t_mult.is_finite();
         require(
             "T_mult",
             self.t_mult,
             permitted,
             "a finite number of at least 1",
+            "falls that get shorter and shorter would come without end",
         )?;
-        not_negative("eta_min", self.eta_min)
+        not_negative("eta_min", self.eta_min, DESCENDS)
     }
 }
 

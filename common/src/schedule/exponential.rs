@@ -14,7 +14,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry, make};
+use super::{GAMMA, Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, positive};
 
 /// Settings of the exponential schedule.
@@ -35,7 +35,7 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
 
 impl Check for Exponential {
     fn check(&self) -> Result<(), SettingError> {
-        positive("gamma", self.gamma)
+        positive("gamma", self.gamma, GAMMA)
     }
 }
 

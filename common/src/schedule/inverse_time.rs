@@ -37,7 +37,11 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
 
 impl Check for InverseTime {
     fn check(&self) -> Result<(), SettingError> {
-        not_negative("decay_rate", self.decay_rate)
+        not_negative(
+            "decay_rate",
+            self.decay_rate,
+            "below 0, the rate would grow and pass through infinity",
+        )
     }
 }
 

@@ -65,6 +65,16 @@ pub fn schedule(name: &str) -> Result<&'static ScheduleEntry, SettingError> {
     find("schedule", SCHEDULES, name)
 }
 
+/// Why a factor of the rate must be above zero.
+const GAMMA: &str = "the rate is multiplied by it; at 0 nothing would be left";
+
+/// Why a rate must not be below zero.
+const DESCENDS: &str = "a rate below 0 would climb the loss";
+
+/// Why times of a list must increase.
+const IN_ORDER: &str =
+    "each is the time of one change, from the beginning on, and the next comes later";
+
 /// A hyper-parameter over time.
 pub trait Schedule: Debug + Send + Sync {
     /// The value at `moment` of what begins at `base`: a learning rate, a momentum.

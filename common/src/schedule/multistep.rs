@@ -15,7 +15,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry, make};
+use super::{GAMMA, IN_ORDER, Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, positive, require};
 
 /// Settings of the multi-step schedule.
@@ -46,10 +46,11 @@ impl Check for Multistep {
                 milestone,
                 increases,
                 "increasing, each above 0",
+                IN_ORDER,
             )?;
             before = milestone;
         }
-        positive("gamma", self.gamma)
+        positive("gamma", self.gamma, GAMMA)
     }
 }
 

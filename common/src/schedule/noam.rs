@@ -35,7 +35,11 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
 
 impl Check for Noam {
     fn check(&self) -> Result<(), SettingError> {
-        positive("warmup", self.warmup)
+        positive(
+            "warmup",
+            self.warmup,
+            "it is the time until the rate has risen",
+        )
     }
 }
 

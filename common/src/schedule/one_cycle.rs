@@ -51,16 +51,29 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
 
 impl Check for OneCycle {
     fn check(&self) -> Result<(), SettingError> {
-        positive("total", self.total.judged())?;
+        positive(
+            "total",
+            self.total.judged(),
+            "it is the length of the cycle",
+        )?;
         let permitted = 0.0 < self.pct_start && self.pct_start < 1.0;
         require(
             "pct_start",
             self.pct_start,
             permitted,
             "above 0 and below 1",
+            "both the rise and the fall take time",
         )?;
-        positive("div_factor", self.div_factor)?;
-        positive("final_div_factor", self.final_div_factor)
+        positive(
+            "div_factor",
+            self.div_factor,
+            "the rate begins at lr divided by it",
+        )?;
+        positive(
+            "final_div_factor",
+            self.final_div_factor,
+            "the rate ends at its beginning divided by it",
+        )
     }
 }
 

@@ -37,8 +37,16 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
 
 impl Check for Polynomial {
     fn check(&self) -> Result<(), SettingError> {
-        positive("total_iters", self.total_iters.judged())?;
-        positive("power", self.power)
+        positive(
+            "total_iters",
+            self.total_iters.judged(),
+            "it is the time until the rate is zero",
+        )?;
+        positive(
+            "power",
+            self.power,
+            "at 0 the rate would not fall, and below 0 it would grow without end",
+        )
     }
 }
 

@@ -36,7 +36,13 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
 impl Check for Product {
     fn check(&self) -> Result<(), SettingError> {
         let some = !self.factors.is_empty();
-        require("factors", 0.0, some, "a list of at least one schedule")
+        require(
+            "number of factors",
+            0.0,
+            some,
+            "at least 1",
+            "the rate is the product of their values",
+        )
     }
 }
 

@@ -39,8 +39,12 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
 
 impl Check for Ramp {
     fn check(&self) -> Result<(), SettingError> {
-        not_negative("to", self.to)?;
-        positive("over", self.over.judged())
+        not_negative("to", self.to, "no rate and no memory is below 0")?;
+        positive(
+            "over",
+            self.over.judged(),
+            "it is the time that the way takes",
+        )
     }
 }
 

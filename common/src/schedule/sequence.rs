@@ -16,7 +16,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Nested, Schedule, ScheduleEntry, make};
+use super::{IN_ORDER, Moment, Nested, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, require};
 
 /// Settings of a sequence.
@@ -40,7 +40,13 @@ impl Check for Sequence {
         #[expect(clippy::cast_precision_loss, reason = "a list of phases is short")]
         let count = self.milestones.len() as f64;
         let fits = self.milestones.len() + 1 == self.phases.len();
-        require("milestones", count, fits, "one fewer than `phases`")?;
+        require(
+            "number of milestones",
+            count,
+            fits,
+            "one fewer than `phases`",
+            "each is where one phase ends and the next begins",
+        )?;
         let mut before = 0.0;
         for &milestone in &self.milestones {
             let increases = before < milestone && milestone.is_finite();
@@ -49,6 +55,7 @@ impl Check for Sequence {
                 milestone,
                 increases,
                 "increasing, each above 0",
+                IN_ORDER,
             )?;
             before = milestone;
         }

@@ -14,7 +14,7 @@
 
 use serde::Deserialize;
 
-use super::{Moment, Schedule, ScheduleEntry, make};
+use super::{GAMMA, Moment, Schedule, ScheduleEntry, make};
 use crate::registry::{Check, SettingError, positive};
 
 /// Settings of the step schedule.
@@ -37,8 +37,12 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
 
 impl Check for Step {
     fn check(&self) -> Result<(), SettingError> {
-        positive("step_size", self.step_size)?;
-        positive("gamma", self.gamma)
+        positive(
+            "step_size",
+            self.step_size,
+            "it is the time from one fall of the rate to the next",
+        )?;
+        positive("gamma", self.gamma, GAMMA)
     }
 }
 

@@ -4,7 +4,6 @@
 
 mod support;
 mod settings;
-mod golden;
 mod store;
 mod laws;
 mod baseline;

@@ -46,6 +46,37 @@ fn every_hyper_parameter_refuses_minus_one_and_a_word() {
 }
 
 #[test]
+fn every_hyper_parameter_refuses_what_is_no_finite_number_and_a_list_of_another_length() {
+    for entry in OPTIMIZERS {
+        let refusal = |key: &str, value: Value| {
+            let settings = Table::from_iter([(key.to_owned(), value)]);
+            let error = entry.check(&settings).unwrap_err().to_string();
+            assert!(error.contains(key), "{}: {error}", entry.name);
+            error
+        };
+        let defaults: Table = entry.about.defaults.parse().unwrap();
+        for (key, value) in &defaults {
+            for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                match value {
+                    Value::Float(_) => drop(refusal(key, bad.into())),
+                    Value::Array(values) => {
+                        let mut values = values.clone();
+                        *values.last_mut().unwrap() = bad.into();
+                        refusal(key, Value::Array(values));
+                    }
+                    _ => {}
+                }
+            }
+            // AggMo has as many velocities as its list says.
+            if value.is_array() && entry.name != "aggmo" {
+                refusal(key, Value::Array(vec![Value::Float(0.5); 3]));
+                refusal(key, Value::Array(vec![Value::Float(0.5)]));
+            }
+        }
+    }
+}
+
+#[test]
 fn an_unknown_key_is_refused_by_every_entry() {
     for entry in OPTIMIZERS {
         let table = Table::from_iter([("learning_rate".to_owned(), Value::Float(0.1))]);
@@ -153,68 +184,73 @@ const OUT_OF_RANGE: &[(&str, &str, &str)] = &[
     (
         "momentum",
         "momentum = 1.0",
-        "`momentum` is 1, but must be at least 0 and below 1",
+        "`momentum` is 1, but must be at least 0 and below 1: it is the share of itself that a velocity keeps; one that keeps all never comes to rest",
     ),
     (
         "momentum",
         "dampening = 1.5",
-        "`dampening` is 1.5, but must be at least 0 and below 1",
+        "`dampening` is 1.5, but must be at least 0 and below 1: it is the share of a gradient that the velocity leaves out; at 1 it would take in nothing",
     ),
-    ("qhm", "nu = 1.1", "`nu` is 1.1, but must be from 0 to 1"),
+    (
+        "qhm",
+        "nu = 1.1",
+        "`nu` is 1.1, but must be from 0 to 1: a step is a weighted mean of gradient and velocity",
+    ),
     (
         "qhadam",
         "nus = [0.5, 2.0]",
-        "`nus[1]` is 2, but must be from 0 to 1",
+        "`nus[1]` is 2, but must be from 0 to 1: the denominator is a weighted mean of the squared gradient and its mean",
     ),
     (
         "aggmo",
         "betas = []",
-        "`number of betas` is 0, but must be at least 1",
+        "`number of betas` is 0, but must be at least 1: the step is the mean of the velocities, one \
+         for each",
     ),
     (
         "aggmo",
         "betas = [0.5, 1.0]",
-        "`betas` is 1, but must be at least 0 and below 1",
+        "`betas` is 1, but must be at least 0 and below 1: it is the share of itself that a velocity keeps; one that keeps all never comes to rest",
     ),
     (
         "adagrad",
         "eps = 0.0",
-        "`eps` is 0, but must be a finite number above 0",
+        "`eps` is 0, but must be a finite number above 0, or 0 beside an `initial_accumulator_value` above 0: one of the two keeps steps finite where there was no gradient",
     ),
     (
         "adagrad",
         "lr_decay = inf",
-        "`lr_decay` is inf, but must be a finite number of at least 0",
+        "`lr_decay` is inf, but must be a finite number of at least 0: below 0, the rate would grow and pass through infinity",
     ),
     (
         "adam",
         "betas = [0.9, 1.0]",
-        "`betas[1]` is 1, but must be at least 0 and below 1",
+        "`betas[1]` is 1, but must be at least 0 and below 1: it is the share of itself that a mean keeps; one that keeps all never takes in a gradient",
     ),
     (
         "adam",
         "eps = nan",
-        "`eps` is NaN, but must be a finite number above 0",
+        "`eps` is NaN, but must be a finite number above 0: it keeps steps finite where gradients are zero, or next to it",
     ),
     (
         "nadam",
         "momentum_decay = -0.1",
-        "`momentum_decay` is -0.1, but must be a finite number of at least 0",
+        "`momentum_decay` is -0.1, but must be a finite number of at least 0: below 0, the momentum would fall and become negative",
     ),
     (
         "ftrl",
         "lambda1 = -2.0",
-        "`lambda1` is -2, but must be a finite number of at least 0",
+        "`lambda1` is -2, but must be a finite number of at least 0: it is how far z must go before a parameter leaves zero",
     ),
     (
         "asgd",
         "t0 = -1.0",
-        "`t0` is -1, but must be a finite number of at least 0",
+        "`t0` is -1, but must be a finite number of at least 0: it is the number of steps before the average begins",
     ),
 ];
 
 #[test]
-fn a_value_out_of_range_is_refused_with_its_range() {
+fn a_value_out_of_range_is_refused_with_its_range_and_the_reason() {
     for (name, settings, refusal) in OUT_OF_RANGE {
         let entry = optimizer(name).unwrap();
         let error = entry.check(&settings.parse().unwrap()).unwrap_err();

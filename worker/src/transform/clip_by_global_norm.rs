@@ -42,7 +42,11 @@ pub struct ClipByGlobalNorm {
 
 impl Check for ClipByGlobalNorm {
     fn check(&self) -> Result<(), SettingError> {
-        positive("max_norm", self.max_norm)
+        positive(
+            "max_norm",
+            self.max_norm,
+            "at 0, nothing would be left of any gradient",
+        )
     }
 }
 

@@ -37,7 +37,11 @@ pub struct ClipByValue {
 
 impl Check for ClipByValue {
     fn check(&self) -> Result<(), SettingError> {
-        positive("max_value", f64::from(self.max_value))
+        positive(
+            "max_value",
+            f64::from(self.max_value),
+            "at 0, nothing would be left of any gradient",
+        )
     }
 }
 

@@ -197,7 +197,8 @@ const ASSIGNMENTS: &[(&[&str], &[&str])] = &[
         &["regularizer.terms=[{ name = 'max_norm', radius = 0 }]"],
         &[
             "--set regularizer.terms=[{ name = 'max_norm', radius = 0 }]: [regularizer]: `radius` is \
-           0, but must be a finite number above 0",
+           0, but must be a finite number above 0: in a ball without extent every parameter would \
+           be 0",
         ],
     ),
     (

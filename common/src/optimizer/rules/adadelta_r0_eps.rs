@@ -22,9 +22,10 @@ use serde::Deserialize;
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::mean::Mean;
+use crate::optimizer::permitted::check_memory;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, in_unit_interval, positive};
+use crate::registry::{Check, SettingError, positive};
 
 /// Hyper-parameters of `AdaDelta` without ε in the formula.
 #[derive(Clone, Debug, Deserialize)]
@@ -54,8 +55,12 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<AdadeltaR0Eps>(Abo
 
 impl Check for AdadeltaR0Eps {
     fn check(&self) -> Result<(), SettingError> {
-        in_unit_interval("rho", self.rho)?;
-        positive("eps", self.eps)
+        check_memory("rho", self.rho)?;
+        positive(
+            "eps",
+            self.eps,
+            "both means begin with it; at 0 no parameter would ever move",
+        )
     }
 }
 

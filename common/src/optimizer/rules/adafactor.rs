@@ -79,11 +79,26 @@ impl Check for Adafactor {
             decay,
             permitted,
             "a finite number of at most 0",
+            "the weight of a new gradient is t^beta2_decay, and cannot be more than all",
         )?;
-        positive("eps1", self.eps1)?;
-        positive("eps2", self.eps2)?;
+        positive(
+            "eps1",
+            self.eps1,
+            "smaller gradients count as this one, so that no quotient is infinite",
+        )?;
+        positive(
+            "eps2",
+            self.eps2,
+            "it is the least size that a tensor counts as; at 0 one of zeros would never move",
+        )?;
         let permitted = 1.0 <= self.d && self.d.is_finite();
-        require("d", self.d, permitted, "a finite number of at least 1")
+        require(
+            "d",
+            self.d,
+            permitted,
+            "a finite number of at least 1",
+            "longer updates are cut down to it, and the usual length of one is 1",
+        )
     }
 }
 
@@ -117,8 +132,7 @@ impl Matrices {
     /// Brings the row and column means nearer to those of g², with weight `b`.
     fn absorb<F: Real>(&self, b: f64, g: &[F], row_var: &mut [F], col_var: &mut [F]) {
         let Self { rows, cols, .. } = *self;
-        let toward =
-            |old: F, total: f64, len: usize| old + F::of(b) * (F::of(total / count(len)) - old);
+        let toward = |old: F, total: f64, len: usize| between(old, F::of(total / count(len)), b);
         for (row, var) in row_var.iter_mut().enumerate() {
             let total = sum(cols, |col| square(g[row * cols + col]));
             *var = toward(*var, total, cols);
@@ -175,7 +189,7 @@ impl<F: Real> TensorRule<F> for Adafactor {
             }
             None => {
                 for (v, &g) in variance.iter_mut().zip(g) {
-                    *v = *v + F::of(b) * (g * g - *v);
+                    *v = between(*v, g * g, b);
                 }
                 self.apply(context, l2, x, |i| quotient(g[i], variance[i].max(least)));
             }
@@ -201,6 +215,16 @@ impl Adafactor {
         for (i, x) in x.iter_mut().enumerate() {
             *x = keep * *x - rate * scaled(i);
         }
+    }
+}
+
+/// old + b·(new − old), from the nearer end: so that `b = 1` forgets the old value wholly, however much
+/// larger it was.
+fn between<F: Real>(old: F, new: F, b: f64) -> F {
+    if b < 0.5 {
+        old + F::of(b) * (new - old)
+    } else {
+        new - F::of(1.0 - b) * (new - old)
     }
 }
 

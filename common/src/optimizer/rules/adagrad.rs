@@ -10,7 +10,7 @@
 //! | r | slot `sum`, first `initial_accumulator_value` | one per parameter | Σ g², gradient² |
 //! | η | `lr` of the step | scalar | from the schedule |
 //! | k | `lr_decay` | scalar, ≥ 0 | makes the rate fall with the steps as well |
-//! | ε | `eps` | scalar, > 0 | keeps the first steps finite, gradient |
+//! | ε | `eps` | scalar, > 0, or 0 where r begins above 0 | keeps the first steps finite, gradient |
 //! | t | `count` of the step | scalar | the shard's steps, from 1 |
 //!
 //! Source: Duchi, Hazan, Singer, *Adaptive subgradient methods for online learning and stochastic
@@ -22,7 +22,7 @@ use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, not_negative, positive};
+use crate::registry::{Check, SettingError, not_negative, require};
 
 /// Hyper-parameters of AdaGrad.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,7 +32,7 @@ pub struct Adagrad {
     pub lr_decay: f64,
     /// r before the first step, ≥ 0.
     pub initial_accumulator_value: f64,
-    /// ε > 0.
+    /// ε > 0, or 0 where r begins above 0.
     pub eps: f64,
 }
 
@@ -54,9 +54,24 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Adagrad>(About {
 
 impl Check for Adagrad {
     fn check(&self) -> Result<(), SettingError> {
-        not_negative("lr_decay", self.lr_decay)?;
-        not_negative("initial_accumulator_value", self.initial_accumulator_value)?;
-        positive("eps", self.eps)
+        not_negative(
+            "lr_decay",
+            self.lr_decay,
+            "below 0, the rate would grow and pass through infinity",
+        )?;
+        not_negative(
+            "initial_accumulator_value",
+            self.initial_accumulator_value,
+            "it is a sum of squares",
+        )?;
+        let holds = 0.0 < self.eps || (self.eps == 0.0 && 0.0 < self.initial_accumulator_value);
+        require(
+            "eps",
+            self.eps,
+            holds && self.eps.is_finite(),
+            "a finite number above 0, or 0 beside an `initial_accumulator_value` above 0",
+            "one of the two keeps steps finite where there was no gradient",
+        )
     }
 }
 

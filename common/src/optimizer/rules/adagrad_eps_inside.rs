@@ -55,8 +55,16 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<AdagradEpsInside>(
 
 impl Check for AdagradEpsInside {
     fn check(&self) -> Result<(), SettingError> {
-        not_negative("initial_accumulator_value", self.initial_accumulator_value)?;
-        not_negative("eps", self.eps)
+        not_negative(
+            "initial_accumulator_value",
+            self.initial_accumulator_value,
+            "it is a sum of squares",
+        )?;
+        not_negative(
+            "eps",
+            self.eps,
+            "below 0, the root of a small square would be NaN",
+        )
     }
 }
 

@@ -22,10 +22,11 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
-use crate::optimizer::mean::{Mean, check_betas, filled};
+use crate::optimizer::mean::{Mean, filled};
+use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, positive};
+use crate::registry::{Check, SettingError};
 
 /// Hyper-parameters of `AdaMax`.
 #[derive(Clone, Debug, Deserialize)]
@@ -57,7 +58,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Adamax>(About {
 impl Check for Adamax {
     fn check(&self) -> Result<(), SettingError> {
         check_betas(self.betas)?;
-        positive("eps", self.eps)
+        check_eps(self.eps)
     }
 }
 

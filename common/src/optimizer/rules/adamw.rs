@@ -20,9 +20,9 @@ use super::amsgrad::Amsgrad;
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::family::{Family, RuleUser};
-use crate::optimizer::mean::check_betas;
+use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::rule::Decay;
-use crate::registry::{Check, SettingError, positive};
+use crate::registry::{Check, SettingError};
 
 /// Hyper-parameters of `AdamW`.
 #[derive(Clone, Debug, Deserialize)]
@@ -57,7 +57,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Adamw>(About {
 impl Check for Adamw {
     fn check(&self) -> Result<(), SettingError> {
         check_betas(self.betas)?;
-        positive("eps", self.eps)
+        check_eps(self.eps)
     }
 }
 

@@ -23,10 +23,11 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
+use crate::optimizer::permitted::check_velocity;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
 use crate::optimizer::tensor_rule::count;
-use crate::registry::{Check, SettingError, in_unit_interval, require};
+use crate::registry::{Check, SettingError, require};
 
 /// Hyper-parameters of `AggMo`.
 #[derive(Clone, Debug, Deserialize)]
@@ -54,11 +55,12 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Aggmo>(About {
 
 impl Check for Aggmo {
     fn check(&self) -> Result<(), SettingError> {
-        let none = self.betas.is_empty();
-        require("number of betas", 0.0, !none, "at least 1")?;
+        let some = !self.betas.is_empty();
+        let why = "the step is the mean of the velocities, one for each";
+        require("number of betas", 0.0, some, "at least 1", why)?;
         self.betas
             .iter()
-            .try_for_each(|&beta| in_unit_interval("betas", beta))
+            .try_for_each(|&beta| check_velocity("betas", beta))
     }
 }
 

@@ -27,10 +27,11 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
-use crate::optimizer::mean::{Mean, check_betas, filled};
+use crate::optimizer::mean::{Mean, filled};
+use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, positive};
+use crate::registry::{Check, SettingError};
 
 /// Hyper-parameters of `AMSGrad` over corrected means.
 #[derive(Clone, Debug, Deserialize)]
@@ -60,7 +61,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<AmsgradMaxOfCorrec
 impl Check for AmsgradMaxOfCorrected {
     fn check(&self) -> Result<(), SettingError> {
         check_betas(self.betas)?;
-        positive("eps", self.eps)
+        check_eps(self.eps)
     }
 }
 

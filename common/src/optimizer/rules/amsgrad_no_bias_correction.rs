@@ -24,10 +24,11 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
-use crate::optimizer::mean::{Mean, check_betas};
+use crate::optimizer::mean::Mean;
+use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, positive};
+use crate::registry::{Check, SettingError};
 
 /// Hyper-parameters of `AMSGrad` without corrections.
 #[derive(Clone, Debug, Deserialize)]
@@ -58,7 +59,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<AmsgradNoBiasCorre
 impl Check for AmsgradNoBiasCorrection {
     fn check(&self) -> Result<(), SettingError> {
         check_betas(self.betas)?;
-        positive("eps", self.eps)
+        check_eps(self.eps)
     }
 }
 

@@ -59,9 +59,21 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Asgd>(About {
 
 impl Check for Asgd {
     fn check(&self) -> Result<(), SettingError> {
-        not_negative("lambd", self.lambd)?;
-        not_negative("alpha", self.alpha)?;
-        not_negative("t0", self.t0)
+        not_negative(
+            "lambd",
+            self.lambd,
+            "it shrinks the parameters; below 0 it would blow them up",
+        )?;
+        not_negative(
+            "alpha",
+            self.alpha,
+            "below 0, the rate would grow with the steps",
+        )?;
+        not_negative(
+            "t0",
+            self.t0,
+            "it is the number of steps before the average begins",
+        )
     }
 }
 

@@ -63,10 +63,26 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Ftrl>(About {
 
 impl Check for Ftrl {
     fn check(&self) -> Result<(), SettingError> {
-        not_negative("beta", self.beta)?;
-        not_negative("lambda1", self.lambda1)?;
-        not_negative("lambda2", self.lambda2)?;
-        not_negative("initial_accumulator_value", self.initial_accumulator_value)
+        not_negative(
+            "beta",
+            self.beta,
+            "it is added to a root to keep the first steps small",
+        )?;
+        not_negative(
+            "lambda1",
+            self.lambda1,
+            "it is how far z must go before a parameter leaves zero",
+        )?;
+        not_negative(
+            "lambda2",
+            self.lambda2,
+            "it pulls parameters to zero; below 0 it would push them away",
+        )?;
+        not_negative(
+            "initial_accumulator_value",
+            self.initial_accumulator_value,
+            "it is a sum of squares",
+        )
     }
 }
 

@@ -28,12 +28,13 @@ use serde::Deserialize;
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::family::{Family, RuleUser};
-use crate::optimizer::mean::{Mean, check_betas, filled};
+use crate::optimizer::mean::{Mean, filled};
+use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::StepContext;
 use crate::optimizer::sweep::sweep;
 use crate::optimizer::tensor_rule::{TensorRule, TensorView, square};
-use crate::registry::{Check, SettingError, positive};
+use crate::registry::{Check, SettingError};
 
 /// Hyper-parameters of LAMB.
 #[derive(Clone, Debug, Deserialize)]
@@ -65,7 +66,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Lamb>(About {
 impl Check for Lamb {
     fn check(&self) -> Result<(), SettingError> {
         check_betas(self.betas)?;
-        positive("eps", self.eps)
+        check_eps(self.eps)
     }
 }
 
@@ -92,10 +93,9 @@ impl<F: Real> TensorRule<F> for Lamb {
         };
         let [beta1, beta2] = self.betas;
         let (first, second) = (Mean::of(beta1), Mean::of(beta2));
-        let scale = F::of(1.0 / filled(beta1, context));
-        let root_scale = F::of(1.0 / filled(beta2, context).sqrt());
+        let [scale_m, scale_v] = self.betas.map(|beta| F::of(1.0 / filled(beta, context)));
         let (eps, l2) = (F::of(self.eps), F::of(l2));
-        let step = |m: F, v: F, x: F| m * scale / (v.sqrt() * root_scale + eps) + l2 * x;
+        let step = |m: F, v: F, x: F| m * scale_m / ((v * scale_v).sqrt() + eps) + l2 * x;
         let squares = sweep([m, v], [x, g], |[m, v], [x, g]| {
             let (m, v) = (first.with(m, g), second.with_square(v, g));
             ([m, v], [square(x), square(step(m, v, x))])

@@ -26,11 +26,12 @@ use serde::Deserialize;
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::family::{Family, RuleUser};
+use crate::optimizer::permitted::check_velocity;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::StepContext;
 use crate::optimizer::sweep::sweep;
 use crate::optimizer::tensor_rule::{TensorRule, TensorView, square};
-use crate::registry::{Check, SettingError, in_unit_interval, not_negative, positive};
+use crate::registry::{Check, SettingError, not_negative, positive};
 
 /// Hyper-parameters of LARS.
 #[derive(Clone, Debug, Deserialize)]
@@ -66,9 +67,13 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Lars>(About {
 
 impl Check for Lars {
     fn check(&self) -> Result<(), SettingError> {
-        positive("trust_coefficient", self.trust_coefficient)?;
-        not_negative("eps", self.eps)?;
-        in_unit_interval("momentum", self.momentum)
+        positive(
+            "trust_coefficient",
+            self.trust_coefficient,
+            "it is the length of a step as a share of the tensor's; at 0 nothing moves",
+        )?;
+        not_negative("eps", self.eps, "it is added to a norm")?;
+        check_velocity("momentum", self.momentum)
     }
 }
 

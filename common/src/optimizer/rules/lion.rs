@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
-use crate::optimizer::mean::check_betas;
+use crate::optimizer::permitted::check_betas;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Decay, Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError};

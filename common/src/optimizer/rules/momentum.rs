@@ -1,7 +1,7 @@
 //! Momentum (heavy ball), with the rate outside the velocity.
 //!
 //! ```text
-//! v ← μ·v + (1 − d)·g      (d = 0 at t = 1)
+//! v ← μ·v + (1 − d)·g      (d = 0 at t = 1, and where μ = 0)
 //! x ← x − η·v
 //! ```
 //!
@@ -23,6 +23,7 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
+use crate::optimizer::permitted::check_velocity;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, in_unit_interval};
@@ -54,8 +55,12 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Momentum>(About {
 
 impl Check for Momentum {
     fn check(&self) -> Result<(), SettingError> {
-        in_unit_interval("momentum", self.momentum)?;
-        in_unit_interval("dampening", self.dampening)
+        check_velocity("momentum", self.momentum)?;
+        in_unit_interval(
+            "dampening",
+            self.dampening,
+            "it is the share of a gradient that the velocity leaves out; at 1 it would take in nothing",
+        )
     }
 }
 
@@ -64,7 +69,7 @@ impl Check for Momentum {
 pub struct MomentumStep<F> {
     lr: F,
     momentum: F,
-    /// 1 − d, or 1 at the first step.
+    /// 1 − d, or 1 at the first step and where μ is 0.
     intake: F,
 }
 
@@ -78,7 +83,8 @@ impl<F: Real> UpdateRule<F> for Momentum {
     }
 
     fn prepare(&self, context: &StepContext) -> MomentumStep<F> {
-        let intake = if context.count <= 1 {
+        // Without momentum there is nothing to dampen, in torch as well.
+        let intake = if context.count <= 1 || self.momentum == 0.0 {
             1.0
         } else {
             1.0 - self.dampening

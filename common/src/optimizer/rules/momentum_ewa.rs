@@ -22,9 +22,10 @@ use serde::Deserialize;
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::mean::Mean;
+use crate::optimizer::permitted::check_memory;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, in_unit_interval};
+use crate::registry::{Check, SettingError};
 
 /// Hyper-parameters of averaged momentum.
 #[derive(Clone, Debug, Deserialize)]
@@ -51,7 +52,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<MomentumEwa>(About
 
 impl Check for MomentumEwa {
     fn check(&self) -> Result<(), SettingError> {
-        in_unit_interval("momentum", self.momentum)
+        check_memory("momentum", self.momentum)
     }
 }
 

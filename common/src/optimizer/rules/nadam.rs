@@ -25,11 +25,12 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
-use crate::optimizer::mean::{Mean, check_betas, filled};
+use crate::optimizer::mean::{Mean, filled};
+use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::real::Real;
 use crate::optimizer::rising_momentum::RisingMomentum;
 use crate::optimizer::rule::{Decay, Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, not_negative, positive};
+use crate::registry::{Check, SettingError, not_negative};
 
 /// Hyper-parameters of Nadam.
 #[derive(Clone, Debug, Deserialize)]
@@ -67,8 +68,12 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Nadam>(About {
 impl Check for Nadam {
     fn check(&self) -> Result<(), SettingError> {
         check_betas(self.betas)?;
-        positive("eps", self.eps)?;
-        not_negative("momentum_decay", self.momentum_decay)
+        check_eps(self.eps)?;
+        not_negative(
+            "momentum_decay",
+            self.momentum_decay,
+            "below 0, the momentum would fall and become negative",
+        )
     }
 }
 
@@ -81,8 +86,8 @@ pub struct NadamStep<F> {
     ahead: F,
     /// η·(1 − μₜ)/(1 − Πₜ), for g.
     now: F,
-    /// 1/√(1 − β₂ᵗ).
-    root_scale: F,
+    /// 1/(1 − β₂ᵗ).
+    scale: F,
     eps: F,
 }
 
@@ -127,7 +132,7 @@ impl<F: Real> NadamStep<F> {
             second: Mean::of(beta2),
             ahead: F::of(context.lr * rising.next / (1.0 - rising.product * rising.next)),
             now: F::of(context.lr * (1.0 - rising.now) / (1.0 - rising.product)),
-            root_scale: F::of(1.0 / filled(beta2, context).sqrt()),
+            scale: F::of(1.0 / filled(beta2, context)),
             eps: F::of(eps),
         }
     }
@@ -137,7 +142,7 @@ impl<F: Real> NadamStep<F> {
     pub(super) fn take(&self, x: F, g: F, [m, v]: [F; 2]) -> (F, [F; 2]) {
         let m = self.first.with(m, g);
         let v = self.second.with_square(v, g);
-        let root = v.sqrt() * self.root_scale + self.eps;
+        let root = (v * self.scale).sqrt() + self.eps;
         (x - (self.ahead * m + self.now * g) / root, [m, v])
     }
 }

@@ -22,10 +22,11 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
-use crate::optimizer::mean::{Mean, check_betas, filled};
+use crate::optimizer::mean::{Mean, filled};
+use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, positive};
+use crate::registry::{Check, SettingError};
 
 /// Hyper-parameters of Nadam with a constant momentum.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,7 +54,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<NadamConst>(About 
 impl Check for NadamConst {
     fn check(&self) -> Result<(), SettingError> {
         check_betas(self.betas)?;
-        positive("eps", self.eps)
+        check_eps(self.eps)
     }
 }
 
@@ -66,8 +67,8 @@ pub struct NadamConstStep<F> {
     ahead: F,
     /// η·(1 − β₁)/(1 − β₁ᵗ), for g.
     now: F,
-    /// 1/√(1 − β₂ᵗ).
-    root_scale: F,
+    /// 1/(1 − β₂ᵗ).
+    scale: F,
     eps: F,
 }
 
@@ -88,7 +89,7 @@ impl<F: Real> UpdateRule<F> for NadamConst {
             second: Mean::of(beta2),
             ahead: F::of(context.lr * beta1 / next),
             now: F::of(context.lr * (1.0 - beta1) / filled(beta1, context)),
-            root_scale: F::of(1.0 / filled(beta2, context).sqrt()),
+            scale: F::of(1.0 / filled(beta2, context)),
             eps: F::of(self.eps),
         }
     }
@@ -98,7 +99,7 @@ impl<F: Real> UpdateRule<F> for NadamConst {
         let g = grad.g;
         let m = s.first.with(m, g);
         let v = s.second.with_square(v, g);
-        let root = v.sqrt() * s.root_scale + s.eps;
+        let root = (v * s.scale).sqrt() + s.eps;
         (x - (s.ahead * m + s.now * g) / root, [m, v])
     }
 }

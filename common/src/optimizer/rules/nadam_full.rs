@@ -26,11 +26,11 @@ use serde::Deserialize;
 use super::nadam::NadamStep;
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
-use crate::optimizer::mean::check_betas;
+use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::real::Real;
 use crate::optimizer::rising_momentum::RisingMomentum;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, not_negative, positive};
+use crate::registry::{Check, SettingError, not_negative};
 
 /// Hyper-parameters of Nadam in full.
 #[derive(Clone, Debug, Deserialize)]
@@ -63,8 +63,12 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<NadamFull>(About {
 impl Check for NadamFull {
     fn check(&self) -> Result<(), SettingError> {
         check_betas(self.betas)?;
-        positive("eps", self.eps)?;
-        not_negative("momentum_decay", self.momentum_decay)
+        check_eps(self.eps)?;
+        not_negative(
+            "momentum_decay",
+            self.momentum_decay,
+            "below 0, the momentum would fall and become negative",
+        )
     }
 }
 

@@ -24,9 +24,10 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
+use crate::optimizer::permitted::check_velocity;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule, View};
-use crate::registry::{Check, SettingError, in_unit_interval};
+use crate::registry::{Check, SettingError};
 
 /// Hyper-parameters of Nesterov's method with a look-ahead.
 #[derive(Clone, Debug, Deserialize)]
@@ -55,7 +56,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<NagLookahead>(Abou
 
 impl Check for NagLookahead {
     fn check(&self) -> Result<(), SettingError> {
-        in_unit_interval("momentum", self.momentum)
+        check_velocity("momentum", self.momentum)
     }
 }
 

@@ -22,9 +22,10 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
+use crate::optimizer::permitted::check_velocity;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, in_unit_interval};
+use crate::registry::{Check, SettingError};
 
 /// Hyper-parameters of Nesterov's method.
 #[derive(Clone, Debug, Deserialize)]
@@ -51,7 +52,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Nesterov>(About {
 
 impl Check for Nesterov {
     fn check(&self) -> Result<(), SettingError> {
-        in_unit_interval("momentum", self.momentum)
+        check_velocity("momentum", self.momentum)
     }
 }
 

@@ -24,10 +24,11 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
-use crate::optimizer::mean::{Mean, check_betas, filled};
+use crate::optimizer::mean::{Mean, filled};
+use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Decay, Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, fraction, positive};
+use crate::registry::{Check, SettingError, fraction};
 
 /// Hyper-parameters of `QHAdam`.
 #[derive(Clone, Debug, Deserialize)]
@@ -62,9 +63,17 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Qhadam>(About {
 impl Check for Qhadam {
     fn check(&self) -> Result<(), SettingError> {
         check_betas(self.betas)?;
-        fraction("nus[0]", self.nus[0])?;
-        fraction("nus[1]", self.nus[1])?;
-        positive("eps", self.eps)
+        fraction(
+            "nus[0]",
+            self.nus[0],
+            "the numerator is a weighted mean of the gradient and its mean",
+        )?;
+        fraction(
+            "nus[1]",
+            self.nus[1],
+            "the denominator is a weighted mean of the squared gradient and its mean",
+        )?;
+        check_eps(self.eps)
     }
 }
 

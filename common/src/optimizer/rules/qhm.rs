@@ -21,9 +21,10 @@ use serde::Deserialize;
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::mean::Mean;
+use crate::optimizer::permitted::check_memory;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, fraction, in_unit_interval};
+use crate::registry::{Check, SettingError, fraction};
 
 /// Hyper-parameters of QHM.
 #[derive(Clone, Debug, Deserialize)]
@@ -52,8 +53,12 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Qhm>(About {
 
 impl Check for Qhm {
     fn check(&self) -> Result<(), SettingError> {
-        in_unit_interval("momentum", self.momentum)?;
-        fraction("nu", self.nu)
+        check_memory("momentum", self.momentum)?;
+        fraction(
+            "nu",
+            self.nu,
+            "a step is a weighted mean of gradient and velocity",
+        )
     }
 }
 

@@ -30,9 +30,10 @@ use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::family::{Family, RuleUser};
 use crate::optimizer::mean::Mean;
+use crate::optimizer::permitted::{check_eps, check_memory, check_velocity};
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, in_unit_interval, positive};
+use crate::registry::{Check, SettingError};
 
 /// Hyper-parameters of `RMSprop`.
 #[derive(Clone, Debug, Deserialize)]
@@ -68,9 +69,9 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Rmsprop>(About {
 
 impl Check for Rmsprop {
     fn check(&self) -> Result<(), SettingError> {
-        in_unit_interval("alpha", self.alpha)?;
-        positive("eps", self.eps)?;
-        in_unit_interval("momentum", self.momentum)
+        check_memory("alpha", self.alpha)?;
+        check_eps(self.eps)?;
+        check_velocity("momentum", self.momentum)
     }
 }
 

@@ -23,9 +23,10 @@ use serde::Deserialize;
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::mean::Mean;
+use crate::optimizer::permitted::check_memory;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
-use crate::registry::{Check, SettingError, in_unit_interval, not_negative};
+use crate::registry::{Check, SettingError, not_negative};
 
 /// Hyper-parameters of `RMSprop` with ε under the root.
 #[derive(Clone, Debug, Deserialize)]
@@ -58,9 +59,17 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<RmspropEpsInside>(
 
 impl Check for RmspropEpsInside {
     fn check(&self) -> Result<(), SettingError> {
-        in_unit_interval("alpha", self.alpha)?;
-        not_negative("initial_scale", self.initial_scale)?;
-        not_negative("eps", self.eps)
+        check_memory("alpha", self.alpha)?;
+        not_negative(
+            "initial_scale",
+            self.initial_scale,
+            "it is a mean of squares",
+        )?;
+        not_negative(
+            "eps",
+            self.eps,
+            "below 0, the root of a small square would be NaN",
+        )
     }
 }
 
