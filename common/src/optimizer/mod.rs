@@ -24,6 +24,7 @@ mod entry;
 mod mean;
 mod rising_momentum;
 mod sweep;
+mod matrices;
 mod tensor_rule;
 mod tensor_store;
 pub mod rules;

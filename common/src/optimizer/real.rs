@@ -35,6 +35,9 @@ pub trait Real:
     /// Widens a single, exactly: how gradients and initial values enter.
     fn from_f32(value: f32) -> Self;
 
+    /// Singles, little-endian, as values of this type, if that is what lies there already.
+    fn borrow(bytes: &[u8]) -> Option<&[Self]>;
+
     /// Rounds to a single: how parameters leave.
     fn to_f32(self) -> f32;
 
@@ -101,6 +104,11 @@ impl Real for f32 {
         value
     }
 
+    fn borrow(bytes: &[u8]) -> Option<&[Self]> {
+        let lies_ready = cfg!(target_endian = "little");
+        bytemuck::try_cast_slice(bytes).ok().filter(|_| lies_ready)
+    }
+
     #[inline(always)]
     fn to_f32(self) -> f32 {
         self
@@ -156,6 +164,10 @@ impl Real for f64 {
     #[inline(always)]
     fn from_f32(value: f32) -> Self {
         Self::from(value)
+    }
+
+    fn borrow(_bytes: &[u8]) -> Option<&[Self]> {
+        None
     }
 
     #[inline(always)]
