@@ -6,8 +6,7 @@
 
 use std::ops::Range;
 
-use multiversion::multiversion;
-
+use super::gradient::decode;
 use super::real::Real;
 use super::rule::{UpdateRule, View};
 use super::scalars::Scalars;
@@ -189,13 +188,5 @@ const fn view<F: Real, R: UpdateRule<F>>(reader: Reader) -> View<R, F> {
     match reader {
         Reader::Worker => R::PUBLISH,
         Reader::Observer => R::EVALUATE,
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
-fn decode<F: Real>(bytes: &[u8], scale: F, out: &mut [F]) {
-    let (values, _) = bytes.as_chunks::<4>();
-    for (out, bytes) in out.iter_mut().zip(values) {
-        *out = scale * F::from_f32(f32::from_le_bytes(*bytes));
     }
 }

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
+use multiversion::multiversion;
 use thiserror::Error;
+
+use super::real::Real;
 
 /// The gradient of one shard. Values are f32, little-endian, of any alignment.
 #[derive(Clone, Copy, Debug)]
@@ -171,6 +174,15 @@ pub(super) fn pieces<'a>(
             (inside.start, &bytes[4 * from..4 * (from + inside.len())])
         })
         .filter(|(_, bytes)| !bytes.is_empty())
+}
+
+/// Computes `scale` times each value, f32, little-endian.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
+pub(super) fn decode<F: Real>(bytes: &[u8], scale: F, out: &mut [F]) {
+    let (values, _) = bytes.as_chunks::<4>();
+    for (out, bytes) in out.iter_mut().zip(values) {
+        *out = scale * F::from_f32(f32::from_le_bytes(*bytes));
+    }
 }
 
 /// The elements of both ranges; empty, but inside `a`, if there are none.

@@ -30,6 +30,7 @@ mod mean;
 mod permitted;
 mod rising_momentum;
 mod sweep;
+mod matrices;
 mod tensor_rule;
 mod tensor_store;
 pub mod rules;

@@ -1,8 +1,11 @@
-//! One pass over a tensor: some columns are rewritten, others read, and sums run along.
+//! One pass over a tensor: some columns are rewritten, others read, and squares are added up.
 //!
-//! Elements go a tile at a time through local arrays, so that nothing aliases and the compiler finds
-//! vector instructions for every formula (see [`super::tile`]). Sums run in f64, over blocks of a
-//! fixed size: the same bits whoever adds up the blocks.
+//! What is written goes through local arrays, a tile at a time, so that nothing aliases and the
+//! compiler finds vector instructions for every formula (see [`super::tile`]). Squares are added in
+//! f64, in which no single's overflows, over blocks of a fixed size and in [`LANES`] sums side by
+//! side: the same bits on every CPU and whoever adds up the blocks.
+
+use std::ops::Range;
 
 use multiversion::multiversion;
 
@@ -11,14 +14,21 @@ use super::real::Real;
 /// Elements that are added up together.
 const BLOCK: usize = 4096;
 
-/// Elements that the loop takes at once, and sums that run side by side within a block.
-const LANES: usize = 8;
+/// Elements that are taken at once: too many to be unrolled, which would hide the loop from the
+/// compiler's vectoriser.
+const TILE: usize = 256;
 
-/// What a step makes of one element: its new values, and what it adds to the sums.
-pub(super) type Swept<F, const WRITTEN: usize, const SUMS: usize> = ([F; WRITTEN], [f64; SUMS]);
+/// Elements that are taken at once where fewer than [`TILE`] are left.
+const SMALL: usize = 32;
+
+/// Sums that run side by side within a block.
+pub(super) const LANES: usize = 8;
+
+/// What a step makes of one element: its new values, and those whose squares are added up.
+pub(super) type Swept<F, const WRITTEN: usize, const SQUARED: usize> = ([F; WRITTEN], [F; SQUARED]);
 
 /// Replaces each element of the `written` columns by what `step` makes of it and of the element of
-/// the `read` columns, and returns the sums.
+/// the `read` columns, and returns the sums of squares.
 ///
 /// # Panics
 /// If the columns are not of one length.
@@ -27,51 +37,48 @@ pub(super) fn sweep<
     F: Real,
     const WRITTEN: usize,
     const READ: usize,
-    const SUMS: usize,
-    Step: Fn([F; WRITTEN], [F; READ]) -> Swept<F, WRITTEN, SUMS>,
+    const SQUARED: usize,
+    Step: Fn([F; WRITTEN], [F; READ]) -> Swept<F, WRITTEN, SQUARED>,
 >(
-    mut written: [&mut [F]; WRITTEN],
+    written: [&mut [F]; WRITTEN],
     read: [&[F]; READ],
     step: Step,
-) -> [f64; SUMS] {
+) -> [f64; SQUARED] {
+    pass(written, read, step)
+}
+
+/// [`sweep`] within a loop that is itself compiled for each instruction set.
+#[inline(always)]
+pub(super) fn pass<F: Real, const WRITTEN: usize, const READ: usize, const SQUARED: usize>(
+    mut written: [&mut [F]; WRITTEN],
+    read: [&[F]; READ],
+    step: impl Fn([F; WRITTEN], [F; READ]) -> Swept<F, WRITTEN, SQUARED>,
+) -> [f64; SQUARED] {
     let lengths = written.iter().map(|column| column.len());
     let len = lengths.chain(read.iter().map(|column| column.len())).max();
     let len = len.unwrap_or(0);
-    let mut total = [0.0; SUMS];
-    for start in (0..len).step_by(BLOCK) {
-        let mut lanes = [[0.0; LANES]; SUMS];
-        let end = len.min(start + BLOCK);
-        let mut at = start;
-        while at < end {
-            let count = LANES.min(end - at);
-            let mut old = [[F::ZERO; LANES]; WRITTEN];
-            let mut seen = [[F::ZERO; LANES]; READ];
-            if count == LANES {
-                load(&mut old, |n| &written[n][at..at + LANES]);
-                load(&mut seen, |n| &read[n][at..at + LANES]);
-            } else {
-                load(&mut old, |n| &written[n][at..at + count]);
-                load(&mut seen, |n| &read[n][at..at + count]);
+    let mut total = [0.0; SQUARED];
+    for block in blocks(len) {
+        let mut lanes = [[0.0; LANES]; SQUARED];
+        let mut at = block.start;
+        if TILE <= block.len() {
+            let mut tile = Tile::<F, TILE, WRITTEN, SQUARED>::new();
+            while at + TILE <= block.end {
+                let own = written.each_ref().map(|column| whole(column, at));
+                tile.fill(own, read.map(|column| whole(column, at)), &step);
+                tile.store(&mut written, at, TILE);
+                tile.add(&mut lanes, TILE);
+                at += TILE;
             }
-            let mut added = [[0.0; LANES]; SUMS];
-            for lane in 0..LANES {
-                let own = std::array::from_fn(|n| old[n][lane]);
-                let (new, sums) = step(own, std::array::from_fn(|n| seen[n][lane]));
-                for (column, new) in old.iter_mut().zip(new) {
-                    column[lane] = new;
-                }
-                for (column, sum) in added.iter_mut().zip(sums) {
-                    column[lane] = sum;
-                }
-            }
-            for (column, old) in written.iter_mut().zip(&old) {
-                column[at..at + count].copy_from_slice(&old[..count]);
-            }
-            for (lanes, added) in lanes.iter_mut().zip(&added) {
-                for (lane, added) in lanes.iter_mut().zip(&added[..count]) {
-                    *lane += added;
-                }
-            }
+        }
+        while at < block.end {
+            let count = SMALL.min(block.end - at);
+            let own = written.each_ref().map(|column| padded(column, at, count));
+            let seen = read.map(|column| padded(column, at, count));
+            let mut tile = Tile::<F, SMALL, WRITTEN, SQUARED>::new();
+            tile.fill(own.each_ref(), seen.each_ref(), &step);
+            tile.store(&mut written, at, count);
+            tile.add(&mut lanes, count);
             at += count;
         }
         for (total, lanes) in total.iter_mut().zip(&lanes) {
@@ -81,15 +88,92 @@ pub(super) fn sweep<
     total
 }
 
+/// The blocks of `len` elements.
 #[inline(always)]
-fn load<'a, F: Real, const N: usize>(
-    tile: &mut [[F; LANES]; N],
-    column: impl Fn(usize) -> &'a [F],
-) {
-    for (n, lanes) in tile.iter_mut().enumerate() {
-        let values = column(n);
-        lanes[..values.len()].copy_from_slice(values);
+pub(super) fn blocks(len: usize) -> impl Iterator<Item = Range<usize>> {
+    let starts = (0..len).step_by(BLOCK);
+    starts.map(move |start| start..len.min(start + BLOCK))
+}
+
+/// What a step has made of some neighbours.
+struct Tile<F, const LEN: usize, const WRITTEN: usize, const SQUARED: usize> {
+    new: [[F; LEN]; WRITTEN],
+    squared: [[F; LEN]; SQUARED],
+}
+
+impl<F: Real, const LEN: usize, const WRITTEN: usize, const SQUARED: usize>
+    Tile<F, LEN, WRITTEN, SQUARED>
+{
+    #[inline(always)]
+    fn new() -> Self {
+        Self {
+            new: [[F::ZERO; LEN]; WRITTEN],
+            squared: [[F::ZERO; LEN]; SQUARED],
+        }
     }
+
+    /// Applies the step to each of the neighbours.
+    #[inline(always)]
+    fn fill<const READ: usize>(
+        &mut self,
+        own: [&[F; LEN]; WRITTEN],
+        seen: [&[F; LEN]; READ],
+        step: &impl Fn([F; WRITTEN], [F; READ]) -> Swept<F, WRITTEN, SQUARED>,
+    ) {
+        for i in 0..LEN {
+            let (new, squared) = step(own.map(|column| column[i]), seen.map(|column| column[i]));
+            for (column, new) in self.new.iter_mut().zip(new) {
+                column[i] = new;
+            }
+            for (column, squared) in self.squared.iter_mut().zip(squared) {
+                column[i] = squared;
+            }
+        }
+    }
+
+    /// Writes the first `count` to their places from `at`.
+    #[inline(always)]
+    fn store(&self, written: &mut [&mut [F]; WRITTEN], at: usize, count: usize) {
+        for (column, new) in written.iter_mut().zip(&self.new) {
+            column[at..at + count].copy_from_slice(&new[..count]);
+        }
+    }
+
+    /// Adds the squares of the first `count` to the sums of the block.
+    #[inline(always)]
+    fn add(&self, lanes: &mut [[f64; LANES]; SQUARED], count: usize) {
+        for (lanes, squared) in lanes.iter_mut().zip(&self.squared) {
+            let (whole, rest) = squared[..count].as_chunks::<LANES>();
+            for values in whole {
+                for (lane, value) in lanes.iter_mut().zip(values) {
+                    *lane += square(*value);
+                }
+            }
+            for (lane, value) in lanes.iter_mut().zip(rest) {
+                *lane += square(*value);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn whole<F, const LEN: usize>(column: &[F], at: usize) -> &[F; LEN] {
+    let (tile, _) = column[at..].split_first_chunk().expect("a tile that fits");
+    tile
+}
+
+#[inline(always)]
+fn padded<F: Real, const LEN: usize>(column: &[F], at: usize, count: usize) -> [F; LEN] {
+    let mut tile = [F::ZERO; LEN];
+    tile[..count].copy_from_slice(&column[at..at + count]);
+    tile
+}
+
+/// The square in f64, in which no single overflows.
+#[inline(always)]
+pub(super) fn square<F: Real>(value: F) -> f64 {
+    let value = value.to_f64();
+    value * value
 }
 
 #[cfg(test)]
@@ -107,7 +191,7 @@ mod tests {
             let mut x = vec![0.25; len];
             let mut v = vec![0.5; len];
             let sums = sweep([&mut x, &mut v], [&g], |[x, v], [g]| {
-                ([x - g, 0.5 * v + g], [x + g, g * g])
+                ([x - g, 0.5 * v + g], [x, g])
             });
             let plain: Vec<_> = g.iter().map(|g| (0.25 - g, 0.25 + g)).collect();
             assert!(x.iter().copied().zip(v).eq(plain), "{len}");

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::gradient::{AddressError, GradientError, GradientView, check_coordinates, check_range};
-use super::gradient::{covered, overlap, pieces, within};
+use super::gradient::{covered, decode, overlap, pieces, within};
 use super::real::Real;
 use super::retune::{ErasedRule, RetuneError};
 use super::rule::StepContext;
@@ -66,19 +66,24 @@ impl<F: Real, R: TensorRule<F>> TensorStore<F, R> {
         }
     }
 
-    /// Lets every tensor take the step of which `put` has a part, or that has an L2 term. `put` is
-    /// given a tensor's range and a gradient of zeros, and says whether it put something in.
-    fn advance(
+    /// Lets every tensor take the step to which `bring` brings something, or that has an L2 term.
+    /// `bring` is given a tensor's range, and room for its gradient.
+    fn advance<'g>(
         &mut self,
         context: &StepContext,
-        mut put: impl FnMut(&Range<usize>, &mut [F]) -> bool,
+        mut bring: impl FnMut(&Range<usize>, &mut [F]) -> Brought<'g, F>,
     ) {
         for Tensor { span, slots } in &self.tensors {
-            let gradient = &mut self.gradient[..span.range.len()];
-            gradient.fill(F::ZERO);
-            if !put(&span.range, gradient) && !span.terms.act_always() {
-                continue;
-            }
+            let room = &mut self.gradient[..span.range.len()];
+            let gradient = match bring(&span.range, room) {
+                Brought::Nothing if !span.terms.act_always() => continue,
+                Brought::Nothing => {
+                    room.fill(F::ZERO);
+                    room
+                }
+                Brought::PutTogether => room,
+                Brought::AsItLies(values) => values,
+            };
             let mut own: Vec<&mut [F]> = self
                 .slots
                 .iter_mut()
@@ -122,27 +127,15 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
     ) -> Result<(), GradientError> {
         gradient.check(self.len())?;
         let scale = F::from_f32(scale);
-        self.advance(context, |tensor, out| match gradient {
-            GradientView::Empty => false,
+        self.advance(context, |tensor, room| match gradient {
+            GradientView::Empty => Brought::Nothing,
             GradientView::Dense { start, segments } => {
-                for (at, bytes) in pieces(start, segments, tensor) {
-                    decode(bytes, scale, out[at - tensor.start..].iter_mut());
-                }
-                !overlap(tensor, &covered(start, segments)).is_empty()
+                bring_dense(start, segments, scale, tensor, room)
             }
             GradientView::Sparse {
                 coordinates,
                 values,
-            } => {
-                let inside = within(coordinates, tensor);
-                let bytes = &values[4 * inside.start..4 * inside.end];
-                let (values, _) = bytes.as_chunks::<4>();
-                for (&coordinate, bytes) in coordinates[inside.clone()].iter().zip(values) {
-                    let out = &mut out[coordinate as usize - tensor.start];
-                    decode(bytes, scale, std::iter::once(out));
-                }
-                !inside.is_empty()
-            }
+            } => bring_sparse(coordinates, values, scale, tensor, room),
         });
         Ok(())
     }
@@ -202,12 +195,15 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
 impl<R: TensorRule<f64>> ExactStore for TensorStore<f64, R> {
     fn step_exact(&mut self, context: &StepContext, gradient: &[Option<f64>]) {
         assert_eq!(gradient.len(), self.len(), "one entry for each element");
-        self.advance(context, |tensor, out| {
+        self.advance(context, |tensor, room| {
             let given = &gradient[tensor.clone()];
-            for (out, given) in out.iter_mut().zip(given) {
-                *out = given.unwrap_or(0.0);
+            for (room, given) in room.iter_mut().zip(given) {
+                *room = given.unwrap_or(0.0);
             }
-            given.iter().any(Option::is_some)
+            match given.iter().any(Option::is_some) {
+                true => Brought::PutTogether,
+                false => Brought::Nothing,
+            }
         });
     }
 
@@ -216,9 +212,62 @@ impl<R: TensorRule<f64>> ExactStore for TensorStore<f64, R> {
     }
 }
 
-fn decode<'a, F: Real>(bytes: &[u8], scale: F, out: impl Iterator<Item = &'a mut F>) {
-    let (values, _) = bytes.as_chunks::<4>();
-    for (out, bytes) in out.zip(values) {
-        *out = scale * F::from_f32(f32::from_le_bytes(*bytes));
+/// What a push has for one tensor.
+enum Brought<'g, F> {
+    /// No element.
+    Nothing,
+    /// Its gradient, now in the room for it.
+    PutTogether,
+    /// Its gradient, where the push has it.
+    AsItLies(&'g [F]),
+}
+
+/// A copy costs as much as a rule's whole pass, so a tensor that came in one piece is not copied.
+fn bring_dense<'g, F: Real>(
+    start: usize,
+    segments: &'g [&'g [u8]],
+    scale: F,
+    tensor: &Range<usize>,
+    room: &mut [F],
+) -> Brought<'g, F> {
+    let inside = overlap(tensor, &covered(start, segments));
+    if inside.is_empty() {
+        return Brought::Nothing;
     }
+    if inside != *tensor {
+        room.fill(F::ZERO);
+    }
+    for (at, bytes) in pieces(start, segments, tensor) {
+        if bytes.len() == 4 * tensor.len()
+            && scale == F::of(1.0)
+            && let Some(values) = F::view(bytes)
+        {
+            return Brought::AsItLies(values);
+        }
+        decode(bytes, scale, &mut room[at - tensor.start..]);
+    }
+    Brought::PutTogether
+}
+
+fn bring_sparse<'g, F: Real>(
+    coordinates: &[u32],
+    values: &[u8],
+    scale: F,
+    tensor: &Range<usize>,
+    room: &mut [F],
+) -> Brought<'g, F> {
+    let inside = within(coordinates, tensor);
+    if inside.is_empty() {
+        return Brought::Nothing;
+    }
+    room.fill(F::ZERO);
+    let bytes = &values[4 * inside.start..4 * inside.end];
+    for (&coordinate, bytes) in coordinates[inside].iter().zip(bytes.chunks(4)) {
+        decode(
+            bytes,
+            scale,
+            &mut room[coordinate as usize - tensor.start..],
+        );
+    }
+    Brought::PutTogether
 }

@@ -33,9 +33,11 @@ use serde::Deserialize;
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::family::{Family, RuleUser};
+use crate::optimizer::matrices::{Matrices, sweep_rows};
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::StepContext;
-use crate::optimizer::tensor_rule::{TensorRule, TensorView, count, norm, square, sum};
+use crate::optimizer::sweep::sweep;
+use crate::optimizer::tensor_rule::{TensorRule, TensorView, count};
 use crate::registry::{Check, SettingError, positive, require};
 
 /// Hyper-parameters of Adafactor.
@@ -60,7 +62,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Adafactor>(About {
     differences: &[
         "eps1 is where torch has it; the paper adds it to g²",
         "lr has no default; torch's is 0.01",
-        "where V is zero and eps1² is too small for a single, there is no step",
+        "where R, C or V is zero and eps1² is too small for a single, there is no step",
     ],
     defaults: "beta2_decay = -0.8\neps1 = 1.1920929e-7\neps2 = 1e-3\nd = 1.0\n",
     survey: None,
@@ -108,43 +110,6 @@ impl Family for Adafactor {
     }
 }
 
-/// A stack of matrices, row-major.
-#[derive(Clone, Copy, Debug)]
-struct Matrices {
-    rows: usize,
-    cols: usize,
-    count: usize,
-}
-
-impl Matrices {
-    /// The matrices of a tensor; `None` for a vector.
-    fn of(shape: &[usize]) -> Option<Self> {
-        let [stack @ .., rows, cols] = shape else {
-            return None;
-        };
-        Some(Self {
-            rows: *rows,
-            cols: *cols,
-            count: stack.iter().product(),
-        })
-    }
-
-    /// Brings the row and column means nearer to those of g², with weight `b`.
-    fn absorb<F: Real>(&self, b: f64, g: &[F], row_var: &mut [F], col_var: &mut [F]) {
-        let Self { rows, cols, .. } = *self;
-        let toward = |old: F, total: f64, len: usize| between(old, F::of(total / count(len)), b);
-        for (row, var) in row_var.iter_mut().enumerate() {
-            let total = sum(cols, |col| square(g[row * cols + col]));
-            *var = toward(*var, total, cols);
-        }
-        for (at, var) in col_var.iter_mut().enumerate() {
-            let first = at / cols * rows * cols + at % cols;
-            let total = sum(rows, |row| square(g[first + row * cols]));
-            *var = toward(*var, total, rows);
-        }
-    }
-}
-
 impl<F: Real> TensorRule<F> for Adafactor {
     const SLOT_NAMES: &'static [&'static str] = &["row_var", "col_var", "variance"];
     // Of a matrix of one row or column; of larger ones it is next to nothing.
@@ -168,58 +133,91 @@ impl<F: Real> TensorRule<F> for Adafactor {
         let [row_var, col_var, variance] = slots else {
             unreachable!("Adafactor has three slots")
         };
-        let t = context.steps();
-        let b = t.powf(self.beta2_decay);
-        let least = F::of(self.eps1 * self.eps1);
+        let mut sums = Sums {
+            elements: count(x.len()),
+            x: 0.0,
+            scaled: 0.0,
+        };
+        let b = context.steps().powf(self.beta2_decay);
+        let keep = F::of(1.0 - context.lr * l2);
         match Matrices::of(shape) {
             Some(matrices) => {
-                matrices.absorb(b, g, row_var, col_var);
                 let Matrices { rows, cols, .. } = matrices;
-                let means: Vec<F> = row_var
-                    .chunks(rows.max(1))
-                    .map(|own| sum(rows, |row| own[row].to_f64()) / count(rows))
-                    .map(|mean| F::of(mean.max(self.eps1)))
-                    .collect();
-                let scaled = |i: usize| {
-                    let (row, matrix) = (i / cols, i / (rows * cols));
-                    let v = row_var[row] * col_var[matrix * cols + i % cols] / means[matrix];
-                    quotient(g[i], v.max(least))
-                };
-                self.apply(context, l2, x, scaled);
+                let (by_row, by_col) = matrices.squares(g);
+                absorb(b, row_var, &by_row, cols);
+                absorb(b, col_var, &by_col, rows);
+                let (by_row, by_col) = self.roots(rows, row_var, col_var);
+                // As above, but a root for each row and column instead of each parameter.
+                let most = F::of(1.0 / self.eps1);
+                let scaled = |[g, row, col]: [F; 3]| g * min(row * col, most);
+                [sums.x] = sweep([], [x], |[], [x]| ([], [x]));
+                [sums.scaled] = sweep_rows(matrices, [], g, &by_row, &by_col, |[], given| {
+                    ([], [scaled(given)])
+                });
+                let rate = F::of(self.rate(context, &sums));
+                sweep_rows(matrices, [x], g, &by_row, &by_col, |[x], given| {
+                    ([keep * x - rate * scaled(given)], [])
+                });
             }
             None => {
-                for (v, &g) in variance.iter_mut().zip(g) {
-                    *v = between(*v, g * g, b);
-                }
-                self.apply(context, l2, x, |i| quotient(g[i], variance[i].max(least)));
+                let least = F::of(self.eps1 * self.eps1);
+                let scaled = |g: F, v: F| quotient(g, v.max(least));
+                [sums.x, sums.scaled] = sweep([variance], [x, g], |[v], [x, g]| {
+                    let v = between(v, g * g, b);
+                    ([v], [x, scaled(g, v)])
+                });
+                let rate = F::of(self.rate(context, &sums));
+                sweep([x], [g, variance], |[x], [g, v]| {
+                    ([keep * x - rate * scaled(g, v)], [])
+                });
             }
         }
     }
 }
 
+/// Sums over a tensor.
+struct Sums {
+    elements: f64,
+    /// Σx².
+    x: f64,
+    /// ΣU².
+    scaled: f64,
+}
+
 impl Adafactor {
-    /// Moves `x` by U, which is `scaled`.
-    fn apply<F: Real>(
-        &self,
-        context: &StepContext,
-        l2: f64,
-        x: &mut [F],
-        scaled: impl Fn(usize) -> F,
-    ) {
-        let elements = count(x.len()).sqrt();
-        let size = norm(x.len(), |i| x[i]) / elements;
+    /// α / max(1, RMS(U)/d).
+    fn rate(&self, context: &StepContext, sums: &Sums) -> f64 {
+        let size = (sums.x / sums.elements).sqrt();
         let relative = context.lr.min(1.0 / context.steps().sqrt());
-        let shorten = (norm(x.len(), &scaled) / (elements * self.d)).max(1.0);
-        let rate = F::of(size.max(self.eps2) * relative / shorten);
-        let keep = F::of(1.0 - context.lr * l2);
-        for (i, x) in x.iter_mut().enumerate() {
-            *x = keep * *x - rate * scaled(i);
+        let shorten = ((sums.scaled / sums.elements).sqrt() / self.d).max(1.0);
+        size.max(self.eps2) * relative / shorten
+    }
+
+    /// √(max(mean(R), ε₁)/R) for each row and √(1/C) for each column: their product is 1/√V.
+    fn roots<F: Real>(&self, rows: usize, row_var: &[F], col_var: &[F]) -> (Vec<F>, Vec<F>) {
+        // Infinite where nothing was ever seen, unless V cannot be kept from zero.
+        let never = F::of(self.eps1 * self.eps1) == F::ZERO;
+        let root = |mean: F, var: F| {
+            if var == F::ZERO && never {
+                F::ZERO
+            } else {
+                (mean / var).sqrt()
+            }
+        };
+        let mut by_row = Vec::with_capacity(row_var.len());
+        for own in row_var.chunks(rows.max(1)) {
+            let total = own.iter().fold(0.0, |sum, var| sum + var.to_f64());
+            let mean = F::of((total / count(rows)).max(self.eps1));
+            by_row.extend(own.iter().map(|&var| root(mean, var)));
         }
+        let by_col = col_var.iter().map(|&var| root(F::of(1.0), var));
+        (by_row, by_col.collect())
     }
 }
 
 /// old + b·(new − old), from the nearer end: so that `b = 1` forgets the old value wholly, however much
 /// larger it was.
+#[inline(always)]
 fn between<F: Real>(old: F, new: F, b: f64) -> F {
     if b < 0.5 {
         old + F::of(b) * (new - old)
@@ -228,7 +226,21 @@ fn between<F: Real>(old: F, new: F, b: f64) -> F {
     }
 }
 
+/// Brings means nearer to those of g², whose sums over `len` elements each are `squares`.
+fn absorb<F: Real>(b: f64, means: &mut [F], squares: &[f64], len: usize) {
+    for (mean, square) in means.iter_mut().zip(squares) {
+        *mean = between(*mean, F::of(square / count(len)), b);
+    }
+}
+
+/// The smaller of two; the first if it is NaN.
+#[inline(always)]
+fn min<F: Real>(a: F, b: F) -> F {
+    if b < a { b } else { a }
+}
+
 /// g/√v, and 0 where v is 0.
+#[inline(always)]
 fn quotient<F: Real>(g: F, v: F) -> F {
     if v == F::ZERO { v } else { g / v.sqrt() }
 }

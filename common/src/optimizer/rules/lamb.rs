@@ -33,7 +33,7 @@ use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::StepContext;
 use crate::optimizer::sweep::sweep;
-use crate::optimizer::tensor_rule::{TensorRule, TensorView, square};
+use crate::optimizer::tensor_rule::{TensorRule, TensorView};
 use crate::registry::{Check, SettingError};
 
 /// Hyper-parameters of LAMB.
@@ -98,7 +98,7 @@ impl<F: Real> TensorRule<F> for Lamb {
         let step = |m: F, v: F, x: F| m * scale_m / ((v * scale_v).sqrt() + eps) + l2 * x;
         let squares = sweep([m, v], [x, g], |[m, v], [x, g]| {
             let (m, v) = (first.with(m, g), second.with_square(v, g));
-            ([m, v], [square(x), square(step(m, v, x))])
+            ([m, v], [x, step(m, v, x)])
         });
         let [own, asked] = squares.map(f64::sqrt);
         let phi = if own == 0.0 || asked == 0.0 {

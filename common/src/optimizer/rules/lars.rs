@@ -30,7 +30,7 @@ use crate::optimizer::permitted::check_velocity;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::StepContext;
 use crate::optimizer::sweep::sweep;
-use crate::optimizer::tensor_rule::{TensorRule, TensorView, square};
+use crate::optimizer::tensor_rule::{TensorRule, TensorView};
 use crate::registry::{Check, SettingError, not_negative, positive};
 
 /// Hyper-parameters of LARS.
@@ -99,9 +99,7 @@ impl<F: Real> TensorRule<F> for Lars {
         let [velocity] = slots else {
             unreachable!("LARS has one slot")
         };
-        let squares = sweep([], [x, g], |[], [x, g]| {
-            ([], [square(x), square(g + l2 * x)])
-        });
+        let squares = sweep([], [x, g], |[], [x, g]| ([], [x, g + l2 * x]));
         let [own, pull] = squares.map(f64::sqrt);
         let q = if own == 0.0 || pull == 0.0 {
             1.0
