@@ -32,9 +32,11 @@ pub(super) fn run(sheet: &mut Sheet, cases: &[Case], rounds: usize) -> Result<()
     let rounds = rounds.min(ROUNDS_MAX);
     sheet.line(&format!(
         "Sparse: steps of {TOUCHED} coordinates (all, of smaller models); ns per coordinate by the size of the \
-         model; medians of {rounds}\n`lines`: ns for adding to the same coordinates of as many arrays at 10 M, \
-         in the same rounds: the price of their cache lines\n`late`: with an L2 term, ps for each step that a \
-         parameter has missed, when all of a model of 1 M take them"
+         model; medians of {rounds}. With an L2 term a coordinate first takes the steps that it has missed\n\
+         lines: ns for adding to the same coordinates of as many arrays at 10 M, in the same rounds: the price \
+         of their cache lines\n\
+         late:  with an L2 term, ps for each step that a parameter has missed, when all of a model of 1 M \
+         take them"
     ));
     let sizes: String = SIZES
         .iter()

@@ -55,8 +55,8 @@ pub(super) fn run(
     };
     sheet.line(&format!(
         "torch {}: {shards} Mi parameters, ms per step, and how many times as fast as torch's we are in the \
-         same round; medians of {rounds}\n`one`: torch's parameters are one tensor; `shards`: {shards} \
-         tensors, as ours are",
+         same round; medians of {rounds}\n\
+         one: torch's parameters are one tensor; shards: they are {shards} tensors, as ours are",
         peer.version
     ));
     let heads: String = FORMS
