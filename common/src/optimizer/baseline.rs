@@ -58,6 +58,10 @@ impl<R: UpdateRule<f32>> Baseline for ObviousLoop<R> {
 
 /// The loop. Columns beyond the rule's slots are empty.
 #[inline(never)]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "only arguments are known not to overlap"
+)]
 fn walk<R: UpdateRule<f32>>(
     step: &R::Step,
     x: &mut [f32],

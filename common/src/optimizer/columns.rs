@@ -130,10 +130,10 @@ impl<F: Real> Columns<F> {
     ) {
         let blocks = coordinates.chunks(BLOCK).zip(values.chunks(4 * BLOCK));
         for (coordinates, values) in blocks {
-            let elements = || coordinates.iter().map(|&coordinate| coordinate as usize);
-            block.gather(self, elements());
+            let elements = coordinates.iter().map(|&coordinate| coordinate as usize);
+            block.gather(self, &elements);
             block.step::<R>(scalars, 0, values, scale);
-            block.scatter(self, elements());
+            block.scatter(self, &elements);
         }
     }
 
@@ -156,7 +156,7 @@ impl<F: Real> Columns<F> {
     }
 
     /// Becomes a copy of these elements of `from`, at most [`BLOCK`].
-    pub(super) fn gather(&mut self, from: &Self, elements: impl Iterator<Item = usize> + Clone) {
+    pub(super) fn gather(&mut self, from: &Self, elements: &(impl Iterator<Item = usize> + Clone)) {
         for (own, from) in self.columns_mut().zip(from.columns()) {
             own.clear();
             own.extend(elements.clone().map(|element| from[element]));
@@ -164,7 +164,7 @@ impl<F: Real> Columns<F> {
     }
 
     /// Puts the elements back where [`Self::gather`] took them.
-    pub(super) fn scatter(&self, to: &mut Self, elements: impl Iterator<Item = usize> + Clone) {
+    pub(super) fn scatter(&self, to: &mut Self, elements: &(impl Iterator<Item = usize> + Clone)) {
         for (own, to) in self.columns().zip(to.columns_mut()) {
             for (&value, element) in own.iter().zip(elements.clone()) {
                 to[element] = value;

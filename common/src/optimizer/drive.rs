@@ -9,6 +9,11 @@
 //! Each loop is compiled once per instruction set and chosen when the program runs; as no rule fuses a
 //! multiply with an add, all of them compute the same bits. [`super::plain`] is their oracle.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "only arguments are known not to overlap"
+)]
+
 use multiversion::multiversion;
 
 use super::real::Real;

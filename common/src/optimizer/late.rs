@@ -40,14 +40,14 @@ fn settle<F: Real, R: UpdateRule<F>>(
     batch: &mut Vec<usize>,
 ) {
     batch.sort_by_key(|&element| taken[element]);
-    block.gather(columns, batch.iter().copied());
+    block.gather(columns, &batch.iter().copied());
     let mut takers = 0;
     for (number, scalars) in backlog.steps().iter().enumerate() {
         let owes = |&&element: &&usize| usize::from(taken[element]) <= number;
         takers += batch[takers..].iter().take_while(owes).count();
         block.step_late::<R>(scalars, 0..takers);
     }
-    block.scatter(columns, batch.iter().copied());
+    block.scatter(columns, &batch.iter().copied());
     for &element in batch.iter() {
         taken[element] = backlog.stamp();
     }

@@ -80,8 +80,8 @@ fn add_block<F: Real>(values: &[F], columns: &mut [f64]) -> f64 {
     lanes.iter().fold(0.0, |sum, lane| sum + lane)
 }
 
-/// A [`sweep`](super::sweep()) in which a step is given an element of `g`, and what `by_row` holds
-/// for its row and `by_col` for its column.
+/// A [`sweep`](super::sweep()) in which a step is given an element of `g`, and what
+/// `by_row_and_col` holds for its row and for its column.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn sweep_rows<
     F: Real,
@@ -92,10 +92,10 @@ pub(super) fn sweep_rows<
     matrices: Matrices,
     mut written: [&mut [F]; WRITTEN],
     g: &[F],
-    by_row: &[F],
-    by_col: &[F],
+    by_row_and_col: (&[F], &[F]),
     step: Step,
 ) -> [f64; SQUARED] {
+    let (by_row, by_col) = by_row_and_col;
     let Matrices { rows, cols, .. } = matrices;
     let mut total = [0.0; SQUARED];
     let mut add = |sums: [f64; SQUARED]| {
@@ -244,8 +244,7 @@ mod tests {
                 matrices,
                 [&mut x],
                 &g,
-                &by_row,
-                &by_col,
+                (&by_row, &by_col),
                 |[x], [g, r, c]| ([x + g * r * c], [g]),
             );
             let plain = (0..g.len()).map(|i| {

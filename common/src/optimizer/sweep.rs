@@ -1,9 +1,9 @@
 //! One pass over a tensor: some columns are rewritten, others read, and squares are added up.
 //!
 //! What is written goes through local arrays, a tile at a time, so that nothing aliases and the
-//! compiler finds vector instructions for every formula (see [`super::tile`]). Squares are added in
-//! f64, in which no single's overflows, over blocks of a fixed size and in [`LANES`] sums side by
-//! side: the same bits on every CPU and whoever adds up the blocks.
+//! compiler finds vector instructions for every formula. Squares are added in f64, in which no
+//! single's overflows, over blocks of a fixed size and in [`LANES`] sums side by side: the same bits
+//! on every CPU and whoever adds up the blocks.
 
 use std::ops::Range;
 
@@ -195,8 +195,8 @@ mod tests {
             });
             let plain: Vec<_> = g.iter().map(|g| (0.25 - g, 0.25 + g)).collect();
             assert!(x.iter().copied().zip(v).eq(plain), "{len}");
-            // Quarters of small whole numbers are added without rounding.
-            let first: f64 = g.iter().map(|g| 0.25 + g).sum();
+            // Squares of small quarters are added without rounding.
+            let first: f64 = g.iter().map(|_| 0.25 * 0.25).sum();
             let second: f64 = g.iter().map(|g| g * g).sum();
             assert_eq!(
                 sums.map(f64::to_bits),

@@ -147,15 +147,14 @@ impl<F: Real> TensorRule<F> for Adafactor {
                 absorb(b, row_var, &by_row, cols);
                 absorb(b, col_var, &by_col, rows);
                 let (by_row, by_col) = self.roots(rows, row_var, col_var);
+                let by = (&by_row[..], &by_col[..]);
                 // As above, but a root for each row and column instead of each parameter.
                 let most = F::of(1.0 / self.eps1);
                 let scaled = |[g, row, col]: [F; 3]| g * min(row * col, most);
                 [sums.x] = sweep([], [x], |[], [x]| ([], [x]));
-                [sums.scaled] = sweep_rows(matrices, [], g, &by_row, &by_col, |[], given| {
-                    ([], [scaled(given)])
-                });
+                [sums.scaled] = sweep_rows(matrices, [], g, by, |[], given| ([], [scaled(given)]));
                 let rate = F::of(self.rate(context, &sums));
-                sweep_rows(matrices, [x], g, &by_row, &by_col, |[x], given| {
+                sweep_rows(matrices, [x], g, by, |[x], given| {
                     ([keep * x - rate * scaled(given)], [])
                 });
             }
