@@ -2,7 +2,7 @@
 //! element also sees what its row and its column hold.
 //!
 //! Elements are taken as they lie in memory, row by row. Down a column the sum runs in the order of
-//! the rows, along a row as in a [`sweep`](super::sweep()): always the same bits.
+//! the rows, along a row as in a [`sweep`](super::sweep): always the same bits.
 
 use multiversion::multiversion;
 
@@ -80,7 +80,7 @@ fn add_block<F: Real>(values: &[F], columns: &mut [f64]) -> f64 {
     lanes.iter().fold(0.0, |sum, lane| sum + lane)
 }
 
-/// A [`sweep`](super::sweep()) in which a step is given an element of `g`, and what
+/// A [`sweep`](super::sweep) in which a step is given an element of `g`, and what
 /// `by_row_and_col` holds for its row and for its column.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn sweep_rows<

@@ -2,7 +2,7 @@
 //!
 //! Such a rule cannot be given one parameter at a time, so its tensors are never cut over shards
 //! ([`Grain::Tensors`](crate::shard_map::Grain)). It goes over them in passes
-//! ([`sweep`](super::sweep())), as few as its norms allow.
+//! ([`sweep`](super::sweep)), as few as its norms allow.
 
 use std::fmt::Debug;
 
