@@ -23,6 +23,8 @@ pub struct Entry<T: ?Sized + 'static> {
     pub formula: &'static str,
     /// Where it comes from.
     pub source: &'static str,
+    /// What is otherwise than there, or in the library that users would compare with.
+    pub differences: &'static [&'static str],
     /// Every setting with its default, as TOML.
     pub defaults: &'static str,
     /// Makes it from [`Entry::settings`].

@@ -240,25 +240,38 @@ fn name(name: &str, problems: &mut Problems) {
 }
 
 fn learning(job: &Job, problems: &mut Problems) {
-    let mut positive = |key: &str, value: f64| {
+    let mut positive = |key: &str, value: f64, why: &str| {
         let holds = 0.0 < value && value.is_finite();
-        problems.expect(key, holds, "a finite number above 0", value);
+        problems.expect(
+            key,
+            holds,
+            &format!("a finite number above 0, {why}"),
+            value,
+        );
     };
-    positive("optimizer.lr", job.optimizer.lr);
-    positive("train.epochs", job.train.epochs);
-    positive("feedback.every", job.feedback.every);
+    let why = "as at 0 nothing is learned, and below 0 the loss is climbed";
+    positive("optimizer.lr", job.optimizer.lr, why);
+    let why = "the passes over the data";
+    positive("train.epochs", job.train.epochs, why);
+    let why = "the epochs from one look at the loss to the next";
+    positive("feedback.every", job.feedback.every, why);
     if let Some(limit) = job.train.seconds {
-        positive("train.seconds", limit.0);
+        let why = "the time after which no more data is dealt out";
+        positive("train.seconds", limit.0, why);
     }
-    let mut not_negative = |key: &str, value: f64| {
+    let mut not_negative = |key: &str, value: f64, why: &str| {
         let holds = 0.0 <= value && value.is_finite();
-        problems.expect(key, holds, "a finite number of at least 0", value);
+        let expected = format!("a finite number of at least 0, {why}");
+        problems.expect(key, holds, &expected, value);
     };
-    not_negative("regularizer.l2", job.regularizer.l2);
-    not_negative("regularizer.l1", job.regularizer.l1);
-    not_negative("evaluate.every", job.evaluate.every);
+    let why = "as below 0 it would push parameters away from zero";
+    not_negative("regularizer.l2", job.regularizer.l2, why);
+    not_negative("regularizer.l1", job.regularizer.l1, why);
+    let why = "the epochs between two evaluations, or 0 for one at the end";
+    not_negative("evaluate.every", job.evaluate.every, why);
     if let Some(rate) = job.method.local_lr {
-        not_negative("method.local_lr", rate);
+        let why = "the rate of a worker's own steps";
+        not_negative("method.local_lr", rate, why);
     }
 }
 

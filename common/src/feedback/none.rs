@@ -14,6 +14,7 @@ pub(super) const ENTRY: FeedbackEntry = FeedbackEntry {
     name: "none",
     formula: "lr",
     source: "",
+    differences: &[],
     defaults: "",
     make: make::<None>,
 };

@@ -71,6 +71,7 @@ pub(super) const ENTRY: FeedbackEntry = FeedbackEntry {
     name: "reduce_on_plateau",
     formula: "lr · factor after more than `patience` losses in a row that were no better than the best",
     source: "torch.optim.lr_scheduler.ReduceLROnPlateau",
+    differences: &["a loss that is no number is not better"],
     defaults: "mode = \"min\"\nfactor = 0.1\npatience = 10\nthreshold = 1e-4\n\
      threshold_mode = \"rel\"\ncooldown = 0\nmin_lr = 0.0\neps = 1e-8\n",
     make: make::<ReduceOnPlateau>,

@@ -36,6 +36,10 @@ pub(super) const ENTRY: FeedbackEntry = FeedbackEntry {
     name: "reduce_on_small_change",
     formula: "lr · factor whenever the loss has changed by less than `threshold`",
     source: "Ruder, arXiv:1609.04747 (2016), section 3",
+    differences: &[
+        "a loss that is no number changes nothing",
+        "unlike `reduce_on_plateau` it knows no best loss and no patience: an objective that rises by much is left alone, too",
+    ],
     defaults: "factor = 0.5\nthreshold = 1e-3\nmin_lr = 0.0\n",
     make: make::<ReduceOnSmallChange>,
 };

@@ -18,6 +18,7 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "constant",
     formula: "lr",
     source: "",
+    differences: &[],
     defaults: "",
     make: make::<Constant>,
 };

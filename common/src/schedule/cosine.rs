@@ -11,9 +11,6 @@
 //! | η₁ | `eta_min` | the rate at the bottom, ≥ 0 |
 //!
 //! Source: Loshchilov, Hutter, *SGDR*, ICLR 2017, equation 5, without restarts.
-//!
-//! Differs from `torch.optim.lr_scheduler.CosineAnnealingLR`: that one rises again after `T_max`;
-//! here it is called `cosine_periodic`.
 
 use std::f64::consts::PI;
 
@@ -37,6 +34,7 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "cosine",
     formula: "eta_min + (lr − eta_min) · (1 + cos(π · min(t, T_max)/T_max))/2",
     source: "Loshchilov, Hutter, ICLR 2017, equation 5",
+    differences: &["torch's CosineAnnealingLR rises again after T_max: that is `cosine_periodic`"],
     defaults: "T_max = \"job\"\neta_min = 0.0\n",
     make: make::<Cosine>,
 };

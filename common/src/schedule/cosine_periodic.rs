@@ -33,6 +33,7 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "cosine_periodic",
     formula: "eta_min + (lr − eta_min) · (1 + cos(π · t/T_max))/2",
     source: "torch.optim.lr_scheduler.CosineAnnealingLR",
+    differences: &["the closed form of torch's recursion: the same rates up to rounding"],
     defaults: "T_max = 1.0\neta_min = 0.0\n",
     make: make::<CosinePeriodic>,
 };

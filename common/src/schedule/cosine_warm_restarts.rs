@@ -12,8 +12,6 @@
 //! | η₁ | `eta_min` | the rate at the bottom, ≥ 0 |
 //!
 //! Source: Loshchilov, Hutter, *SGDR*, ICLR 2017, equation 5.
-//!
-//! Differs from `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`: `T_mult` need not be whole.
 
 use serde::Deserialize;
 
@@ -39,6 +37,7 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "cosine_warm_restarts",
     formula: "cosine over T_0, then over T_0 · T_mult, …, each from lr to eta_min",
     source: "Loshchilov, Hutter, ICLR 2017, equation 5",
+    differences: &["T_mult need not be whole, as it must in torch's CosineAnnealingWarmRestarts"],
     defaults: "T_0 = 1.0\nT_mult = 2.0\neta_min = 0.0\n",
     make: make::<CosineWarmRestarts>,
 };

@@ -8,9 +8,6 @@
 //! |---|---|---|
 //! | t | time | units |
 //! | γ | `gamma` | factor per unit, > 0 |
-//!
-//! Differs from `torch.optim.lr_scheduler.ExponentialLR`: the rate falls within epochs, too, and
-//! meets torch's at their ends.
 
 use serde::Deserialize;
 
@@ -29,6 +26,9 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "exponential",
     formula: "lr · gamma^t",
     source: "torch.optim.lr_scheduler.ExponentialLR",
+    differences: &[
+        "the rate falls within epochs, too, and meets that of torch's ExponentialLR at their ends",
+    ],
     defaults: "gamma = 0.95\n",
     make: make::<Exponential>,
 };

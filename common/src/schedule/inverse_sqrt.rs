@@ -29,6 +29,9 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "inverse_sqrt",
     formula: "lr / √(1 + decay_rate · t)",
     source: "Zinkevich, ICML 2003",
+    differences: &[
+        "the paper's rate is lr/√t, which has no value at t = 0: here decay_rate·t + 1 takes the place of t",
+    ],
     defaults: "decay_rate = 1.0\n",
     make: make::<InverseSqrt>,
 };

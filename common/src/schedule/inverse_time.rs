@@ -11,8 +11,6 @@
 //!
 //! Source: Robbins, Monro, Ann. Math. Statist. 22 (1951): rates whose sum diverges and whose squares'
 //! sum does not.
-//!
-//! Differs from Keras's `InverseTimeDecay`: time runs within epochs, too.
 
 use serde::Deserialize;
 
@@ -31,6 +29,9 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "inverse_time",
     formula: "lr / (1 + decay_rate · t)",
     source: "Robbins, Monro, Ann. Math. Statist. 22 (1951)",
+    differences: &[
+        "time runs within epochs, too; Keras's InverseTimeDecay has the same formula with staircase = False",
+    ],
     defaults: "decay_rate = 1.0\n",
     make: make::<InverseTime>,
 };

@@ -29,6 +29,10 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "linear_warmup",
     formula: "lr · min(1, step / warmup)",
     source: "Goyal et al., arXiv:1706.02677 (2017), section 2.2",
+    differences: &[
+        "the rate begins at one step's share of lr, the paper's at the rate of a single machine",
+        "torch's LinearLR begins at start_factor",
+    ],
     defaults: "warmup = 1.0\n",
     make: make::<LinearWarmup>,
 };

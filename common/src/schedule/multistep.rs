@@ -9,9 +9,6 @@
 //! | n | `progress` | committed examples |
 //! | – | `milestones` | moments, units, increasing; rounded to whole examples |
 //! | γ | `gamma` | factor, > 0 |
-//!
-//! Differs from `torch.optim.lr_scheduler.MultiStepLR`: a milestone may lie inside an epoch, and
-//! each stands once.
 
 use serde::Deserialize;
 
@@ -32,6 +29,10 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "multistep",
     formula: "lr · gamma^(milestones passed)",
     source: "torch.optim.lr_scheduler.MultiStepLR",
+    differences: &[
+        "a milestone may lie inside an epoch, unlike those of torch's MultiStepLR",
+        "each milestone stands once",
+    ],
     defaults: "milestones = [30.0, 80.0]\ngamma = 0.1\n",
     make: make::<Multistep>,
 };

@@ -29,6 +29,7 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "noam",
     formula: "lr · min(step^−½, step · warmup^−3⁄2), warmup in steps",
     source: "Vaswani et al., NIPS 2017, section 5.3",
+    differences: &["the paper's d_model^(−1/2) is part of lr"],
     defaults: "warmup = 1.0\n",
     make: make::<Noam>,
 };

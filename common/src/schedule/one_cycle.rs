@@ -16,10 +16,6 @@
 //! | f | `final_div_factor` | the rate ends at η₀/(d·f), > 0 |
 //!
 //! Source: Smith, Topin, *Super-convergence*, 2017.
-//!
-//! Differs from `torch.optim.lr_scheduler.OneCycleLR`:
-//! 1. Turning points lie at a·T and T; torch puts each one step earlier.
-//! 2. Momentum is not cycled with the rate; it may have a schedule of its own.
 
 use serde::Deserialize;
 
@@ -45,6 +41,10 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "one_cycle",
     formula: "from lr/div_factor up to lr over pct_start · total, then down to lr/(div_factor · final_div_factor)",
     source: "Smith, Topin, arXiv:1708.07120 (2017)",
+    differences: &[
+        "turning points lie at pct_start·total and total; those of torch's OneCycleLR one step earlier",
+        "momentum is not cycled with the rate: it may have a schedule of its own",
+    ],
     defaults: "total = \"job\"\npct_start = 0.3\ndiv_factor = 25.0\nfinal_div_factor = 1e4\n",
     make: make::<OneCycle>,
 };

@@ -31,6 +31,9 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "polynomial",
     formula: "lr · (1 − min(t, total_iters)/total_iters)^power",
     source: "torch.optim.lr_scheduler.PolynomialLR",
+    differences: &[
+        "the rate falls within epochs, too, and meets that of torch's PolynomialLR at their ends",
+    ],
     defaults: "total_iters = \"job\"\npower = 1.0\n",
     make: make::<Polynomial>,
 };

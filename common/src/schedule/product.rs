@@ -29,6 +29,9 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "product",
     formula: "factors[k](… factors[0](lr, t) …, t), all at once",
     source: "torch.optim.lr_scheduler.ChainedScheduler",
+    differences: &[
+        "torch's ChainedScheduler chains recursions, here the factors are functions of time",
+    ],
     defaults: "factors = [{ name = \"linear_warmup\" }, { name = \"inverse_sqrt\" }]\n",
     make: make::<Product>,
 };

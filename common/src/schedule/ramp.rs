@@ -33,6 +33,7 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "ramp",
     formula: "lr + (to − lr) · min(t, over)/over",
     source: "Sutskever, Martens, Dahl, Hinton, ICML 2013, section 3",
+    differences: &["a line; the paper's momentum rises in steps"],
     defaults: "to = 0.9\nover = \"job\"\n",
     make: make::<Ramp>,
 };

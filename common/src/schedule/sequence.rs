@@ -31,6 +31,9 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "sequence",
     formula: "phases[i](t − milestones[i − 1]), one schedule after another",
     source: "torch.optim.lr_scheduler.SequentialLR",
+    differences: &[
+        "each phase has a time of its own, as in torch's SequentialLR where that is a function of time",
+    ],
     defaults: "phases = [{ name = \"linear_warmup\" }, { name = \"cosine\" }]\nmilestones = [1.0]\n",
     make: make::<Sequence>,
 };

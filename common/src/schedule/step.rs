@@ -9,8 +9,6 @@
 //! | n | `progress` | committed examples |
 //! | S | `step_size` | interval, units; rounded to whole examples |
 //! | γ | `gamma` | factor, > 0 |
-//!
-//! Differs from `torch.optim.lr_scheduler.StepLR`: an interval may end inside an epoch.
 
 use serde::Deserialize;
 
@@ -31,6 +29,7 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
     name: "step",
     formula: "lr · gamma^⌊t / step_size⌋",
     source: "torch.optim.lr_scheduler.StepLR",
+    differences: &["an interval may end inside an epoch, unlike those of torch's StepLR"],
     defaults: "step_size = 10.0\ngamma = 0.1\n",
     make: make::<Step>,
 };

@@ -1,58 +1,59 @@
 //! `thalweg list optimizers --markdown`: the registry as the generated part of `docs/OPTIMIZERS.md`.
 
 use anyhow::Result;
-use thalweg_common::optimizer::{OPTIMIZERS, OptimizerEntry};
-use thalweg_common::shard_map::Grain;
-use toml::Table;
+
+use super::entry::{Line, settings};
+use super::registries;
 
 /// A table with a row for each optimizer, then a section for each with its source and differences.
 pub(super) fn optimizers() -> Result<String> {
-    let mut text = "| name | formula | state per parameter | defaults | the surveys' |\n\
-                    |---|---|---|---|---|\n"
-        .to_owned();
-    for entry in OPTIMIZERS {
-        text.push_str(&row(entry)?);
+    let mut text =
+        "| name | formula | state per parameter | bytes, at most | defaults | the surveys' |\n\
+         |---|---|---|---|---|---|\n"
+            .to_owned();
+    let lines = registries::optimizers()?;
+    for line in &lines {
+        text.push_str(&row(line));
     }
-    for entry in OPTIMIZERS {
-        text.push_str(&section(entry));
+    for line in &lines {
+        text.push_str(&section(line));
     }
     Ok(text)
 }
 
-fn row(entry: &OptimizerEntry) -> Result<String> {
-    let facts = entry.facts(&Table::new())?;
-    let slots: Vec<String> = facts.slot_names.iter().map(|slot| code(slot)).collect();
-    let state = match (facts.grain, slots.is_empty()) {
-        (_, true) => "none".to_owned(),
-        (Grain::Rows, false) => slots.join(", "),
-        (Grain::Tensors, false) => format!("{}; needs whole tensors", slots.join(", ")),
-    };
-    Ok(format!(
-        "| [`{name}`](#{name}) | {formula} | {state} | {defaults} | {survey} |\n",
-        name = entry.name,
-        formula = entry.about.formula.replace('|', "\\|"),
-        defaults = settings(entry.about.defaults),
-        survey = settings(entry.about.survey.unwrap_or_default()),
-    ))
+fn row(line: &Line) -> String {
+    let (mut slots, mut bytes) = ("none".to_owned(), 0);
+    if let Some(state) = &line.state {
+        bytes = state.bytes_per_parameter;
+        if !state.slots.is_empty() {
+            slots = codes(&state.slots);
+        }
+        if state.needs_whole_tensors {
+            slots.push_str("; needs whole tensors");
+        }
+    }
+    format!(
+        "| [`{name}`](#{name}) | {formula} | {slots} | {bytes} | {defaults} | {surveys} |\n",
+        name = line.name,
+        formula = line.about.replace('|', "\\|"),
+        defaults = codes(&settings(line.keys)),
+        surveys = codes(&settings(line.surveys)),
+    )
 }
 
-fn section(entry: &OptimizerEntry) -> String {
-    let mut text = format!("\n### {}\n\n{}.\n", entry.name, entry.about.source);
-    if !entry.about.differences.is_empty() {
+fn section(line: &Line) -> String {
+    let mut text = format!("\n### {}\n\n{}.\n", line.name, line.source);
+    if !line.differences.is_empty() {
         text.push('\n');
     }
-    for (number, difference) in (1..).zip(entry.about.differences) {
+    for (number, difference) in (1..).zip(line.differences) {
         text.push_str(&format!("{number}. {difference}.\n"));
     }
     text
 }
 
-/// Lines of TOML as one cell.
-fn settings(toml: &str) -> String {
-    let lines = toml.lines().filter(|line| !line.trim().is_empty());
-    lines.map(code).collect::<Vec<_>>().join(", ")
-}
-
-fn code(word: &str) -> String {
-    format!("`{}`", word.trim())
+/// Each word as code, in one cell.
+fn codes(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    words.join(", ")
 }

@@ -1,23 +1,19 @@
 //! `thalweg list`: what a job may name, from the registries, and the runs that there were.
 
+mod entry;
 mod markdown;
+mod registries;
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
-use thalweg_common::feedback::FEEDBACKS;
-use thalweg_common::optimizer::OPTIMIZERS;
-use thalweg_common::registry::Entry;
-use thalweg_common::regularizer::REGULARIZERS;
-use thalweg_common::schedule::SCHEDULES;
-use thalweg_worker::data::DATASETS;
-use thalweg_worker::method::METHODS;
-use thalweg_worker::model::MODELS;
-use thalweg_worker::transform::TRANSFORMS;
+use serde_json::{Map, Value};
+use thalweg_common::registry::most_similar;
 
+use self::entry::Line;
+use self::registries::section;
 use super::{Ending, runs, say};
-use crate::job::SHIPPED;
 use crate::report::RUNS;
 
 /// Arguments of `thalweg list`.
@@ -26,9 +22,17 @@ pub(super) struct Arguments {
     /// What to list; everything if not given.
     kind: Option<Kind>,
 
+    /// One entry of that kind: everything that there is to say of it, such as what it does otherwise
+    /// than its source and other libraries.
+    name: Option<String>,
+
+    /// Print JSON: for each kind its entries, with all that there is to say of them.
+    #[arg(long)]
+    json: bool,
+
     /// Print the optimizers as Markdown, with their differences from papers and libraries: the
     /// generated part of docs/OPTIMIZERS.md.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["json", "name"])]
     markdown: bool,
 }
 
@@ -46,13 +50,12 @@ enum Kind {
     Runs,
 }
 
-/// One thing with its name, what it is, and its keys.
-struct Line {
-    name: &'static str,
-    about: &'static str,
-    keys: &'static str,
-    /// Where it comes from; empty where that is all ours.
-    source: &'static str,
+impl Kind {
+    /// The word of the command line.
+    fn word(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
@@ -63,104 +66,62 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         say(markdown::optimizers()?.trim_end());
         return Ok(Ending::Done);
     }
-    for kind in Kind::value_variants() {
-        if arguments.kind.is_none_or(|wanted| wanted == *kind) {
-            if let Some((title, lines)) = section(*kind) {
-                say(&render(title, &lines));
-            } else if let Some(text) = runs::list(Path::new(RUNS)) {
-                say(&text);
-            } else if arguments.kind.is_some() {
-                say("no runs below the folder `runs`");
-            }
+    let wanted = |kind: &&Kind| arguments.kind.is_none_or(|wanted| wanted == **kind);
+    let mut objects = Map::new();
+    for kind in Kind::value_variants().iter().filter(wanted) {
+        let Some((title, mut lines)) = section(*kind)? else {
+            list_runs(arguments)?;
+            continue;
+        };
+        if let Some(name) = &arguments.name {
+            lines = vec![find(*kind, lines, name)?];
         }
+        if arguments.json {
+            objects.insert(kind.word(), serde_json::to_value(lines)?);
+        } else if arguments.name.is_some() {
+            lines.iter().for_each(|line| say(line.full().trim_end()));
+        } else {
+            say(&render(title, &lines));
+        }
+    }
+    if arguments.json {
+        say(&serde_json::to_string_pretty(&Value::Object(objects))?);
     }
     Ok(Ending::Done)
 }
 
-/// What a registry holds; `None` of what is no registry.
-fn section(kind: Kind) -> Option<(&'static str, Vec<Line>)> {
-    let line = |name, about, keys| Line {
-        name,
-        about,
-        keys,
-        source: "",
-    };
-    Some(match kind {
-        Kind::Runs => return None,
-        Kind::Jobs => ("shipped jobs", rows(SHIPPED, |e| line(e.name, e.about, ""))),
-        Kind::Datasets => (
-            "[data] name",
-            rows(DATASETS, |e| line(e.name, e.about, e.keys)),
-        ),
-        Kind::Models => (
-            "[model] name",
-            rows(MODELS, |e| line(e.name, e.about, e.keys)),
-        ),
-        Kind::Transforms => ("[gradient] transforms, each by its name", made(TRANSFORMS)),
-        Kind::Methods => (
-            "[method] name",
-            rows(METHODS, |e| line(e.name, e.about, "")),
-        ),
-        Kind::Optimizers => (
-            "[optimizer] name",
-            rows(OPTIMIZERS, |e| Line {
-                source: e.about.source,
-                ..line(e.name, e.about.formula, e.about.defaults)
-            }),
-        ),
-        Kind::Schedules => (
-            "[schedule] name; also [schedules.HYPER_PARAMETER] name, whose value at the beginning then \
-             stands for lr",
-            made(SCHEDULES),
-        ),
-        Kind::Feedbacks => ("[feedback] name", made(FEEDBACKS)),
-        Kind::Regularizers => (
-            "[regularizer] terms, name",
-            rows(REGULARIZERS, |e| Line {
-                source: e.source,
-                ..line(e.name, e.formula, e.defaults)
-            }),
-        ),
-    })
+/// The runs below this folder, which have files of their own for programs.
+fn list_runs(arguments: &Arguments) -> Result<()> {
+    let is_asked_for = arguments.kind.is_some();
+    if arguments.json || arguments.name.is_some() {
+        if is_asked_for {
+            bail!(
+                "`thalweg list runs` takes no name and no --json: each run folder has its report.json"
+            );
+        }
+        return Ok(());
+    }
+    match runs::list(Path::new(RUNS)) {
+        Some(text) => say(&text),
+        None if is_asked_for => say("no runs below the folder `runs`"),
+        None => {}
+    }
+    Ok(())
 }
 
-/// The rows of a registry whose entries are made from their settings.
-fn made<T: ?Sized>(registry: &[Entry<T>]) -> Vec<Line> {
-    rows(registry, |e| Line {
-        name: e.name,
-        about: e.formula,
-        keys: e.defaults,
-        source: e.source,
+/// The line called `name`.
+fn find(kind: Kind, lines: Vec<Line>, name: &str) -> Result<Line> {
+    let similar = most_similar(name, lines.iter().map(|line| line.name));
+    let found = lines.into_iter().find(|line| line.name == name);
+    found.ok_or_else(|| {
+        let kind = kind.word();
+        let hint = similar.map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"));
+        anyhow!("`{name}` is none of the {kind}{hint}; `thalweg list {kind}` shows them all")
     })
-}
-
-fn rows<E>(registry: &[E], row: impl Fn(&E) -> Line) -> Vec<Line> {
-    registry.iter().map(row).collect()
 }
 
 fn render(title: &str, lines: &[Line]) -> String {
     let width = lines.iter().map(|line| line.name.len()).max().unwrap_or(0);
-    let mut text = format!("{title}\n");
-    for line in lines {
-        let Line {
-            name,
-            about,
-            keys,
-            source,
-        } = line;
-        text.push_str(&format!("  {name:width$}  {about}\n"));
-        if !keys.trim().is_empty() {
-            let keys = keys
-                .trim()
-                .split('\n')
-                .map(str::trim)
-                .collect::<Vec<_>>()
-                .join(", ");
-            text.push_str(&format!("  {:width$}  keys: {keys}\n", ""));
-        }
-        if !source.is_empty() {
-            text.push_str(&format!("  {:width$}  from: {source}\n", ""));
-        }
-    }
-    text
+    let rows = lines.iter().map(|line| line.short(width));
+    format!("{title}\n{}", rows.collect::<String>())
 }

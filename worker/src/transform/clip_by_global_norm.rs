@@ -11,9 +11,6 @@
 //!
 //! Source: Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", ICML
 //! 2013, algorithm 1.
-//! Differs from it in the 10⁻⁶, which is `torch.nn.utils.clip_grad_norm_`'s; differs from torch in
-//! that the norm is a sum in f64 over the elements in their order, not one of f32 norms of tensors.
-//! So it has the same bits for sparse and for whole gradients, and does not overflow.
 
 use serde::Deserialize;
 use thalweg_common::registry::{Check, SettingError, positive};
@@ -28,6 +25,10 @@ pub(super) const ENTRY: TransformEntry = TransformEntry {
     name: "clip_by_global_norm",
     formula: "g ← g · min(1, max_norm / (‖g‖ + 1e-6)), over all tensors together",
     source: "Pascanu, Mikolov, Bengio, ICML 2013, algorithm 1",
+    differences: &[
+        "10⁻⁶ is added to the norm, as in torch.nn.utils.clip_grad_norm_",
+        "the norm is one sum in f64 over the elements in their order, torch's one of the f32 norms of tensors: the same bits for sparse and for whole gradients, and no overflow",
+    ],
     defaults: "max_norm = 1.0\n",
     make: make::<ClipByGlobalNorm>,
 };

@@ -23,6 +23,7 @@ pub(super) const ENTRY: TransformEntry = TransformEntry {
     name: "clip_by_value",
     formula: "g ← max(−max_value, min(max_value, g)), element by element",
     source: "Mikolov, doctoral thesis, Brno 2012",
+    differences: &[],
     defaults: "max_value = 1.0\n",
     make: make::<ClipByValue>,
 };

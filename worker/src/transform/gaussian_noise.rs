@@ -20,8 +20,6 @@
 //!
 //! Source: Neelakantan, Vilnis, Le, Sutskever, Kaiser, Kurach, Martens, "Adding gradient noise
 //! improves learning for very deep networks", arXiv:1511.06807 (2015).
-//! Differs from it in that noise is added to each batch's gradient, and steps may combine several:
-//! the mean of a round of w workers has noise of variance σₜ²/w, a push of n gradients one of n·σₜ².
 
 use serde::Deserialize;
 use thalweg_common::registry::{Check, SettingError, not_negative};
@@ -34,6 +32,10 @@ pub(super) const ENTRY: TransformEntry = TransformEntry {
     name: "gaussian_noise",
     formula: "g ← g + N(0, eta / (1 + t)^gamma), element by element; t batches of the job came before",
     source: "Neelakantan, Vilnis, Le, Sutskever, Kaiser, Kurach, Martens, arXiv:1511.06807 (2015)",
+    differences: &[
+        "noise is added to each batch's gradient, and a step may combine several: the mean of a round of w workers has noise of variance σₜ²/w, a push of n gradients one of n·σₜ²",
+        "a sparse gradient gets noise on the elements that it has only",
+    ],
     defaults: "eta = 0.01\ngamma = 0.55\n",
     make: make::<GaussianNoise>,
 };

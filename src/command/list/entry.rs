@@ -1,0 +1,116 @@
+//! What there is to say of one thing that a job may name, as text and as JSON.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use toml::Table;
+
+/// One entry of a registry, or one shipped job.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Line {
+    pub(super) name: &'static str,
+    /// The formula of what has one, else what it is.
+    pub(super) about: &'static str,
+    /// What it keeps for each parameter; only optimizers keep anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<State>,
+    /// The settings with their defaults, as TOML.
+    #[serde(serialize_with = "as_table")]
+    pub(super) keys: &'static str,
+    /// The settings that surveys have otherwise, as TOML.
+    #[serde(serialize_with = "as_table", skip_serializing_if = "str::is_empty")]
+    pub(super) surveys: &'static str,
+    /// Where it comes from; empty where that is all ours.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) source: &'static str,
+    /// What is otherwise than there, or in the library that users would compare with.
+    pub(super) differences: &'static [&'static str],
+}
+
+/// What a server keeps of a parameter beside its value.
+#[derive(Debug, Serialize)]
+pub(super) struct State {
+    pub(super) slots: Vec<String>,
+    /// Memory for one parameter at most, the value included.
+    pub(super) bytes_per_parameter: usize,
+    pub(super) needs_whole_tensors: bool,
+}
+
+impl State {
+    /// In words.
+    pub(super) fn words(&self) -> String {
+        let slots = if self.slots.is_empty() {
+            "none".to_owned()
+        } else {
+            self.slots.join(", ")
+        };
+        let bytes = self.bytes_per_parameter;
+        let whole = if self.needs_whole_tensors {
+            ", needs whole tensors"
+        } else {
+            ""
+        };
+        format!("{slots}; with the parameter at most {bytes} bytes{whole}")
+    }
+}
+
+impl Line {
+    /// A few lines: what it is, and what a job may set.
+    pub(super) fn short(&self, width: usize) -> String {
+        let mut text = format!("  {:width$}  {}\n", self.name, self.about);
+        let mut add = |what: &str, said: &str| {
+            if !said.is_empty() {
+                let _ = writeln!(text, "  {:width$}  {what}: {said}", "");
+            }
+        };
+        if let Some(state) = &self.state {
+            add("state", &state.words());
+        }
+        add("keys", &settings(self.keys).join(", "));
+        add("in surveys", &settings(self.surveys).join(", "));
+        add("from", self.source);
+        text
+    }
+
+    /// Everything.
+    pub(super) fn full(&self) -> String {
+        let mut text = format!("{}\n  {}\n", self.name, self.about);
+        let mut add = |what: &str, said: &[String]| {
+            for (row, line) in said.iter().enumerate() {
+                let what = if row == 0 { what } else { "" };
+                let _ = writeln!(text, "  {what:11}  {line}");
+            }
+        };
+        if let Some(state) = &self.state {
+            add("state", &[state.words()]);
+        }
+        add("keys", &settings(self.keys));
+        add("in surveys", &settings(self.surveys));
+        if !self.source.is_empty() {
+            add("from", &[self.source.to_owned()]);
+        }
+        let numbered = (1..).zip(self.differences);
+        let differences: Vec<String> = numbered
+            .map(|(number, difference)| format!("{number}. {difference}"))
+            .collect();
+        add("differences", &differences);
+        text
+    }
+}
+
+/// The lines of TOML that say something.
+pub(super) fn settings(toml: &str) -> Vec<String> {
+    let lines = toml.lines().map(str::trim);
+    let said = lines.filter(|line| !line.is_empty());
+    said.map(str::to_owned).collect()
+}
+
+/// TOML as an object; what is no TOML, such as the words of a key without a default, as lines.
+fn as_table<S: serde::Serializer>(toml: &str, to: S) -> Result<S::Ok, S::Error> {
+    let parsed = toml.parse::<Table>().ok();
+    let object = parsed.and_then(|table| serde_json::to_value(table).ok());
+    let lines = || Value::Array(settings(toml).into_iter().map(Value::String).collect());
+    let empty = toml.trim().is_empty().then(|| Value::Object(Map::new()));
+    empty.or(object).unwrap_or_else(lines).serialize(to)
+}
