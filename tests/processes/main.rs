@@ -11,6 +11,8 @@ mod training;
 mod sparse;
 mod losses;
 mod mistakes;
+mod refusals;
+mod lists;
 mod by_hand;
 mod reach;
 mod long_gradient;

@@ -31,12 +31,7 @@ pub(crate) enum Gradient {
 impl Gradient {
     /// Applies the gradient at step `count`, dense values in three unaligned segments.
     pub(crate) fn apply(&self, store: &mut dyn Store<f32>, count: u64) {
-        let context = StepContext {
-            lr: lr(count),
-            count,
-            progress: 0,
-            staleness: 0,
-        };
+        let context = context(count);
         let mut bytes = vec![0];
         bytes.extend(self.values().iter().flat_map(|value| value.to_le_bytes()));
         let values = &bytes[1..];

@@ -1,10 +1,11 @@
 //! Laws of the optimizers that need whole tensors.
 
-use thalweg_common::optimizer::{GroupSpan, Initial, Store, StoreSpec};
+use thalweg_common::optimizer::{GradientView, GroupSpan, Initial, Store, StoreSpec};
 use thalweg_common::regularizer::Terms;
 
 use super::support::{
-    Gradient, Subject, bits, coordinates, initial, one_group, seeded, tensor_subjects, values,
+    Gradient, Subject, bits, context, coordinates, initial, one_group, seeded, tensor_subjects,
+    values,
 };
 
 /// Two matrices and two vectors.
@@ -56,6 +57,84 @@ fn any_deal_of_whole_tensors_gives_the_same_bits() {
             let put_together: Vec<u32> =
                 dealt.iter().flat_map(|part| part[column].clone()).collect();
             assert_eq!(whole, put_together, "{subject} column {column}");
+        }
+    }
+}
+
+/// The norms are sums over blocks of a fixed size, however the gradient came.
+#[test]
+fn any_cut_of_the_gradient_inside_a_tensor_gives_the_same_bits() {
+    let len = 9_000;
+    for subject in tensor_subjects() {
+        let mut rng = seeded(14);
+        let history: Vec<Vec<f32>> = (0..3).map(|_| values(&mut rng, len)).collect();
+        let mut run = |cuts: &[usize]| {
+            let mut store = subject.build(&one_group(len, 0.1));
+            for (count, values) in (1..).zip(&history) {
+                let bytes: Vec<u8> = values.iter().flat_map(|g| g.to_le_bytes()).collect();
+                let mut rest = bytes.as_slice();
+                let mut segments = Vec::new();
+                for cut in cuts {
+                    let (segment, behind) = rest.split_at(4 * cut);
+                    segments.push(segment);
+                    rest = behind;
+                }
+                segments.push(rest);
+                let view = GradientView::Dense {
+                    start: 0,
+                    segments: &segments,
+                };
+                store.step(&context(count), view, 1.0).unwrap();
+            }
+            bits(store.as_mut())
+        };
+        let whole = run(&[]);
+        for cuts in [
+            &[1][..],
+            &[4_095],
+            &[4_096],
+            &[4_097, 1],
+            &[8_191, 808],
+            &[0, 9_000],
+        ] {
+            assert!(run(cuts) == whole, "{subject} cut at {cuts:?}");
+        }
+        // The same gradient, element by element.
+        let mut store = subject.build(&one_group(len, 0.1));
+        for (count, values) in (1..).zip(&history) {
+            let every = Gradient::Sparse {
+                coordinates: (0..9_000).collect(),
+                values: values.clone(),
+            };
+            every.apply(store.as_mut(), count);
+        }
+        assert!(bits(store.as_mut()) == whole, "{subject}, sparse");
+    }
+}
+
+#[test]
+fn a_tensor_of_any_length_moves_as_in_doubles() {
+    for subject in tensor_subjects() {
+        for len in 1..=67 {
+            let mut rng = seeded(15);
+            let spec = one_group(len, 0.1);
+            let mut single = subject.build(&spec);
+            let built = subject.entry.build_exact(&subject.settings, &spec);
+            let mut double = built.unwrap();
+            for count in 1..=3 {
+                let values = values(&mut rng, len);
+                let exact: Vec<Option<f64>> = values.iter().map(|g| Some(f64::from(*g))).collect();
+                let dense = Gradient::Dense { start: 0, values };
+                dense.apply(single.as_mut(), count);
+                double.step_exact(&context(count), &exact);
+            }
+            for (x, exact) in single.columns()[0].iter().zip(double.columns()[0]) {
+                let error = (f64::from(*x) - exact).abs();
+                assert!(
+                    error <= 1e-5 * exact.abs().max(1.0),
+                    "{subject} of {len}: {x}, {exact}"
+                );
+            }
         }
     }
 }

@@ -1,0 +1,168 @@
+//! What a job cannot mean is refused by `thalweg check` and `thalweg train`, with the key, the value,
+//! what is permitted and why, before anything starts.
+
+use thalweg_common::feedback::FEEDBACKS;
+use thalweg_common::optimizer::OPTIMIZERS;
+use thalweg_common::regularizer::REGULARIZERS;
+use thalweg_common::schedule::SCHEDULES;
+use thalweg_worker::transform::TRANSFORMS;
+use toml::{Table, Value};
+
+use crate::support::{Bench, stderr};
+
+/// What the command says of the shipped job with these settings.
+fn refused(bench: &Bench, command: &str, sets: &[String]) -> String {
+    let mut arguments = vec![command, "flights"];
+    for set in sets {
+        arguments.extend(["--set", set]);
+    }
+    let output = bench.run(&arguments);
+    let complaint = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{sets:?}: {complaint}");
+    assert!(!complaint.contains("panicked"), "{complaint}");
+    assert!(!bench.path("runs").exists(), "{sets:?} left a run folder");
+    complaint
+}
+
+/// A number that no setting permits, in the place of this default; `None` for a word or a flag.
+fn bad(default: &Value) -> Option<String> {
+    match default {
+        Value::Float(number) if *number < 0.0 => Some("1".to_owned()),
+        Value::Float(_) => Some("-1".to_owned()),
+        Value::Array(values) => {
+            let bad: Option<Vec<String>> = values.iter().map(bad).collect();
+            Some(format!("[{}]", bad?.join(", ")))
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn every_setting_of_every_registry_is_refused_with_its_range_and_the_reason() {
+    let bench = Bench::new();
+    let all = [
+        (
+            "optimizer",
+            OPTIMIZERS
+                .iter()
+                .map(|e| (e.name, e.about.defaults))
+                .collect(),
+        ),
+        (
+            "schedule",
+            SCHEDULES.iter().map(|e| (e.name, e.defaults)).collect(),
+        ),
+        (
+            "feedback",
+            FEEDBACKS.iter().map(|e| (e.name, e.defaults)).collect(),
+        ),
+        (
+            "regularizer",
+            REGULARIZERS.iter().map(|e| (e.name, e.defaults)).collect(),
+        ),
+        (
+            "gradient",
+            TRANSFORMS.iter().map(|e| (e.name, e.defaults)).collect(),
+        ),
+    ] as [(&str, Vec<(&str, &str)>); 5];
+    for (section, entries) in all {
+        for (name, defaults) in entries {
+            for (key, default) in defaults.parse::<Table>().unwrap() {
+                let Some(bad) = bad(&default) else { continue };
+                let table = format!("{{ name = '{name}', {key} = {bad} }}");
+                let sets = match section {
+                    "regularizer" => vec![format!("regularizer.terms=[{table}]")],
+                    "gradient" => vec![format!("gradient.transforms=[{table}]")],
+                    _ => vec![
+                        format!("{section}.name={name}"),
+                        format!("{section}.{key}={bad}"),
+                    ],
+                };
+                let complaint = refused(&bench, "check", &sets);
+                let (_, behind) = complaint
+                    .split_once(", but must be ")
+                    .unwrap_or_else(|| panic!("{sets:?}: no range in: {complaint}"));
+                assert!(complaint.contains(&key), "{sets:?}: {complaint}");
+                assert!(behind.contains(": "), "{sets:?}: no reason in: {complaint}");
+            }
+        }
+    }
+}
+
+/// Settings that cannot be, and what is said of them.
+const CANNOT_BE: &[(&[&str], &[&str])] = &[
+    (
+        &["optimizer.name=adam", "optimizer.eps=nan"],
+        &["`eps` is NaN", "above 0"],
+    ),
+    (
+        &["optimizer.name=adam", "optimizer.eps='tiny'"],
+        &["eps", "string"],
+    ),
+    (
+        &["optimizer.name=adam", "optimizer.betas=[0.9]"],
+        &["betas", "2"],
+    ),
+    (
+        &["optimizer.name=adam", "optimizer.beta1=0.9"],
+        &["beta1", "did you mean `betas`?"],
+    ),
+    (
+        &["optimizer.lr=inf"],
+        &["optimizer.lr", "above 0", "found inf"],
+    ),
+    (&["optimizer.name=lam"], &["did you mean `lamb`?"]),
+    (&["schedule.name=cosin"], &["did you mean `cosine`?"]),
+    (&["feedback.name=plateau"], &["reduce_on_plateau"]),
+    (
+        &["gradient.transforms=[{ name = 'clip' }]"],
+        &["clip_by_value"],
+    ),
+    (
+        &["regularizer.terms=[{ name = 'simplx' }]"],
+        &["did you mean `simplex`?"],
+    ),
+    (
+        &["optimizer.name=lamb", "cluster.servers=7"],
+        &["lamb", "whole tensors", "servers"],
+    ),
+    (
+        &["optimizer.name=lars", "regularizer.l1=0.1"],
+        &[
+            "`l1_proximal` cannot go with",
+            "lars",
+            "norms of the whole tensor",
+        ],
+    ),
+    (
+        &[
+            "optimizer.name=ftrl",
+            "regularizer.terms=[{ name = 'decoupled_decay' }]",
+        ],
+        &["`decoupled_decay` cannot go with", "ftrl", "lambda1"],
+    ),
+    (
+        &[
+            "optimizer.name=asgd",
+            "regularizer.terms=[{ name = 'simplex' }]",
+        ],
+        &["`simplex` cannot go with", "asgd"],
+    ),
+];
+
+#[test]
+fn what_cannot_be_is_refused_by_check_and_by_train() {
+    let bench = Bench::new();
+    for (sets, words) in CANNOT_BE {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        for command in ["check", "train"] {
+            let complaint = refused(&bench, command, &sets);
+            for word in *words {
+                assert!(
+                    complaint.contains(word),
+                    "{sets:?}: no `{word}` in: {complaint}"
+                );
+            }
+        }
+    }
+}
