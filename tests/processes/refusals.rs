@@ -113,7 +113,10 @@ const CANNOT_BE: &[(&[&str], &[&str])] = &[
     ),
     (&["optimizer.name=lam"], &["did you mean `lamb`?"]),
     (&["schedule.name=cosin"], &["did you mean `cosine`?"]),
-    (&["feedback.name=plateau"], &["reduce_on_plateau"]),
+    (
+        &["feedback.name=reduce_on_plato"],
+        &["did you mean `reduce_on_plateau`?"],
+    ),
     (
         &["gradient.transforms=[{ name = 'clip' }]"],
         &["clip_by_value"],
@@ -124,7 +127,11 @@ const CANNOT_BE: &[(&[&str], &[&str])] = &[
     ),
     (
         &["optimizer.name=lamb", "cluster.servers=7"],
-        &["lamb", "whole tensors", "servers"],
+        &[
+            "7 servers for 2 tensors",
+            "whole tensors",
+            "[cluster] servers to at most 2",
+        ],
     ),
     (
         &["optimizer.name=lars", "regularizer.l1=0.1"],

@@ -86,6 +86,16 @@ impl Gradient {
     }
 }
 
+/// The context of step `count`, from 1.
+pub(crate) fn context(count: u64) -> StepContext {
+    StepContext {
+        lr: lr(count),
+        count,
+        progress: 0,
+        staleness: 0,
+    }
+}
+
 /// A rate that changes from step to step.
 pub(crate) fn lr(count: u64) -> f64 {
     [0.05, 0.02, 0.03][usize::try_from(count % 3).expect("below 3")]
