@@ -10,9 +10,9 @@ use toml::{Table, Value};
 
 use crate::support::{Bench, stderr};
 
-/// What the command says of the shipped job with these settings.
-fn refused(bench: &Bench, command: &str, sets: &[String]) -> String {
-    let mut arguments = vec![command, "flights"];
+/// What the command says of the job with these settings.
+fn refused(bench: &Bench, command: &str, job: &str, sets: &[String]) -> String {
+    let mut arguments = vec![command, job];
     for set in sets {
         arguments.extend(["--set", set]);
     }
@@ -40,6 +40,9 @@ fn bad(default: &Value) -> Option<String> {
 #[test]
 fn every_setting_of_every_registry_is_refused_with_its_range_and_the_reason() {
     let bench = Bench::new();
+    // A job that sets nothing of its own.
+    let plain = "[data]\nname = \"libsvm\"\ntrain = \"plain.svm\"\n[optimizer]\nlr = 0.1\n";
+    std::fs::write(bench.path("plain.toml"), plain).unwrap();
     let all = [
         (
             "optimizer",
@@ -78,7 +81,7 @@ fn every_setting_of_every_registry_is_refused_with_its_range_and_the_reason() {
                         format!("{section}.{key}={bad}"),
                     ],
                 };
-                let complaint = refused(&bench, "check", &sets);
+                let complaint = refused(&bench, "check", "plain.toml", &sets);
                 let (_, behind) = complaint
                     .split_once(", but must be ")
                     .unwrap_or_else(|| panic!("{sets:?}: no range in: {complaint}"));
@@ -163,7 +166,7 @@ fn what_cannot_be_is_refused_by_check_and_by_train() {
     for (sets, words) in CANNOT_BE {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
         for command in ["check", "train"] {
-            let complaint = refused(&bench, command, &sets);
+            let complaint = refused(&bench, command, "flights", &sets);
             for word in *words {
                 assert!(
                     complaint.contains(word),

@@ -10,7 +10,7 @@
 //! | T | `T_max` | half a period, units, or `"job"` |
 //! | η₁ | `eta_min` | the rate at the bottom, ≥ 0 |
 //!
-//! This is `torch.optim.lr_scheduler.CosineAnnealingLR`, closed form.
+//! Source: `torch.optim.lr_scheduler.CosineAnnealingLR`, in closed form.
 
 use serde::Deserialize;
 

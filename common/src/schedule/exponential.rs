@@ -8,6 +8,8 @@
 //! |---|---|---|
 //! | t | time | units |
 //! | γ | `gamma` | factor per unit, > 0 |
+//!
+//! Source: `torch.optim.lr_scheduler.ExponentialLR`.
 
 use serde::Deserialize;
 

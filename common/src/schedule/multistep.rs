@@ -9,6 +9,8 @@
 //! | n | `progress` | committed examples |
 //! | – | `milestones` | moments, units, increasing; rounded to whole examples |
 //! | γ | `gamma` | factor, > 0 |
+//!
+//! Source: `torch.optim.lr_scheduler.MultiStepLR`.
 
 use serde::Deserialize;
 

@@ -10,7 +10,7 @@
 //! | T | `total_iters` | when the rate is zero, units, or `"job"` for the end of the job |
 //! | p | `power` | > 0; 1 falls along a line |
 //!
-//! Agrees with `torch.optim.lr_scheduler.PolynomialLR` at whole units.
+//! Source: `torch.optim.lr_scheduler.PolynomialLR`.
 
 use serde::Deserialize;
 

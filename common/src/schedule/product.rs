@@ -9,8 +9,8 @@
 //! | t | time | units |
 //! | ηᵢ(y, t) | `factors` | schedules that begin at y: tables with `name` and their settings |
 //!
-//! Schedules that multiply commute, so for those it is their product, as
-//! `torch.optim.lr_scheduler.ChainedScheduler`. One with a bottom (`eta_min`) keeps it only as the
+//! Source: `torch.optim.lr_scheduler.ChainedScheduler`. Schedules that multiply commute, so for
+//! those it is their product. One with a bottom (`eta_min`) keeps it only as the
 //! last.
 
 use serde::Deserialize;

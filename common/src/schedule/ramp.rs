@@ -12,7 +12,9 @@
 //! | T | `over` | units, or `"job"` |
 //!
 //! Meant for momentum, which the surveys let grow from 0.5 to 0.9 while the first steps, large and
-//! unsure, are forgotten: Sutskever et al., ICML 2013, section 3; Hinton, *A practical guide*, 2010.
+//! unsure, are forgotten.
+//!
+//! Source: Sutskever et al., ICML 2013, section 3; Hinton, *A practical guide*, 2010.
 
 use serde::Deserialize;
 

@@ -12,7 +12,7 @@
 //!
 //! For a phase, `"job"` is the length of the phase.
 //!
-//! Agrees with `torch.optim.lr_scheduler.SequentialLR` where that is a function of time.
+//! Source: `torch.optim.lr_scheduler.SequentialLR`.
 
 use serde::Deserialize;
 

@@ -9,6 +9,8 @@
 //! | n | `progress` | committed examples |
 //! | S | `step_size` | interval, units; rounded to whole examples |
 //! | γ | `gamma` | factor, > 0 |
+//!
+//! Source: `torch.optim.lr_scheduler.StepLR`.
 
 use serde::Deserialize;
 

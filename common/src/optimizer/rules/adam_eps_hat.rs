@@ -48,6 +48,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<AdamEpsHat>(About 
     differences: &[
         "t is an integer of 64 bits; torch counts in f32 and stops at 2^24",
         "torch.optim.Adam has the other form, torch.optim.SparseAdam and TensorFlow this one",
+        "means are taken as β·m + (1 − β)·g; SparseAdam's m + (1 − β)·(g − m) loses digits after a spike, and is NaN for ever once g² has overflowed",
     ],
     defaults: "betas = [0.9, 0.999]\neps = 1e-8\n",
     survey: None,

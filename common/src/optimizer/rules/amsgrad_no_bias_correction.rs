@@ -47,6 +47,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<AmsgradNoBiasCorre
     differences: &[
         "eps, which the paper leaves out",
         "torch.optim.Adam(amsgrad=True) corrects both means: that is `amsgrad`",
+        "g² is taken as ((1 − β₂)·g)·g, as in torch; optax squares first, which overflows for smaller gradients",
     ],
     defaults: "betas = [0.9, 0.999]\neps = 1e-8\n",
     survey: Some("betas = [0.9, 0.99]\n"),
