@@ -68,7 +68,7 @@ fn any_cut_of_the_gradient_inside_a_tensor_gives_the_same_bits() {
     for subject in tensor_subjects() {
         let mut rng = seeded(14);
         let history: Vec<Vec<f32>> = (0..3).map(|_| values(&mut rng, len)).collect();
-        let mut run = |cuts: &[usize]| {
+        let run = |cuts: &[usize]| {
             let mut store = subject.build(&one_group(len, 0.1));
             for (count, values) in (1..).zip(&history) {
                 let bytes: Vec<u8> = values.iter().flat_map(|g| g.to_le_bytes()).collect();
