@@ -245,11 +245,11 @@ fn learning(job: &Job, problems: &mut Problems) {
         problems.expect(
             key,
             holds,
-            &format!("a finite number above 0, {why}"),
+            &format!("a finite number above 0 ({why})"),
             value,
         );
     };
-    let why = "as at 0 nothing is learned, and below 0 the loss is climbed";
+    let why = "at 0 nothing is learned, and below 0 the loss is climbed";
     positive("optimizer.lr", job.optimizer.lr, why);
     let why = "the passes over the data";
     positive("train.epochs", job.train.epochs, why);
@@ -261,10 +261,10 @@ fn learning(job: &Job, problems: &mut Problems) {
     }
     let mut not_negative = |key: &str, value: f64, why: &str| {
         let holds = 0.0 <= value && value.is_finite();
-        let expected = format!("a finite number of at least 0, {why}");
+        let expected = format!("a finite number of at least 0 ({why})");
         problems.expect(key, holds, &expected, value);
     };
-    let why = "as below 0 it would push parameters away from zero";
+    let why = "below 0 it would push parameters away from zero";
     not_negative("regularizer.l2", job.regularizer.l2, why);
     not_negative("regularizer.l1", job.regularizer.l1, why);
     let why = "the epochs between two evaluations, or 0 for one at the end";

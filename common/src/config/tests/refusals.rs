@@ -232,11 +232,10 @@ const ASSIGNMENTS: &[(&[&str], &[&str])] = &[
             "regularizer.l2=-1e-3",
         ],
         &[
-            "--set optimizer.lr=0: `optimizer.lr`: expected a finite number above 0, found 0",
-            "--set train.epochs=-1: `train.epochs`: expected a finite number above 0, found -1",
-            "--set train.seconds=nan: `train.seconds`: expected a finite number above 0, found NaN",
-            "--set regularizer.l2=-1e-3: `regularizer.l2`: expected a finite number of at least \
-             0, found -0.001",
+            "--set optimizer.lr=0: `optimizer.lr`: expected a finite number above 0 (at 0 nothing is learned, and below 0 the loss is climbed), found 0",
+            "--set train.epochs=-1: `train.epochs`: expected a finite number above 0 (the passes over the data), found -1",
+            "--set train.seconds=nan: `train.seconds`: expected a finite number above 0 (the time after which no more data is dealt out), found NaN",
+            "--set regularizer.l2=-1e-3: `regularizer.l2`: expected a finite number of at least 0 (below 0 it would push parameters away from zero), found -0.001",
         ],
     ),
     (
