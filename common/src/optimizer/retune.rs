@@ -19,7 +19,8 @@ use super::tensor_rule::TensorRule;
 #[derive(Debug)]
 pub struct ErasedRule {
     rule: Box<dyn Any + Send + Sync>,
-    slot_names: Vec<String>,
+    /// The names of its slots. A rule that fits is taken at many steps, and nobody asks for them.
+    slot_names: fn(&dyn Any) -> Vec<String>,
     /// Whether slots begin alike under both rules, which are of this type.
     begin_alike: fn(&dyn Any, &dyn Any) -> bool,
 }
@@ -44,8 +45,11 @@ impl ErasedRule {
     /// A rule that sees one parameter at a time.
     pub(super) fn of_elements<R: Algorithm>(rule: R) -> Self {
         Self {
-            slot_names: slot_names::<f64, R>(&rule),
             rule: Box::new(rule),
+            slot_names: |rule| {
+                let rule = rule.downcast_ref::<R>();
+                rule.map(slot_names::<f64, R>).unwrap_or_default()
+            },
             begin_alike: |a, b| match (a.downcast_ref::<R>(), b.downcast_ref::<R>()) {
                 (Some(a), Some(b)) => begin_alike::<f64, R>(a, b),
                 _ => false,
@@ -57,7 +61,7 @@ impl ErasedRule {
     pub(super) fn of_tensors<R: TensorAlgorithm>(rule: R) -> Self {
         Self {
             rule: Box::new(rule),
-            slot_names: owned(<R as TensorRule<f64>>::SLOT_NAMES),
+            slot_names: |_| names_of_tensor_slots::<f64, R>(),
             begin_alike: |_, _| true,
         }
     }
@@ -68,8 +72,9 @@ impl ErasedRule {
     /// [`RetuneError`] if the state of the one is none of the other.
     pub fn may_follow(&self, before: &Self) -> Result<(), RetuneError> {
         let (new, old) = (self.rule.as_ref(), before.rule.as_ref());
-        if new.type_id() != old.type_id() || self.slot_names != before.slot_names {
-            return Err(self.other_slots(&before.slot_names));
+        let (found, expected) = ((self.slot_names)(new), (before.slot_names)(old));
+        if new.type_id() != old.type_id() || found != expected {
+            return Err(RetuneError::Slots { expected, found });
         }
         if (self.begin_alike)(new, old) {
             Ok(())
@@ -80,14 +85,10 @@ impl ErasedRule {
 
     /// The rule, if it may take the place of `before`.
     pub(super) fn after<F: Real, R: UpdateRule<F>>(self, before: &R) -> Result<R, RetuneError> {
-        let own = slot_names::<F, R>(before);
-        let other = self.other_slots(&own);
-        if self.slot_names != own {
-            return Err(other);
-        }
-        let rule = self.rule.downcast::<R>().map_err(|_| other)?;
-        if begin_alike(rule.as_ref(), before) {
-            Ok(*rule)
+        let as_many = |rule: &R| rule.turns() == before.turns();
+        let rule = self.like(as_many, || slot_names::<F, R>(before))?;
+        if begin_alike(&rule, before) {
+            Ok(rule)
         } else {
             Err(RetuneError::Beginning)
         }
@@ -99,27 +100,32 @@ impl ErasedRule {
         before: &R,
         mut shapes: impl Iterator<Item = &'a [usize]>,
     ) -> Result<R, RetuneError> {
-        let other = self.other_slots(&owned(R::SLOT_NAMES));
-        let Ok(rule) = self.rule.downcast::<R>() else {
-            return Err(other);
-        };
-        if shapes.all(|shape| rule.slot_lengths(shape) == before.slot_lengths(shape)) {
-            Ok(*rule)
-        } else {
-            Err(other)
-        }
+        let as_long =
+            |rule: &R| shapes.all(|shape| rule.slot_lengths(shape) == before.slot_lengths(shape));
+        self.like(as_long, names_of_tensor_slots::<F, R>)
     }
 
-    fn other_slots(&self, expected: &[String]) -> RetuneError {
-        RetuneError::Slots {
-            expected: expected.to_vec(),
-            found: self.slot_names.clone(),
+    /// The rule, if it is of this type and `fits` the slots that there are, whose names are `expected`.
+    fn like<R: Any>(
+        self,
+        fits: impl FnOnce(&R) -> bool,
+        expected: impl FnOnce() -> Vec<String>,
+    ) -> Result<R, RetuneError> {
+        let found = self.slot_names;
+        let refused = |rule: &dyn Any| RetuneError::Slots {
+            expected: expected(),
+            found: found(rule),
+        };
+        match self.rule.downcast::<R>() {
+            Ok(rule) if fits(&rule) => Ok(*rule),
+            Ok(rule) => Err(refused(rule.as_ref())),
+            Err(rule) => Err(refused(rule.as_ref())),
         }
     }
 }
 
-fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(ToString::to_string).collect()
+fn names_of_tensor_slots<F: Real, R: TensorRule<F>>() -> Vec<String> {
+    R::SLOT_NAMES.iter().map(ToString::to_string).collect()
 }
 
 fn begin_alike<F: Real, R: UpdateRule<F>>(a: &R, b: &R) -> bool {
