@@ -103,7 +103,7 @@ pub(super) fn sweep_rows<
             *total += sum;
         }
     };
-    if AHEAD <= cols {
+    if SHORT <= cols {
         for (row, &of_row) in by_row.iter().enumerate() {
             let place = row * cols..(row + 1) * cols;
             let own = written.each_mut().map(|column| &mut column[place.clone()]);
@@ -126,8 +126,10 @@ pub(super) fn sweep_rows<
     total
 }
 
-/// Rows shorter than this go several together, with the numbers of their rows and columns laid out
-/// for as many elements ahead.
+/// Rows shorter than this go several together.
+const SHORT: usize = 64;
+
+/// Elements for which the numbers of short rows and their columns are laid out ahead.
 const AHEAD: usize = 512;
 
 /// A place in a stack of matrices that goes element by element.
@@ -169,10 +171,8 @@ impl Walk {
             let (row_run, col_run);
             (row_run, of_row) = of_row.split_at_mut(run);
             (col_run, of_col) = of_col.split_at_mut(run);
-            let (in_row, in_cols) = (by_row[self.row], &by_col[self.matrix_cols + self.col..]);
-            for ((of_row, of_col), in_col) in row_run.iter_mut().zip(col_run).zip(in_cols) {
-                (*of_row, *of_col) = (in_row, *in_col);
-            }
+            row_run.fill(by_row[self.row]);
+            col_run.copy_from_slice(&by_col[self.matrix_cols + self.col..][..run]);
             self.col += run;
             if self.col == cols {
                 self.next_row();
@@ -196,8 +196,8 @@ impl Walk {
 mod tests {
     use super::*;
 
-    /// Every number of columns up to a few vectors, one more than a tile, one more than a block.
-    const SHAPES: [[usize; 3]; 10] = [
+    /// Rows about as long as a vector, as a short one, as a tile, and as a block.
+    const SHAPES: [[usize; 3]; 12] = [
         [1, 3, 0],
         [0, 3, 2],
         [2, 1, 1],
@@ -205,6 +205,8 @@ mod tests {
         [2, 4, 8],
         [1, 3, 9],
         [2, 9, 23],
+        [2, 33, 63],
+        [2, 33, 64],
         [2, 2, 257],
         [1, 2, 4_097],
         [1, 5_000, 3],

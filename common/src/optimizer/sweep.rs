@@ -18,7 +18,7 @@ const BLOCK: usize = 4096;
 /// compiler's vectoriser.
 const TILE: usize = 256;
 
-/// Elements that are taken at once where fewer than [`TILE`] are left.
+/// Elements that are taken at once where fewer than [`TILE`] are left; the last few are padded.
 const SMALL: usize = 32;
 
 /// Sums that run side by side within a block.
@@ -60,32 +60,52 @@ pub(super) fn pass<F: Real, const WRITTEN: usize, const READ: usize, const SQUAR
     let mut total = [0.0; SQUARED];
     for block in blocks(len) {
         let mut lanes = [[0.0; LANES]; SQUARED];
-        let mut at = block.start;
-        if TILE <= block.len() {
-            let mut tile = Tile::<F, TILE, WRITTEN, SQUARED>::new();
-            while at + TILE <= block.end {
-                let own = written.each_ref().map(|column| whole(column, at));
-                tile.fill(own, read.map(|column| whole(column, at)), &step);
-                tile.store(&mut written, at, TILE);
-                tile.add(&mut lanes, TILE);
-                at += TILE;
-            }
-        }
-        while at < block.end {
-            let count = SMALL.min(block.end - at);
+        let (columns, sums) = (&mut written, &mut lanes);
+        let at = tiles::<F, TILE, _, _, _>(columns, &read, block.clone(), &step, sums);
+        let at = tiles::<F, SMALL, _, _, _>(columns, &read, at..block.end, &step, sums);
+        if at < block.end {
+            let count = block.end - at;
+            let mut tile = Tile::<F, SMALL, WRITTEN, SQUARED>::new();
             let own = written.each_ref().map(|column| padded(column, at, count));
             let seen = read.map(|column| padded(column, at, count));
-            let mut tile = Tile::<F, SMALL, WRITTEN, SQUARED>::new();
             tile.fill(own.each_ref(), seen.each_ref(), &step);
             tile.store(&mut written, at, count);
             tile.add(&mut lanes, count);
-            at += count;
         }
         for (total, lanes) in total.iter_mut().zip(&lanes) {
             *total += lanes.iter().fold(0.0, |sum, lane| sum + lane);
         }
     }
     total
+}
+
+/// Takes as many tiles of `LEN` elements as `range` holds; returns where the rest begins.
+#[inline(always)]
+fn tiles<
+    F: Real,
+    const LEN: usize,
+    const WRITTEN: usize,
+    const READ: usize,
+    const SQUARED: usize,
+>(
+    written: &mut [&mut [F]; WRITTEN],
+    read: &[&[F]; READ],
+    range: Range<usize>,
+    step: &impl Fn([F; WRITTEN], [F; READ]) -> Swept<F, WRITTEN, SQUARED>,
+    lanes: &mut [[f64; LANES]; SQUARED],
+) -> usize {
+    let mut at = range.start;
+    if LEN <= range.len() {
+        let mut tile = Tile::<F, LEN, WRITTEN, SQUARED>::new();
+        while LEN <= range.end - at {
+            let own = written.each_ref().map(|column| whole(column, at));
+            tile.fill(own, read.map(|column| whole(column, at)), step);
+            tile.store(written, at, LEN);
+            tile.add(lanes, LEN);
+            at += LEN;
+        }
+    }
+    at
 }
 
 /// The blocks of `len` elements.
@@ -182,7 +202,9 @@ mod tests {
 
     #[test]
     fn a_pass_is_the_plain_loop_at_every_tail_and_its_sums_are_those_of_the_blocks() {
-        for len in [0, 1, 7, 8, 9, 4_095, 4_096, 4_097, 10_000] {
+        for len in [
+            0, 1, 7, 8, 9, 31, 32, 33, 255, 256, 300, 4_095, 4_096, 4_097, 10_000,
+        ] {
             let g: Vec<f64> = (0..13)
                 .cycle()
                 .take(len)

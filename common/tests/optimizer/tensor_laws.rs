@@ -4,8 +4,8 @@ use thalweg_common::optimizer::{GradientView, GroupSpan, Initial, Store, StoreSp
 use thalweg_common::regularizer::Terms;
 
 use super::support::{
-    Gradient, Subject, bits, context, coordinates, initial, one_group, seeded, tensor_subjects,
-    values,
+    Gradient, Subject, bits, context, coordinates, initial, one_group, seeded, subject,
+    tensor_subjects, values,
 };
 
 /// Two matrices and two vectors.
@@ -139,6 +139,26 @@ fn a_tensor_of_any_length_moves_as_in_doubles() {
     }
 }
 
+/// With ε₁ that no single can square, a row and a column without gradients leave all finite.
+#[test]
+fn adafactor_stays_finite_whatever_eps1_and_the_gradients_are() {
+    let mut subject = subject("adafactor");
+    for eps1 in [1e-7, 1e-30, 1e-300] {
+        subject.settings.insert("eps1".into(), eps1.into());
+        for size in [0.0, 1e-38, 1e-22, 1.0, 1e18] {
+            let mut store = build(&subject, 0, 4, 0.0);
+            for count in 1..=3 {
+                let mut values = vec![0.0; 72];
+                // One tiny and one given element in different rows and columns of the matrix.
+                (values[6], values[12], values[40]) = (1e-20, size, size);
+                Gradient::Dense { start: 0, values }.apply(store.as_mut(), count);
+            }
+            let finite = store.columns()[0].iter().all(|x| x.is_finite());
+            assert!(finite, "eps1 = {eps1}, gradients of {size}");
+        }
+    }
+}
+
 #[test]
 fn absent_elements_of_a_tensor_are_zeros_and_absent_tensors_are_left_alone() {
     for subject in tensor_subjects() {
@@ -186,7 +206,7 @@ fn memory_is_at_most_what_the_formula_says() {
 #[test]
 fn lars_and_lamb_take_steps_in_proportion_to_the_tensor() {
     for name in ["lars", "lamb"] {
-        let subject = super::support::subject(name);
+        let subject = subject(name);
         let run = |size: f32, gradient: f32| -> Vec<f32> {
             let value = |element: usize| size * (element as f32 + 1.0);
             let mut store = subject.build(&StoreSpec {
@@ -210,7 +230,7 @@ fn lars_and_lamb_take_steps_in_proportion_to_the_tensor() {
 #[test]
 #[expect(clippy::cast_precision_loss, reason = "a small matrix")]
 fn adafactor_keeps_a_number_for_each_row_and_column_of_a_matrix() {
-    let subject = super::support::subject("adafactor");
+    let subject = subject("adafactor");
     let mut store = subject.build(&StoreSpec {
         groups: vec![GroupSpan {
             range: 0..600,

@@ -62,7 +62,7 @@ pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Adafactor>(About {
     differences: &[
         "eps1 is where torch has it; the paper adds it to g²",
         "lr has no default; torch's is 0.01",
-        "where R, C or V is zero and eps1² is too small for a single, there is no step",
+        "eps1 counts as 1e-19 where it is smaller, so that a single can hold its square",
     ],
     defaults: "beta2_decay = -0.8\neps1 = 1.1920929e-7\neps2 = 1e-3\nd = 1.0\n",
     survey: None,
@@ -133,11 +133,8 @@ impl<F: Real> TensorRule<F> for Adafactor {
         let [row_var, col_var, variance] = slots else {
             unreachable!("Adafactor has three slots")
         };
-        let mut sums = Sums {
-            elements: count(x.len()),
-            x: 0.0,
-            scaled: 0.0,
-        };
+        let elements = count(x.len());
+        let eps1 = self.eps1.max(EPS1_LEAST);
         let b = context.steps().powf(self.beta2_decay);
         let keep = F::of(1.0 - context.lr * l2);
         match Matrices::of(shape) {
@@ -146,26 +143,26 @@ impl<F: Real> TensorRule<F> for Adafactor {
                 let (by_row, by_col) = matrices.squares(g);
                 absorb(b, row_var, &by_row, cols);
                 absorb(b, col_var, &by_col, rows);
-                let (by_row, by_col) = self.roots(rows, row_var, col_var);
+                // 1/√V is a row's root times a column's: no root for each parameter.
+                let (by_row, by_col) = roots(rows, row_var, col_var, eps1);
                 let by = (&by_row[..], &by_col[..]);
-                // As above, but a root for each row and column instead of each parameter.
-                let most = F::of(1.0 / self.eps1);
+                let most = F::of(1.0 / eps1);
                 let scaled = |[g, row, col]: [F; 3]| g * min(row * col, most);
-                [sums.x] = sweep([], [x], |[], [x]| ([], [x]));
-                [sums.scaled] = sweep_rows(matrices, [], g, by, |[], given| ([], [scaled(given)]));
-                let rate = F::of(self.rate(context, &sums));
+                let [own] = sweep([], [x], |[], [x]| ([], [x]));
+                let [asked] = sweep_rows(matrices, [], g, by, |[], given| ([], [scaled(given)]));
+                let rate = F::of(self.rate(context, own / elements, asked / elements));
                 sweep_rows(matrices, [x], g, by, |[x], given| {
                     ([keep * x - rate * scaled(given)], [])
                 });
             }
             None => {
-                let least = F::of(self.eps1 * self.eps1);
-                let scaled = |g: F, v: F| quotient(g, v.max(least));
-                [sums.x, sums.scaled] = sweep([variance], [x, g], |[v], [x, g]| {
+                let least = F::of(eps1 * eps1);
+                let scaled = |g: F, v: F| g / v.max(least).sqrt();
+                let [own, asked] = sweep([variance], [x, g], |[v], [x, g]| {
                     let v = between(v, g * g, b);
                     ([v], [x, scaled(g, v)])
                 });
-                let rate = F::of(self.rate(context, &sums));
+                let rate = F::of(self.rate(context, own / elements, asked / elements));
                 sweep([x], [g, variance], |[x], [g, v]| {
                     ([keep * x - rate * scaled(g, v)], [])
                 });
@@ -174,44 +171,29 @@ impl<F: Real> TensorRule<F> for Adafactor {
     }
 }
 
-/// Sums over a tensor.
-struct Sums {
-    elements: f64,
-    /// Σx².
-    x: f64,
-    /// ΣU².
-    scaled: f64,
+impl Adafactor {
+    /// α / max(1, RMS(U)/d), from the mean squares of x and of U.
+    fn rate(&self, context: &StepContext, own: f64, asked: f64) -> f64 {
+        let relative = context.lr.min(1.0 / context.steps().sqrt());
+        let shorten = (asked.sqrt() / self.d).max(1.0);
+        own.sqrt().max(self.eps2) * relative / shorten
+    }
 }
 
-impl Adafactor {
-    /// α / max(1, RMS(U)/d).
-    fn rate(&self, context: &StepContext, sums: &Sums) -> f64 {
-        let size = (sums.x / sums.elements).sqrt();
-        let relative = context.lr.min(1.0 / context.steps().sqrt());
-        let shorten = ((sums.scaled / sums.elements).sqrt() / self.d).max(1.0);
-        size.max(self.eps2) * relative / shorten
-    }
+/// The least ε₁ whose square a single can hold.
+const EPS1_LEAST: f64 = 1e-19;
 
-    /// √(max(mean(R), ε₁)/R) for each row and √(1/C) for each column: their product is 1/√V.
-    fn roots<F: Real>(&self, rows: usize, row_var: &[F], col_var: &[F]) -> (Vec<F>, Vec<F>) {
-        // Infinite where nothing was ever seen, unless V cannot be kept from zero.
-        let never = F::of(self.eps1 * self.eps1) == F::ZERO;
-        let root = |mean: F, var: F| {
-            if var == F::ZERO && never {
-                F::ZERO
-            } else {
-                (mean / var).sqrt()
-            }
-        };
-        let mut by_row = Vec::with_capacity(row_var.len());
-        for own in row_var.chunks(rows.max(1)) {
-            let total = own.iter().fold(0.0, |sum, var| sum + var.to_f64());
-            let mean = F::of((total / count(rows)).max(self.eps1));
-            by_row.extend(own.iter().map(|&var| root(mean, var)));
-        }
-        let by_col = col_var.iter().map(|&var| root(F::of(1.0), var));
-        (by_row, by_col.collect())
+/// √(max(mean(R), ε₁)/R) for each row and √(1/C) for each column; infinite where nothing was seen.
+fn roots<F: Real>(rows: usize, row_var: &[F], col_var: &[F], eps1: f64) -> (Vec<F>, Vec<F>) {
+    let root = |mean: F, var: F| (mean / var).sqrt();
+    let mut by_row = Vec::with_capacity(row_var.len());
+    for own in row_var.chunks(rows.max(1)) {
+        let total = own.iter().fold(0.0, |sum, var| sum + var.to_f64());
+        let mean = F::of((total / count(rows)).max(eps1));
+        by_row.extend(own.iter().map(|&var| root(mean, var)));
     }
+    let by_col = col_var.iter().map(|&var| root(F::of(1.0), var));
+    (by_row, by_col.collect())
 }
 
 /// old + b·(new − old), from the nearer end: so that `b = 1` forgets the old value wholly, however much
@@ -236,10 +218,4 @@ fn absorb<F: Real>(b: f64, means: &mut [F], squares: &[f64], len: usize) {
 #[inline(always)]
 fn min<F: Real>(a: F, b: F) -> F {
     if b < a { b } else { a }
-}
-
-/// g/√v, and 0 where v is 0.
-#[inline(always)]
-fn quotient<F: Real>(g: F, v: F) -> F {
-    if v == F::ZERO { v } else { g / v.sqrt() }
 }
