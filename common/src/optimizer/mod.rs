@@ -27,6 +27,7 @@ mod descent;
 mod family;
 mod entry;
 mod mean;
+mod quotient;
 mod permitted;
 mod rising_momentum;
 mod sweep;

@@ -23,6 +23,7 @@ use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::mean::Mean;
 use crate::optimizer::permitted::check_memory;
+use crate::optimizer::quotient::quotient;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, positive};
@@ -91,7 +92,7 @@ impl<F: Real> UpdateRule<F> for AdadeltaR0Eps {
     fn update(s: &AdadeltaR0EpsStep<F>, x: F, grad: Grad<F>, [r, square]: [F; 2]) -> (F, [F; 2]) {
         let g = grad.g;
         let r = s.mean.with_square(r, g);
-        let ratio = if r == F::ZERO { r } else { square / r };
+        let ratio = quotient(square, r);
         let delta = ratio.sqrt() * g;
         (x - s.lr * delta, [r, s.mean.with_square(square, delta)])
     }

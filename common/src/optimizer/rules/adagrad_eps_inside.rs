@@ -22,6 +22,7 @@ use serde::Deserialize;
 
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
+use crate::optimizer::quotient::quotient;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, not_negative};
@@ -95,7 +96,7 @@ impl<F: Real> UpdateRule<F> for AdagradEpsInside {
     fn update(s: &AdagradEpsInsideStep<F>, x: F, grad: Grad<F>, [r]: [F; 1]) -> (F, [F; 1]) {
         let g = grad.g;
         let r = r + g * g;
-        let moved = x - s.lr * (g / (r + s.eps).sqrt());
-        (if r == F::ZERO { x } else { moved }, [r])
+        let under = if r == F::ZERO { r } else { r + s.eps };
+        (x - s.lr * quotient(g, under.sqrt()), [r])
     }
 }

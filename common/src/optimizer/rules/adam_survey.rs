@@ -26,6 +26,7 @@ use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::mean::{Mean, filled};
 use crate::optimizer::permitted::{check_betas, check_eps};
+use crate::optimizer::quotient::quotient;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError};
@@ -96,7 +97,6 @@ impl<F: Real> UpdateRule<F> for AdamSurvey {
         let g = grad.g;
         let m = s.first.with(m, g);
         let v = s.second.with_square(v, g);
-        let moved = x - s.rate * (m / v.sqrt());
-        (if v == F::ZERO { x } else { moved }, [m, v])
+        (x - s.rate * quotient(m, v.sqrt()), [m, v])
     }
 }

@@ -22,6 +22,7 @@ use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::mean::{Mean, filled};
 use crate::optimizer::permitted::check_betas;
+use crate::optimizer::quotient::quotient;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError};
@@ -89,7 +90,6 @@ impl<F: Real> UpdateRule<F> for AdamaxNoeps {
         let g = grad.g;
         let m = s.first.with(m, g);
         let u = (s.fade * u).max(g.abs());
-        let moved = x - s.rate * (m / u);
-        (if u == F::ZERO { x } else { moved }, [m, u])
+        (x - s.rate * quotient(m, u), [m, u])
     }
 }

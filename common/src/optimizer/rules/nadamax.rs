@@ -27,6 +27,7 @@ use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::mean::{Mean, filled};
 use crate::optimizer::permitted::{check_betas, check_eps};
+use crate::optimizer::quotient::quotient;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError};
@@ -121,8 +122,7 @@ impl<F: Real> UpdateRule<F> for Nadamax {
         let g = grad.g;
         let m = s.first.with(m, g);
         let u = (s.fade * u).max(g.abs() + s.floor);
-        let below = u + s.add;
-        let moved = x - s.rate * (s.first.with(m, g) / below);
-        (if below == F::ZERO { x } else { moved }, [m, u])
+        let ahead = s.first.with(m, g);
+        (x - s.rate * quotient(ahead, u + s.add), [m, u])
     }
 }

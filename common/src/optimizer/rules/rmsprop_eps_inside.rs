@@ -24,6 +24,7 @@ use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::mean::Mean;
 use crate::optimizer::permitted::check_memory;
+use crate::optimizer::quotient::quotient;
 use crate::optimizer::real::Real;
 use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError, not_negative};
@@ -102,8 +103,6 @@ impl<F: Real> UpdateRule<F> for RmspropEpsInside {
     fn update(s: &RmspropEpsInsideStep<F>, x: F, grad: Grad<F>, [r]: [F; 1]) -> (F, [F; 1]) {
         let g = grad.g;
         let r = s.mean.with_square(r, g);
-        let under = r + s.eps;
-        let moved = x - s.lr * (g / under.sqrt());
-        (if under == F::ZERO { x } else { moved }, [r])
+        (x - s.lr * quotient(g, (r + s.eps).sqrt()), [r])
     }
 }
