@@ -87,6 +87,9 @@ impl Memory {
                 !config.regularizer.chosen().is_empty(),
             )
             .expect("a checked job's hyper-parameters are permitted") as u64;
+        let room = entry
+            .room_bytes(&config.optimizer.options)
+            .expect("a checked job's hyper-parameters are permitted") as u64;
         let limits = frame_limits(&config.limits, elements);
         let in_flight = limits.in_flight_bytes_max as u64;
         let rounds = match config.consistency.aggregation {
@@ -97,6 +100,7 @@ impl Memory {
         Self {
             terms: vec![
                 (STATE, state.saturating_mul(elements)),
+                ("room for steps", shards * room),
                 ("rounds in progress", rounds),
                 ("pushes in flight", workers * in_flight),
                 ("answers to pulls", (workers + 1) * pulls * 4 * elements),

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::backlog::Backlog;
-use super::columns::{BLOCK, Columns};
+use super::columns::{Columns, Room};
 use super::gradient::{
     AddressError, GradientError, GradientView, check_coordinates, check_range, covered, overlap,
     pieces, within,
@@ -26,8 +26,7 @@ use super::store::{GroupSpan, Reader, RestoreError, Store, StoreSpec, check_save
 pub(super) struct ColumnStore<F: Real, R: UpdateRule<F>> {
     rule: R,
     columns: Columns<F>,
-    /// Room for elements that take a step apart from their neighbours.
-    block: Columns<F>,
+    room: Room<F>,
     groups: Vec<Group<F, R::Step>>,
     /// For each element, how many steps of its group's backlog it has taken. Empty until there is a
     /// backlog, so that dense training pays nothing for it.
@@ -46,7 +45,7 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
     pub(super) fn new(rule: R, spec: &StoreSpec<'_>) -> Self {
         spec.assert_tiled();
         let columns = Columns::new(&rule, spec.parameters());
-        let block = Columns::new(&rule, Vec::with_capacity(BLOCK));
+        let room = Room::new(&rule);
         let groups = spec.groups.iter().map(|span| Group {
             span: span.clone(),
             backlog: span.terms.act_always().then(Backlog::new),
@@ -55,7 +54,7 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         Self {
             rule,
             columns,
-            block,
+            room,
             groups,
             taken: Vec::new(),
         }
@@ -67,7 +66,8 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         self.settle_range(group, &inside);
         let scale = F::from_f32(elements.scale);
         for (start, values) in pieces(elements.start, elements.segments, &inside) {
-            self.columns.step::<R>(step, start, values, scale);
+            let bent = &mut self.room.bent;
+            self.columns.step::<R>(step, start, (values, scale), bent);
         }
         if inside != whole {
             self.defer(group, step, inside.clone());
@@ -82,9 +82,9 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         let values = &elements.values[4 * inside.start..4 * inside.end];
         self.settle(group, indices(coordinates));
         let scaled = (values, F::from_f32(elements.scale));
-        let block = &mut self.block;
+        let room = &mut self.room;
         self.columns
-            .step_apart::<R>(step, coordinates, scaled, block);
+            .step_apart::<R>(step, coordinates, scaled, room);
         self.defer(group, step, indices(coordinates));
         self.project(group, indices(coordinates));
         self.bound_backlog(group);
@@ -119,7 +119,7 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         let units: Vec<_> = span.units_of(elements).collect();
         if let Some(backlog) = backlog.as_ref().filter(|log| !log.is_empty()) {
             let rest = units.iter().cloned().flatten();
-            let stores = (&mut self.columns, &mut self.block);
+            let stores = (&mut self.columns, &mut self.room);
             late::catch_up(&self.rule, backlog, stores, &mut self.taken, rest);
             for unit in &units {
                 self.taken[unit.clone()].fill(backlog.stamp());
@@ -145,12 +145,12 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         let Some(backlog) = backlog.as_ref().filter(|log| !log.is_empty()) else {
             return;
         };
-        let (rule, columns, taken) = (&self.rule, &mut self.columns, &mut self.taken);
+        let (rule, taken) = (&self.rule, &mut self.taken);
+        let stores = (&mut self.columns, &mut self.room);
         if span.terms.unit().is_some() {
             let units = span.units_of(elements);
-            replay::catch_up(rule, backlog, columns, taken, (span, units));
+            replay::catch_up(rule, backlog, stores, taken, (span, units));
         } else {
-            let stores = (columns, &mut self.block);
             late::catch_up(rule, backlog, stores, taken, elements);
         }
     }
@@ -214,6 +214,10 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
     ) -> Result<(), GradientError> {
         gradient.check(self.len())?;
         for group in 0..self.groups.len() {
+            let Group { span, backlog } = &self.groups[group];
+            if backlog.is_none() && !gradient.touches(&span.range) {
+                continue;
+            }
             let step = Scalars::of(&self.rule, &self.groups[group].span, context);
             match gradient {
                 GradientView::Dense { start, segments } => {
@@ -311,7 +315,7 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
             .flat_map(|group| &group.backlog)
             .map(Backlog::bytes)
             .sum();
-        values + self.taken.capacity() + owed
+        values + self.taken.capacity() + owed + self.room.bytes()
     }
 }
 

@@ -74,33 +74,35 @@ impl<F: Real> Columns<F> {
         elements: impl Iterator<Item = usize>,
         out: &mut Vec<u8>,
     ) {
-        let shown = |element| self.shown(rule, reader, element).to_f32().to_le_bytes();
-        out.extend(elements.flat_map(shown));
+        out.reserve(4 * elements.size_hint().0);
+        for element in elements {
+            let shown = self.shown(rule, reader, element).to_f32();
+            out.extend_from_slice(&shown.to_le_bytes());
+        }
     }
 
     /// Takes one step on neighbours, with one gradient value for each, times `scale`. Values are
-    /// f32, little-endian, of any alignment.
+    /// f32, little-endian, of any alignment; `bent` is room for a gradient that must be computed.
     pub(super) fn step<R: UpdateRule<F>>(
         &mut self,
         scalars: &Scalars<F, R::Step>,
         start: usize,
-        values: &[u8],
-        scale: F,
+        (values, scale): (&[u8], F),
+        bent: &mut Vec<F>,
     ) {
         let as_it_came = scalars.penalties.spare_the_gradient() && scale == F::of(1.0);
-        let ready = if as_it_came { F::view(values) } else { None };
-        let mut own = [F::ZERO; BLOCK];
-        for (number, bytes) in values.chunks(4 * BLOCK).enumerate() {
-            let first = number * BLOCK;
-            let range = start + first..start + first + bytes.len() / 4;
-            if let Some(g) = ready {
-                self.advance::<R>(scalars, range.clone(), &g[first..first + range.len()]);
-                continue;
+        if as_it_came && let Some(g) = F::view(values) {
+            for (block, g) in blocks(start..start + g.len()).zip(g.chunks(BLOCK)) {
+                self.advance::<R>(scalars, block, g);
             }
-            let g = &mut own[..range.len()];
-            decode(bytes, scale, g);
-            scalars.penalties.bend(&self.x[range.clone()], g);
-            self.advance::<R>(scalars, range, g);
+            return;
+        }
+        let elements = start..start + values.len() / 4;
+        for (block, values) in blocks(elements).zip(values.chunks(4 * BLOCK)) {
+            bent.resize(block.len(), F::ZERO);
+            decode(values, scale, bent);
+            scalars.penalties.bend(&self.x[block.clone()], bent);
+            self.advance::<R>(scalars, block, bent);
         }
     }
 
@@ -109,30 +111,30 @@ impl<F: Real> Columns<F> {
         &mut self,
         scalars: &Scalars<F, R::Step>,
         range: Range<usize>,
+        bent: &mut Vec<F>,
     ) {
-        let mut g = [F::ZERO; BLOCK];
-        for start in range.clone().step_by(BLOCK) {
-            let block = start..range.end.min(start + BLOCK);
-            let g = &mut g[..block.len()];
-            g.fill(F::ZERO);
-            scalars.penalties.bend(&self.x[block.clone()], g);
-            self.advance::<R>(scalars, block, g);
+        for block in blocks(range) {
+            bent.clear();
+            bent.resize(block.len(), F::ZERO);
+            scalars.penalties.bend(&self.x[block.clone()], bent);
+            self.advance::<R>(scalars, block, bent);
         }
     }
 
-    /// Takes one step on the elements at `coordinates`, which are distinct, in `block`.
+    /// Takes one step on the elements at `coordinates`, which are distinct.
     pub(super) fn step_apart<R: UpdateRule<F>>(
         &mut self,
         scalars: &Scalars<F, R::Step>,
         coordinates: &[u32],
         (values, scale): (&[u8], F),
-        block: &mut Self,
+        room: &mut Room<F>,
     ) {
+        let Room { block, bent, .. } = room;
         let blocks = coordinates.chunks(BLOCK).zip(values.chunks(4 * BLOCK));
         for (coordinates, values) in blocks {
             let elements = coordinates.iter().map(|&coordinate| coordinate as usize);
             block.gather(self, &elements);
-            block.step::<R>(scalars, 0, values, scale);
+            block.step::<R>(scalars, 0, (values, scale), bent);
             block.scatter(self, &elements);
         }
     }
@@ -181,6 +183,51 @@ impl<F: Real> Columns<F> {
     pub(super) fn columns_mut(&mut self) -> impl Iterator<Item = &mut Vec<F>> {
         std::iter::once(&mut self.x).chain(&mut self.slots)
     }
+}
+
+/// Room to take steps in, kept from one to the next.
+#[derive(Debug)]
+pub(super) struct Room<F> {
+    /// Elements apart from their neighbours, at most [`BLOCK`].
+    pub(super) block: Columns<F>,
+    /// The gradient of a block, where it is not taken as it came.
+    pub(super) bent: Vec<F>,
+    /// Which elements the block has, of those that owe steps.
+    pub(super) late: Vec<usize>,
+}
+
+impl<F: Real> Room<F> {
+    /// Room for elements of `rule`.
+    pub(super) fn new<R: UpdateRule<F>>(rule: &R) -> Self {
+        let mut block = Columns::new(rule, Vec::new());
+        block.columns_mut().for_each(|own| own.reserve_exact(BLOCK));
+        Self {
+            block,
+            bent: Vec::with_capacity(BLOCK),
+            late: Vec::with_capacity(BLOCK),
+        }
+    }
+
+    /// Bytes of memory that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        let values: usize = self.block.columns().map(Vec::capacity).sum();
+        let values = values + self.bent.capacity();
+        values * size_of::<F>() + self.late.capacity() * size_of::<usize>()
+    }
+}
+
+/// Bytes of the room for elements of so many singles each: those numbers, a gradient, and
+/// where they belong.
+pub(super) fn room_bytes(numbers_per_element: usize) -> usize {
+    BLOCK * (size_of::<f32>() * (numbers_per_element + 1) + size_of::<usize>())
+}
+
+/// The range in blocks.
+fn blocks(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range
+        .step_by(BLOCK)
+        .map(move |start| start..end.min(start + BLOCK))
 }
 
 /// How `reader` sees parameters.

@@ -4,6 +4,7 @@ use toml::{Table, Value};
 
 use super::baseline::{Baseline, ObviousLoop};
 use super::column_store::ColumnStore;
+use super::columns::room_bytes;
 use super::descent::Descent;
 use super::family::{Algorithm, Family, RuleUser, TensorAlgorithm};
 use super::plain::PlainStore;
@@ -193,6 +194,19 @@ impl OptimizerEntry {
             Grain::Tensors => 0,
         };
         Ok(size_of::<f32>() * facts.numbers_per_element + owed)
+    }
+
+    /// Bytes of memory that each shard keeps to take steps in.
+    ///
+    /// # Errors
+    /// As [`OptimizerEntry::check`].
+    pub fn room_bytes(&self, table: &Table) -> Result<usize, SettingError> {
+        let facts = self.facts(table)?;
+        Ok(match facts.grain {
+            Grain::Rows => room_bytes(facts.numbers_per_element),
+            // Counted with each element.
+            Grain::Tensors => 0,
+        })
     }
 
     /// Every hyper-parameter: the job's own over the table of defaults that it chose.

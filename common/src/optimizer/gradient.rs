@@ -91,6 +91,17 @@ impl GradientView<'_> {
             } => check_sparse(coordinates, values, len),
         }
     }
+
+    /// Whether it has a value for an element of `range`.
+    pub(super) fn touches(&self, range: &Range<usize>) -> bool {
+        match *self {
+            GradientView::Empty => false,
+            GradientView::Dense { start, segments } => {
+                !overlap(range, &covered(start, segments)).is_empty()
+            }
+            GradientView::Sparse { coordinates, .. } => !within(coordinates, range).is_empty(),
+        }
+    }
 }
 
 /// Judges whether `range` lies in a shard of `len` elements.

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::backlog::Backlog;
-use super::columns::Columns;
+use super::columns::{Columns, Room};
 use super::real::Real;
 use super::rule::UpdateRule;
 use super::slots::SlotArray;
@@ -17,7 +17,7 @@ use super::store::GroupSpan;
 pub(super) fn catch_up<F: Real, R: UpdateRule<F>>(
     rule: &R,
     backlog: &Backlog<F, R::Step>,
-    columns: &mut Columns<F>,
+    (columns, room): (&mut Columns<F>, &mut Room<F>),
     taken: &mut [u8],
     (span, units): (&GroupSpan, impl Iterator<Item = Range<usize>>),
 ) {
@@ -34,7 +34,7 @@ pub(super) fn catch_up<F: Real, R: UpdateRule<F>>(
             continue;
         }
         for step in &backlog.steps()[usize::from(first)..] {
-            columns.step_late::<R>(step, unit.clone());
+            columns.step_late::<R>(step, unit.clone(), &mut room.bent);
             span.terms.project(&mut columns.x[unit.clone()]);
         }
     }

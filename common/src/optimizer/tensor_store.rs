@@ -153,7 +153,7 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
         out: &mut Vec<u8>,
     ) -> Result<(), AddressError> {
         check_range(&range, self.len())?;
-        out.extend(self.x[range].iter().flat_map(|x| x.to_f32().to_le_bytes()));
+        F::append(&self.x[range], out);
         Ok(())
     }
 
@@ -167,7 +167,10 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
         let values = coordinates
             .iter()
             .map(|&coordinate| self.x[coordinate as usize]);
-        out.extend(values.flat_map(|x| x.to_f32().to_le_bytes()));
+        out.reserve(4 * values.len());
+        for x in values {
+            out.extend_from_slice(&x.to_f32().to_le_bytes());
+        }
         Ok(())
     }
 
@@ -200,9 +203,10 @@ impl<R: TensorRule<f64>> ExactStore for TensorStore<f64, R> {
             for (room, given) in room.iter_mut().zip(given) {
                 *room = given.unwrap_or(0.0);
             }
-            match given.iter().any(Option::is_some) {
-                true => Brought::PutTogether,
-                false => Brought::Nothing,
+            if given.iter().any(Option::is_some) {
+                Brought::PutTogether
+            } else {
+                Brought::Nothing
             }
         });
     }
@@ -261,13 +265,10 @@ fn bring_sparse<'g, F: Real>(
         return Brought::Nothing;
     }
     room.fill(F::ZERO);
-    let bytes = &values[4 * inside.start..4 * inside.end];
-    for (&coordinate, bytes) in coordinates[inside].iter().zip(bytes.chunks(4)) {
-        decode(
-            bytes,
-            scale,
-            &mut room[coordinate as usize - tensor.start..],
-        );
+    let (values, _) = values.as_chunks::<4>();
+    for (&coordinate, bytes) in coordinates[inside.clone()].iter().zip(&values[inside]) {
+        let value = F::from_f32(f32::from_le_bytes(*bytes));
+        room[coordinate as usize - tensor.start] = scale * value;
     }
     Brought::PutTogether
 }

@@ -137,17 +137,22 @@ fn zeros_are_the_function_that_is_zero() {
 fn memory_is_what_the_formula_says() {
     for subject in element_subjects() {
         let len = 10_000;
+        let room = subject.entry.room_bytes(&subject.settings).unwrap();
         let mut store = subject.build(&one_group(len, 0.0));
-        Gradient::Empty.apply(store.as_mut(), 1);
+        let gradient = Gradient::Sparse {
+            coordinates: (0..3_000).collect(),
+            values: vec![0.5; 3_000],
+        };
+        gradient.apply(store.as_mut(), 1);
         assert_eq!(
             store.bytes(),
-            len * bytes_per_element(&subject, false),
+            len * bytes_per_element(&subject, false) + room,
             "{}",
             subject
         );
         let mut store = subject.build(&one_group(len, 0.1));
         Gradient::Empty.apply(store.as_mut(), 1);
-        let elements = len * bytes_per_element(&subject, true);
+        let elements = len * bytes_per_element(&subject, true) + room;
         assert!(
             (elements..elements + 10_000).contains(&store.bytes()),
             "{}",
