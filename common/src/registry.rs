@@ -298,8 +298,15 @@ pub fn require(
 /// The candidate most like `word`, if one is like it enough to have been meant.
 pub fn most_similar<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     const LIKE_ENOUGH: f64 = 0.7;
+    // Of a long name one may remember a part: `plateau` of `reduce_on_plateau`.
+    const PART_LEAST: usize = 4;
+    let likeness = |candidate: &str| {
+        let is_part = PART_LEAST <= word.len() && candidate.contains(word);
+        let least = if is_part { LIKE_ENOUGH + 0.01 } else { 0.0 };
+        strsim::jaro_winkler(word, candidate).max(least)
+    };
     candidates
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .map(|candidate| (likeness(candidate), candidate))
         .filter(|(likeness, _)| LIKE_ENOUGH < *likeness)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate.to_owned())
@@ -391,5 +398,17 @@ mod tests {
     fn a_wrong_type_names_the_key() {
         let text = ball("radius = 'big'").unwrap_err().to_string();
         assert!(text.contains("radius") && text.contains("string"), "{text}");
+    }
+
+    #[test]
+    fn a_name_is_suggested_for_one_like_it_and_for_a_part_of_it() {
+        let known = ["none", "reduce_on_plateau", "reduce_on_small_change"];
+        let similar = |word| most_similar(word, known.into_iter());
+        assert_eq!(similar("plateau").as_deref(), Some("reduce_on_plateau"));
+        assert_eq!(
+            similar("reduce_on_platau").as_deref(),
+            Some("reduce_on_plateau")
+        );
+        assert_eq!(similar("xyz"), None);
     }
 }
