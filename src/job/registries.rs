@@ -45,8 +45,8 @@ mod tests {
             ),
             (
                 "[{ name = 'clip_by_global_norm', norm = 1 }]",
-                "job.toml:4: [gradient] transforms[0]: `clip_by_global_norm` has no setting `norm`; \
-                 it has: max_norm",
+                "job.toml:4: [gradient] transforms[0]: `clip_by_global_norm` has no setting `norm` \
+                 (did you mean `max_norm`?); it has: max_norm",
             ),
         ] {
             let text = format!("[optimizer]\nlr = 1\n[gradient]\ntransforms = {list}\n");
