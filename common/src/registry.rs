@@ -40,6 +40,15 @@ impl<T: ?Sized> Entry<T> {
         (self.make)(self, table)
     }
 
+    /// Every setting: those of the table, and the defaults of the others.
+    ///
+    /// # Errors
+    /// As [`Entry::build`].
+    pub fn complete(&self, table: &Table) -> Result<Table, SettingError> {
+        self.build(table)?;
+        laid_over(self.name, self.defaults, table)
+    }
+
     /// Reads the settings of this entry.
     ///
     /// # Errors
@@ -100,7 +109,7 @@ pub enum SettingError {
         message: String,
     },
     /// The value is not permitted.
-    #[error("`{key}` is {value}, but must be {permitted}: {why}")]
+    #[error("`{key}` is {}, but must be {permitted}: {why}", short(*.value))]
     OutOfRange {
         /// The setting.
         key: &'static str,
@@ -111,6 +120,16 @@ pub enum SettingError {
         /// What the setting is, or what would come of another value.
         why: &'static str,
     },
+}
+
+/// A number as people write it: with an exponent where it would have many zeros.
+fn short(value: f64) -> String {
+    let size = value.abs();
+    if value.is_finite() && size != 0.0 && !(1e-6..1e16).contains(&size) {
+        format!("{value:e}")
+    } else {
+        value.to_string()
+    }
 }
 
 /// Finds the entry called `name` in a registry of `kind` (a word for the error, such as
@@ -230,6 +249,15 @@ pub fn positive(key: &'static str, value: f64, why: &'static str) -> Result<(), 
         "a finite number above 0",
         why,
     )
+}
+
+/// Whether a finite number is still one as an f32, and a number that is not zero still is not. What is
+/// not finite is for others to judge.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "that is the question")]
+pub fn is_kept_by_f32(value: f64) -> bool {
+    let narrow = value as f32;
+    !value.is_finite() || (narrow.is_finite() && (narrow == 0.0) == (value == 0.0))
 }
 
 /// Requires a finite value of at least zero.

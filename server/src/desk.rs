@@ -320,6 +320,23 @@ impl Desk {
         true
     }
 
+    /// Ends the job as done once nothing is on loan; `why` says what was reached.
+    pub(crate) fn conclude(
+        &mut self,
+        now: Time,
+        session: SessionId,
+        why: &str,
+    ) -> Result<(), Refusal> {
+        if !self.observes(session) {
+            return Err(Refusal::invalid(
+                "only an observer may say that a job has reached its aim; register as one",
+            ));
+        }
+        let coordinator = self.coordinator.as_mut().ok_or_else(not_the_coordinator)?;
+        coordinator.conclude(now, why);
+        Ok(())
+    }
+
     /// Whether workers are to stop.
     pub(crate) fn is_over(&self, now: Time) -> bool {
         self.stopped.is_some() || self.coordinator.as_ref().is_some_and(|c| c.over(now))

@@ -54,6 +54,7 @@ impl Server {
                 self.leave(now, &leave);
                 Ok(Reply::Left)
             }
+            Request::Conclude(conclude) => self.conclude(now, &conclude).map(|()| Reply::Concluded),
             Request::Push(_) | Request::Pull(_) => Err(Refusal::new(
                 RefusalKind::Internal,
                 "a push or pull was handed to the desk; this is a bug of the server",

@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Fingerprint, Generation, SessionId, ShardId, WorkerId};
 use thalweg_common::message::{
-    Granted, Heartbeat, HeartbeatReply, Leave, Outcome, Part, PartAck, Phase, Pull, PullPart,
-    PullReply, PushHeader, Read, Register, Registered, SessionRole,
+    Conclude, Granted, Heartbeat, HeartbeatReply, Leave, Outcome, Part, PartAck, Phase, Pull,
+    PullPart, PullReply, PushHeader, Read, Register, Registered, SessionRole,
 };
 use thalweg_common::optimizer::Reader;
 use thalweg_common::registry::SettingError;
@@ -322,6 +322,16 @@ impl Server {
         }
         drop(desk);
         self.follow();
+    }
+
+    /// Ends the job as done once nothing is on loan: an observer has seen enough.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if the session is no observer's, or this is not server 0.
+    pub fn conclude(&self, now: Time, conclude: &Conclude) -> Result<(), Refusal> {
+        let mut desk = self.desk.lock();
+        desk.hear(now, conclude.worker, conclude.session)?;
+        desk.conclude(now, conclude.session, &conclude.why)
     }
 
     /// Time passes. Returns who was lost since the last call.

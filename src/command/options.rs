@@ -34,8 +34,8 @@ impl JobOptions {
     /// The checked job, with `further` assignments after those of the command line.
     pub(super) fn config(&self, further: &[String]) -> Result<JobConfig> {
         let assignments = [&self.sets, further].concat();
-        let (draft, note) = draft_with(self.job.as_deref(), &assignments)?;
-        if let Some(note) = note {
+        let (draft, notes) = draft_with(self.job.as_deref(), &assignments)?;
+        for note in notes {
             say_error(&format!("note: {note}"));
         }
         let config = draft.check(&REGISTRIES)?;

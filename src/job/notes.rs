@@ -11,15 +11,31 @@ impl ResolvedJob {
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let data = self.data.notes.iter().cloned();
-        data.chain(few_batches(&self.blueprint)).collect()
+        data.chain(few_batches(&self.blueprint))
+            .chain(no_decay(&self.blueprint))
+            .collect()
     }
+}
+
+/// AdamW without a decay is Adam.
+fn no_decay(blueprint: &Blueprint) -> Option<String> {
+    let config = &blueprint.config;
+    let decays = config.regularizer.chosen();
+    let decays = decays
+        .iter()
+        .any(|term| term.name == "l2" || term.name == "decoupled_decay");
+    (config.optimizer.name == "adamw" && !decays).then(|| {
+        "adamw without [regularizer] l2 decays nothing and is adam; torch's weight_decay is 0.01 \
+         unless it is set"
+            .to_owned()
+    })
 }
 
 /// Workers for whom there is no batch. Under BSP every epoch is dealt alike, so that they get none in
 /// any; else the job's batches go to whoever asks.
 fn few_batches(blueprint: &Blueprint) -> Option<String> {
     let config = &blueprint.config;
-    let (rows, batch) = (blueprint.resolved.rows, config.train.batch_size);
+    let (rows, batch) = (blueprint.resolved.rows, config.train.batch_size.rows());
     let total = blueprint.examples_total();
     let of_one_epoch = rows.min(total).div_ceil(batch);
     let (batches, of) = match config.consistency.model {

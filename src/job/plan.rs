@@ -87,7 +87,7 @@ pub fn server_plan(blueprint: &Blueprint, index: u32) -> Result<Plan, PlanError>
 pub fn loop_settings(config: &JobConfig) -> LoopSettings {
     let limits = &config.limits;
     LoopSettings {
-        batch_size: config.train.batch_size,
+        batch_size: config.train.batch_size.rows(),
         accumulate: config.train.accumulate,
         overlap: config.method.overlap,
         prefetch: config.method.prefetch,
@@ -125,7 +125,7 @@ pub fn transforms(blueprint: &Blueprint) -> Result<Arc<Transforms>, SettingError
     let numbering = Numbering {
         seed: config.seed,
         rows: blueprint.resolved.rows,
-        batch_size: config.train.batch_size,
+        batch_size: config.train.batch_size.rows(),
     };
     let list = config.gradient.transforms.iter();
     let list = list.map(|transform| (transform.name.as_str(), &transform.options));
@@ -211,7 +211,7 @@ fn training(blueprint: &Blueprint) -> Result<Training, PlanError> {
 
 fn coordinator_plan(blueprint: &Blueprint) -> Result<coordinator::Plan, SettingError> {
     let config = &blueprint.config;
-    let batch_examples = config.train.batch_size;
+    let batch_examples = config.train.batch_size.rows();
     let deal = match config.consistency.model {
         Consistency::Bsp => Deal::Striped { batch_examples },
         Consistency::Ssp { .. } | Consistency::Asp => Deal::Dynamic {

@@ -7,18 +7,22 @@ use thalweg_worker::{data, model};
 
 /// Judges every name and every key of a job.
 pub const REGISTRIES: Registries = Registries {
-    data: |name, options| data::check(name, options).map_err(|error| error.to_string()),
-    model: |name, options| model::check(name, options).map_err(|error| error.to_string()),
+    data: |name, options| match data::check(name, options) {
+        Ok(()) => Ok(options.clone()),
+        Err(error) => Err(error.to_string()),
+    },
+    model: |name, options| match model::check(name, options) {
+        Ok(()) => Ok(options.clone()),
+        Err(error) => Err(error.to_string()),
+    },
     transform: |name, options| {
         transform(name)
-            .and_then(|entry| entry.build(options))
-            .map(drop)
+            .and_then(|entry| entry.complete(options))
             .map_err(|error| error.to_string())
     },
-    method: |name, _| {
-        MethodEntry::find(name)
-            .map(drop)
-            .map_err(|error| error.to_string())
+    method: |name, options| match MethodEntry::find(name) {
+        Ok(_) => Ok(options.clone()),
+        Err(error) => Err(error.to_string()),
     },
     ..Registries::COMMON
 };

@@ -8,7 +8,7 @@ use thalweg_common::config::{ClassWeight, ConfigError, JobConfig, Resolved};
 use thalweg_common::ids::Generation;
 use thalweg_common::message::DataSummary;
 use thalweg_common::optimizer::optimizer;
-use thalweg_common::regularizer::{Regularization, RegularizerError};
+use thalweg_common::regularizer::{Acts, Regularization, RegularizerError, regularizer};
 use thalweg_common::schedule::{Lengths, examples};
 use thalweg_common::shard_map::{Grain, ShardMap, ShardMapError};
 use thalweg_worker::data::weighted::{balanced, class_counts};
@@ -45,6 +45,14 @@ pub enum ResolveError {
     EmptyClass {
         /// The class without rows.
         class: String,
+    },
+    /// Tensors cannot be kept whole on so many servers.
+    #[error("{who}: {error}")]
+    Whole {
+        /// What works on whole tensors.
+        who: String,
+        /// Why they cannot be kept whole.
+        error: ShardMapError,
     },
     /// Counting the classes would take too long.
     #[error(
@@ -94,7 +102,7 @@ impl Blueprint {
     /// Examples at which the job ends.
     #[must_use]
     pub fn examples_total(&self) -> u64 {
-        self.examples_of(self.config.train.epochs)
+        self.config.train.examples_total(self.resolved.rows)
     }
 
     /// Examples of so many epochs, at least one.
@@ -106,8 +114,7 @@ impl Blueprint {
     /// How long the job is, and its epochs and steps.
     #[must_use]
     pub fn lengths(&self) -> Lengths {
-        let train = &self.config.train;
-        Lengths::of(self.resolved.rows, train.batch_size, train.epochs)
+        self.config.train.lengths(self.resolved.rows)
     }
 
     /// What every worker must find in its data.
@@ -209,7 +216,14 @@ pub fn blueprint(config: JobConfig) -> Result<Blueprint, ResolveError> {
         (Grain::Rows, Grain::Rows) => Grain::Rows,
         (Grain::Tensors, _) | (_, Grain::Tensors) => Grain::Tensors,
     };
-    let map = ShardMap::plan_by(grain, layout, config.cluster.servers, Generation(1))?;
+    let map = ShardMap::plan_by(grain, layout, config.cluster.servers, Generation(1));
+    let map = map.map_err(|error| match grain {
+        Grain::Rows => ResolveError::Map(error),
+        Grain::Tensors => {
+            let who = who_needs_whole_tensors(&config, facts.grain);
+            ResolveError::Whole { who, error }
+        }
+    })?;
     regularization.check_cuts(layout, &map)?;
     Ok(Blueprint {
         config,
@@ -218,6 +232,22 @@ pub fn blueprint(config: JobConfig) -> Result<Blueprint, ResolveError> {
         regularization,
         map,
     })
+}
+
+/// The optimizer, or else the constraints of the job, as its file has them.
+fn who_needs_whole_tensors(config: &JobConfig, of_the_optimizer: Grain) -> String {
+    if of_the_optimizer == Grain::Tensors {
+        return format!("[optimizer] name = \"{}\"", config.optimizer.name);
+    }
+    let is_constraint =
+        |name: &&str| regularizer(name).is_ok_and(|entry| entry.acts == Acts::AsAConstraint);
+    let terms = config
+        .regularizer
+        .terms
+        .iter()
+        .map(|term| term.name.as_str());
+    let names: Vec<_> = terms.filter(is_constraint).collect();
+    format!("[regularizer] {}", names.join(", "))
 }
 
 fn describe(data: &Loaded) -> Resolved {

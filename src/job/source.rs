@@ -72,7 +72,7 @@ pub fn draft(job: Option<&str>) -> Result<Draft, SourceError> {
 }
 
 /// The draft of a job with `key=value` assignments over it, and what the user is to be told of where
-/// it started.
+/// it started and of what the assignments left out.
 ///
 /// Where no job is named and the assignments bring data of their own, the rest of the default job,
 /// its schedule and its regularizer, would be somebody else's: such a job starts from the defaults
@@ -83,11 +83,12 @@ pub fn draft(job: Option<&str>) -> Result<Draft, SourceError> {
 pub fn draft_with(
     job: Option<&str>,
     assignments: &[String],
-) -> Result<(Draft, Option<String>), SourceError> {
+) -> Result<(Draft, Vec<String>), SourceError> {
     let shipped = draft(job)?;
     let changed = assigned(shipped.clone(), assignments)?;
     if job.is_some() || changed.written_value("data") == shipped.written_value("data") {
-        return Ok((changed, None));
+        let notes = changed.notes().to_vec();
+        return Ok((changed, notes));
     }
     let own = assigned(Draft::parse("the command line", "")?, assignments)?;
     let mut note = format!(
@@ -96,11 +97,11 @@ pub fn draft_with(
         SHIPPED[0].name
     );
     if own.written_value("name").is_some() {
-        return Ok((own, Some(note)));
+        return Ok((own, vec![note]));
     }
     let name = name_of_data(&own);
     note += &format!("; its name is `{name}`");
-    Ok((assigned(own, [format!("name=\"{name}\"")])?, Some(note)))
+    Ok((assigned(own, [format!("name=\"{name}\"")])?, vec![note]))
 }
 
 fn assigned(
@@ -177,10 +178,10 @@ mod tests {
             "{error}"
         );
     }
-    fn with(job: Option<&str>, sets: &[&str]) -> (JobConfig, Option<String>) {
+    fn with(job: Option<&str>, sets: &[&str]) -> (JobConfig, Vec<String>) {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-        let (draft, note) = draft_with(job, &sets).unwrap();
-        (draft.check(&REGISTRIES).unwrap(), note)
+        let (draft, notes) = draft_with(job, &sets).unwrap();
+        (draft.check(&REGISTRIES).unwrap(), notes)
     }
 
     #[test]
@@ -197,7 +198,7 @@ mod tests {
         assert_eq!(job.schedule, plain.schedule);
         assert_eq!(job.regularizer, plain.regularizer);
         assert_eq!(job.train, plain.train);
-        let note = note.unwrap();
+        let note = &note[0];
         assert!(
             note.contains("not from the shipped job `flights`; its name is `a9a--new-`"),
             "{note}"
@@ -207,12 +208,30 @@ mod tests {
     }
 
     #[test]
+    fn another_name_leaves_the_settings_of_the_old_one_behind_and_says_so() {
+        let (job, notes) = with(None, &["schedule.name=cosine", "optimizer.name=adam"]);
+        assert_eq!(job.schedule.name, "cosine");
+        assert_eq!(
+            notes,
+            [
+                "--set schedule.name=cosine leaves out `milestones`, `gamma` of shipped job flights \
+                 [schedule], the settings of what it was"
+            ]
+        );
+        let sets = ["schedule.gamma=0.5", "schedule.name=exponential"];
+        let (job, _) = with(None, &sets);
+        assert_eq!(job.schedule.options["gamma"].as_float(), Some(0.5));
+        let (_, notes) = with(None, &["schedule.name=multistep"]);
+        assert_eq!(notes, [""; 0]);
+    }
+
+    #[test]
     fn a_job_that_is_named_or_keeps_its_data_keeps_the_rest() {
         let (job, note) = with(None, &["data.name=flights", "train.epochs=1"]);
-        assert_eq!((job.name.as_str(), note), ("flights", None));
+        assert_eq!((job.name.as_str(), note), ("flights", vec![]));
         assert_eq!(job.schedule.name, "multistep");
         let (job, note) = with(Some("steady"), &["data.rows=1000"]);
-        assert_eq!((job.name.as_str(), note), ("steady", None));
+        assert_eq!((job.name.as_str(), note), ("steady", vec![]));
         let (job, _) = with(None, &["data.name=steady", "optimizer.lr=0.1"]);
         assert_eq!(job.name, "steady");
     }

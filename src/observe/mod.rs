@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use thalweg_common::ids::{Clock, SessionId, WorkerId};
 use thalweg_common::message::{
-    Heartbeat, HeartbeatReply, Leave, LeaveReason, Reply, Request, Status,
+    Conclude, Heartbeat, HeartbeatReply, Leave, LeaveReason, Reply, Request, Status,
 };
 use thalweg_worker::transport::client::Client;
 
@@ -101,6 +101,22 @@ impl Observer {
             cause,
         })
         .await
+    }
+
+    /// Tells server 0 that the job has reached what it was to reach: it is done as soon as what is on
+    /// loan has come back.
+    ///
+    /// # Errors
+    /// [`ObserveError`] if the server does not answer.
+    pub async fn conclude(&self, why: &str) -> Result<(), ObserveError> {
+        let conclude = Conclude {
+            session: self.session,
+            worker: self.worker,
+            why: why.to_owned(),
+        };
+        self.ask((0, &self.clients[0]), Request::Conclude(conclude))
+            .await
+            .map(drop)
     }
 
     /// Ends the observation. Servers that have nothing left to do end then.

@@ -50,6 +50,10 @@ pub struct Outcome {
     pub status: RunStatus,
     /// Why it did not end as it should have.
     pub cause: Option<String>,
+    /// The rule that ended the job before its last example, if one did.
+    pub stopped: Option<String>,
+    /// The evaluation that was the best.
+    pub best: Option<EvaluationPoint>,
     /// Since when the model is worth nothing, if it is not.
     pub divergence: Option<Divergence>,
     /// The whole run.
@@ -77,6 +81,8 @@ impl Report {
             fingerprint: facts.fingerprint.to_string(),
             status: outcome.status,
             cause: outcome.cause,
+            stopped: outcome.stopped,
+            best: outcome.best,
             divergence: outcome.divergence,
             method: facts.method.clone(),
             optimizer: facts.optimizer.clone(),

@@ -23,6 +23,7 @@ fn every_key_of_the_report_is_documented_and_no_other() {
         &mut report.final_scores.train.as_mut().unwrap().scores,
         report.final_scores.test.as_mut().unwrap(),
         report.curve[0].test.as_mut().unwrap(),
+        report.best.as_mut().unwrap().test.as_mut().unwrap(),
         &mut report.references[0].test,
     ] {
         *scores = all_scores();
@@ -31,6 +32,7 @@ fn every_key_of_the_report_is_documented_and_no_other() {
         what: Diverged::TrainLoss,
         since_epoch: 0.5,
     });
+    report.stopped = Some("the test auc has reached its target".into());
     assert_eq!(keys_of(&report), documented("report"));
 }
 

@@ -37,6 +37,8 @@ pub(crate) fn outcome() -> Outcome {
     Outcome {
         status: RunStatus::Interrupted,
         cause: Some("Ctrl-C".into()),
+        stopped: None,
+        best: Some(point()),
         divergence: None,
         wall: Duration::from_millis(6_200),
         evaluate: Duration::from_millis(300),
@@ -68,7 +70,9 @@ pub(crate) fn point() -> EvaluationPoint {
         examples: 21_168,
         epoch: 0.216,
         train_loss: Some(0.52),
-        test: Some(scores(0.5003, 0.7291)),
+        objective: Some(0.51),
+        gradient_norm: Some(0.02),
+        test: Some(scores(0.4999, 0.7291)),
     }
 }
 

@@ -163,6 +163,12 @@ impl RunFolder {
         self.path.join("parameters.safetensors")
     }
 
+    /// `best.safetensors`: the parameters of the best evaluation on test data.
+    #[must_use]
+    pub fn best_path(&self) -> PathBuf {
+        self.path.join("best.safetensors")
+    }
+
     /// `processes.json`: role, index, process id and address of every process that was started.
     #[must_use]
     pub fn processes_path(&self) -> PathBuf {
@@ -222,6 +228,19 @@ impl RunFolder {
         provenance: &Provenance,
     ) -> Result<(), ParametersError> {
         write_parameters(&self.parameters_path(), layout, values, provenance)
+    }
+
+    /// Writes the parameters of the best evaluation so far, as [`Self::write_parameters`].
+    ///
+    /// # Errors
+    /// Those of [`Self::write_parameters`].
+    pub fn write_best(
+        &self,
+        layout: &ParameterLayout,
+        values: &[f32],
+        provenance: &Provenance,
+    ) -> Result<(), ParametersError> {
+        write_parameters(&self.best_path(), layout, values, provenance)
     }
 }
 

@@ -43,6 +43,12 @@ pub struct Report {
     pub status: RunStatus,
     /// Why it did not end as it should have; `null` if it did.
     pub cause: Option<String>,
+    /// The rule that ended the job before its last example, in words; absent if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// The best evaluation on test data, by `[stop] metric`; absent if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<EvaluationPoint>,
     /// Since when the model is worth nothing; absent if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub divergence: Option<Divergence>,

@@ -27,6 +27,12 @@ pub struct EvaluationPoint {
     pub epoch: f64,
     /// The recent training loss; `null` before the first push.
     pub train_loss: Option<f64>,
+    /// What training minimises, on training rows; absent unless `[stop] tolerance` asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective: Option<f64>,
+    /// The norm of the loss's gradient; absent unless `[stop] gradient_norm` asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_norm: Option<f64>,
     /// Scores on the test data; absent of a job without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Scores>,

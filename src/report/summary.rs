@@ -45,14 +45,15 @@ fn scores(report: &Report, look: Look, text: &mut String) {
     let Final { train, test } = report.final_scores;
     let train = train.map(|train| train.scores);
     let known = report.references.iter();
-    let known = known.map(|known| (known.name.as_str(), known.test));
-    let (head, rows): (_, Vec<(&str, Scores)>) = match (test, train) {
+    let known = known.map(|known| (known.name.clone(), known.test));
+    let this_run = "this run".to_owned();
+    let (head, rows): (_, Vec<(String, Scores)>) = match (test, train) {
         (Some(test), train) => {
-            let ours = [("this run", test)].into_iter();
-            let train = train.map(|train| ("this run, training data", train));
+            let ours = [(this_run, test)].into_iter().chain(better_before(report));
+            let train = train.map(|train| ("this run, training data".to_owned(), train));
             ("test data", ours.chain(known).chain(train).collect())
         }
-        (None, Some(train)) => ("training data", vec![("this run", train)]),
+        (None, Some(train)) => ("training data", vec![(this_run, train)]),
         (None, None) => return,
     };
     let names: Vec<_> = Scores::NAMES
@@ -76,6 +77,17 @@ fn scores(report: &Report, look: Look, text: &mut String) {
     text.push('\n');
     table.write(look, text);
     text.push('\n');
+}
+
+/// The best evaluation, where it was not the last one.
+fn better_before(report: &Report) -> Option<(String, Scores)> {
+    let best = report
+        .best
+        .filter(|best| best.examples != report.examples)?;
+    Some((
+        format!("this run, best (epoch {:.2})", best.epoch),
+        best.test?,
+    ))
 }
 
 fn effort(report: &Report, look: Look, text: &mut String) {
@@ -105,6 +117,8 @@ fn effort(report: &Report, look: Look, text: &mut String) {
             staleness.p50, staleness.p99, staleness.max
         ),
     ];
+    let stopped = report.stopped.as_ref();
+    lines.extend(stopped.map(|why| format!("stopped    {}", printable(why))));
     lines.extend(data(&report.epochs_used, report.rows));
     lines.extend(non_zero(report));
     for lost in &report.lost_workers {

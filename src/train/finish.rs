@@ -14,8 +14,8 @@ use crate::job::ResolvedJob;
 use crate::launch::LocalCluster;
 use crate::progress::say_out;
 use crate::report::{
-    Counts, EvaluationPoint, Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunMark,
-    RunStatus, render_summary, write_report,
+    Counts, EvaluationPoint, Facts, Final, Host, Outcome, Provenance, Report, RunMark, RunStatus,
+    render_summary, write_report,
 };
 use crate::view::{ClusterView, Look, WorkerView};
 
@@ -25,7 +25,6 @@ const LOST_CAUSE_PATIENCE: Duration = Duration::from_millis(500);
 /// Judges the final parameters, writes the run folder and ends the processes.
 pub(super) async fn finish(
     watched: Watched,
-    folder: &RunFolder,
     mark: RunMark,
     options: &TrainOptions,
 ) -> Result<RunEnd> {
@@ -38,7 +37,9 @@ pub(super) async fn finish(
     } = watched;
     let mut final_scores = Final::default();
     let mut divergence = None;
-    let layout = watch.job.blueprint.model.layout();
+    let folder = watch.folder.clone();
+    let model = watch.job.blueprint.model.clone();
+    let layout = model.layout();
     let counts = parameters.as_ref().map(|x| Counts::of(layout, x));
     if let Some(parameters) = &parameters {
         folder.write_parameters(layout, parameters, &provenance(&watch.job, &view))?;
@@ -46,7 +47,7 @@ pub(super) async fn finish(
             let point = watch.point(&view);
             final_scores = watch.judge.last(parameters)?;
             let test = final_scores.test;
-            watch.add_point(EvaluationPoint { test, ..point })?;
+            watch.add_point(EvaluationPoint { test, ..point }, parameters, &view)?;
         }
         let seen = std::mem::take(&mut watch.divergence);
         divergence = seen.judge(watch.epoch(&view), parameters, &final_scores);
@@ -79,6 +80,8 @@ pub(super) async fn finish(
     let outcome = Outcome {
         status: status_of(end),
         cause,
+        stopped: (end == RunEnd::Done && !view.cause.is_empty()).then(|| view.cause.clone()),
+        best: watch.best,
         divergence,
         wall: watch.started.since(),
         evaluate: watch.judge.spent(),
@@ -115,7 +118,7 @@ fn give_up_the_lost(cluster: &mut LocalCluster, view: &ClusterView) {
     }
 }
 
-fn provenance(job: &ResolvedJob, view: &ClusterView) -> Provenance {
+pub(super) fn provenance(job: &ResolvedJob, view: &ClusterView) -> Provenance {
     let versions = view.servers.iter().flat_map(|server| &server.shards);
     Provenance {
         job: job.blueprint.config.name.clone(),

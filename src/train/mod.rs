@@ -3,6 +3,7 @@
 
 mod options;
 mod judge;
+mod stopping;
 mod divergence;
 mod references;
 mod interrupts;

@@ -25,7 +25,7 @@ pub struct TrainOptions {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunEnd {
-    /// All examples are committed.
+    /// All examples are committed, or a rule said that it is enough.
     Done,
     /// All examples are committed, and the model they made is worth nothing.
     Diverged,

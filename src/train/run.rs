@@ -10,6 +10,7 @@ use super::finish::finish;
 use super::interrupts::Interrupts;
 use super::judge::Judge;
 use super::options::{RunEnd, TrainOptions};
+use super::stopping::Stopping;
 use super::watch::{Watch, Watched};
 use crate::job::{ResolvedJob, available, check_cluster_fits, resolve, server_plan};
 use crate::launch::LocalCluster;
@@ -48,6 +49,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     } else {
         Mode::default()
     });
+    let judge = Judge::new(job.clone())?;
     let warning = folder.warning().map(str::to_owned);
     for note in job.notes().into_iter().chain(warning) {
         display.message(&format!("note: {note}"));
@@ -58,15 +60,18 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
         at_once: false,
         display,
         metrics: folder.open_metrics()?,
-        judge: Judge::new(job.clone())?,
+        judge,
+        stopping: Stopping::new(job.blueprint.config.stop.clone()),
+        best: None,
         curve: Vec::new(),
         divergence: DivergenceWatch::default(),
+        folder,
         cluster,
         observer,
         job,
     };
     let watched: Watched = watch.run().await?;
-    finish(watched, &folder, mark, &options).await
+    finish(watched, mark, &options).await
 }
 
 /// A run that is about to be watched.
@@ -92,6 +97,7 @@ async fn begin_of(observer: &Observer) -> Result<Instant> {
 /// Starts a local cluster.
 async fn start(options: &TrainOptions) -> Result<Started> {
     let job = resolve(options.config.clone(), Path::new("."))?;
+    Judge::new(job.clone())?.check_metric()?;
     let config = &job.blueprint.config;
     for index in 0..job.blueprint.map.servers() {
         server_plan(&job.blueprint, index)?;

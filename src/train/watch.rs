@@ -6,15 +6,17 @@ use anyhow::Result;
 use thalweg_common::message::{Phase, Status, WorkerState};
 
 use super::divergence::DivergenceWatch;
+use super::finish::provenance;
 use super::interrupts::Interrupts;
 use super::judge::Judge;
 use super::options::RunEnd;
 use super::run::now;
+use super::stopping::Stopping;
 use crate::job::ResolvedJob;
 use crate::launch::{LocalCluster, Loss, Role};
 use crate::observe::Observer;
 use crate::progress::Display;
-use crate::report::{Diverged, EvaluationPoint, MetricsLog};
+use crate::report::{Diverged, EvaluationPoint, MetricsLog, RunFolder};
 use crate::view::ClusterView;
 
 /// How often the servers are asked.
@@ -32,8 +34,12 @@ pub(super) struct Watch {
     pub(super) display: Display,
     pub(super) metrics: MetricsLog,
     pub(super) judge: Judge,
+    pub(super) stopping: Stopping,
+    /// The evaluation whose parameters are kept as the best.
+    pub(super) best: Option<EvaluationPoint>,
     pub(super) curve: Vec<EvaluationPoint>,
     pub(super) divergence: DivergenceWatch,
+    pub(super) folder: RunFolder,
     pub(super) cluster: Option<LocalCluster>,
     pub(super) observer: Observer,
     pub(super) job: ResolvedJob,
@@ -86,9 +92,9 @@ impl Watch {
         };
         let view = ClusterView::from(&statuses[..]);
         self.display.update(&view, self.curve.last());
-        let cause = over
-            .cause
-            .or_else(|| (!view.cause.is_empty()).then(|| view.cause.clone()));
+        // Of a job that is done, the servers' cause is the rule that ended it.
+        let told = (!view.cause.is_empty() && over.end != RunEnd::Done).then(|| view.cause.clone());
+        let cause = over.cause.or(told);
         Ok(Watched {
             watch: self,
             end: over.end,
@@ -170,9 +176,14 @@ impl Watch {
         let Ok(statuses) = self.observer.statuses().await else {
             return Ok(());
         };
-        let point = self.point(&ClusterView::from(&statuses[..]));
-        let test = self.judge.test(&parameters)?;
-        self.add_point(EvaluationPoint { test, ..point })
+        let view = ClusterView::from(&statuses[..]);
+        let point = self.judge.point(self.point(&view), &parameters)?;
+        if let Some(why) = self.add_point(point, &parameters, &view)? {
+            self.display.message(&format!("enough: {why}"));
+            // A server that does not answer is noticed by the next poll.
+            self.observer.conclude(&why).await.ok();
+        }
+        Ok(())
     }
 
     /// The examples committed, in passes over the training data.
@@ -189,18 +200,31 @@ impl Watch {
             examples: view.progress,
             epoch: self.epoch(view),
             train_loss: view.train_loss,
-            test: None,
+            ..EvaluationPoint::default()
         }
     }
 
-    /// Adds a point to the curve.
-    pub(super) fn add_point(&mut self, point: EvaluationPoint) -> Result<()> {
+    /// Adds a point to the curve, and keeps its parameters if none were better. Answers with the
+    /// reason to end the job, if there is one.
+    pub(super) fn add_point(
+        &mut self,
+        point: EvaluationPoint,
+        parameters: &[f32],
+        view: &ClusterView,
+    ) -> Result<Option<String>> {
         let test_loss = point.test.and_then(|test| test.loss);
         self.divergence
             .look(Diverged::TestLoss, point.epoch, test_loss);
         self.metrics.evaluation(&point)?;
         self.curve.push(point);
-        Ok(())
+        let seen = self.stopping.look(&point);
+        if seen.is_best {
+            let layout = self.job.blueprint.model.layout();
+            let provenance = provenance(&self.job, view);
+            self.folder.write_best(layout, parameters, &provenance)?;
+            self.best = Some(point);
+        }
+        Ok(seen.enough)
     }
 
     /// Looks for processes that have ended: a server ends the job, a worker is reported to the

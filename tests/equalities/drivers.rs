@@ -32,7 +32,9 @@ fn plain_sgd(job: &ResolvedJob) -> Vec<f32> {
     let order = Permutation::new(blueprint.config.seed, 0, data.rows());
     let (mut rows, mut located) = (Rows::new(), Located::default());
     let positions: Vec<u64> = (0..data.rows()).collect();
-    for batch in positions.chunks(usize::try_from(blueprint.config.train.batch_size).unwrap()) {
+    for batch in
+        positions.chunks(usize::try_from(blueprint.config.train.batch_size.rows()).unwrap())
+    {
         let numbers: Vec<u64> = batch.iter().map(|position| order.row(*position)).collect();
         data.fill(&numbers, &mut rows);
         model.locate(&rows, &coverage, &mut located).unwrap();

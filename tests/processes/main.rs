@@ -8,6 +8,7 @@
 mod documents;
 mod support;
 mod training;
+mod stopping;
 mod sparse;
 mod losses;
 mod mistakes;

@@ -24,7 +24,7 @@ fn distinct(sets: &[String]) -> (f64, u64) {
         .collect();
     let (mut rows, mut touched) = (Rows::new(), Vec::new());
     let (mut sum, mut batches) = (0_u32, 0);
-    for batch in positions.chunks(usize::try_from(config.train.batch_size).unwrap()) {
+    for batch in positions.chunks(usize::try_from(config.train.batch_size.rows()).unwrap()) {
         data.fill(batch, &mut rows);
         job.blueprint.model.touched(&rows, &mut touched);
         sum += u32::try_from(touched.len()).unwrap();

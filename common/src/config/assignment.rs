@@ -30,6 +30,11 @@ impl Assignment {
         })
     }
 
+    /// What the key is set to.
+    pub(super) fn value(&self) -> &Value {
+        &self.value
+    }
+
     /// Puts the value into `table`, with the sections that lead to it.
     pub(super) fn apply(self, table: &mut Table) -> Result<(), String> {
         let (last, sections) = self

@@ -15,7 +15,7 @@ use crate::ids::Fingerprint;
 /// | its memory and its queues | memory, in flight, queue, sessions |
 /// | how slow a machine it plays | `train.compute` |
 /// | who may reach it | `cluster.insecure_listen` |
-/// | what the launcher looks at | `[evaluate]` |
+/// | what the launcher looks at | `[evaluate]`, `[stop]` |
 const OF_ONE_PROCESS: &[(&str, &str)] = &[
     ("limits", "connect_seconds"),
     ("limits", "request_seconds"),
@@ -34,6 +34,9 @@ const OF_ONE_PROCESS: &[(&str, &str)] = &[
     ("evaluate", "train_rows"),
 ];
 
+/// The section that is the launcher's alone, with keys that may be absent.
+const OF_THE_LAUNCHER: &str = "stop";
+
 impl JobConfig {
     /// The job as a job file with every default written out. Reading it gives the same job, and
     /// equal jobs have equal texts.
@@ -48,7 +51,7 @@ impl JobConfig {
     /// The hash of what a cluster must agree on: XXH3, 128 bits, of the [canonical
     /// text](Self::to_toml) without the keys that are one process's own affair (time-outs of its
     /// own requests, its queues and memory, `train.compute`, `cluster.insecure_listen`,
-    /// `[evaluate]`).
+    /// `[evaluate]`, `[stop]`).
     ///
     /// # Panics
     /// Never, as for [`Self::to_toml`].
@@ -66,6 +69,7 @@ impl JobConfig {
                 "{section}.{key} stands in every canonical text"
             );
         }
+        job.remove(OF_THE_LAUNCHER);
         let text = toml::to_string(&job).expect("a table is TOML");
         Fingerprint(xxh3_128(text.as_bytes()))
     }

@@ -1,22 +1,23 @@
 //! Values that are right on their own: ranges, names, and the defaults that depend on other keys.
 
 use std::collections::BTreeMap;
-use std::mem;
+use std::{mem, slice};
 
 use toml::{Table, Value};
 
 use super::error::Problems;
 use super::job::{CheckEntry, Job, JobFile, Registries};
-use super::pairs;
 use super::sections::class_weight::ClassWeight;
 use super::sections::cluster::{Cluster, INSECURE_LISTEN_WORDS, OnWorkerLoss};
 use super::sections::consistency::{ConsistencyFile, ConsistencyModel, ConsistencySection};
 use super::sections::limits::Limits;
 use super::sections::named::Schedule;
 use super::sections::optimizer::Optimizer;
+use super::{decay, pairs};
 use crate::consistency::{Aggregation, Consistency};
 use crate::message::DUPLICATE_WINDOW;
 use crate::optimizer::optimizer;
+use crate::registry::is_kept_by_f32;
 use crate::regularizer::refusal;
 use crate::tuning::Misfit;
 
@@ -76,6 +77,7 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
         },
         train: file.train,
         evaluate: file.evaluate,
+        stop: file.stop,
         cluster: Cluster {
             servers: file.cluster.servers,
             workers: file.cluster.workers,
@@ -100,66 +102,131 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
     job
 }
 
-/// Asks the registries about the names and keys that are theirs.
-pub(super) fn names(job: &Job, registries: &Registries, problems: &mut Problems) {
-    let none = Table::new();
-    let questions: [(&str, CheckEntry, &str, &Table); 6] = [
-        ("data", registries.data, &job.data.name, &job.data.options),
+/// Asks the registries about the names and keys that are theirs, and writes out every default: what
+/// servers and workers agree on is what is done, not how it was spelled.
+pub(super) fn names(job: &mut Job, registries: &Registries, problems: &mut Problems) {
+    let none = &mut Table::new();
+    let questions: [(&str, CheckEntry, &str, &mut Table); 6] = [
+        (
+            "data",
+            registries.data,
+            &job.data.name,
+            &mut job.data.options,
+        ),
         (
             "model",
             registries.model,
             &job.model.name,
-            &job.model.options,
+            &mut job.model.options,
         ),
         (
             "optimizer",
             registries.optimizer,
             &job.optimizer.name,
-            &job.optimizer.options,
+            &mut job.optimizer.options,
         ),
         (
             "schedule",
             registries.schedule,
             &job.schedule.name,
-            &job.schedule.options,
+            &mut job.schedule.options,
         ),
         (
             "feedback",
             registries.feedback,
             &job.feedback.name,
-            &job.feedback.options,
+            &mut job.feedback.options,
         ),
-        ("method", registries.method, &job.method.name, &none),
+        ("method", registries.method, &job.method.name, none),
     ];
     for (section, check, name, options) in questions {
-        if let Err(refusal) = check(name, options) {
-            let (key, refusal) = located(&refusal, options);
-            // A table belongs to no registry: it was meant for a hyper-parameter.
-            let is_table = section == "schedule" && options.get(key).is_some_and(Value::is_table);
-            let cure = if is_table {
-                "; schedules of hyper-parameters stand in [schedules]"
-            } else {
-                ""
-            };
-            let text = format!("[{section}]: {refusal}{cure}");
-            problems.add(&format!("{section}.{key}"), text);
+        match check(name, options) {
+            Ok(complete) => {
+                *options = sorted(complete);
+                if section != "data" {
+                    narrow(section, options, problems);
+                }
+            }
+            Err(refusal) => {
+                let (key, refusal) = located(&refusal, options);
+                let cure = cure(section, key, options);
+                let text = format!("[{section}]: {refusal}{cure}");
+                problems.add(&format!("{section}.{key}"), text);
+            }
         }
     }
-    for (hyper, chosen) in &job.schedules {
-        if let Err(refusal) = (registries.schedule)(&chosen.name, &chosen.options) {
-            let (key, refusal) = located(&refusal, &chosen.options);
-            let text = format!("[schedules] {hyper}: {refusal}");
-            problems.add(&format!("schedules.{hyper}.{key}"), text);
+    for (hyper, chosen) in &mut job.schedules {
+        match (registries.schedule)(&chosen.name, &chosen.options) {
+            Ok(complete) => {
+                chosen.options = sorted(complete);
+                narrow(&format!("schedules.{hyper}"), &chosen.options, problems);
+            }
+            Err(refusal) => {
+                let (key, refusal) = located(&refusal, &chosen.options);
+                let text = format!("[schedules] {hyper}: {refusal}");
+                problems.add(&format!("schedules.{hyper}.{key}"), text);
+            }
         }
     }
-    for (place, transform) in job.gradient.transforms.iter().enumerate() {
-        if let Err(refusal) = (registries.transform)(&transform.name, &transform.options) {
-            let refusal = refusal.trim().replace('\n', ", ");
-            let text = format!("[gradient] transforms[{place}]: {refusal}");
-            problems.add("gradient.transforms", text);
+    for (place, transform) in job.gradient.transforms.iter_mut().enumerate() {
+        match (registries.transform)(&transform.name, &transform.options) {
+            Ok(complete) => transform.options = sorted(complete),
+            Err(refusal) => {
+                let refusal = refusal.trim().replace('\n', ", ");
+                let text = format!("[gradient] transforms[{place}]: {refusal}");
+                problems.add("gradient.transforms", text);
+            }
+        }
+    }
+    for term in &mut job.regularizer.terms {
+        // What cannot be completed is refused with all regularizers.
+        if let Ok(complete) = term.complete() {
+            term.options = sorted(complete);
+            narrow("regularizer.terms", &term.options, problems);
         }
     }
 }
+
+/// Refuses numbers of an entry that are lost on the way to the 32 bits in which steps are computed:
+/// what is above zero must stay so, and what is finite as well.
+fn narrow(section: &str, options: &Table, problems: &mut Problems) {
+    for (key, value) in options {
+        let numbers = match value {
+            Value::Float(number) => slice::from_ref(number).to_vec(),
+            Value::Array(list) => list.iter().filter_map(Value::as_float).collect(),
+            _ => Vec::new(),
+        };
+        if let Some(lost) = numbers.iter().find(|number| !is_kept_by_f32(**number)) {
+            let path = format!("{section}.{key}");
+            problems.expect(&path, false, KEPT, format_args!("{lost:e}"));
+        }
+    }
+}
+
+/// What a number must be to be kept by 32 bits.
+const KEPT: &str = "0, or between 1.4e-45 and 3.4e38 in size (steps are computed in 32-bit numbers, in \
+                    which it would be 0 or infinite)";
+
+/// What else a refused key may have been meant for.
+fn cure(section: &str, key: &str, options: &Table) -> String {
+    // A table belongs to no registry: it was meant for a hyper-parameter.
+    if section == "schedule" && options.get(key).is_some_and(Value::is_table) {
+        return "; schedules of hyper-parameters stand in [schedules]".to_owned();
+    }
+    let flags = TORCH_FLAGS.iter().filter(|_| section == "optimizer");
+    let meant = flags.clone().find(|(flag, _)| *flag == key);
+    meant.map_or_else(String::new, |(flag, name)| {
+        format!("; torch's `{flag}` is an optimizer of its own here: name = \"{name}\"")
+    })
+}
+
+/// Flags of torch's optimizers that choose another formula, and the name of that formula here.
+const TORCH_FLAGS: &[(&str, &str)] = &[
+    ("amsgrad", "amsgrad"),
+    ("nesterov", "nesterov"),
+    ("momentum", "momentum"),
+    ("decoupled_weight_decay", "adamw"),
+];
 
 /// The key that a registry's refusal is about, and the refusal in one line.
 fn located<'a>(refusal: &str, options: &'a Table) -> (&'a str, String) {
@@ -194,6 +261,7 @@ pub(super) fn judge(job: &Job, problems: &mut Problems) {
     );
     class_weights(job, problems);
     pairs::judge(job, problems);
+    decay::judge(job, problems);
 }
 
 fn consistency_model(file: ConsistencyFile, problems: &mut Problems) -> Consistency {
@@ -240,6 +308,8 @@ fn name(name: &str, problems: &mut Problems) {
 }
 
 fn learning(job: &Job, problems: &mut Problems) {
+    let (key, lr) = ("optimizer.lr", job.optimizer.lr);
+    problems.expect(key, is_kept_by_f32(lr), KEPT, format_args!("{lr:e}"));
     let mut positive = |key: &str, value: f64, why: &str| {
         let holds = 0.0 < value && value.is_finite();
         problems.expect(
@@ -259,6 +329,23 @@ fn learning(job: &Job, problems: &mut Problems) {
         let why = "the time after which no more data is dealt out";
         positive("train.seconds", limit.0, why);
     }
+    let rules = [
+        (
+            "stop.tolerance",
+            job.stop.tolerance,
+            "the relative change of the objective",
+        ),
+        (
+            "stop.gradient_norm",
+            job.stop.gradient_norm,
+            "the norm that is small enough",
+        ),
+    ];
+    for (key, value, why) in rules {
+        value
+            .into_iter()
+            .for_each(|value| positive(key, value, why));
+    }
     let mut not_negative = |key: &str, value: f64, why: &str| {
         let holds = 0.0 <= value && value.is_finite();
         let expected = format!("a finite number of at least 0 ({why})");
@@ -269,6 +356,8 @@ fn learning(job: &Job, problems: &mut Problems) {
     not_negative("regularizer.l1", job.regularizer.l1, why);
     let why = "the epochs between two evaluations, or 0 for one at the end";
     not_negative("evaluate.every", job.evaluate.every, why);
+    let why = "by how much a metric must be better to count as better";
+    not_negative("stop.min_change", job.stop.min_change, why);
     if let Some(rate) = job.method.local_lr {
         let why = "the rate of a worker's own steps";
         not_negative("method.local_lr", rate, why);
@@ -280,8 +369,10 @@ fn learning(job: &Job, problems: &mut Problems) {
 fn regularizers(job: &Job, problems: &mut Problems) {
     let rule = &job.optimizer;
     let facts = optimizer(&rule.name).and_then(|entry| entry.facts(&rule.options));
-    for chosen in job.regularizer.chosen() {
-        let key = if job.regularizer.terms.contains(&chosen) {
+    let chosen = job.regularizer.chosen();
+    let first_term = chosen.len() - job.regularizer.terms.len();
+    for (place, chosen) in chosen.into_iter().enumerate() {
+        let key = if first_term <= place {
             "regularizer.terms"
         } else if chosen.name == "l2" {
             "regularizer.l2"
@@ -320,7 +411,12 @@ fn hyper_parameters(job: &Job, problems: &mut Problems) {
 
 fn counts(job: &Job, problems: &mut Problems) {
     for (key, count) in [
-        ("train.batch_size", job.train.batch_size),
+        (
+            "train.batch_size",
+            job.train.batch_size.known().unwrap_or(1),
+        ),
+        ("train.examples", job.train.examples.unwrap_or(1)),
+        ("stop.patience", job.stop.patience.unwrap_or(1)),
         ("train.accumulate", job.train.accumulate),
         ("method.n_push", job.method.n_push),
         ("method.n_pull", job.method.n_pull),

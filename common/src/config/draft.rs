@@ -9,6 +9,7 @@ use super::assignment::Assignment;
 use super::error::{ConfigError, Origin, Problem, Problems};
 use super::job::{JobConfig, JobFile, Registries};
 use super::read;
+use super::sections::Section;
 
 /// A job's text, parsed but not judged, with the place of every value.
 #[derive(Clone, Debug)]
@@ -17,7 +18,12 @@ pub struct Draft {
     table: Table,
     /// By the key's path, such as `train.batch_size`.
     origins: BTreeMap<String, Origin>,
+    /// What an assignment changed beside its own key, a sentence each.
+    notes: Vec<String>,
 }
+
+/// Sections whose further keys belong to the entry that `name` chooses.
+const OF_AN_ENTRY: &[&str] = &["data", "model", "optimizer", "schedule", "feedback"];
 
 impl Draft {
     /// Parses a job file's `text`; `source` is its name in errors.
@@ -33,6 +39,7 @@ impl Draft {
             source: source.to_owned(),
             table,
             origins: BTreeMap::new(),
+            notes: Vec::new(),
         };
         draft.note_lines(text, "", spanned.get_ref());
         Ok(draft)
@@ -54,12 +61,53 @@ impl Draft {
         };
         let parsed = Assignment::parse(assignment).map_err(refused)?;
         let path = parsed.path.join(".");
+        if let [section, last] = &parsed.path[..]
+            && last == "name"
+            && self.table.get(section).and_then(|of| of.get("name")) != Some(parsed.value())
+        {
+            self.leave_out(&section.clone(), assignment);
+        }
         parsed.apply(&mut self.table).map_err(refused)?;
         let below = format!("{path}.");
         self.origins.retain(|key, _| !key.starts_with(&below));
         self.origins
             .insert(path, Origin::Flag(assignment.to_owned()));
         Ok(())
+    }
+
+    /// What assignments changed beside their own keys, a sentence each.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Takes the text's keys of the entry that was chosen out of a section in which another one is:
+    /// they are the old one's. Keys that were assigned stay.
+    fn leave_out(&mut self, section: &str, assignment: &str) {
+        let is_of_an_entry = OF_AN_ENTRY.contains(&section);
+        let Some(Value::Table(table)) = self.table.get_mut(section).filter(|_| is_of_an_entry)
+        else {
+            return;
+        };
+        let of_the_section = Section::called(section).keys();
+        let old = table.keys().filter(|key| {
+            let origin = self.origins.get(&format!("{section}.{key}"));
+            !of_the_section.contains(&key.as_str()) && !matches!(origin, Some(Origin::Flag(_)))
+        });
+        let old: Vec<String> = old.cloned().collect();
+        if old.is_empty() {
+            return;
+        }
+        for key in &old {
+            table.remove(key);
+            self.origins.remove(&format!("{section}.{key}"));
+        }
+        let keys: Vec<_> = old.iter().map(|key| format!("`{key}`")).collect();
+        self.notes.push(format!(
+            "--set {assignment} leaves out {} of {} [{section}], the settings of what it was",
+            keys.join(", "),
+            self.source
+        ));
     }
 
     /// The value or section at a key's path such as `data.name`, as it is written; `None` if it is

@@ -16,7 +16,10 @@ use super::sections::limits::Limits;
 use super::sections::method::Method;
 use super::sections::named::{Feedback, Model, Schedule, ScheduleFile};
 use super::sections::optimizer::{Optimizer, OptimizerFile, Regularizer};
+use super::sections::stop::Stop;
 use super::sections::train::{Evaluate, Train};
+use crate::optimizer::OptimizerEntry;
+use crate::registry::SettingError;
 use crate::schedule::Lengths;
 use crate::tuning::{Misfit, Tuning, TuningError};
 use crate::{feedback, optimizer, schedule};
@@ -52,6 +55,8 @@ pub struct JobFile {
     pub train: Train,
     /// `[evaluate]`.
     pub evaluate: Evaluate,
+    /// `[stop]`.
+    pub stop: Stop,
     /// `[cluster]`.
     pub cluster: ClusterFile,
     /// `[limits]`.
@@ -75,6 +80,7 @@ impl Default for JobFile {
             consistency: ConsistencyFile::default(),
             train: Train::default(),
             evaluate: Evaluate::default(),
+            stop: Stop::default(),
             cluster: ClusterFile::default(),
             limits: Limits::default(),
         }
@@ -89,8 +95,8 @@ impl JobFile {
     /// Everything that is wrong, at once.
     pub fn check(self, registries: &Registries) -> Result<JobConfig, ConfigError> {
         let mut problems = Problems::default();
-        let job = check::resolve(self, &mut problems);
-        check::names(&job, registries, &mut problems);
+        let mut job = check::resolve(self, &mut problems);
+        check::names(&mut job, registries, &mut problems);
         check::judge(&job, &mut problems);
         problems.none_or(JobConfig(job))
     }
@@ -129,6 +135,8 @@ pub struct Job {
     pub train: Train,
     /// `[evaluate]`.
     pub evaluate: Evaluate,
+    /// `[stop]`.
+    pub stop: Stop,
     /// `[cluster]`.
     pub cluster: Cluster,
     /// `[limits]`.
@@ -140,7 +148,7 @@ impl Job {
     #[must_use]
     pub fn lengths(&self) -> Option<Lengths> {
         let rows = self.data.resolved?.rows;
-        Some(Lengths::of(rows, self.train.batch_size, self.train.epochs))
+        Some(self.train.lengths(rows))
     }
 
     /// The optimizer's hyper-parameters over time, by `[optimizer]` and `[schedules]`.
@@ -187,12 +195,14 @@ impl Deref for JobConfig {
 }
 
 impl JobConfig {
-    /// The same job with what its data turned out to be.
+    /// The same job with what its data turned out to be, and what follows from that.
     ///
     /// # Errors
     /// When the job cannot run on such data, as with fewer rows than workers.
     pub fn with_resolved(self, resolved: Resolved) -> Result<Self, ConfigError> {
         let mut job = self.0;
+        let (batch_size, workers) = (job.train.batch_size, job.cluster.workers);
+        job.train.batch_size = batch_size.resolved(resolved.rows, workers);
         job.data.resolved = Some(resolved);
         let mut problems = Problems::default();
         check::judge(&job, &mut problems);
@@ -200,9 +210,10 @@ impl JobConfig {
     }
 }
 
-/// Judges a name in a registry and that entry's own keys. The error is one line without the
-/// section's name; a key that it names stands between backquotes.
-pub type CheckEntry = fn(name: &str, options: &Table) -> Result<(), String>;
+/// Judges a name in a registry and that entry's own keys, and answers with all of its keys: those
+/// given, and the defaults of the others. The error is one line without the section's name; a key
+/// that it names stands between backquotes.
+pub type CheckEntry = fn(name: &str, options: &Table) -> Result<Table, String>;
 
 /// What judges the sections whose names and keys are a registry's.
 ///
@@ -230,34 +241,32 @@ impl Registries {
     /// Asks the registries of this crate; accepts every name and key of the others.
     pub const COMMON: Self = Self {
         optimizer: |name, options| {
-            let entry = optimizer::optimizer(name).map_err(|error| error.to_string())?;
-            entry.check(options).map_err(|error| error.to_string())
+            let complete = |entry: &OptimizerEntry| entry.complete(options);
+            in_words(optimizer::optimizer(name).and_then(complete))
         },
-        schedule: |name, options| {
-            let entry = schedule::schedule(name).map_err(|error| error.to_string())?;
-            entry
-                .build(options)
-                .map(drop)
-                .map_err(|error| error.to_string())
-        },
+        schedule: |name, options| in_words(schedule::complete(name, options)),
         feedback: |name, options| {
-            let entry = feedback::feedback(name).map_err(|error| error.to_string())?;
-            entry
-                .build(options)
-                .map(drop)
-                .map_err(|error| error.to_string())
+            in_words(feedback::feedback(name).and_then(|entry| entry.complete(options)))
         },
         ..Self::UNCHECKED
     };
 
     /// Accepts every name and every key.
     pub const UNCHECKED: Self = Self {
-        data: |_, _| Ok(()),
-        model: |_, _| Ok(()),
-        transform: |_, _| Ok(()),
-        optimizer: |_, _| Ok(()),
-        schedule: |_, _| Ok(()),
-        feedback: |_, _| Ok(()),
-        method: |_, _| Ok(()),
+        data: as_given,
+        model: as_given,
+        transform: as_given,
+        optimizer: as_given,
+        schedule: as_given,
+        feedback: as_given,
+        method: as_given,
     };
+}
+
+fn as_given(_: &str, options: &Table) -> Result<Table, String> {
+    Ok(options.clone())
+}
+
+fn in_words(complete: Result<Table, SettingError>) -> Result<Table, String> {
+    complete.map_err(|error| error.to_string())
 }

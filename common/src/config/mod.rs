@@ -10,12 +10,12 @@
 //! expected, what was found and how to mend it.
 //!
 //! ```
-//! use thalweg_common::config::{Draft, Registries};
+//! use thalweg_common::config::{BatchSize, Draft, Registries};
 //!
 //! let mut draft = Draft::parse("job.toml", "[optimizer]\nlr = 0.1\n")?;
 //! draft.set("train.batch_size=32")?;
 //! let job = draft.check(&Registries::COMMON)?;
-//! assert_eq!(job.train.batch_size, 32);
+//! assert_eq!(job.train.batch_size, BatchSize::Rows(32));
 //! assert_eq!(job.cluster.workers, 4);
 //!
 //! let bad = Draft::parse("job.toml", "[optimizer]\nlearning_rate = 0.1\n")?;
@@ -36,6 +36,7 @@ mod hints;
 mod words;
 mod check;
 mod pairs;
+mod decay;
 mod canonical;
 mod error;
 #[cfg(test)]
@@ -44,6 +45,7 @@ mod tests;
 pub use self::draft::Draft;
 pub use self::error::{ConfigError, Origin, Problem};
 pub use self::job::{CheckEntry, Job, JobConfig, JobFile, Registries};
+pub use self::sections::batch_size::BatchSize;
 pub use self::sections::class_weight::ClassWeight;
 pub use self::sections::cluster::{Cluster, ClusterFile, INSECURE_LISTEN_WORDS, OnWorkerLoss};
 pub use self::sections::consistency::{ConsistencyFile, ConsistencyModel, ConsistencySection};
@@ -54,4 +56,5 @@ pub use self::sections::method::{Method, Overlap};
 pub use self::sections::named::{Feedback, Model, Schedule, ScheduleFile};
 pub use self::sections::optimizer::{Optimizer, OptimizerFile, Regularizer};
 pub use self::sections::quantity::{Pause, Seconds};
+pub use self::sections::stop::Stop;
 pub use self::sections::train::{Evaluate, PullExtent, Train};

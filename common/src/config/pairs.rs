@@ -7,6 +7,7 @@ use super::error::Problems;
 use super::job::Job;
 use super::sections::limits::Limits;
 use super::sections::method::Overlap;
+use super::sections::stop::Stop;
 use crate::consistency::{Aggregation, Consistency};
 
 /// Bytes of every message that are kept for its frame, beside the chunk.
@@ -27,6 +28,7 @@ pub(super) fn judge(job: &Job, problems: &mut Problems) {
     prefetch(job, problems);
     pieces(job, problems);
     sessions(job, problems);
+    stop(job, problems);
     rows(job, problems);
     sizes(&job.limits, problems);
     times(&job.limits, problems);
@@ -127,7 +129,10 @@ fn prefetch(job: &Job, problems: &mut Problems) {
 
 /// A piece of a batch has at least one row.
 fn pieces(job: &Job, problems: &mut Problems) {
-    let (pieces, rows) = (job.train.accumulate, job.train.batch_size);
+    let Some(rows) = job.train.batch_size.known() else {
+        return;
+    };
+    let pieces = job.train.accumulate;
     if rows.max(1) < pieces {
         cannot_go(
             problems,
@@ -136,6 +141,53 @@ fn pieces(job: &Job, problems: &mut Problems) {
             "a batch has no more pieces than examples; lower the first or raise the second",
         );
     }
+}
+
+/// A rule that looks at evaluations needs some, and one that looks at test data needs these.
+fn stop(job: &Job, problems: &mut Problems) {
+    let (rules, every) = (&job.stop, job.evaluate.every);
+    let Some((key, value)) = first_rule(rules) else {
+        return;
+    };
+    if every == 0.0 {
+        cannot_go(
+            problems,
+            (key, &value),
+            ("evaluate.every", &every),
+            "the rule looks at evaluations during the run; raise the second",
+        );
+    }
+    let has_test_data = job
+        .data
+        .resolved
+        .as_ref()
+        .is_none_or(|data| 0 < data.test_rows);
+    if rules.needs_test_data() && !has_test_data {
+        cannot_go(
+            problems,
+            (key, &value),
+            ("data.resolved.test_rows", &0),
+            "the rule looks at scores on test data, and there are none; give [data] a `test` file, or \
+             leave out the rule",
+        );
+    }
+}
+
+/// The first rule that is set, those on test data before the others.
+fn first_rule(rules: &Stop) -> Option<(&'static str, f64)> {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a number of evaluations, for an error text"
+    )]
+    let patience = rules.patience.map(|evaluations| evaluations as f64);
+    [
+        ("stop.target", rules.target),
+        ("stop.patience", patience),
+        ("stop.tolerance", rules.tolerance),
+        ("stop.gradient_norm", rules.gradient_norm),
+    ]
+    .into_iter()
+    .find_map(|(key, value)| Some((key, value?)))
 }
 
 /// Besides the workers there is at least the evaluator.

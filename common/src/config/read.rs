@@ -52,6 +52,7 @@ pub(super) fn job(table: &Table, problems: &mut Problems) -> JobFile {
         consistency: reader.fixed("consistency"),
         train: reader.fixed("train"),
         evaluate: reader.fixed("evaluate"),
+        stop: reader.fixed("stop"),
         cluster: reader.fixed("cluster"),
         limits: reader.fixed("limits"),
     };

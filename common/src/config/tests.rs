@@ -93,6 +93,10 @@ non_finite = "reject"
 every = 0.1
 train_rows = 20000
 
+[stop]
+metric = "loss"
+min_change = 0.0
+
 [cluster]
 servers = 2
 workers = 4
@@ -151,7 +155,7 @@ fn every_key_that_can_be_written_is_read_back() {
         name = "step"
         every = 3
         [regularizer]
-        l2 = 1e-300
+        l2 = 1e-30
         [method]
         n_push = 3
         n_pull = 2
@@ -259,6 +263,7 @@ fn the_fingerprint_sees_what_a_cluster_must_agree_on_and_nothing_else() {
         "limits.inflight_pushes_max=2",
         "train.compute=20ms",
         "evaluate.every=0.5",
+        "stop.patience=3",
         "cluster.insecure_listen=i-accept-plaintext-on-this-network",
     ] {
         assert_eq!(with(&[own]).unwrap().fingerprint(), usual, "{own}");
@@ -302,7 +307,7 @@ fn a_registrys_refusal_stands_at_its_key() {
     let registries = Registries {
         optimizer: |name, options| match options.keys().next() {
             Some(key) => Err(format!("`{name}` has no setting `{key}`\nit has: eps")),
-            None => Ok(()),
+            None => Ok(options.clone()),
         },
         model: |name, _| Err(format!("no model is called `{name}`")),
         ..Registries::UNCHECKED

@@ -18,8 +18,8 @@ pub use push::{
     Codec, DUPLICATE_WINDOW, DataRange, Dtype, Kind, Outcome, Part, PartAck, Push, PushHeader,
 };
 pub use session::{
-    DataSummary, Grant, Granted, Heartbeat, HeartbeatReply, Leave, LeaveReason, PROTOCOL_VERSIONS,
-    Register, Registered, SessionRole,
+    Conclude, DataSummary, Grant, Granted, Heartbeat, HeartbeatReply, Leave, LeaveReason,
+    PROTOCOL_VERSIONS, Register, Registered, SessionRole,
 };
 pub use status::{
     EpochStatus, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState, WorkerStatus,
@@ -53,6 +53,8 @@ pub enum Request {
     Status,
     /// Close a session.
     Leave(Leave),
+    /// End the job as done (observers, server 0 only).
+    Conclude(Conclude),
 }
 
 /// The answer to a [`Request`], variant for variant, or a refusal.
@@ -72,6 +74,8 @@ pub enum Reply {
     Status(Box<Status>),
     /// To [`Request::Leave`].
     Left,
+    /// To [`Request::Conclude`].
+    Concluded,
     /// Nothing of the request was done.
     Refused(Refusal),
 }

@@ -159,3 +159,15 @@ pub struct Leave {
     /// The cause in words, when it failed.
     pub cause: String,
 }
+
+/// An observer has seen enough: no more data is dealt out, and the job is done as soon as what is on
+/// loan has come back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conclude {
+    /// The observer's session.
+    pub session: SessionId,
+    /// Its worker number, one past the last slot.
+    pub worker: WorkerId,
+    /// What was reached, in words.
+    pub why: String,
+}

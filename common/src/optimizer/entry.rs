@@ -9,7 +9,7 @@ use super::descent::Descent;
 use super::family::{Algorithm, Family, RuleUser, TensorAlgorithm};
 use super::plain::PlainStore;
 use super::retune::ErasedRule;
-use super::rule::{AtRead, HotMerge, Lasting, UpdateRule, slot_names};
+use super::rule::{AtRead, Decay, Lasting, UpdateRule, slot_names};
 use super::store::{ExactStore, Store, StoreSpec};
 use super::tensor_rule::TensorRule;
 use super::tensor_store::TensorStore;
@@ -55,10 +55,10 @@ pub struct Facts {
     pub slot_names: Vec<String>,
     /// What the rule needs to know of the worker's last read.
     pub at_read: AtRead,
-    /// Whether deltas that threads collected apart may be added.
-    pub hot_merge: HotMerge,
     /// Whether what changes a parameter beside the rule lasts.
     pub lasting: Lasting,
+    /// How the job's L2 term enters.
+    pub decay: Decay,
     /// What readers see of a parameter.
     pub shown: Shown,
     /// What a shard must hold of a tensor.
@@ -74,6 +74,8 @@ pub struct OptimizerEntry {
     pub name: &'static str,
     /// The words of its file.
     pub about: About,
+    /// The settings, as TOML, with which it keeps the most; empty where all keep the same.
+    pub fullest: &'static str,
     facts: Read<Facts>,
     rule: fn(&OptimizerEntry, Table) -> Result<ErasedRule, SettingError>,
     columns: Build<dyn Store<f32>>,
@@ -93,6 +95,7 @@ impl OptimizerEntry {
         Self {
             name: about.name,
             about,
+            fullest: S::FULLEST,
             facts: |entry, table| Ok(entry.read::<S>(table)?.choose(ReadFacts)),
             rule: |entry, table| Ok(judged::<S>(entry.name, table)?.choose(Erase)),
             columns: |entry, table, spec| Ok(entry.read::<S>(table)?.choose(Columns(spec))),
@@ -236,9 +239,7 @@ impl OptimizerEntry {
         match own.remove(DEFAULTS_KEY) {
             None => {}
             Some(Value::String(name)) if name == "torch" => {}
-            Some(Value::String(name)) if name == "survey" && self.about.survey.is_some() => {
-                defaults = self.survey_defaults();
-            }
+            Some(Value::String(name)) if name == "survey" => defaults = self.survey_defaults(),
             Some(other) => return Err(self.no_such_defaults(&other)),
         }
         laid_over(self.name, &defaults, &own)
@@ -253,14 +254,9 @@ impl OptimizerEntry {
     }
 
     fn no_such_defaults(&self, found: &Value) -> SettingError {
-        let permitted = if self.about.survey.is_some() {
-            "\"torch\" or \"survey\""
-        } else {
-            "\"torch\": the surveys have no values of their own for this optimizer"
-        };
         SettingError::WrongType {
             entry: self.name,
-            message: format!("`{DEFAULTS_KEY}` is {found}, but must be {permitted}"),
+            message: format!("`{DEFAULTS_KEY}` is {found}, but must be \"torch\" or \"survey\""),
         }
     }
 }
@@ -280,8 +276,8 @@ impl RuleUser for ReadFacts {
         Facts {
             slot_names: slot_names::<f32, R>(&rule),
             at_read: <R as UpdateRule<f32>>::AT_READ,
-            hot_merge: <R as UpdateRule<f32>>::HOT_MERGE,
             lasting: <R as UpdateRule<f32>>::LASTING,
+            decay: <R as UpdateRule<f32>>::decay(&rule),
             shown: if <R as UpdateRule<f32>>::PUBLISH.is_none()
                 && <R as UpdateRule<f32>>::EVALUATE.is_none()
             {
@@ -302,8 +298,9 @@ impl RuleUser for ReadFacts {
                 .map(ToString::to_string)
                 .collect(),
             at_read: AtRead::Nothing,
-            hot_merge: HotMerge::Refuse,
             lasting: Lasting::Kept,
+            // A rule of whole tensors weighs the term by their norms.
+            decay: Decay::Coupled,
             shown: Shown::Itself,
             grain: Grain::Tensors,
             // One more for the gradient, which is put together before the rule sees it.

@@ -23,6 +23,9 @@ impl<R: TensorRule<f32> + TensorRule<f64>> TensorAlgorithm for R {}
 
 /// Hyper-parameters, as a job file gives them.
 pub trait Family: DeserializeOwned + Check {
+    /// The settings, as TOML, of the rule that keeps the most; empty where all keep the same.
+    const FULLEST: &'static str = "";
+
     /// Hands the rule that these hyper-parameters mean to `user`.
     fn choose<U: RuleUser>(self, user: U) -> U::Output;
 }

@@ -46,7 +46,7 @@ pub use self::gradient::{
 };
 pub use self::real::Real;
 pub use self::retune::{ErasedRule, RetuneError};
-pub use self::rule::{AtRead, Decay, Grad, HotMerge, Lasting, StepContext, UpdateRule, View};
+pub use self::rule::{AtRead, Decay, Grad, Lasting, StepContext, UpdateRule, View};
 pub use self::rules::{OPTIMIZERS, optimizer};
 pub use self::slots::SlotArray;
 pub use self::store::{ExactStore, GroupSpan, Initial, Reader, RestoreError, Store, StoreSpec};

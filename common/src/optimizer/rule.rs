@@ -56,15 +56,6 @@ pub enum AtRead {
     Slot(usize),
 }
 
-/// Whether threads that share a parameter may each collect a delta and add it later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HotMerge {
-    /// Deltas of parameter and slots may be added in any order: the rule is additive enough.
-    AddDelta,
-    /// They may not: the new state is no sum of independent contributions.
-    Refuse,
-}
-
 /// Whether what changes a parameter beside the rule lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lasting {
@@ -98,9 +89,6 @@ pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
 
     /// What the rule needs to know of the worker's last read.
     const AT_READ: AtRead = AtRead::Nothing;
-
-    /// Whether deltas that were collected apart may be added.
-    const HOT_MERGE: HotMerge = HotMerge::Refuse;
 
     /// Whether what changes the parameter beside the rule lasts.
     const LASTING: Lasting = Lasting::Kept;

@@ -9,7 +9,7 @@ use super::entry::{Acts, RegularizerEntry, Term};
 use super::regularizer;
 use super::terms::Terms;
 use crate::layout::{ParameterLayout, Role, Tensor};
-use crate::registry::{SettingError, most_similar};
+use crate::registry::{SettingError, laid_over, most_similar};
 use crate::shard_map::{Grain, ShardMap};
 
 /// One regularizer as a job chooses it.
@@ -45,6 +45,15 @@ impl Chosen {
         Ok((entry, entry.build(&self.options)?))
     }
 
+    /// Every setting: those given, and the defaults of the others.
+    ///
+    /// # Errors
+    /// As [`Chosen::build`].
+    pub fn complete(&self) -> Result<Table, SettingError> {
+        let (entry, _) = self.build()?;
+        laid_over(entry.name, entry.defaults, &self.options)
+    }
+
     fn means(&self, tensor: &Tensor) -> bool {
         match &self.tensors {
             None => tensor.group.regularized && tensor.role == Role::Trainable,
@@ -74,6 +83,15 @@ pub enum RegularizerError {
         suggestion: Option<String>,
         /// All tensors, separated by commas.
         known: String,
+    },
+    /// A list of tensors without any.
+    #[error(
+        "[regularizer]: `{term}` has tensors = [], so that it would act on nothing; name some, or leave \
+         the list out for all but the biases"
+    )]
+    NoTensor {
+        /// The regularizer.
+        term: String,
     },
     /// Two of them cannot both act on one tensor.
     #[error(
@@ -200,6 +218,10 @@ impl Regularization {
 /// Every tensor that is named exists.
 fn check_tensors(chosen: &Chosen, layout: &ParameterLayout) -> Result<(), RegularizerError> {
     let names = || layout.tensors().iter().map(|tensor| tensor.name.as_str());
+    if chosen.tensors.as_ref().is_some_and(Vec::is_empty) {
+        let term = chosen.name.clone();
+        return Err(RegularizerError::NoTensor { term });
+    }
     let wanted = chosen.tensors.iter().flatten();
     match wanted
         .into_iter()

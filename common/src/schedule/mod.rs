@@ -65,6 +65,26 @@ pub fn schedule(name: &str) -> Result<&'static ScheduleEntry, SettingError> {
     find("schedule", SCHEDULES, name)
 }
 
+/// Every setting of the schedule called `name`, and of those inside it: what the table has, and the
+/// defaults of the rest.
+///
+/// # Errors
+/// [`SettingError`] for an unknown name or key, a wrong type or a value out of range.
+pub fn complete(name: &str, table: &Table) -> Result<Table, SettingError> {
+    let mut whole = schedule(name)?.complete(table)?;
+    let lists = whole
+        .iter_mut()
+        .filter_map(|(_, value)| value.as_array_mut());
+    for inner in lists.flatten().filter_map(toml::Value::as_table_mut) {
+        let Some(toml::Value::String(name)) = inner.remove("name") else {
+            continue;
+        };
+        *inner = complete(&name, inner)?;
+        inner.insert("name".to_owned(), name.into());
+    }
+    Ok(whole)
+}
+
 /// Why a factor of the rate must be above zero.
 const GAMMA: &str = "the rate is multiplied by it; at 0 nothing would be left";
 

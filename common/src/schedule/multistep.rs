@@ -41,6 +41,13 @@ pub(super) const ENTRY: ScheduleEntry = ScheduleEntry {
 
 impl Check for Multistep {
     fn check(&self) -> Result<(), SettingError> {
+        require(
+            "milestones",
+            0.0,
+            !self.milestones.is_empty(),
+            "a list with at least one time",
+            "without a milestone the rate would never change; that is `constant`",
+        )?;
         let mut before = 0.0;
         for &milestone in &self.milestones {
             let increases = before < milestone && milestone.is_finite();

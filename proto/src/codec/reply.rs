@@ -71,6 +71,7 @@ fn split(reply: &Reply) -> (Body, Vec<Section>) {
         Reply::Heartbeat(reply) => Body::Heartbeat((*reply).into()),
         Reply::Status(status) => Body::Status(status.as_ref().into()),
         Reply::Left => Body::Left(v1::LeaveReply {}),
+        Reply::Concluded => Body::Concluded(v1::ConcludeReply {}),
         Reply::Refused(refusal) => Body::Refused(refusal.into()),
     };
     (body, Vec::new())
@@ -137,6 +138,7 @@ fn open(body: Option<Body>) -> Result<Opened<Reply>, ConvertError> {
             Status::try_from(status).map_err(|error| error.within("status"))?,
         )),
         Some(Body::Left(v1::LeaveReply {})) => Reply::Left,
+        Some(Body::Concluded(v1::ConcludeReply {})) => Reply::Concluded,
         Some(Body::Refused(refusal)) => {
             Reply::Refused(Refusal::try_from(refusal).map_err(|error| error.within("refused"))?)
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use prost::Message;
 use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::{SessionId, WorkerId};
-use thalweg_common::message::{Address, Heartbeat, Leave, Register, Request};
+use thalweg_common::message::{Address, Conclude, Heartbeat, Leave, Register, Request};
 
 use super::assembly::{Around, Arrival, Arrives, Assembler, Content};
 use super::chunks::{Chunks, inline_what_fits};
@@ -86,6 +86,7 @@ fn split(request: &Request) -> (Body, Vec<Section>) {
         Request::Heartbeat(heartbeat) => Body::Heartbeat(heartbeat.into()),
         Request::Status => Body::Status(v1::StatusRequest {}),
         Request::Leave(leave) => Body::Leave(leave.into()),
+        Request::Conclude(conclude) => Body::Conclude(conclude.into()),
     };
     (body, Vec::new())
 }
@@ -164,6 +165,7 @@ fn open(body: Option<Body>) -> Result<Opened<Request>, ConvertError> {
         Some(Body::Leave(leave)) => {
             Request::Leave(Leave::try_from(leave).map_err(|error| error.within("leave"))?)
         }
+        Some(Body::Conclude(conclude)) => Request::Conclude(Conclude::from(conclude)),
         Some(Body::Chunk(_)) => unreachable!("a chunk is no head"),
         None => {
             return Err(ConvertError::invalid(

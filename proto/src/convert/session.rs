@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use thalweg_common::ids::{Clock, Generation, Life, ServerId, SessionId, WorkerId};
 use thalweg_common::message::{
-    DataSummary, Heartbeat, HeartbeatReply, Leave, LeaveReason, Register, Registered, SessionRole,
+    Conclude, DataSummary, Heartbeat, HeartbeatReply, Leave, LeaveReason, Register, Registered,
+    SessionRole,
 };
 
 use super::{ConvertError, field};
@@ -161,6 +162,26 @@ impl From<v1::HeartbeatReply> for HeartbeatReply {
         Self {
             progress: reply.progress,
             stop: reply.stop,
+        }
+    }
+}
+
+impl From<&Conclude> for v1::Conclude {
+    fn from(conclude: &Conclude) -> Self {
+        Self {
+            session: conclude.session.0,
+            worker: conclude.worker.0,
+            why: conclude.why.clone(),
+        }
+    }
+}
+
+impl From<v1::Conclude> for Conclude {
+    fn from(conclude: v1::Conclude) -> Self {
+        Self {
+            session: SessionId(conclude.session),
+            worker: WorkerId(conclude.worker),
+            why: conclude.why,
         }
     }
 }

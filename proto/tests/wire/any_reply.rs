@@ -104,6 +104,7 @@ pub(crate) fn reply() -> impl Strategy<Value = Reply> {
         1 => any::<(u64, bool)>()
             .prop_map(|(progress, stop)| Reply::Heartbeat(HeartbeatReply { progress, stop })),
         1 => Just(Reply::Left),
+        1 => Just(Reply::Concluded),
         1 => refusal().prop_map(Reply::Refused),
     ]
 }

@@ -10,7 +10,7 @@ use thalweg_common::ids::{
     Clock, Fingerprint, Generation, Life, Sequence, SessionId, ShardId, Version, WorkerId,
 };
 use thalweg_common::message::{
-    Address, Codec, Coordinates, DataRange, DataSummary, Dtype, Heartbeat, Kind, Leave,
+    Address, Codec, Conclude, Coordinates, DataRange, DataSummary, Dtype, Heartbeat, Kind, Leave,
     LeaveReason, Part, Payload, Pull, PullPart, Push, PushHeader, Register, Request, SessionRole,
 };
 
@@ -226,5 +226,8 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         1 => heartbeat().prop_map(Request::Heartbeat),
         1 => Just(Request::Status),
         1 => leave().prop_map(Request::Leave),
+        1 => (any::<u64>(), any::<u32>(), ".{0,20}").prop_map(|(session, worker, why)| {
+            Request::Conclude(Conclude { session: SessionId(session), worker: WorkerId(worker), why })
+        }),
     ]
 }

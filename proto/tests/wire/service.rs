@@ -165,6 +165,10 @@ impl ParameterServer for Service {
         Err(Status::unimplemented("not in these tests"))
     }
 
+    async fn conclude(&self, _: tonic::Request<v1::Conclude>) -> Answer<v1::ConcludeReply> {
+        Err(Status::unimplemented("not in these tests"))
+    }
+
     async fn leave(&self, _: tonic::Request<v1::Leave>) -> Answer<v1::LeaveReply> {
         Err(Status::unimplemented("not in these tests"))
     }

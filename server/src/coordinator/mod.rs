@@ -64,6 +64,8 @@ pub struct Coordinator {
     last_session: u64,
     phase: Phase,
     cause: String,
+    /// Why the job is to end as done before its last example, if it is.
+    concluded: Option<String>,
     first_grant: Option<Time>,
     ended: Option<Time>,
 }
@@ -86,6 +88,7 @@ impl Coordinator {
             last_session: 0,
             phase: Phase::Joining,
             cause: String::new(),
+            concluded: None,
             first_grant: None,
             ended: None,
         }
@@ -184,7 +187,14 @@ impl Coordinator {
         self.end(now, Phase::Failed, cause);
     }
 
-    /// Where the job is in its life, and why it failed if it did.
+    /// Deals no more data: the job has reached what it was to reach, and is done once nothing is on
+    /// loan. The first reason counts.
+    pub fn conclude(&mut self, now: Time, why: &str) {
+        self.concluded.get_or_insert_with(|| why.to_owned());
+        self.tick(now);
+    }
+
+    /// Where the job is in its life, and why it ended before its last example if it did.
     #[must_use]
     pub fn phase(&self) -> (Phase, &str) {
         (self.phase, &self.cause)
@@ -193,7 +203,7 @@ impl Coordinator {
     /// Whether workers are to stop.
     #[must_use]
     pub fn over(&self, now: Time) -> bool {
-        matches!(self.phase, Phase::Done | Phase::Failed) || self.out_of_time(now)
+        matches!(self.phase, Phase::Done | Phase::Failed) || self.enough(now).is_some()
     }
 
     /// Examples committed.
@@ -240,18 +250,25 @@ impl Coordinator {
         self.rate.factor()
     }
 
-    /// Called now and then: ends a job whose time is up once nothing is on loan.
+    /// Called now and then: ends a job that has had enough once nothing is on loan.
     pub fn tick(&mut self, now: Time) {
-        if self.out_of_time(now) && !self.ranges.on_loan() {
-            self.end(now, Phase::Done, "");
+        if let Some(why) = self.enough(now)
+            && !self.ranges.on_loan()
+        {
+            self.end(now, Phase::Done, &why);
         }
     }
 
-    fn out_of_time(&self, now: Time) -> bool {
-        match (self.plan.train_time_max, self.first_grant) {
+    /// Why no more data is dealt out, if none is.
+    fn enough(&self, now: Time) -> Option<String> {
+        let time_is_up = match (self.plan.train_time_max, self.first_grant) {
             (Some(max), Some(first)) => now.since(first) >= max,
             _ => false,
-        }
+        };
+        let seconds = self.plan.train_time_max.unwrap_or_default().as_secs_f64();
+        self.concluded
+            .clone()
+            .or_else(|| time_is_up.then(|| format!("[train] seconds = {seconds} are over")))
     }
 
     fn end(&mut self, now: Time, phase: Phase, cause: &str) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{SessionId, WorkerId};
-use thalweg_common::message::{Heartbeat, Leave, PullReply, Register, Reply, Request};
+use thalweg_common::message::{Conclude, Heartbeat, Leave, PullReply, Register, Reply, Request};
 use thalweg_proto::ParameterServer;
 use thalweg_proto::codec::FrameLimits;
 use thalweg_proto::convert::ConvertError;
@@ -170,6 +170,14 @@ impl ParameterServer for Service {
         let leave = Leave::try_from(request.into_inner()).map_err(refuse)?;
         match self.call(Request::Leave(leave)).await? {
             Reply::Left => Ok(Response::new(v1::LeaveReply {})),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn conclude(&self, request: tonic::Request<v1::Conclude>) -> Answer<v1::ConcludeReply> {
+        let conclude = Conclude::from(request.into_inner());
+        match self.call(Request::Conclude(conclude)).await? {
+            Reply::Concluded => Ok(Response::new(v1::ConcludeReply {})),
             other => Err(unexpected(&other)),
         }
     }

@@ -144,6 +144,10 @@ impl ParameterServer for Sink {
     async fn leave(&self, _: Request<v1::Leave>) -> Answer<v1::LeaveReply> {
         Err(unsupported())
     }
+
+    async fn conclude(&self, _: Request<v1::Conclude>) -> Answer<v1::ConcludeReply> {
+        Err(unsupported())
+    }
 }
 
 /// Assembles requests and sends their answers until the stream ends.

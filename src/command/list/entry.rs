@@ -28,30 +28,68 @@ pub(super) struct Line {
     pub(super) differences: &'static [&'static str],
 }
 
-/// What a server keeps of a parameter beside its value.
+/// What a server keeps of a parameter.
 #[derive(Debug, Serialize)]
 pub(super) struct State {
-    pub(super) slots: Vec<String>,
-    /// Memory for one parameter at most, the value included.
-    pub(super) bytes_per_parameter: usize,
+    /// Under the defaults.
+    #[serde(flatten)]
+    pub(super) keeps: Keeps,
+    /// Where settings make it more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fullest: Option<Fullest>,
     pub(super) needs_whole_tensors: bool,
 }
 
-impl State {
-    /// In words.
-    pub(super) fn words(&self) -> String {
+/// Slots, and memory for one parameter at most, its value included.
+#[derive(Debug, Serialize)]
+pub(super) struct Keeps {
+    pub(super) slots: Vec<String>,
+    pub(super) bytes_per_parameter: usize,
+}
+
+/// What is kept under the settings that make it the most.
+#[derive(Debug, Serialize)]
+pub(super) struct Fullest {
+    #[serde(serialize_with = "as_table")]
+    pub(super) settings: &'static str,
+    #[serde(flatten)]
+    pub(super) keeps: Keeps,
+}
+
+impl Keeps {
+    fn words(&self) -> String {
         let slots = if self.slots.is_empty() {
             "none".to_owned()
         } else {
             self.slots.join(", ")
         };
-        let bytes = self.bytes_per_parameter;
-        let whole = if self.needs_whole_tensors {
-            ", needs whole tensors"
-        } else {
-            ""
-        };
-        format!("{slots}; with the parameter at most {bytes} bytes{whole}")
+        format!(
+            "{slots}; with the parameter {} bytes",
+            self.bytes_per_parameter
+        )
+    }
+}
+
+impl State {
+    /// In words.
+    pub(super) fn words(&self) -> String {
+        let mut words = self.keeps.words();
+        if self.needs_whole_tensors {
+            words += " at most, needs whole tensors";
+        }
+        if let Some(Fullest {
+            settings: keys,
+            keeps,
+        }) = &self.fullest
+        {
+            let _ = write!(
+                words,
+                "; with {}: {}",
+                settings(keys).join(", "),
+                keeps.words()
+            );
+        }
+        words
     }
 }
 

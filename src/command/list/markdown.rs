@@ -24,9 +24,23 @@ pub(super) fn optimizers() -> Result<String> {
 fn row(line: &Line) -> String {
     let (mut slots, mut bytes) = ("none".to_owned(), 0);
     if let Some(state) = &line.state {
-        bytes = state.bytes_per_parameter;
-        if !state.slots.is_empty() {
-            slots = codes(&state.slots);
+        let keeps = &state.keeps;
+        bytes = keeps.bytes_per_parameter;
+        if !keeps.slots.is_empty() {
+            slots = codes(&keeps.slots);
+        }
+        if let Some(fullest) = &state.fullest {
+            bytes = fullest.keeps.bytes_per_parameter;
+            let further = fullest.keeps.slots.iter();
+            let further: Vec<_> = further
+                .filter(|slot| !keeps.slots.contains(slot))
+                .cloned()
+                .collect();
+            slots += &format!(
+                "; with {} also {}",
+                codes(&settings(fullest.settings)),
+                codes(&further)
+            );
         }
         if state.needs_whole_tensors {
             slots.push_str("; needs whole tensors");

@@ -45,12 +45,21 @@ enum Kind {
     Methods,
     Optimizers,
     Schedules,
+    #[value(alias = "feedback")]
     Feedbacks,
     Regularizers,
     Runs,
 }
 
 impl Kind {
+    /// What a reader of this list may look for, and where a job has it.
+    fn elsewhere(self) -> Option<&'static str> {
+        (self == Self::Transforms).then_some(
+            "also done to a batch's gradient, by keys of their own: accumulation by [train] accumulate, \
+             class weights by\n[train] class_weight, weights of single rows by [data] train_weights\n",
+        )
+    }
+
     /// The word of the command line.
     fn word(self) -> String {
         let value = self.to_possible_value();
@@ -82,6 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
             lines.iter().for_each(|line| say(line.full().trim_end()));
         } else {
             say(&render(title, &lines));
+            kind.elsewhere().into_iter().for_each(say);
         }
     }
     if arguments.json {

@@ -14,7 +14,7 @@ use thalweg_worker::transform::TRANSFORMS;
 use toml::Table;
 
 use super::Kind;
-use super::entry::{Line, State};
+use super::entry::{Fullest, Keeps, Line, State};
 use crate::job::SHIPPED;
 
 /// What a registry is called in a job, and what it holds; `None` of what is no registry.
@@ -63,11 +63,24 @@ pub(super) fn optimizers() -> Result<Vec<Line>> {
 }
 
 fn optimizer(entry: &OptimizerEntry) -> Result<Line> {
+    let keeps = |settings: &Table| {
+        anyhow::Ok(Keeps {
+            slots: entry.facts(settings)?.slot_names,
+            bytes_per_parameter: entry.bytes_per_element(settings, false)?,
+        })
+    };
+    let fullest = match entry.fullest {
+        "" => None,
+        settings => Some(Fullest {
+            settings,
+            keeps: keeps(&settings.parse()?)?,
+        }),
+    };
     let facts = entry.facts(&Table::new())?;
     Ok(Line {
         state: Some(State {
-            slots: facts.slot_names,
-            bytes_per_parameter: entry.bytes_per_element(&Table::new(), false)?,
+            keeps: keeps(&Table::new())?,
+            fullest,
             needs_whole_tensors: facts.grain == Grain::Tensors,
         }),
         surveys: entry.about.survey.unwrap_or_default(),

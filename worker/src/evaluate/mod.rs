@@ -4,6 +4,7 @@
 //! block order: the result has the same bits on any number of threads.
 
 pub mod auc;
+mod gradient_norm;
 mod scores;
 
 use rayon::{
@@ -11,7 +12,7 @@ use rayon::{
     iter::{IntoParallelIterator, ParallelIterator},
 };
 
-pub use self::{auc::auc, scores::Scores};
+pub use self::{auc::auc, gradient_norm::gradient_norm, scores::Scores};
 use crate::{
     data::{Dataset, Rows, Task},
     model::{

@@ -30,6 +30,22 @@ impl Scores {
     /// Every name that a score can have, in the order of [`Self::named`].
     pub const NAMES: [&'static str; 5] = ["loss", "log_loss", "accuracy", "auc", "rmse"];
 
+    /// Scores of which more is better; of all others less is.
+    const RISING: &'static [&'static str] = &["accuracy", "auc"];
+
+    /// Whether more of the score is better.
+    #[must_use]
+    pub fn rises(name: &str) -> bool {
+        Self::RISING.contains(&name)
+    }
+
+    /// The score called `name`, if it applies.
+    #[must_use]
+    pub fn of(&self, name: &str) -> Option<f64> {
+        self.named()
+            .find_map(|(own, value)| (own == name).then_some(value))
+    }
+
     /// The scores that apply, by name.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, f64)> {
         let values = [self.loss, self.log_loss, self.accuracy, self.auc, self.rmse];

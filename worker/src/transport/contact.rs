@@ -142,7 +142,8 @@ pub(super) async fn ask(
         | Reply::Granted(_)
         | Reply::Heartbeat(_)
         | Reply::Status(_)
-        | Reply::Left => {
+        | Reply::Left
+        | Reply::Concluded => {
             let found = "an answer of another kind to a registration".to_owned();
             Err(JoinError::Malformed { address, found })
         }

@@ -104,7 +104,8 @@ impl Worker {
                 | Reply::Granted(_)
                 | Reply::Heartbeat(_)
                 | Reply::Status(_)
-                | Reply::Left,
+                | Reply::Left
+                | Reply::Concluded,
             ) => Err(self.malformed(server, format!("an answer of another kind to {errand:?}"))),
         }
     }

@@ -7,6 +7,8 @@ pub(super) mod optimizer;
 pub(super) mod method;
 pub(super) mod consistency;
 pub(super) mod train;
+pub(super) mod batch_size;
+pub(super) mod stop;
 pub(super) mod class_weight;
 pub(super) mod cluster;
 pub(super) mod limits;
@@ -20,6 +22,7 @@ use self::limits::Limits;
 use self::method::Method;
 use self::named::{Feedback, Model, Schedule};
 use self::optimizer::{OptimizerFile, Regularizer};
+use self::stop::Stop;
 use self::train::{Evaluate, Train};
 use super::fields;
 
@@ -66,6 +69,7 @@ pub(super) static SECTIONS: &[Section] = &[
     Section::new("consistency", fields::of::<ConsistencyFile>),
     Section::new("train", fields::of::<Train>),
     Section::new("evaluate", fields::of::<Evaluate>),
+    Section::new("stop", fields::of::<Stop>),
     Section::new("cluster", fields::of::<ClusterFile>),
     Section::new("limits", fields::of::<Limits>),
 ];

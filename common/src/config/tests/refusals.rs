@@ -1,6 +1,7 @@
 //! Bad jobs, each with the exact words of its refusal.
 
 use super::{LEAST, checked, with};
+use crate::config::{Draft, Registries};
 
 /// A job's text and what must be said of it, line by line.
 const TEXTS: &[(&str, &[&str])] = &[
@@ -32,7 +33,8 @@ const TEXTS: &[(&str, &[&str])] = &[
         &[
             "job.toml:1: `seed`: expected a whole number of at least 0, found the text \"x\"",
             "job.toml:4: `optimizer.lr`: expected a number, found the text \"fast\"",
-            "job.toml:6: `train.batch_size`: expected a whole number of at least 0, found 1.5",
+            "job.toml:6: `train.batch_size`: expected a whole number of at least 1, or \"full\" for all rows, \
+             found 1.5",
         ],
     ),
     (
@@ -110,7 +112,7 @@ const TEXTS: &[(&str, &[&str])] = &[
         &[
             "job.toml:4: unknown key `bach_size` in [train]; did you mean `batch_size`?",
             "job.toml:5: unknown key `zzz` in [train]; known there: accumulate, batch_size, \
-             class_weight, compute, epochs, non_finite, pull, seconds",
+             class_weight, compute, epochs, examples, non_finite, pull, seconds",
             "job.toml:6: unknown key `workers` in [train]; did you mean `workers` in [cluster]?",
         ],
     ),
@@ -425,6 +427,47 @@ const ASSIGNMENTS: &[(&[&str], &[&str])] = &[
         ],
     ),
     (
+        &[
+            "optimizer.name=adamw",
+            "regularizer.l2=500",
+            "optimizer.lr=0.01",
+        ],
+        &[
+            "--set regularizer.l2=500: [regularizer]: `l2` = 500 under `optimizer.name` = \"adamw\" \
+             multiplies parameters by 1 − lr·l2 at each step, -4.000 at the greatest rate of the job, \
+             0.01; below 0 it would turn them over: lower it to at most 100, or the rate",
+        ],
+    ),
+    (
+        &[
+            "regularizer.terms=[{ name = 'decoupled_decay', decay = 30 }]",
+            "optimizer.lr=0.1",
+        ],
+        &[
+            "--set regularizer.terms=[{ name = 'decoupled_decay', decay = 30 }]: [regularizer]: \
+             `decoupled_decay` = 30 under `optimizer.name` = \"adagrad\" multiplies parameters by 1 − \
+             lr·decoupled_decay at each step, -2.000 at the greatest rate of the job, 0.1; below 0 it \
+             would turn them over: lower it to at most 10, or the rate",
+        ],
+    ),
+    (
+        &["stop.patience=3", "evaluate.every=0"],
+        &[
+            "--set stop.patience=3: `stop.patience` = 3 cannot go with `evaluate.every` = 0: the rule \
+             looks at evaluations during the run; raise the second",
+        ],
+    ),
+    (
+        &["stop.tolerance=0", "stop.min_change=-1", "stop.patience=0"],
+        &[
+            "--set stop.tolerance=0: `stop.tolerance`: expected a finite number above 0 (the \
+             relative change of the objective), found 0",
+            "--set stop.min_change=-1: `stop.min_change`: expected a finite number of at least 0 (by how \
+             much a metric must be better to count as better), found -1",
+            "--set stop.patience=0: `stop.patience`: expected a whole number of at least 1, found 0",
+        ],
+    ),
+    (
         &["cluster.insecure_listen=yes"],
         &[
             "--set cluster.insecure_listen=yes: `cluster.insecure_listen`: expected nothing, or \
@@ -459,4 +502,82 @@ fn every_bad_assignment_is_refused_in_these_words() {
             "for {assignments:?}"
         );
     }
+}
+
+/// Refusals of the registries in this crate.
+const OF_REGISTRIES: &[(&[&str], &[&str])] = &[
+    (
+        &["optimizer.name=adam", "optimizer.amsgrad=true"],
+        &[
+            "--set optimizer.amsgrad=true: [optimizer]: `adam` has no setting `amsgrad`; it has: betas, \
+             eps; torch's `amsgrad` is an optimizer of its own here: name = \"amsgrad\"",
+        ],
+    ),
+    (
+        &["optimizer.name=adam", "optimizer.eps=1e-50"],
+        &[
+            "--set optimizer.eps=1e-50: `optimizer.eps`: expected 0, or between 1.4e-45 and 3.4e38 in size \
+             (steps are computed in 32-bit numbers, in which it would be 0 or infinite), found 1e-50",
+        ],
+    ),
+    (
+        &["schedule.name=multistep", "schedule.milestones=[]"],
+        &[
+            "--set schedule.milestones=[]: [schedule]: `milestones` is 0, but must be a list with at \
+             least one time: without a milestone the rate would never change; that is `constant`",
+        ],
+    ),
+    (
+        &["optimizer.lr=1e300"],
+        &[
+            "--set optimizer.lr=1e300: `optimizer.lr`: expected 0, or between 1.4e-45 and 3.4e38 in size \
+             (steps are computed in 32-bit numbers, in which it would be 0 or infinite), found 1e300",
+        ],
+    ),
+];
+
+#[test]
+fn every_bad_setting_of_an_entry_is_refused_in_these_words() {
+    for (assignments, expected) in OF_REGISTRIES {
+        let mut draft = Draft::parse("job.toml", LEAST).unwrap();
+        for assignment in *assignments {
+            draft.set(assignment).unwrap();
+        }
+        let said = draft.check(&Registries::COMMON).map(|_| "accepted");
+        let said = said.unwrap_err().to_string();
+        assert_eq!(
+            said.lines().collect::<Vec<_>>(),
+            *expected,
+            "for {assignments:?}"
+        );
+    }
+}
+
+#[test]
+fn the_resolved_job_has_every_setting_and_a_default_that_is_written_changes_nothing() {
+    let job = |sets: &[&str]| {
+        let mut draft = Draft::parse("job.toml", LEAST).unwrap();
+        sets.iter().for_each(|set| draft.set(set).unwrap());
+        draft.check(&Registries::COMMON).unwrap()
+    };
+    let rmsprop = job(&["optimizer.name=rmsprop"]);
+    let text = rmsprop.to_toml();
+    for line in ["alpha = 0.99", "centered = false", "momentum = 0.0"] {
+        assert!(text.contains(line), "{text}");
+    }
+    let written = job(&["optimizer.name=rmsprop", "optimizer.alpha=0.99"]);
+    assert_eq!(written.fingerprint(), rmsprop.fingerprint());
+    let survey = job(&["optimizer.name=rmsprop", "optimizer.defaults=survey"]);
+    let same = job(&["optimizer.name=rmsprop", "optimizer.alpha=0.9"]);
+    assert_eq!(survey.fingerprint(), same.fingerprint());
+    assert_ne!(survey.fingerprint(), rmsprop.fingerprint());
+    let inner =
+        job(&["schedule={ name = 'sequence', phases = [{ name = 'cosine' }], milestones = [] }"]);
+    assert!(inner.to_toml().contains("eta_min"), "{}", inner.to_toml());
+    let terms = job(&["regularizer.terms=[{ name = 'max_norm' }]"]);
+    assert!(terms.to_toml().contains("radius"), "{}", terms.to_toml());
+    assert_eq!(job(&[]).to_toml(), {
+        let again = Draft::parse("again.toml", &job(&[]).to_toml()).unwrap();
+        again.check(&Registries::COMMON).unwrap().to_toml()
+    });
 }

@@ -62,6 +62,8 @@ impl Check for Adamw {
 }
 
 impl Family for Adamw {
+    const FULLEST: &'static str = "amsgrad = true\n";
+
     fn choose<U: RuleUser>(self, user: U) -> U::Output {
         let Self {
             betas,

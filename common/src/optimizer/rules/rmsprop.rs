@@ -51,8 +51,9 @@ pub struct Rmsprop {
 
 pub(super) const ENTRY: OptimizerEntry = OptimizerEntry::of::<Rmsprop>(About {
     name: "rmsprop",
-    formula: "r ← alpha·r + (1 − alpha)·g²; x ← x − lr · g / (√r + eps); r less the squared mean \
-              of g if centered; momentum on the quotient",
+    formula: "r ← alpha·r + (1 − alpha)·g²; u = g / (√r + eps), centered u = g / (√(r − m²) + eps) with \
+              m ← alpha·m + (1 − alpha)·g; x ← x − lr·u, with momentum v ← momentum·v + u; \
+              x ← x − lr·v",
     source: "Tieleman, Hinton, Coursera lecture 6.5 (2012); torch.optim.RMSprop",
     differences: &[
         "the lecture has alpha = 0.9 and no eps",
@@ -76,6 +77,8 @@ impl Check for Rmsprop {
 }
 
 impl Family for Rmsprop {
+    const FULLEST: &'static str = "centered = true\nmomentum = 0.9\n";
+
     fn choose<U: RuleUser>(self, user: U) -> U::Output {
         match (self.centered, 0.0 < self.momentum) {
             (false, false) => user.element(Plain(self)),

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::optimizer::descent::Descent;
 use crate::optimizer::entry::{About, OptimizerEntry};
 use crate::optimizer::real::Real;
-use crate::optimizer::rule::{Grad, HotMerge, StepContext, UpdateRule};
+use crate::optimizer::rule::{Grad, StepContext, UpdateRule};
 use crate::registry::{Check, SettingError};
 
 /// SGD has no hyper-parameters of its own.
@@ -47,7 +47,6 @@ impl<F: Real> UpdateRule<F> for Sgd {
     /// η.
     type Step = F;
     const SLOT_NAMES: &'static [&'static str] = &[];
-    const HOT_MERGE: HotMerge = HotMerge::AddDelta;
 
     fn init(&self) -> [F; 0] {
         []

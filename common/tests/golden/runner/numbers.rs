@@ -111,6 +111,9 @@ pub(super) fn distance(found: f64, expected: f64) -> f64 {
     }
 }
 
+/// What no file may exceed: the loosest that any reference needs is a tenth of it.
+const TOLERANCE_MAX: f64 = 1e-2;
+
 /// What is wrong with the rows of all steps, if anything: an error above tolerance · max(1, the
 /// largest size of that number on the way).
 pub(super) fn difference(
@@ -119,6 +122,11 @@ pub(super) fn difference(
     found: &[Vec<f64>],
     expected: &[Vec<f64>],
 ) -> Option<String> {
+    if TOLERANCE_MAX < tolerance {
+        return Some(format!(
+            "[{what}]: a tolerance of {tolerance:e}, above {TOLERANCE_MAX:e}, checks nothing"
+        ));
+    }
     if found.len() != expected.len() {
         let (found, expected) = (found.len(), expected.len());
         return Some(format!("[{what}]: {expected} rows for {found} steps"));

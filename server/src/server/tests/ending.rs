@@ -207,3 +207,32 @@ fn a_server_that_is_told_to_stop_after_the_end_leaves_the_job_done() {
     server.stop(Time::ZERO, "told to stop by SIGTERM");
     assert_eq!(server.phase(), (Phase::Done, String::new()));
 }
+
+#[test]
+fn a_job_that_an_observer_concludes_is_done_once_nothing_is_on_loan() {
+    let server = server(Consistency::Asp, 1);
+    let observer = Register {
+        role: SessionRole::Observer,
+        data: None,
+        ..registration()
+    };
+    let observer = server.register(Time::ZERO, &observer).unwrap();
+    let mut a = Pusher::join(&server);
+    let range = a.range(&server);
+    let conclude = |session, worker| Conclude {
+        session,
+        worker,
+        why: "the target is reached".into(),
+    };
+    let refused = server.conclude(Time::ZERO, &conclude(a.session, a.worker));
+    let words = refused.unwrap_err().to_string();
+    assert!(words.contains("only an observer"), "{words}");
+    let conclude = conclude(observer.session, observer.worker);
+    server.conclude(Time::ZERO, &conclude).unwrap();
+    assert_eq!(server.phase().0, Phase::Training, "a range is on loan");
+    assert_eq!(a.grant(&server), Grant::Done);
+    a.push(&server, vec![range]).unwrap();
+    server.tick(Time::ZERO);
+    let expected = (Phase::Done, "the target is reached".to_owned());
+    assert_eq!(server.phase(), expected);
+}

@@ -27,7 +27,8 @@ use clap::{Args, ValueEnum};
 use self::case::cases;
 use self::sheet::Sheet;
 
-/// Options of `bench kernels`.
+/// Options of `bench kernels`. Takes some minutes: let nothing else run meanwhile. docs/KERNELS.md says
+/// what the columns mean and what was measured.
 #[derive(Args, Debug)]
 pub(super) struct KernelArgs {
     /// Three rounds instead of seven.

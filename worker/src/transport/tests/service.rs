@@ -143,4 +143,8 @@ impl ParameterServer for Service {
     async fn leave(&self, _: Call<v1::Leave>) -> Answer<v1::LeaveReply> {
         unused()
     }
+
+    async fn conclude(&self, _: Call<v1::Conclude>) -> Answer<v1::ConcludeReply> {
+        unused()
+    }
 }
