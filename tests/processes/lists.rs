@@ -25,7 +25,8 @@ fn one_optimizer_is_shown_with_its_state_and_its_numbered_differences() {
         lines[1].trim(),
         "x ← (1 − lr·l2)·x, then adam's step, or amsgrad's"
     );
-    let state = "state        exp_avg, exp_avg_sq; with the parameter at most 12 bytes";
+    let state = "state        exp_avg, exp_avg_sq; with the parameter 12 bytes; with amsgrad = true: \
+                 exp_avg, exp_avg_sq, max_exp_avg_sq; with the parameter 16 bytes";
     assert_eq!(lines[2].trim(), state);
     for part in [
         "eps = 1e-8",
