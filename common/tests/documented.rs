@@ -21,6 +21,9 @@ test_rows = 10
 features = 3
 classes = 2
 hash = '0123456789abcdef'
+[model]
+init_from = 'a.safetensors'
+init_hash = '0123456789abcdef'
 [optimizer]
 name = 'momentum'
 lr = 0.1

@@ -1,6 +1,7 @@
 //! What a server must know of a job before it can decide anything.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_common::consistency::{Aggregation, Consistency};
@@ -20,6 +21,9 @@ use crate::shard::{Rate, Tuner};
 pub struct Training {
     /// The job's seed.
     pub seed: u64,
+    /// The parameters before the first step, by flat index, if they were given; else the layout says
+    /// them.
+    pub initial: Option<Arc<[f32]>>,
     /// The optimizer's name in the registry.
     pub optimizer: String,
     /// Its hyper-parameters, at the beginning.

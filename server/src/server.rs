@@ -80,12 +80,14 @@ impl Server {
     ///
     /// # Errors
     /// [`SettingError`] if the optimizer or one of its settings is unknown or out of range.
-    pub fn new(plan: Plan, now: Time) -> Result<Self, SettingError> {
+    pub fn new(mut plan: Plan, now: Time) -> Result<Self, SettingError> {
         let shards = shard::shards(&plan.layout, &plan.map, plan.server, &plan.training)?;
         let shards = shards
             .into_iter()
             .map(|(id, shard)| (id, Mutex::new(shard)))
             .collect();
+        // The shards have them.
+        plan.training.initial = None;
         let desk = Mutex::new(Desk::new(&plan, now));
         Ok(Self {
             plan,

@@ -21,7 +21,7 @@ use thalweg_worker::worker::LoopSettings;
 use thiserror::Error;
 
 use super::memory::{Memory, MemoryError, frame_limits, requests_max};
-use super::resolve::Blueprint;
+use super::resolve::{Blueprint, ResolveError, initial_values};
 
 /// How long a server waits for its first session: for people who start processes by hand.
 const FIRST_CONTACT: Duration = Duration::from_hours(1);
@@ -46,6 +46,9 @@ pub enum PlanError {
     /// The job does not fit into memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// The parameters that the job begins with cannot be had.
+    #[error(transparent)]
+    Initial(Box<ResolveError>),
 }
 
 /// The part of server `index` in a job.
@@ -196,6 +199,9 @@ fn training(blueprint: &Blueprint) -> Result<Training, PlanError> {
         .map_err(|mut errors| errors.swap_remove(0))?;
     Ok(Training {
         seed: config.seed,
+        initial: initial_values(blueprint)
+            .map_err(|error| PlanError::Initial(Box::new(error)))?
+            .map(Arc::from),
         optimizer: config.optimizer.name.clone(),
         hyper_parameters: config.optimizer.options.clone(),
         rate: Arc::new(move |progress| {

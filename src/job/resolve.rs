@@ -16,6 +16,8 @@ use thalweg_worker::data::{self, DataError, Dataset, Loaded, Task, Weighted};
 use thalweg_worker::model::{self, Model, ModelError, Shape};
 use thiserror::Error;
 
+use crate::report::{ReadError, hash_parameters, read_parameters};
+
 /// Rows beyond which no class is counted: that would take every process minutes.
 const COUNTED_ROWS_MAX: u64 = 1 << 24;
 
@@ -68,6 +70,22 @@ pub enum ResolveError {
         "the job has no usable [data.resolved]: `thalweg check JOB` prints it where the data are"
     )]
     Unresolved,
+    /// The file that the parameters begin with cannot be used.
+    #[error("[model] init_from: {0}")]
+    Init(#[from] ReadError),
+    /// That file changed since the job was resolved.
+    #[error(
+        "[model] init_from: {path} is not the file that the job was resolved with: its hash is {found}, \
+         expected {expected}; put the file back, or remove init_hash from the job"
+    )]
+    InitChanged {
+        /// The file.
+        path: String,
+        /// Its hash.
+        found: String,
+        /// The job's.
+        expected: String,
+    },
     /// The data changed since the job was resolved.
     #[error(
         "the data are not those that the job was resolved with: found {}, expected {}; put the data \
@@ -147,14 +165,47 @@ pub fn resolve(config: JobConfig, folder: &Path) -> Result<ResolvedJob, ResolveE
         return Err(ResolveError::Changed { found, expected });
     }
     let config = config.with_resolved(resolved)?;
+    // Workers are given the hash, and need no file.
+    let begins = config.model.init_from.clone();
+    let begins = begins.filter(|_| config.model.init_hash.is_none());
+    let config = match &begins {
+        Some(path) => config.with_init_hash(hash_parameters(Path::new(path))?),
+        None => config,
+    };
     let data = match &config.train.class_weight {
         Some(weights) => weigh(data, weights)?,
         None => data,
     };
-    Ok(ResolvedJob {
-        blueprint: blueprint(config)?,
-        data,
-    })
+    let blueprint = blueprint(config)?;
+    if begins.is_some() {
+        // Judged here as well, so that no server finds out what the launcher could have said.
+        initial_values(&blueprint)?;
+    }
+    Ok(ResolvedJob { blueprint, data })
+}
+
+/// The parameters that the job begins with, if a file says them.
+///
+/// # Errors
+/// [`ResolveError::Init`] or [`ResolveError::InitChanged`] if the file cannot be used.
+pub fn initial_values(blueprint: &Blueprint) -> Result<Option<Vec<f32>>, ResolveError> {
+    let model = &blueprint.config.model;
+    let Some(name) = &model.init_from else {
+        return Ok(None);
+    };
+    let path = Path::new(name);
+    let found = format!("{:016x}", hash_parameters(path)?);
+    match &model.init_hash {
+        Some(expected) if *expected != found => {
+            let (path, expected) = (name.clone(), expected.clone());
+            Err(ResolveError::InitChanged {
+                path,
+                found,
+                expected,
+            })
+        }
+        Some(_) | None => Ok(Some(read_parameters(path, blueprint.model.layout())?)),
+    }
 }
 
 /// The same rows, each with the weight of its class; those that judge have the weights of training.

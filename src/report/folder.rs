@@ -11,8 +11,8 @@ use thiserror::Error;
 
 use super::atomic::write_whole;
 use super::{
-    FileError, MetricsLog, ParametersError, Provenance, Report, date, write_parameters,
-    write_report,
+    EventLog, FileError, MetricsLog, ParametersError, Provenance, Report, date, render_curves,
+    render_page, write_parameters, write_report,
 };
 
 /// Where runs go that were not given a place, below the current folder.
@@ -207,6 +207,28 @@ impl RunFolder {
     /// [`FileError`] if the file cannot be made.
     pub fn open_metrics(&self) -> Result<MetricsLog, FileError> {
         MetricsLog::create(&self.metrics_path())
+    }
+
+    /// Opens TensorBoard's event file.
+    ///
+    /// # Errors
+    /// [`FileError`] if it cannot be made.
+    pub fn open_events(&self, now: SystemTime) -> Result<EventLog, FileError> {
+        EventLog::create(&self.path, now)
+    }
+
+    /// Writes `report.html` and, if there is anything to draw, `curves.svg`.
+    ///
+    /// # Errors
+    /// [`FileError`] if a file cannot be written.
+    pub fn write_page(&self, report: &Report, job: &str) -> Result<(), FileError> {
+        let write = |name: &str, text: &str| {
+            write_whole(&self.path.join(name), |file| {
+                file.write_all(text.as_bytes())
+            })
+        };
+        write("report.html", &render_page(report, job))?;
+        render_curves(report).map_or(Ok(()), |svg| write("curves.svg", &svg))
     }
 
     /// Writes the report.

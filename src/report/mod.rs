@@ -9,19 +9,24 @@ mod date;
 mod folder;
 mod metrics;
 mod non_zero;
+mod page;
 mod parameters;
 mod scores;
 mod schema;
 mod assemble;
 mod state;
 mod summary;
+mod tensorboard;
 
 pub use assemble::{Facts, Outcome};
 pub use atomic::{FileError, check_report_path, write_report};
 pub use folder::{RUNS, RunFolder, RunFolderError};
 pub use metrics::MetricsLog;
 pub use non_zero::{Counts, TensorCounts};
-pub use parameters::{ParametersError, Provenance, write_parameters};
+pub use page::{render_curves, render_page};
+pub use parameters::{
+    ParametersError, Provenance, ReadError, hash_parameters, read_parameters, write_parameters,
+};
 pub use schema::{
     Diverged, Divergence, EpochUse, Final, Host, LostWorker, Reference, Report, RunStatus,
     SCHEMA_VERSION, SocketBytes, WorkerReport,
@@ -29,6 +34,7 @@ pub use schema::{
 pub use scores::{EvaluationPoint, Scores, TrainScores};
 pub use state::{RunMark, RunState, StateWord};
 pub use summary::render_summary;
+pub use tensorboard::EventLog;
 
 #[cfg(test)]
 pub(crate) mod fixtures;

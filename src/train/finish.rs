@@ -91,6 +91,7 @@ pub(super) async fn finish(
     };
     let report = Report::new(&facts(&watch.job), outcome, &view);
     folder.write_report(&report)?;
+    folder.write_page(&report, &watch.job.blueprint.config.to_toml())?;
     mark.settle(report.status)?;
     let mut files = vec![folder.path().to_owned()];
     if let Some(path) = &options.report {

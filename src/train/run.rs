@@ -60,6 +60,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
         at_once: false,
         display,
         metrics: folder.open_metrics()?,
+        events: folder.open_events(wall_clock())?,
         judge,
         stopping: Stopping::new(job.blueprint.config.stop.clone()),
         best: None,
@@ -152,6 +153,6 @@ pub(super) fn now() -> Instant {
     clippy::disallowed_methods,
     reason = "a run folder is named by the date"
 )]
-fn wall_clock() -> SystemTime {
+pub(super) fn wall_clock() -> SystemTime {
     SystemTime::now()
 }

@@ -10,13 +10,13 @@ use super::finish::provenance;
 use super::interrupts::Interrupts;
 use super::judge::Judge;
 use super::options::RunEnd;
-use super::run::now;
+use super::run::{now, wall_clock};
 use super::stopping::Stopping;
 use crate::job::ResolvedJob;
 use crate::launch::{LocalCluster, Loss, Role};
 use crate::observe::Observer;
 use crate::progress::Display;
-use crate::report::{Diverged, EvaluationPoint, MetricsLog, RunFolder};
+use crate::report::{Diverged, EvaluationPoint, EventLog, MetricsLog, RunFolder};
 use crate::view::ClusterView;
 
 /// How often the servers are asked.
@@ -33,6 +33,7 @@ pub(super) struct Watch {
     pub(super) at_once: bool,
     pub(super) display: Display,
     pub(super) metrics: MetricsLog,
+    pub(super) events: EventLog,
     pub(super) judge: Judge,
     pub(super) stopping: Stopping,
     /// The evaluation whose parameters are kept as the best.
@@ -127,6 +128,7 @@ impl Watch {
                 sampled = Some(now());
                 self.metrics
                     .status(self.started.since().as_secs_f64(), &view)?;
+                self.events.status(wall_clock(), &view)?;
                 // A server that does not answer is noticed by the next poll.
                 self.observer.heartbeat().await.ok();
             }
@@ -216,6 +218,7 @@ impl Watch {
         self.divergence
             .look(Diverged::TestLoss, point.epoch, test_loss);
         self.metrics.evaluation(&point)?;
+        self.events.evaluation(wall_clock(), &point)?;
         self.curve.push(point);
         let seen = self.stopping.look(&point);
         if seen.is_best {

@@ -195,6 +195,14 @@ impl Deref for JobConfig {
 }
 
 impl JobConfig {
+    /// The same job with the hash of the file that its parameters begin with.
+    #[must_use]
+    pub fn with_init_hash(self, hash: u64) -> Self {
+        let mut job = self.0;
+        job.model.init_hash = Some(format!("{hash:016x}"));
+        Self(job)
+    }
+
     /// The same job with what its data turned out to be, and what follows from that.
     ///
     /// # Errors

@@ -48,6 +48,10 @@ pub struct Tensor {
     pub group: Group,
     /// How they start.
     pub init: Init,
+    /// Whether the first axis is that of a layer's inputs, so that what one input needs is one row, which
+    /// a sparse pull asks for. Files show such a weight as torch has it: `[outputs, inputs]`.
+    #[serde(default)]
+    pub by_input: bool,
 }
 
 impl Tensor {
@@ -60,7 +64,15 @@ impl Tensor {
             role: Role::Trainable,
             group: Group::default(),
             init: Init::Zeros,
+            by_input: false,
         }
+    }
+
+    /// The same tensor as a weight with a row for each input.
+    #[must_use]
+    pub fn by_input(mut self) -> Self {
+        self.by_input = true;
+        self
     }
 
     /// The same tensor out of the regularizer's reach.

@@ -53,6 +53,7 @@ fn plan(consistency: Consistency, workers: u32) -> Plan {
         consistency,
         training: Training {
             seed: 1,
+            initial: None,
             optimizer: "sgd".into(),
             hyper_parameters: toml::Table::new(),
             rate: Arc::new(|_| 1.0),

@@ -43,10 +43,18 @@ fn shard(
         let stream = seed::derive(training.seed, Purpose::Init, piece.tensor);
         piece.init.value(stream, flat - piece.tensor_start)
     };
+    let given = |at: usize| {
+        training
+            .initial
+            .as_ref()
+            .map_or(0.0, |all| all[offset_of(elements) + at])
+    };
     let zeros = pieces.iter().all(|piece| piece.init == Init::Zeros);
     let spec = StoreSpec {
         len: offset(elements, elements.end),
-        initial: if zeros {
+        initial: if training.initial.is_some() {
+            Initial::Function(&given)
+        } else if zeros {
             Initial::Zeros
         } else {
             Initial::Function(&value)
@@ -71,6 +79,11 @@ fn shard(
         non_finite: training.non_finite,
         workers: training.workers,
     }))
+}
+
+/// Where the shard begins in a list of all parameters.
+fn offset_of(elements: &Range<u64>) -> usize {
+    usize::try_from(elements.start).expect("all parameters are in memory")
 }
 
 /// The part of one tensor that lies in a shard.

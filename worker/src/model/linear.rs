@@ -33,7 +33,7 @@ impl LinearLayout {
     }
 
     fn new(weight: Vec<u64>, width: u64, has_bias: HasBias) -> Result<Self, ModelError> {
-        let mut tensors = vec![Tensor::trainable("weight", weight)];
+        let mut tensors = vec![Tensor::trainable("weight", weight).by_input()];
         if has_bias == HasBias::Yes {
             tensors.push(Tensor::trainable("bias", vec![width]).unregularized());
         }

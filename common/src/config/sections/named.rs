@@ -12,6 +12,12 @@ use crate::schedule::Unit;
 pub struct Model {
     /// The model's name in the registry. Default `"logistic_regression"`.
     pub name: String,
+    /// A safetensors file with which the parameters begin. Without it, the model says how they begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_from: Option<String>,
+    /// The hash of that file; the launcher writes it once it has looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_hash: Option<String>,
     /// The model's own keys, judged by the registry.
     #[serde(skip_deserializing, flatten)]
     pub options: Table,
@@ -21,6 +27,8 @@ impl Default for Model {
     fn default() -> Self {
         Self {
             name: "logistic_regression".to_owned(),
+            init_from: None,
+            init_hash: None,
             options: Table::new(),
         }
     }

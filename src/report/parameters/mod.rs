@@ -5,10 +5,16 @@
 //! N: u64, little-endian | header: N bytes of JSON, padded with blanks | f32 values, little-endian
 //! ```
 //!
+//! A weight whose rows are inputs lies in the file as torch has it, `[outputs, inputs]`, so that the file
+//! loads into a `torch.nn.Linear` of that name; [`Shape`] says how.
+//!
 //! The file is written here and not by the `safetensors` crate, which writes metadata in the order
 //! of a hash map: the same parameters must give the same bytes. Tests read it with that crate.
 //!
 //! Source: the format's description, <https://github.com/huggingface/safetensors#format>.
+
+mod read;
+mod shape;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -20,6 +26,9 @@ use thalweg_common::ids::{Fingerprint, Version};
 use thalweg_common::layout::ParameterLayout;
 use thiserror::Error;
 
+pub use read::{ReadError, hash_parameters, read_parameters};
+
+use self::shape::Shape;
 use super::FileError;
 use super::atomic::write_whole;
 
@@ -36,7 +45,7 @@ pub struct Provenance {
 
 /// Rises when a metadata key changes its meaning or goes away, or a tensor's place in the file does;
 /// `docs/REPORT.md` lists the keys.
-const PARAMETERS_SCHEMA_VERSION: u32 = 1;
+const PARAMETERS_SCHEMA_VERSION: u32 = 2;
 
 /// Why parameters were not written.
 #[derive(Debug, Error)]
@@ -85,7 +94,12 @@ pub fn write_parameters(
     Ok(write_whole(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(header.as_bytes())?;
-        write_values(file, values)
+        for (span, tensor) in layout.spans() {
+            let at = |flat| usize::try_from(flat).expect("the values are in memory");
+            let own = &values[at(span.start)..at(span.end)];
+            write_values(file, Shape::of(tensor).places().map(|place| own[place]))?;
+        }
+        Ok(())
     })?)
 }
 
@@ -106,9 +120,10 @@ fn header(layout: &ParameterLayout, provenance: &Provenance) -> String {
         json(serde_json::to_string(&metadata))
     )];
     for (span, tensor) in layout.spans() {
+        let shape = Shape::of(tensor);
         let entry = TensorEntry {
             dtype: "F32",
-            shape: &tensor.shape,
+            shape: shape.in_file(),
             data_offsets: bytes_of(&span),
         };
         let name = json(serde_json::to_string(&tensor.name));
@@ -125,10 +140,8 @@ fn bytes_of(span: &Range<u64>) -> [u64; 2] {
     [span.start, span.end].map(|element| element * 4)
 }
 
-fn write_values(file: &mut impl Write, values: &[f32]) -> io::Result<()> {
-    values
-        .iter()
-        .try_for_each(|value| file.write_all(&value.to_le_bytes()))
+fn write_values(file: &mut impl Write, mut values: impl Iterator<Item = f32>) -> io::Result<()> {
+    values.try_for_each(|value| file.write_all(&value.to_le_bytes()))
 }
 
 #[cfg(test)]
@@ -152,7 +165,9 @@ mod tests {
 
     fn layout() -> ParameterLayout {
         ParameterLayout::new(vec![
-            Tensor::trainable("weight", vec![3, 2]),
+            Tensor::trainable("weight", vec![3, 2]).by_input(),
+            Tensor::trainable("table", vec![3, 2]),
+            Tensor::trainable("line", vec![3]).by_input(),
             Tensor::trainable("empty", vec![0, 2]),
             Tensor::trainable("bias", vec![2]).unregularized(),
         ])
@@ -163,7 +178,7 @@ mod tests {
     fn others_read_the_tensors_with_their_names_shapes_and_origin() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("parameters.safetensors");
-        let values = [1.0, -2.0, 3.5, f32::MIN_POSITIVE, f32::MAX, 0.0, 7.0, -0.0];
+        let values: Vec<f32> = (0..17_u8).map(f32::from).collect();
         write_parameters(&path, &layout(), &values, &provenance()).unwrap();
         let bytes = fs::read(&path).unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -172,7 +187,7 @@ mod tests {
         assert_eq!(metadata["job"], "a \"quoted\" job");
         assert_eq!(metadata["fingerprint"], format!("{:032x}", 0xabc));
         assert_eq!(metadata["shard_version_min"], "42");
-        assert_eq!(metadata["schema_version"], "1");
+        assert_eq!(metadata["schema_version"], "2");
         let keys: BTreeSet<&str> = metadata.keys().map(String::as_str).collect();
         assert_eq!(
             keys,
@@ -180,9 +195,12 @@ mod tests {
             "docs/REPORT.md has every key"
         );
         for (name, shape, expected) in [
-            ("weight", vec![3, 2], &values[..6]),
+            // One row for each output, as in torch.
+            ("weight", vec![2, 3], &[0.0, 2.0, 4.0, 1.0, 3.0, 5.0][..]),
+            ("table", vec![3, 2], &values[6..12]),
+            ("line", vec![1, 3], &values[12..15]),
             ("empty", vec![0, 2], &[]),
-            ("bias", vec![2], &values[6..]),
+            ("bias", vec![2], &values[15..]),
         ] {
             let tensor = tensors.tensor(name).unwrap();
             assert_eq!((tensor.dtype(), tensor.shape()), (Dtype::F32, &shape[..]));
@@ -196,7 +214,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let write = |name| {
             let path = folder.path().join(name);
-            write_parameters(&path, &layout(), &[0.5; 8], &provenance()).unwrap();
+            write_parameters(&path, &layout(), &[0.5; 17], &provenance()).unwrap();
             fs::read(path).unwrap()
         };
         assert_eq!(write("a"), write("b"));
@@ -206,11 +224,11 @@ mod tests {
     fn values_that_do_not_fill_the_layout_are_refused_and_nothing_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("parameters.safetensors");
-        let error = write_parameters(&path, &layout(), &[0.0; 7], &provenance()).unwrap_err();
+        let error = write_parameters(&path, &layout(), &[0.0; 16], &provenance()).unwrap_err();
         assert!(
             error
                 .to_string()
-                .starts_with("expected the 8 elements of the layout, found 7 values")
+                .starts_with("expected the 17 elements of the layout, found 16 values")
         );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }

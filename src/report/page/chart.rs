@@ -1,0 +1,184 @@
+//! Line charts as SVG, with colours that follow the reader's light or dark page.
+
+use plotters::prelude::*;
+
+/// One line of a chart.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Line {
+    pub(super) name: String,
+    pub(super) points: Vec<(f64, f64)>,
+}
+
+/// A chart to be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Chart {
+    pub(super) title: String,
+    pub(super) x: &'static str,
+    pub(super) lines: Vec<Line>,
+}
+
+const SIZE: (u32, u32) = (640, 320);
+
+/// Told apart by people who do not tell red from green, on white and on black.
+const COLOURS: [RGBColor; 4] = [
+    RGBColor(0x1f, 0x77, 0xd4),
+    RGBColor(0xe6, 0x7e, 0x22),
+    RGBColor(0x2a, 0x9d, 0x8f),
+    RGBColor(0xb0, 0x5f, 0xd0),
+];
+
+impl Chart {
+    /// The chart as an SVG element; `None` if there is nothing to draw.
+    pub(super) fn svg(&self) -> Option<String> {
+        let lines: Vec<Line> = self.lines.iter().filter_map(Line::finite).collect();
+        let all = || lines.iter().flat_map(|line| &line.points);
+        let x = range(all().map(|point| point.0))?;
+        let y = range(all().map(|point| point.1))?;
+        let mut text = String::new();
+        self.draw(&mut text, &lines, x, y).ok()?;
+        Some(adaptable(&text))
+    }
+
+    fn draw(
+        &self,
+        text: &mut String,
+        lines: &[Line],
+        x: std::ops::Range<f64>,
+        y: std::ops::Range<f64>,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
+        let mut chart = ChartBuilder::on(&area)
+            .margin(12)
+            .caption(&self.title, ("sans-serif", 16))
+            .x_label_area_size(36)
+            .y_label_area_size(64)
+            .build_cartesian_2d(x, y)?;
+        chart
+            .configure_mesh()
+            .x_desc(self.x)
+            .x_labels(6)
+            .y_labels(6)
+            .x_label_formatter(&|x| number(*x))
+            .y_label_formatter(&|y| number(*y))
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(GRID)
+            .draw()?;
+        for (line, colour) in lines.iter().zip(COLOURS.iter().cycle()) {
+            let style = colour.stroke_width(2);
+            chart
+                .draw_series(LineSeries::new(line.points.iter().copied(), style))?
+                .label(&line.name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
+            if let [point] = line.points[..] {
+                chart.draw_series([Circle::new(point, 3, colour.filled())])?;
+            }
+        }
+        if 1 < lines.len() {
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::UpperRight)
+                .draw()?;
+        }
+        area.present()?;
+        Ok(())
+    }
+}
+
+impl Line {
+    /// The line without points that are no numbers; `None` if none is left.
+    fn finite(&self) -> Option<Self> {
+        let is_finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
+        let points: Vec<_> = self.points.iter().filter(is_finite).copied().collect();
+        let name = self.name.clone();
+        (!points.is_empty()).then_some(Self { name, points })
+    }
+}
+
+/// From the least to the greatest, with some room where they are the same.
+fn range(values: impl Iterator<Item = f64>) -> Option<std::ops::Range<f64>> {
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    let room = match high - low {
+        0.0 => 0.5 * low.abs().max(1e-3),
+        width => 0.03 * width,
+    };
+    (low <= high).then(|| low - room..high + room)
+}
+
+/// A short number for an axis.
+fn number(value: f64) -> String {
+    let size = value.abs();
+    match size {
+        _ if size < 1e-12 => "0".to_owned(),
+        1e6.. => format!("{:.3}M", value / 1e6),
+        1e4.. => format!("{:.0}k", value / 1e3),
+        _ if size < 1e-3 => format!("{value:.1e}"),
+        _ => format!("{value:.4}"),
+    }
+    .trim_end_matches("0M")
+    .to_owned()
+}
+
+/// Grey on either page.
+const GRID: RGBAColor = RGBAColor(0x80, 0x80, 0x80, 0.3);
+
+/// Black becomes the colour of the text around; a file of its own brings both pages' colour along.
+fn adaptable(svg: &str) -> String {
+    let style = "<style>svg{color:#1b1f24;background:transparent}@media (prefers-color-scheme:dark)\
+                 {svg{color:#e6e6e6}}text{font-family:system-ui,sans-serif}</style>";
+    let turned = svg.replace("\"#000000\"", "\"currentColor\"");
+    match turned.find('>') {
+        Some(end) => format!("{}{style}{}", &turned[..=end], &turned[end + 1..]),
+        None => turned,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(points: Vec<(f64, f64)>) -> Chart {
+        let line = |name: &str| Line {
+            name: name.into(),
+            points: points.clone(),
+        };
+        Chart {
+            title: "test loss".into(),
+            x: "examples",
+            lines: vec![line("this"), line("that")],
+        }
+    }
+
+    #[test]
+    fn a_chart_names_its_axis_and_lines_and_has_no_fixed_black() {
+        let svg = chart(vec![(0.0, 0.7), (1e5, 0.5), (2e5, f64::NAN), (3e5, 0.4)])
+            .svg()
+            .unwrap();
+        for word in [
+            "<svg",
+            "test loss",
+            "examples",
+            "this",
+            "that",
+            "currentColor",
+            "300k",
+        ] {
+            assert!(svg.contains(word), "{word} in {svg}");
+        }
+        assert!(!svg.contains("#000000") && !svg.contains("NaN"));
+    }
+
+    #[test]
+    fn what_has_no_number_is_not_drawn_and_one_number_is_a_dot() {
+        assert_eq!(chart(vec![]).svg(), None);
+        assert_eq!(chart(vec![(1.0, f64::NAN)]).svg(), None);
+        assert!(chart(vec![(1.0, 2.0)]).svg().unwrap().contains("<circle"));
+    }
+
+    #[test]
+    fn numbers_of_an_axis_stay_short() {
+        let shown = [0.0, 0.5, 12.0, 150_000.0, 2.5e6, 1e-5].map(number);
+        assert_eq!(shown, ["0", "0.5000", "12.0000", "150k", "2.5", "1.0e-5"]);
+    }
+}
