@@ -17,7 +17,7 @@ impl ResolvedJob {
     }
 }
 
-/// AdamW without a decay is Adam.
+/// The rule `adamw` without a decay is `adam`.
 fn no_decay(blueprint: &Blueprint) -> Option<String> {
     let config = &blueprint.config;
     let decays = config.regularizer.chosen();

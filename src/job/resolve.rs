@@ -188,7 +188,7 @@ pub fn resolve(config: JobConfig, folder: &Path) -> Result<ResolvedJob, ResolveE
 ///
 /// # Errors
 /// [`ResolveError::Init`] or [`ResolveError::InitChanged`] if the file cannot be used.
-pub fn initial_values(blueprint: &Blueprint) -> Result<Option<Vec<f32>>, ResolveError> {
+pub(super) fn initial_values(blueprint: &Blueprint) -> Result<Option<Vec<f32>>, ResolveError> {
     let model = &blueprint.config.model;
     let Some(name) = &model.init_from else {
         return Ok(None);

@@ -136,10 +136,10 @@ fn seconds(now: SystemTime) -> f64 {
 
 fn put_varint(to: &mut Vec<u8>, mut value: u64) {
     while 0x80 <= value {
-        to.push((value & 0x7f) as u8 | 0x80);
+        to.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
     }
-    to.push(value as u8);
+    to.push(value.to_le_bytes()[0]);
 }
 
 fn put_bytes(to: &mut Vec<u8>, field: u64, bytes: &[u8]) {

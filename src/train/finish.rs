@@ -1,5 +1,6 @@
 //! The end of a run: the last evaluation, the files, the end of the processes.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,8 +15,8 @@ use crate::job::ResolvedJob;
 use crate::launch::LocalCluster;
 use crate::progress::say_out;
 use crate::report::{
-    Counts, EvaluationPoint, Facts, Final, Host, Outcome, Provenance, Report, RunMark, RunStatus,
-    render_summary, write_report,
+    Counts, EvaluationPoint, Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunMark,
+    RunStatus, render_summary, write_report,
 };
 use crate::view::{ClusterView, Look, WorkerView};
 
@@ -90,17 +91,33 @@ pub(super) async fn finish(
         parameters: counts,
     };
     let report = Report::new(&facts(&watch.job), outcome, &view);
-    folder.write_report(&report)?;
-    folder.write_page(&report, &watch.job.blueprint.config.to_toml())?;
+    watch.display.finish();
+    tell(
+        &report,
+        &watch.job,
+        (&folder, mark),
+        options.report.as_ref(),
+    )?;
+    Ok(end)
+}
+
+/// Writes the report in every form that it has.
+fn tell(
+    report: &Report,
+    job: &ResolvedJob,
+    (folder, mark): (&RunFolder, RunMark),
+    copy: Option<&PathBuf>,
+) -> Result<()> {
+    folder.write_report(report)?;
+    folder.write_page(report, &job.blueprint.config.to_toml())?;
     mark.settle(report.status)?;
     let mut files = vec![folder.path().to_owned()];
-    if let Some(path) = &options.report {
-        write_report(path, &report)?;
+    if let Some(path) = copy {
+        write_report(path, report)?;
         files.push(path.clone());
     }
-    watch.display.finish();
-    say_out(&render_summary(&report, &files, Look::of_stdout()));
-    Ok(end)
+    say_out(&render_summary(report, &files, Look::of_stdout()));
+    Ok(())
 }
 
 fn status_of(end: RunEnd) -> RunStatus {

@@ -105,6 +105,12 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
 /// Asks the registries about the names and keys that are theirs, and writes out every default: what
 /// servers and workers agree on is what is done, not how it was spelled.
 pub(super) fn names(job: &mut Job, registries: &Registries, problems: &mut Problems) {
+    sections(job, registries, problems);
+    lists(job, registries, problems);
+}
+
+/// The sections that each choose one entry.
+fn sections(job: &mut Job, registries: &Registries, problems: &mut Problems) {
     let none = &mut Table::new();
     let questions: [(&str, CheckEntry, &str, &mut Table); 6] = [
         (
@@ -155,6 +161,10 @@ pub(super) fn names(job: &mut Job, registries: &Registries, problems: &mut Probl
             }
         }
     }
+}
+
+/// What may be chosen several times.
+fn lists(job: &mut Job, registries: &Registries, problems: &mut Problems) {
     for (hyper, chosen) in &mut job.schedules {
         match (registries.schedule)(&chosen.name, &chosen.options) {
             Ok(complete) => {

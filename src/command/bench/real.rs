@@ -75,6 +75,7 @@ fn plan() -> anyhow::Result<Plan> {
         server: ServerId(0),
         consistency: Consistency::Asp,
         training: Training {
+            initial: None,
             seed: 1,
             optimizer: "adam".to_owned(),
             hyper_parameters: toml::Table::new(),

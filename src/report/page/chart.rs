@@ -103,21 +103,27 @@ fn range(values: impl Iterator<Item = f64>) -> Option<std::ops::Range<f64>> {
         0.0 => 0.5 * low.abs().max(1e-3),
         width => 0.03 * width,
     };
-    (low <= high).then(|| low - room..high + room)
+    (low <= high).then_some(low - room..high + room)
 }
 
 /// A short number for an axis.
 fn number(value: f64) -> String {
-    let size = value.abs();
-    match size {
-        _ if size < 1e-12 => "0".to_owned(),
-        1e6.. => format!("{:.3}M", value / 1e6),
-        1e4.. => format!("{:.0}k", value / 1e3),
-        _ if size < 1e-3 => format!("{value:.1e}"),
-        _ => format!("{value:.4}"),
+    let trimmed = |value: f64, digits: usize| {
+        let text = format!("{value:.digits$}");
+        let text = if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.')
+        } else {
+            &text
+        };
+        text.to_owned()
+    };
+    match value.abs() {
+        size if size < 1e-12 => "0".to_owned(),
+        1e6.. => trimmed(value / 1e6, 2) + "M",
+        1e4.. => trimmed(value / 1e3, 1) + "k",
+        size if size < 1e-3 => format!("{value:.1e}"),
+        _ => trimmed(value, 4),
     }
-    .trim_end_matches("0M")
-    .to_owned()
 }
 
 /// Grey on either page.
@@ -138,10 +144,10 @@ fn adaptable(svg: &str) -> String {
 mod tests {
     use super::*;
 
-    fn chart(points: Vec<(f64, f64)>) -> Chart {
+    fn chart(points: &[(f64, f64)]) -> Chart {
         let line = |name: &str| Line {
             name: name.into(),
-            points: points.clone(),
+            points: points.to_vec(),
         };
         Chart {
             title: "test loss".into(),
@@ -152,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_chart_names_its_axis_and_lines_and_has_no_fixed_black() {
-        let svg = chart(vec![(0.0, 0.7), (1e5, 0.5), (2e5, f64::NAN), (3e5, 0.4)])
+        let svg = chart(&[(0.0, 0.7), (1e5, 0.5), (2e5, f64::NAN), (3e5, 0.4)])
             .svg()
             .unwrap();
         for word in [
@@ -171,14 +177,14 @@ mod tests {
 
     #[test]
     fn what_has_no_number_is_not_drawn_and_one_number_is_a_dot() {
-        assert_eq!(chart(vec![]).svg(), None);
-        assert_eq!(chart(vec![(1.0, f64::NAN)]).svg(), None);
-        assert!(chart(vec![(1.0, 2.0)]).svg().unwrap().contains("<circle"));
+        assert_eq!(chart(&[]).svg(), None);
+        assert_eq!(chart(&[(1.0, f64::NAN)]).svg(), None);
+        assert!(chart(&[(1.0, 2.0)]).svg().unwrap().contains("<circle"));
     }
 
     #[test]
     fn numbers_of_an_axis_stay_short() {
         let shown = [0.0, 0.5, 12.0, 150_000.0, 2.5e6, 1e-5].map(number);
-        assert_eq!(shown, ["0", "0.5000", "12.0000", "150k", "2.5", "1.0e-5"]);
+        assert_eq!(shown, ["0", "0.5", "12", "150k", "2.5M", "1.0e-5"]);
     }
 }

@@ -47,7 +47,7 @@ pub fn render_page(report: &Report, job: &str) -> String {
 /// The losses against examples as an SVG file; `None` if no evaluation has one.
 #[must_use]
 pub fn render_curves(report: &Report) -> Option<String> {
-    losses("loss", "examples", report, |point| examples(point)).svg()
+    losses("loss", "examples", report, examples).svg()
 }
 
 fn status(status: RunStatus) -> &'static str {
@@ -67,10 +67,15 @@ fn charts(report: &Report) -> Vec<Chart> {
         }),
     ];
     for name in Scores::NAMES {
-        let of = |point: &EvaluationPoint| Some((examples(point), point.test?.of(name)?));
+        let of = |point: &EvaluationPoint| {
+            let mut telling = point.test.iter().flat_map(Scores::telling);
+            let (_, value) = telling.find(|(own, _)| *own == name)?;
+            Some((examples(point), value))
+        };
         let points: Vec<_> = report.curve.iter().filter_map(of).collect();
-        // The loss has charts of its own.
-        if !points.is_empty() && name != "loss" {
+        // The loss has charts of its own, also where it is called log-loss.
+        let is_the_loss = name == "loss" || (name == "log_loss" && is_log_loss(report));
+        if !points.is_empty() && !is_the_loss {
             charts.push(Chart {
                 title: format!("test {name}"),
                 x: "examples",
@@ -82,6 +87,12 @@ fn charts(report: &Report) -> Vec<Chart> {
         }
     }
     charts
+}
+
+/// Whether training minimises the log-loss itself.
+fn is_log_loss(report: &Report) -> bool {
+    let mut tests = report.curve.iter().filter_map(|point| point.test);
+    tests.all(|test| !test.telling().any(|(name, _)| name == "loss"))
 }
 
 fn losses(

@@ -80,6 +80,9 @@ struct TensorEntry<'a> {
 /// # Errors
 /// [`ParametersError`] if there are more or fewer values than elements, or the file cannot be
 /// written.
+///
+/// # Panics
+/// Never: values that are in memory have places there.
 pub fn write_parameters(
     path: &Path,
     layout: &ParameterLayout,
