@@ -27,15 +27,25 @@ pub enum DataError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The gzip stream is cut short or damaged.
-    #[error("{}: expected a whole gzip stream, found one that is damaged or breaks off after line {lines} ({source}); copy the file again", path.display())]
-    Gzip {
+    /// A packed stream is cut short or damaged.
+    #[error("{}: expected a whole {format} stream, found one that is damaged or breaks off after line {lines} ({source}); copy the file again", path.display())]
+    Packed {
         /// The file.
         path: PathBuf,
+        /// `gzip` or `zstd`.
+        format: &'static str,
         /// Whole lines that could be read.
         lines: u64,
         /// What the decoder said.
         source: io::Error,
+    },
+    /// A pattern that names no files.
+    #[error("{}: expected a pattern that names files, found that {problem}; mend it in [data]", path.display())]
+    Pattern {
+        /// The pattern.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
     },
     /// There is not one row in the file.
     #[error("{}: expected at least one row, found none; name a file with data", path.display())]
@@ -81,14 +91,16 @@ pub enum DataError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineProblem {
     /// Bytes that no text has.
-    #[error("expected text, found the byte 0x{found:02x}; give a libsvm text file, plain or gzip")]
+    #[error(
+        "expected text, found the byte 0x{found:02x}; give a libsvm text file, plain, gzip or zstd"
+    )]
     NotText {
         /// The first such byte.
         found: u8,
     },
     /// A line longer than the reader keeps.
     #[error(
-        "expected a line of at most {bytes_max} bytes, found a longer one; is this a libsvm text file?"
+        "expected a line of at most {bytes_max} bytes, found a longer one; is this a text file with one row per line?"
     )]
     LineTooLong {
         /// The limit.
