@@ -209,10 +209,18 @@ fn same(a: f32, b: f32) -> bool {
     clippy::cast_precision_loss,
     reason = "classes are at most 2^24, exact in f32"
 )]
-pub(super) fn label_of_class(class: usize, classes: usize) -> f32 {
+fn label_of_class(class: usize, classes: usize) -> f32 {
     match classes {
         2 => sign(class == 1),
         _ => class as f32,
+    }
+}
+
+/// The label that stands where there is none.
+pub(super) fn placeholder(target: &Target) -> f32 {
+    match target.task().classes() {
+        0 => 0.0,
+        classes => label_of_class(0, classes as usize),
     }
 }
 

@@ -69,6 +69,17 @@ impl Holdout {
         })
     }
 
+    /// For each of so many rows, whether it judges.
+    pub(super) fn judges(self, dataset: &'static str, rows: u64) -> Result<Vec<bool>, DataError> {
+        let count = usize::try_from(rows).expect("rows that were counted in memory");
+        let mut judges = vec![false; count];
+        let order = Permutation::new(self.seed, 0, rows);
+        for position in 0..self.held(dataset, rows)? {
+            judges[usize::try_from(order.row(position)).expect("below the count")] = true;
+        }
+        Ok(judges)
+    }
+
     /// The rows to train on, and those that judge.
     pub(super) fn split(
         self,
@@ -187,6 +198,11 @@ mod tests {
         let mut all = [trained, judging.clone()].concat();
         all.sort_unstable();
         assert!(all.into_iter().eq(0..1_000));
+        let flags = holdout(3).judges("csv", 1_000).unwrap();
+        let flagged = (0..1_000_u16).filter(|row| flags[usize::from(*row)]);
+        let mut sorted = judging.clone();
+        sorted.sort_unstable();
+        assert!(flagged.eq(sorted), "both answers name the same rows");
         let [other_train, other] = holdout(4).split("csv", &data).unwrap();
         assert_ne!(labels(&*other), judging);
         assert_ne!(other_train.content_hash(), train.content_hash());

@@ -13,6 +13,8 @@ pub mod in_memory;
 pub mod holdout;
 pub mod flights;
 pub mod libsvm;
+pub mod csv;
+pub mod dense;
 pub mod steady;
 pub mod weighted;
 mod labels;
@@ -24,7 +26,7 @@ use std::{
 };
 
 pub use self::{
-    encoding::{Encoding, LabelsIn, Reopened, Target},
+    encoding::{ColumnEncoding, ColumnKind, Encoding, LabelsIn, Reopened, Target},
     error::{DataError, LineProblem},
     in_memory::InMemory,
     registry::{DATASETS, DatasetEntry, Reopening, check, load, reopen},

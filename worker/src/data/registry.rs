@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use thalweg_common::registry::{self, Named, SettingError};
 
 use super::{
-    DataError, Encoding, Files, Loaded,
+    DataError, Encoding, Files, Loaded, csv,
+    dense::{idx, npy},
     encoding::{LabelsIn, Reopened},
     flights, libsvm, steady,
 };
@@ -54,7 +55,14 @@ pub struct Reopening<'a> {
 }
 
 /// Every data set there is, in order of growing complexity.
-pub static DATASETS: &[DatasetEntry] = &[flights::ENTRY, libsvm::ENTRY, steady::ENTRY];
+pub static DATASETS: &[DatasetEntry] = &[
+    flights::ENTRY,
+    libsvm::ENTRY,
+    csv::ENTRY,
+    idx::ENTRY,
+    npy::ENTRY,
+    steady::ENTRY,
+];
 
 /// Judges the keys of a job's `[data]` table (without `name`) and touches no file.
 ///

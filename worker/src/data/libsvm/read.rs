@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{NAME, line::parse_row};
 use crate::data::{
     DataError, Files, LineProblem, Target,
-    encoding::{LabelsIn, label_of_class},
+    encoding::{LabelsIn, placeholder},
     in_memory::Columns,
     labels::Labels,
     source::Lines,
@@ -43,10 +43,7 @@ impl Judge<'_> {
                 .accept(label, || format!("{}:{line}", path.display()))
                 .map(|()| label),
             (Self::Train(_), None) => unreachable!("rows to train on have labels"),
-            (Self::Known { target, .. }, None) => Ok(match target.task().classes() {
-                0 => 0.0,
-                classes => label_of_class(0, classes as usize),
-            }),
+            (Self::Known { target, .. }, None) => Ok(placeholder(target)),
             (
                 Self::Known {
                     target, labelled, ..

@@ -26,6 +26,12 @@ impl Files {
         Self(paths)
     }
 
+    /// Each of the paths and patterns by itself.
+    pub(in crate::data) fn each(&self) -> Vec<Self> {
+        let one = |path: &String| Self(vec![path.clone()]);
+        self.0.iter().map(one).collect()
+    }
+
     /// Refuses what can be refused without looking at any file; `key` is that of the data set.
     pub(in crate::data) fn check(&self, dataset: &'static str, key: &str) -> Result<(), DataError> {
         let refuse = |problem: String| Err(DataError::Options { dataset, problem });

@@ -10,6 +10,7 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Cursor, Read, Stdin},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use flate2::bufread::MultiGzDecoder;
@@ -107,6 +108,20 @@ impl Source {
     /// The path as messages show it.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Bytes that are in memory, and what messages call them.
+    pub(super) fn of_bytes(shown: &str, bytes: Arc<[u8]>) -> Result<Self, DataError> {
+        Self::unpack(shown.into(), Cursor::new(bytes))
+    }
+
+    /// All bytes, up to so many.
+    pub(super) fn read_all(mut self, bytes_max: u64) -> Result<Vec<u8>, DataError> {
+        let mut bytes = Vec::new();
+        match (&mut self.reader).take(bytes_max).read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(source) => Err(self.failed(0, source)),
+        }
     }
 
     /// The error of a read after so many whole lines.
