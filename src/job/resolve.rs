@@ -229,6 +229,7 @@ fn weigh(data: Loaded, weights: &ClassWeight) -> Result<Loaded, ResolveError> {
         train: weighted(data.train),
         test: data.test.map(weighted),
         notes: data.notes,
+        encoding: data.encoding,
     })
 }
 

@@ -79,6 +79,7 @@ fn on_a_quarter(
         }),
         test: bench.data.test.clone(),
         notes: Vec::new(),
+        encoding: None,
     };
     let job = bench.job_on(&[sets, &["cluster.workers=1"]].concat(), data);
     run(&job, latency).parameters

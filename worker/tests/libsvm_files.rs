@@ -7,8 +7,12 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use tempfile::TempDir;
-use thalweg_worker::data::{DataError, LineProblem, Loaded, Rows, Task, load};
+use thalweg_worker::data::{
+    DataError, Encoding, Files, LabelsIn, LineProblem, Loaded, Reopened, Reopening, Rows, Task,
+    load, reopen,
+};
 
 struct Folder(TempDir);
 
@@ -80,7 +84,7 @@ fn test_rows_do_not_widen_the_model_and_what_they_have_beyond_it_is_told() {
         panic!("{:?}", loaded.notes)
     };
     assert!(
-        note.contains("b: values with an index above 4, the largest of the training data")
+        note.contains("values with an index above 4, the largest of the training data")
             && note.contains("ignored: 3, in 2 of the test rows"),
         "{note}"
     );
@@ -245,7 +249,7 @@ fn bytes_that_are_no_text_and_broken_gzip_are_told_apart() {
     let whole = gzip(text.as_bytes());
     folder.write("cut", &whole[..whole.len() / 2]);
     let error = folder.load("train = \"cut\"").unwrap_err();
-    let DataError::Gzip { lines, .. } = error else {
+    let DataError::Packed { lines, .. } = error else {
         panic!("{error}")
     };
     assert!((10..3_000).contains(&lines), "{lines}");
@@ -254,7 +258,7 @@ fn bytes_that_are_no_text_and_broken_gzip_are_told_apart() {
     damaged[last] ^= 1;
     folder.write("damaged", &damaged);
     let error = folder.load("train = \"damaged\"").unwrap_err();
-    assert!(matches!(error, DataError::Gzip { .. }), "{error}");
+    assert!(matches!(error, DataError::Packed { .. }), "{error}");
 }
 
 #[test]
@@ -358,5 +362,110 @@ fn wrong_weights_are_refused_with_their_line_or_their_number() {
     assert!(
         text.contains("expected `test` with `test_weights`"),
         "{text}"
+    );
+}
+
+#[test]
+fn zstd_and_several_files_are_the_same_data_as_one() {
+    let folder = Folder::new();
+    folder.write("whole", b"+1 1:1 3:2\n-1 2:1\n+1 1:1\n");
+    let packed = compress_to_vec(&b"-1 2:1\n+1 1:1\n"[..], CompressionLevel::Fastest);
+    folder.write("part-2.gz", &packed);
+    folder.write("part-1", &gzip(b"+1 1:1 3:2\n"));
+    let hash = |train: &str| {
+        let loaded = folder.load(&format!("train = {train}")).unwrap();
+        loaded.train.content_hash()
+    };
+    let whole = hash("'whole'");
+    assert_eq!(hash("['part-1', 'part-2.gz']"), whole);
+    assert_eq!(hash("'part-*'"), whole);
+    assert_ne!(hash("['part-2.gz', 'part-1']"), whole);
+    folder.write("part-3", b"+1 1:x\n");
+    let error = folder.load("train = 'part-*'").unwrap_err().to_string();
+    assert!(
+        error.contains("part-3:1:4: expected index:value"),
+        "{error}"
+    );
+    folder.write("cut", &packed[..packed.len() - 2]);
+    let error = folder.load("train = 'cut'").unwrap_err().to_string();
+    assert!(
+        error.contains("cut: expected a whole zstd stream"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_share_of_the_rows_judges_where_there_are_no_test_rows() {
+    let folder = Folder::new();
+    let text: String = (0..100).map(|row| format!("{row} 1:1\n")).collect();
+    folder.write("a", text.as_bytes());
+    let keys = "train = 'a'\ntask = 'real'\nholdout = 0.2";
+    let loaded = folder.load(keys).unwrap();
+    let test = loaded.test.unwrap();
+    assert_eq!((loaded.train.rows(), test.rows()), (80, 20));
+    let error = folder.load(&format!("{keys}\ntest = 'a'")).unwrap_err();
+    assert!(
+        error.to_string().contains("found both; remove one"),
+        "{error}"
+    );
+}
+
+fn reopened(
+    folder: &Folder,
+    encoding: &Encoding,
+    file: &str,
+    labels: LabelsIn,
+) -> Result<Reopened, DataError> {
+    let keys = "train = 'a'\nclasses = 3".parse().expect("TOML");
+    reopen(&Reopening {
+        name: "libsvm",
+        keys: &keys,
+        encoding,
+        files: &Files::new(vec![file.into()]),
+        folder: folder.0.path(),
+        labels,
+    })
+}
+
+#[test]
+fn other_files_are_read_as_the_training_files_were_with_labels_or_without() {
+    let folder = Folder::new();
+    folder.write("a", b"1 1:1\n2 2:1\n3 1:1\n");
+    folder.write("judged", b"3 1:1 7:1\n1 2:5\n");
+    folder.write("unlabelled", b"1:1 2:1 # none\n2 2:1\n");
+    let loaded = folder.load("train = 'a'\nclasses = 3").unwrap();
+    let encoding = loaded.encoding.unwrap();
+    assert_eq!(encoding.target.class_names(), ["1", "2", "3"]);
+    let judged = reopened(&folder, &encoding, "judged", LabelsIn::Needed).unwrap();
+    let mut rows = Rows::new();
+    judged.rows.fill(&[0, 1], &mut rows);
+    assert_eq!(
+        (rows.labels(), rows.features()),
+        (&[2.0, 0.0][..], &[0, 1][..])
+    );
+    assert_eq!((judged.labelled, judged.rows.features()), (2, 2));
+    assert!(
+        judged.notes[0].contains("ignored: 1, in 1 of the rows"),
+        "{:?}",
+        judged.notes
+    );
+    let bare = reopened(&folder, &encoding, "unlabelled", LabelsIn::Optional).unwrap();
+    bare.rows.fill(&[0, 1], &mut rows);
+    assert_eq!((bare.labelled, rows.labels()), (1, &[0.0, 1.0][..]));
+    assert_eq!(rows.row(0).0, [0, 1]);
+    let error = reopened(&folder, &encoding, "unlabelled", LabelsIn::Needed).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("unlabelled:1:1: expected a label"),
+        "{error}"
+    );
+    folder.write("foreign", b"0 1:1\n");
+    let error = reopened(&folder, &encoding, "foreign", LabelsIn::Needed).unwrap_err();
+    assert!(
+        error.to_string().contains(
+            "foreign:1:1: expected a label of the training data (1, 2, 3), found the label 0"
+        ),
+        "{error}"
     );
 }

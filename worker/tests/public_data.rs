@@ -130,3 +130,79 @@ fn newsgroups_are_twenty_classes_or_two() {
         .count();
     assert_eq!(positive(&*two.train), of_classes);
 }
+
+#[test]
+fn csv_and_tsv_files_have_their_published_shapes() {
+    let Some(folder) = public_data("csv_and_tsv_files_have_their_published_shapes") else {
+        return;
+    };
+    let csv = |keys: &str| load("csv", &keys.parse().expect("TOML"), &folder).expect("a whole set");
+    for (name, rows, features, task) in [
+        ("digits", (1_438, 359), 64, Task::Classes(10)),
+        ("iris", (120, 30), 4, Task::Classes(3)),
+        ("wine", (143, 35), 13, Task::Classes(3)),
+        ("breast_cancer", (456, 113), 30, Task::Binary),
+        ("diabetes", (354, 88), 10, Task::Real),
+        ("housing", (16_512, 4_128), 9, Task::Real),
+    ] {
+        let loaded = csv(&format!(
+            "train = 'classics/{name}.train.csv.gz'\ntest = 'classics/{name}.test.csv.gz'\nscale = 'standard'"
+        ));
+        let test = loaded.test.unwrap();
+        assert_eq!((loaded.train.rows(), test.rows()), rows, "{name}");
+        assert_eq!(
+            (loaded.train.features(), loaded.train.task()),
+            (features, task),
+            "{name}"
+        );
+    }
+    let adult =
+        csv("train = 'classics/adult.data.csv.gz'\ntarget = 'income-per-year'\nholdout = 0.2");
+    assert_eq!(
+        (adult.train.rows(), adult.train.task()),
+        (26_049, Task::Binary)
+    );
+    let kinds = |count: usize| {
+        adult
+            .train
+            .fields()
+            .iter()
+            .filter(|f| (f.features.end - f.features.start == 1) == (count == 1))
+            .count()
+    };
+    assert_eq!((kinds(1), kinds(2)), (6, 8), "numbers and categories");
+    let higgs = csv(
+        "train = 'higgs-lgb/higgs.train.tsv.gz'\ntest = 'higgs-lgb/higgs.test.tsv.gz'\ntarget = 1",
+    );
+    assert_eq!((higgs.train.rows(), higgs.train.features()), (7_000, 28));
+}
+
+#[test]
+fn fashion_images_are_ten_classes_of_784_pixels() {
+    let Some(folder) = public_data("fashion_images_are_ten_classes_of_784_pixels") else {
+        return;
+    };
+    let file = |name: &str| format!("'fashion-mnist-10k/{name}-ubyte.gz'");
+    let keys = format!(
+        "train_images = {}\ntrain_labels = {}\ntest_images = {}\ntest_labels = {}",
+        file("train-images-idx3"),
+        file("train-labels-idx1"),
+        file("t10k-images-idx3"),
+        file("t10k-labels-idx1")
+    );
+    let loaded = load("idx", &keys.parse().expect("TOML"), &folder).expect("a whole set");
+    assert_eq!(
+        (loaded.train.rows(), loaded.test.unwrap().rows()),
+        (10_000, 2_000)
+    );
+    assert_eq!(
+        (loaded.train.features(), loaded.train.task()),
+        (784, Task::Classes(10))
+    );
+    let largest = all(&*loaded.train)
+        .values()
+        .iter()
+        .copied()
+        .fold(0.0, f32::max);
+    assert_eq!(largest.to_bits(), 1_f32.to_bits());
+}

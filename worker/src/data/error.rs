@@ -27,15 +27,43 @@ pub enum DataError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The gzip stream is cut short or damaged.
-    #[error("{}: expected a whole gzip stream, found one that is damaged or breaks off after line {lines} ({source}); copy the file again", path.display())]
-    Gzip {
+    /// A packed stream is cut short or damaged.
+    #[error("{}: expected a whole {format} stream, found one that is damaged or breaks off after line {lines} ({source}); copy the file again", path.display())]
+    Packed {
         /// The file.
         path: PathBuf,
+        /// `gzip` or `zstd`.
+        format: &'static str,
         /// Whole lines that could be read.
         lines: u64,
         /// What the decoder said.
         source: io::Error,
+    },
+    /// A pattern that names no files.
+    #[error("{}: expected a pattern that names files, found that {problem}; mend it in [data]", path.display())]
+    Pattern {
+        /// The pattern.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A file lacks a column that the training file has.
+    #[error("{}: expected a column `{column}`, found {found}; mend the header or [data]", path.display())]
+    Columns {
+        /// The file.
+        path: PathBuf,
+        /// The name of the column.
+        column: String,
+        /// The columns that there are.
+        found: String,
+    },
+    /// A file of an array is not what it should be.
+    #[error("{}: {problem}", path.display())]
+    Array {
+        /// The file.
+        path: PathBuf,
+        /// What was expected, what was found, what to do.
+        problem: String,
     },
     /// There is not one row in the file.
     #[error("{}: expected at least one row, found none; name a file with data", path.display())]
@@ -81,14 +109,16 @@ pub enum DataError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineProblem {
     /// Bytes that no text has.
-    #[error("expected text, found the byte 0x{found:02x}; give a libsvm text file, plain or gzip")]
+    #[error(
+        "expected text, found the byte 0x{found:02x}; give a libsvm text file, plain, gzip or zstd"
+    )]
     NotText {
         /// The first such byte.
         found: u8,
     },
     /// A line longer than the reader keeps.
     #[error(
-        "expected a line of at most {bytes_max} bytes, found a longer one; is this a libsvm text file?"
+        "expected a line of at most {bytes_max} bytes, found a longer one; is this a text file with one row per line?"
     )]
     LineTooLong {
         /// The limit.
@@ -182,5 +212,62 @@ pub enum LineProblem {
     NotFinite {
         /// The word.
         found: String,
+    },
+    /// A record with too few or too many fields.
+    #[error(
+        "expected {expected} fields as in the first record, found {found}; mend the record, or set \
+         `delimiter` in [data]"
+    )]
+    Ragged {
+        /// Fields of the first record.
+        expected: usize,
+        /// Fields of this one.
+        found: usize,
+    },
+    /// A first record that is not cut at all.
+    #[error(
+        "expected two or more columns, found one with the delimiter '{delimiter}'; set `delimiter` in [data]"
+    )]
+    OneColumn {
+        /// The delimiter.
+        delimiter: String,
+    },
+    /// Two columns of one name.
+    #[error("expected a name for each column, found `{name}` twice; rename one")]
+    ColumnTwice {
+        /// The name.
+        name: String,
+    },
+    /// A quote that is not closed.
+    #[error(
+        "expected a closing quote for the field that begins here, found the end of the file; close it"
+    )]
+    Unclosed,
+    /// A byte that is no UTF-8.
+    #[error(
+        "expected UTF-8 text, found the byte 0x{found:02x}; convert the file, for instance with iconv"
+    )]
+    NotUtf8 {
+        /// The byte.
+        found: u8,
+    },
+    /// A word in a column of numbers.
+    #[error(
+        "expected a number in the column `{column}`, found \"{found}\"; mend it, or list the word in \
+         `missing` or the column in `categorical` in [data]"
+    )]
+    Number {
+        /// The column.
+        column: String,
+        /// The word.
+        found: String,
+    },
+    /// A row without a label.
+    #[error(
+        "expected a label in the column `{column}`, found a missing value; remove the row or give it one"
+    )]
+    NoLabel {
+        /// The target column.
+        column: String,
     },
 }

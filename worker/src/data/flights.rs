@@ -19,15 +19,17 @@ use serde::Deserialize;
 use thalweg_common::permutation::Permutation;
 
 use super::{
-    DataError, DatasetEntry, InMemory, Loaded, Task, in_memory::Columns, registry::read_keys,
+    DataError, DatasetEntry, Field, InMemory, Loaded, Task, in_memory::Columns, registry::read_keys,
 };
 
 pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     name: NAME,
     about: "flight delays at New York City in 2013, 98,000 + 16,000 rows, part of the program",
     keys: "",
+    exclusive: &[],
     check: |keys| read_keys::<Keys>(NAME, keys).map(drop),
     load,
+    reopen: None,
 };
 
 const NAME: &str = "flights";
@@ -50,12 +52,13 @@ fn load(keys: &toml::Table, _folder: &Path) -> Result<Loaded, DataError> {
 
 /// One categorical field: its slots are the features `first..first + slots`.
 #[derive(Debug)]
-struct Field {
+struct Column {
+    name: String,
     first: u32,
     slots: u16,
 }
 
-impl Field {
+impl Column {
     fn slot_bytes(&self) -> usize {
         if self.slots <= 256 { 1 } else { 2 }
     }
@@ -66,7 +69,7 @@ struct Header {
     train_rows: u32,
     test_rows: u32,
     crc: u32,
-    fields: Vec<Field>,
+    fields: Vec<Column>,
 }
 
 fn decode(file: &[u8]) -> Result<Loaded, DataError> {
@@ -95,6 +98,7 @@ fn decode(file: &[u8]) -> Result<Loaded, DataError> {
         train,
         test: Some(test),
         notes: Vec::new(),
+        encoding: None,
     })
 }
 
@@ -111,7 +115,11 @@ fn read_header(cursor: &mut Cursor<&[u8]>) -> Result<Header, DataError> {
     let mut end = 0;
     for _ in 0..field_count {
         let [name_bytes] = read(cursor)?;
-        cursor.set_position(cursor.position() + u64::from(name_bytes));
+        let mut name = String::new();
+        (&mut *cursor)
+            .take(u64::from(name_bytes))
+            .read_to_string(&mut name)
+            .map_err(|error| damaged(format!("the name of a field: {error}")))?;
         let first = u32::from_le_bytes(read(cursor)?);
         let slots = u16::from_le_bytes(read(cursor)?);
         if first != end {
@@ -120,7 +128,7 @@ fn read_header(cursor: &mut Cursor<&[u8]>) -> Result<Header, DataError> {
             )));
         }
         end = first + u32::from(slots);
-        fields.push(Field { first, slots });
+        fields.push(Column { name, first, slots });
     }
     Ok(Header {
         train_rows,
@@ -139,7 +147,7 @@ fn read<const BYTES: usize>(cursor: &mut Cursor<&[u8]>) -> Result<[u8; BYTES], D
 }
 
 /// Takes one part's columns and labels off the front of `rest`.
-fn read_part(rest: &mut &[u8], fields: &[Field], rows: u32) -> Result<Arc<InMemory>, DataError> {
+fn read_part(rest: &mut &[u8], fields: &[Column], rows: u32) -> Result<Arc<InMemory>, DataError> {
     let count = rows as usize;
     let mut take = |bytes: usize| {
         rest.split_off(..bytes)
@@ -171,7 +179,12 @@ fn read_part(rest: &mut &[u8], fields: &[Field], rows: u32) -> Result<Arc<InMemo
         columns.close(if is_late { 1.0 } else { -1.0 });
     }
     let features = fields.iter().map(|field| u64::from(field.slots)).sum();
-    Ok(Arc::new(InMemory::new(columns, features, Task::Binary)))
+    let named = fields.iter().map(|column| Field {
+        name: column.name.clone(),
+        features: u64::from(column.first)..u64::from(column.first) + u64::from(column.slots),
+    });
+    let set = InMemory::new(columns, features, Task::Binary).with_fields(named.collect());
+    Ok(Arc::new(set))
 }
 
 fn damaged(problem: String) -> DataError {
@@ -197,6 +210,8 @@ mod tests {
     fn the_embedded_set_has_the_documented_shape() {
         let set = decode(EMBEDDED).unwrap();
         let test = set.test.unwrap();
+        assert_eq!((set.train.fields().len(), test.fields().len()), (14, 14));
+        assert_eq!(set.train.fields()[13].features.end, 4_270);
         assert_eq!((set.train.rows(), set.train.features()), (98_000, 4_270));
         assert_eq!(
             (test.rows(), test.features(), test.task()),

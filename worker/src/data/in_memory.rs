@@ -5,7 +5,7 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Dataset, Ideal, Rows, Task};
+use super::{Dataset, Field, Ideal, Rows, Task};
 
 /// A data set in compressed sparse row form.
 #[derive(Clone, Debug)]
@@ -14,6 +14,7 @@ pub struct InMemory {
     features_max: u64,
     hash: u64,
     columns: Columns,
+    fields: Vec<Field>,
 }
 
 /// Rows as they are collected, before their number of features and their labels are settled.
@@ -167,7 +168,27 @@ impl InMemory {
             features_max: features,
             hash: columns.hash(),
             columns,
+            fields: Vec::new(),
         }
+    }
+
+    /// The same rows, with the columns that their features were made of.
+    ///
+    /// # Panics
+    /// When the fields do not cover the features in order and without gaps.
+    #[must_use]
+    pub fn with_fields(mut self, fields: Vec<Field>) -> Self {
+        let mut end = 0;
+        for field in &fields {
+            assert_eq!(field.features.start, end, "fields have no gaps");
+            end = field.features.end;
+        }
+        assert!(
+            fields.is_empty() || end == self.features_max,
+            "fields cover all features"
+        );
+        self.fields = fields;
+        self
     }
 
     /// Copies rows that were made elsewhere, with their weights, for instance by a program that uses this library.
@@ -243,6 +264,10 @@ impl Dataset for InMemory {
                 .as_ref()
                 .map_or(0, |weights| size_of_val(&weights[..]));
         bytes as u64
+    }
+
+    fn fields(&self) -> &[Field] {
+        &self.fields
     }
 
     fn ideal(&self) -> Option<Ideal> {

@@ -7,11 +7,18 @@
 pub mod rows;
 pub mod error;
 pub mod registry;
+pub mod encoding;
+pub mod source;
 pub mod in_memory;
-pub mod libsvm;
+pub mod holdout;
 pub mod flights;
+pub mod libsvm;
+pub mod csv;
+pub mod dense;
 pub mod steady;
 pub mod weighted;
+mod labels;
+mod number;
 
 use std::{
     fmt::{self, Debug},
@@ -19,10 +26,12 @@ use std::{
 };
 
 pub use self::{
+    encoding::{ColumnEncoding, ColumnKind, Encoding, LabelsIn, Reopened, Target},
     error::{DataError, LineProblem},
     in_memory::InMemory,
-    registry::{DATASETS, DatasetEntry, check, load},
+    registry::{DATASETS, DatasetEntry, Reopening, check, load, reopen},
     rows::Rows,
+    source::Files,
     weighted::Weighted,
 };
 
@@ -119,9 +128,23 @@ pub trait Dataset: Debug + Send + Sync {
     /// Bytes of memory that the data set holds.
     fn memory_bytes(&self) -> u64;
 
+    /// The columns that the features were made of, in order and without gaps; empty where the data have no columns.
+    fn fields(&self) -> &[Field] {
+        &[]
+    }
+
     /// The quality that the rule behind the data reaches on these rows, where it is known: no
     /// model can be expected to do better. `None` for measured data.
     fn ideal(&self) -> Option<Ideal>;
+}
+
+/// One column of the data as they were given: the features that it became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The column's name.
+    pub name: String,
+    /// Its features.
+    pub features: std::ops::Range<u64>,
 }
 
 /// What the true probabilities score on a data set of the task [`Task::Binary`].
@@ -142,6 +165,8 @@ pub struct Loaded {
     pub test: Option<Arc<dyn Dataset>>,
     /// What the user should know of the data before they are trained on, a sentence each.
     pub notes: Vec<String>,
+    /// How other files are read in the same way; `None` where the data are no files.
+    pub encoding: Option<Encoding>,
 }
 
 #[cfg(test)]

@@ -8,7 +8,12 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use thalweg_common::registry::{self, Named, SettingError};
 
-use super::{DataError, Loaded, flights, libsvm, steady};
+use super::{
+    DataError, Encoding, Files, Loaded, csv,
+    dense::{idx, npy},
+    encoding::{LabelsIn, Reopened},
+    flights, libsvm, steady,
+};
 
 /// One kind of data.
 #[derive(Clone, Copy, Debug)]
@@ -19,14 +24,45 @@ pub struct DatasetEntry {
     pub about: &'static str,
     /// Every key with an example or its default, as TOML.
     pub keys: &'static str,
+    /// Those of them that cannot stand beside all others.
+    pub exclusive: &'static [&'static str],
     /// Judges the keys without touching any file.
     pub(super) check: fn(&toml::Table) -> Result<(), DataError>,
     /// Reads or prepares the data; relative paths start at the given folder.
     pub(super) load: fn(&toml::Table, &Path) -> Result<Loaded, DataError>,
+    /// Reads other files as the training files were read; `None` where the data are no files.
+    pub(super) reopen: Option<Reopen>,
+}
+
+/// Reads other files as a job's were read.
+type Reopen = fn(&Reopening<'_>) -> Result<Reopened, DataError>;
+
+/// Files to be read as those of a job were.
+#[derive(Clone, Copy, Debug)]
+pub struct Reopening<'a> {
+    /// The `name` of the job's `[data]` table.
+    pub name: &'a str,
+    /// The other keys of that table.
+    pub keys: &'a toml::Table,
+    /// How the job's training files were read.
+    pub encoding: &'a Encoding,
+    /// The files.
+    pub files: &'a Files,
+    /// Where relative paths start.
+    pub folder: &'a Path,
+    /// Whether rows may come without a label.
+    pub labels: LabelsIn,
 }
 
 /// Every data set there is, in order of growing complexity.
-pub static DATASETS: &[DatasetEntry] = &[flights::ENTRY, libsvm::ENTRY, steady::ENTRY];
+pub static DATASETS: &[DatasetEntry] = &[
+    flights::ENTRY,
+    libsvm::ENTRY,
+    csv::ENTRY,
+    idx::ENTRY,
+    npy::ENTRY,
+    steady::ENTRY,
+];
 
 /// Judges the keys of a job's `[data]` table (without `name`) and touches no file.
 ///
@@ -42,6 +78,26 @@ pub fn check(name: &str, keys: &toml::Table) -> Result<(), DataError> {
 /// Those of [`check`], and whatever is wrong with the data.
 pub fn load(name: &str, keys: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
     (find(name)?.load)(keys, folder)
+}
+
+/// Reads other files in the way in which a job's training files were read.
+///
+/// # Errors
+/// Those of [`check`], whatever is wrong with the files, and [`DataError::Options`] for data that are
+/// no files.
+pub fn reopen(again: &Reopening<'_>) -> Result<Reopened, DataError> {
+    let entry = find(again.name)?;
+    (entry.check)(again.keys)?;
+    match entry.reopen {
+        Some(reopen) => reopen(again),
+        None => Err(DataError::Options {
+            dataset: entry.name,
+            problem:
+                "expected a data set of files, found one that is part of the program; there are \
+                      no other rows of it"
+                    .into(),
+        }),
+    }
 }
 
 fn find(name: &str) -> Result<&'static DatasetEntry, SettingError> {
@@ -81,6 +137,7 @@ mod tests {
     fn every_entry_accepts_its_own_documented_keys_and_refuses_others() {
         for entry in DATASETS {
             let mut keys: toml::Table = entry.keys.parse().unwrap();
+            keys.retain(|key, _| !entry.exclusive.contains(&key));
             check(entry.name, &keys).unwrap();
             keys.insert("no_such_key".into(), 1.into());
             let error = check(entry.name, &keys).unwrap_err().to_string();

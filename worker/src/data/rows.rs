@@ -109,6 +109,11 @@ impl Rows {
         (!self.weights.is_empty()).then_some(&self.weights[..])
     }
 
+    /// Gives the rows other numbers: those of a data set that is a part of the one they were read from.
+    pub(crate) fn renumber(&mut self, numbers: &[u64]) {
+        self.numbers.copy_from_slice(numbers);
+    }
+
     /// Says that these are a piece of a batch of so many rows.
     pub fn set_batch_rows(&mut self, rows: u64) {
         self.batch_rows = Some(rows);

@@ -15,7 +15,7 @@
 
 use std::sync::Arc;
 
-use super::{Dataset, Ideal, Rows, Task};
+use super::{Dataset, Field, Ideal, Rows, Task};
 
 /// Rows of a data set that are read at once to count them.
 const PIECE_ROWS: u64 = 4_096;
@@ -67,6 +67,10 @@ impl Dataset for Weighted {
 
     fn memory_bytes(&self) -> u64 {
         self.rows.memory_bytes()
+    }
+
+    fn fields(&self) -> &[Field] {
+        self.rows.fields()
     }
 
     fn ideal(&self) -> Option<Ideal> {

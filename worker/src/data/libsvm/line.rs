@@ -1,7 +1,6 @@
 //! One line of a libsvm file, byte by byte; columns count from 1.
 
-use super::number;
-use crate::data::{LineProblem, in_memory::Columns};
+use crate::data::{LineProblem, encoding::LabelsIn, in_memory::Columns, number};
 
 /// What is wrong, and in which column.
 pub(super) type Misfit = (usize, LineProblem);
@@ -10,15 +9,17 @@ pub(super) type Misfit = (usize, LineProblem);
 const SHOWN_BYTES_MAX: usize = 40;
 
 /// Reads one line: adds its features (made 0-based) to `columns` and returns its label, as it is
-/// written, with the label's column. `None` when the line is blank or a comment.
+/// written, with the label's column. `None` when the line is blank or a comment; no label when the row
+/// begins with a pair, where that may be.
 ///
 /// The row is not closed: its label has still to be judged.
 pub(super) fn parse_row(
     line: &[u8],
     features_max: u64,
+    labels: LabelsIn,
     columns: &mut Columns,
-) -> Result<Option<(f32, usize)>, Misfit> {
-    match parse_words(line, features_max, columns) {
+) -> Result<Option<(Option<f32>, usize)>, Misfit> {
+    match parse_words(line, features_max, labels, columns) {
         Err((column, problem)) => Err(first_foreign_byte(line).unwrap_or((column, problem))),
         row => row,
     }
@@ -27,23 +28,28 @@ pub(super) fn parse_row(
 fn parse_words(
     line: &[u8],
     features_max: u64,
+    labels: LabelsIn,
     columns: &mut Columns,
-) -> Result<Option<(f32, usize)>, Misfit> {
+) -> Result<Option<(Option<f32>, usize)>, Misfit> {
     let mut at = 0;
     let Some(label_word) = next_word(line, &mut at) else {
         return Ok(None);
     };
     let label_column = at - label_word.len() + 1;
-    let label = number::parse(label_word)
-        .filter(|label| label.is_finite())
-        .ok_or_else(|| {
-            (
-                label_column,
-                LineProblem::Label {
-                    found: shown(label_word),
-                },
-            )
-        })?;
+    let label = match labels {
+        LabelsIn::Optional if label_word.contains(&b':') => {
+            at = 0;
+            None
+        }
+        LabelsIn::Optional | LabelsIn::Needed => Some(
+            number::parse(label_word)
+                .filter(|label| label.is_finite())
+                .ok_or_else(|| {
+                    let found = shown(label_word);
+                    (label_column, LineProblem::Label { found })
+                })?,
+        ),
+    };
     let mut previous = 0;
     while let Some(word) = next_word(line, &mut at) {
         let column = at - word.len() + 1;
@@ -139,11 +145,14 @@ fn shown(word: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Misfit, parse_row};
-    use crate::data::{Dataset, InMemory, LineProblem, Rows, Task, in_memory::Columns};
+    use crate::data::{
+        Dataset, InMemory, LineProblem, Rows, Task, encoding::LabelsIn, in_memory::Columns,
+    };
 
     fn parsed(line: &str) -> Option<(f32, Vec<u32>, Vec<f32>)> {
         let mut columns = Columns::new();
-        let (label, _) = parse_row(line.as_bytes(), 100, &mut columns).unwrap()?;
+        let row = parse_row(line.as_bytes(), 100, LabelsIn::Needed, &mut columns).unwrap();
+        let label = row?.0.unwrap();
         columns.close(label);
         let mut rows = Rows::new();
         InMemory::new(columns, 100, Task::Real).fill(&[0], &mut rows);
@@ -151,7 +160,7 @@ mod tests {
     }
 
     fn misfit(line: &str) -> Misfit {
-        parse_row(line.as_bytes(), 100, &mut Columns::new()).unwrap_err()
+        parse_row(line.as_bytes(), 100, LabelsIn::Needed, &mut Columns::new()).unwrap_err()
     }
 
     #[test]

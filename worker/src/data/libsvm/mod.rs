@@ -1,4 +1,4 @@
-//! libsvm text files: one row per line, `label index:value index:value …`, plain or gzip.
+//! libsvm text files: one row per line, `label index:value index:value …`.
 //!
 //! Indices count from 1 and increase strictly within a row; what follows `#` is a comment; blank
 //! lines are no rows. Labels of a binary task are +1/−1 or 0/1, of `classes = k` 0..k−1 or 1..k.
@@ -6,9 +6,10 @@
 //!
 //! | key | meaning |
 //! |---|---|
-//! | `train` | path of the rows to train on |
-//! | `test` | path of the rows that judge; optional |
-//! | `train_weights`, `test_weights` | paths of files with one weight per row; without, all count 1 |
+//! | `train` | the rows to train on: [`Files`] |
+//! | `test` | the rows that judge; optional |
+//! | `holdout`, `holdout_seed` | instead of `test`: the share of the rows that judges, and which |
+//! | `train_weights`, `test_weights` | files with one weight per row; without, all count 1 |
 //! | `features` | number of features: a larger index is refused. Without it the training rows decide, and what test rows have beyond is left out, with a note |
 //! | `task` | `"binary"` (also without the key), `"real"`; `classes` stands for the third task |
 //! | `classes` | number of classes; 2 is the binary task with any of the ways to write labels |
@@ -16,36 +17,33 @@
 //!
 //! Source: the format of `svm-train`, Chang and Lin, LIBSVM, README.
 
-mod labels;
 mod line;
-mod number;
-mod source;
+mod read;
 mod weights;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use serde::Deserialize;
 
-use self::{
-    labels::{Labels, Meaning},
-    line::parse_row,
-    source::Lines,
-};
+use self::read::{Judge, read};
 use super::{
-    DataError, DatasetEntry, InMemory, Loaded,
+    DataError, Dataset, DatasetEntry, Encoding, Files, InMemory, Loaded,
+    encoding::{Reopened, Scaling},
+    holdout::Holdout,
     in_memory::{Columns, LeftOut},
-    registry::read_keys,
+    labels::{Labels, Meaning, NamedTask},
+    registry::{Reopening, read_keys},
 };
 
 pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     name: NAME,
-    about: "libsvm text files, plain or gzip, of your own",
-    keys: "train = \"train.svm.gz\"\ntest = \"test.svm.gz\"\ntrain_weights = \"train.weights\"\ntest_weights = \"test.weights\"\nfeatures = 1000\nclasses = 3",
+    about: "libsvm text files of your own: plain, gzip or zstd",
+    keys: "train = \"train.svm.gz\"\ntest = \"test-*.svm.gz\"\nholdout = 0.1\nholdout_seed = 0\n\
+           train_weights = \"train.weights\"\ntest_weights = \"test.weights\"\nfeatures = 1000\nclasses = 3",
+    exclusive: &["holdout", "holdout_seed"],
     check: |keys| checked(keys).map(drop),
     load,
+    reopen: Some(reopen),
 };
 
 const NAME: &str = "libsvm";
@@ -53,52 +51,27 @@ const NAME: &str = "libsvm";
 /// Feature numbers are 32-bit everywhere.
 const FEATURES_MAX: u64 = 1 << 32;
 
-/// Above this, f32 labels would not be exact.
-const CLASSES_MAX: u32 = 1 << 24;
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Keys {
-    train: PathBuf,
-    test: Option<PathBuf>,
-    train_weights: Option<PathBuf>,
-    test_weights: Option<PathBuf>,
+    train: Files,
+    test: Option<Files>,
+    holdout: Option<f64>,
+    holdout_seed: Option<u64>,
+    train_weights: Option<Files>,
+    test_weights: Option<Files>,
     features: Option<u64>,
     task: Option<NamedTask>,
     classes: Option<u32>,
     label_positive: Option<Vec<i64>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum NamedTask {
-    Binary,
-    Real,
-}
-
-impl Keys {
-    fn meaning(&self) -> Result<Meaning, DataError> {
-        match (self.task, self.classes, &self.label_positive) {
-            (None | Some(NamedTask::Binary), None, None) => Ok(Meaning::Binary),
-            (None | Some(NamedTask::Binary), None, Some(list)) if !list.is_empty() => {
-                Ok(Meaning::Positive(list.iter().copied().collect()))
-            }
-            (_, _, Some(list)) if list.is_empty() => Err(refuse(
-                "expected `label_positive` to list labels, found none",
-            )),
-            (Some(NamedTask::Real), None, None) => Ok(Meaning::Real),
-            (None, Some(classes), None) if (2..=CLASSES_MAX).contains(&classes) => {
-                Ok(Meaning::Classes(classes))
-            }
-            (None, Some(classes), None) => Err(refuse(format!(
-                "expected `classes` from 2 to {CLASSES_MAX}, found {classes}"
-            ))),
-            _ => Err(refuse(
-                "expected at most one of `task`, `classes` and `label_positive` (`label_positive` goes \
-                 with task = \"binary\"), found two of them; remove one",
-            )),
-        }
-    }
+/// What the keys say, once they are judged.
+#[derive(Debug)]
+struct Checked {
+    keys: Keys,
+    meaning: Meaning,
+    holdout: Option<Holdout>,
 }
 
 fn refuse(problem: impl Into<String>) -> DataError {
@@ -108,9 +81,27 @@ fn refuse(problem: impl Into<String>) -> DataError {
     }
 }
 
-fn checked(keys: &toml::Table) -> Result<(Keys, Meaning), DataError> {
+fn checked(keys: &toml::Table) -> Result<Checked, DataError> {
     let keys: Keys = read_keys(NAME, keys)?;
-    let meaning = keys.meaning()?;
+    let positive = keys.label_positive.as_deref();
+    let meaning = Meaning::of_keys(NAME, keys.task, keys.classes, positive)?;
+    let holdout = Holdout::of_keys(NAME, keys.holdout, keys.holdout_seed, keys.test.is_some())?;
+    keys.train.check(NAME, "train")?;
+    for (files, key) in [
+        (&keys.test, "test"),
+        (&keys.train_weights, "train_weights"),
+        (&keys.test_weights, "test_weights"),
+    ] {
+        if let Some(files) = files {
+            files.check(NAME, key)?;
+            if files.reads_standard_input() && keys.train.reads_standard_input() {
+                return Err(refuse(format!(
+                    "expected standard input (\"-\") in one key, found it in `train` and `{key}`; write \
+                     one of them to a file"
+                )));
+            }
+        }
+    }
     if keys.test.is_none() && keys.test_weights.is_some() {
         return Err(refuse(
             "expected `test` with `test_weights`, found no `test`; name the rows that the weights are for",
@@ -120,27 +111,41 @@ fn checked(keys: &toml::Table) -> Result<(Keys, Meaning), DataError> {
         Some(features) if !(1..=FEATURES_MAX).contains(&features) => Err(refuse(format!(
             "expected `features` from 1 to {FEATURES_MAX}, found {features}"
         ))),
-        _ => Ok((keys, meaning)),
+        _ => Ok(Checked {
+            keys,
+            meaning,
+            holdout,
+        }),
     }
 }
 
 fn load(keys: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
-    let (keys, meaning) = checked(keys)?;
+    let Checked {
+        keys,
+        meaning,
+        holdout,
+    } = checked(keys)?;
     let features_max = keys.features.unwrap_or(FEATURES_MAX);
     let task = meaning.task();
     let mut labels = Labels::new(meaning);
-    let mut train = read(&folder.join(&keys.train), features_max, &mut labels)?;
-    labels.check_train()?;
+    let mut judge = Judge::Train(&mut labels);
+    let mut train = read(&keys.train, folder, features_max, &mut judge)?;
+    labels.check_train(NAME)?;
     let mut test = match &keys.test {
-        Some(path) => Some(read(&folder.join(path), features_max, &mut labels)?),
+        Some(files) => Some(read(
+            files,
+            folder,
+            features_max,
+            &mut Judge::Train(&mut labels),
+        )?),
         None => None,
     };
     // Test rows judge a model, they must not widen it: what training never saw has no weight.
     let features = keys.features.unwrap_or(train.features_needed().max(1));
     let unseen = test.as_mut().map(|test| test.leave_out_from(features));
-    let weigh = |columns: &mut Columns, path: &Option<PathBuf>| -> Result<(), DataError> {
-        if let Some(path) = path {
-            columns.weights = Some(weights::read(&folder.join(path), columns.rows())?);
+    let weigh = |columns: &mut Columns, files: &Option<Files>| -> Result<(), DataError> {
+        if let Some(files) = files {
+            columns.weights = Some(weights::read(files, folder, columns.rows())?);
         }
         Ok(())
     };
@@ -148,56 +153,67 @@ fn load(keys: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
     if let Some(test) = &mut test {
         weigh(test, &keys.test_weights)?;
     }
-    let settle = |columns: &mut Columns| labels.settle(&mut columns.labels);
-    settle(&mut train);
-    test.iter_mut().for_each(settle);
+    let finish = |mut columns: Columns| -> Arc<dyn Dataset> {
+        labels.settle(&mut columns.labels);
+        Arc::new(InMemory::new(columns, features, task))
+    };
+    let (mut train, mut test) = (finish(train), test.map(finish));
+    if let Some(holdout) = holdout {
+        let [trained, judging] = holdout.split(NAME, &train)?;
+        (train, test) = (trained, Some(judging));
+    }
+    let notes = unseen.and_then(|unseen| note_unseen("the test rows", features, unseen));
     Ok(Loaded {
-        train: Arc::new(InMemory::new(train, features, task)),
-        test: test.map(|columns| Arc::new(InMemory::new(columns, features, task)) as Arc<_>),
-        notes: keys
-            .test
-            .iter()
-            .zip(unseen)
-            .filter_map(|(path, unseen)| note_unseen(path, features, unseen))
+        train,
+        test,
+        notes: notes.into_iter().collect(),
+        encoding: Some(Encoding {
+            dataset: NAME.into(),
+            features,
+            target_name: None,
+            target: labels.target(),
+            columns: Vec::new(),
+            scaling: Scaling::None,
+        }),
+    })
+}
+
+/// Reads files for a model that was trained before. A row may begin with its first pair where labels
+/// are optional.
+fn reopen(again: &Reopening<'_>) -> Result<Reopened, DataError> {
+    let Reopening {
+        encoding,
+        files,
+        folder,
+        labels,
+        ..
+    } = again;
+    files.check(NAME, "files")?;
+    let mut labelled = 0;
+    let mut judge = Judge::Known {
+        target: &encoding.target,
+        labels: *labels,
+        labelled: &mut labelled,
+    };
+    let mut columns = read(files, folder, FEATURES_MAX, &mut judge)?;
+    let unseen = columns.leave_out_from(encoding.features);
+    let task = encoding.target.task();
+    Ok(Reopened {
+        rows: Arc::new(InMemory::new(columns, encoding.features, task)),
+        labelled,
+        notes: note_unseen("the rows", encoding.features, unseen)
+            .into_iter()
             .collect(),
     })
 }
 
-/// What the user is told of values that were left out of the test rows; nothing if there are none.
-fn note_unseen(path: &Path, features: u64, unseen: LeftOut) -> Option<String> {
+/// What the user is told of values that were left out; nothing if there are none.
+fn note_unseen(which: &str, features: u64, unseen: LeftOut) -> Option<String> {
     let LeftOut { values, rows } = unseen;
     (0 < values).then(|| {
         format!(
-            "{}: values with an index above {features}, the largest of the training data, are \
-             ignored: {values}, in {rows} of the test rows; set `features` in [data] to say how many \
-             there are",
-            path.display()
+            "values with an index above {features}, the largest of the training data, are ignored: \
+             {values}, in {rows} of {which}; set `features` in [data] to say how many there are"
         )
     })
-}
-
-fn read(path: &Path, features_max: u64, labels: &mut Labels) -> Result<Columns, DataError> {
-    let mut lines = Lines::open(path)?;
-    let mut columns = Columns::new();
-    while let Some((number, line)) = lines.next_line()? {
-        let parsed = parse_row(line, features_max, &mut columns).and_then(|row| match row {
-            Some((label, column)) => labels
-                .accept(label, || format!("{}:{number}", path.display()))
-                .map(|()| columns.close(label))
-                .map_err(|problem| (column, problem)),
-            None => Ok(()),
-        });
-        parsed.map_err(|(column, problem)| DataError::Line {
-            path: path.to_owned(),
-            line: number,
-            column,
-            problem,
-        })?;
-    }
-    match columns.rows() {
-        0 => Err(DataError::Empty {
-            path: path.to_owned(),
-        }),
-        _ => Ok(columns),
-    }
 }

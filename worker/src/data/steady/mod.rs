@@ -29,8 +29,10 @@ pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     about: "a seeded stream of Zipf-distributed sparse rows with a known truth, of any length",
     keys: "seed = 1\nrows = 100_000_000\ntest_rows = 10_000\nfeatures = 100_000\nnonzeros = 30\n\
            exponent = 1.1\nweight_std = 0.5\nlabel_noise = 0.0",
+    exclusive: &[],
     check: |keys| checked(keys).map(drop),
     load,
+    reopen: None,
 };
 
 const NAME: &str = "steady";
@@ -116,6 +118,7 @@ fn load(keys: &toml::Table, _folder: &Path) -> Result<Loaded, DataError> {
         train: Arc::new(Steady::train(&keys)),
         test,
         notes: Vec::new(),
+        encoding: None,
     })
 }
 

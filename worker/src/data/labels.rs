@@ -1,9 +1,24 @@
-//! What the labels of a libsvm file mean: several ways of writing them are in use, and one data set
-//! must keep to one of them.
+//! What labels that are numbers mean: several ways of writing them are in use, and one data set must
+//! keep to one of them. The same for every file format.
 
 use std::collections::BTreeSet;
 
-use crate::data::{DataError, LineProblem, Task};
+use serde::Deserialize;
+
+use super::{DataError, LineProblem, Target, Task};
+
+/// Above this, f32 labels would not be exact.
+pub(super) const CLASSES_MAX: u32 = 1 << 24;
+
+/// A task that a job can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum NamedTask {
+    /// +1/−1 or 0/1.
+    Binary,
+    /// Any finite number.
+    Real,
+}
 
 /// How the job wants labels read.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +34,35 @@ pub(super) enum Meaning {
 }
 
 impl Meaning {
+    /// What the three keys `task`, `classes` and `label_positive` say together.
+    pub(super) fn of_keys(
+        dataset: &'static str,
+        task: Option<NamedTask>,
+        classes: Option<u32>,
+        positive: Option<&[i64]>,
+    ) -> Result<Self, DataError> {
+        let refuse = |problem: String| Err(DataError::Options { dataset, problem });
+        match (task, classes, positive) {
+            (_, _, Some([])) => refuse("expected `label_positive` to list labels, found none".into()),
+            (None | Some(NamedTask::Binary), None, None) => Ok(Self::Binary),
+            (None | Some(NamedTask::Binary), None, Some(list)) => {
+                Ok(Self::Positive(list.iter().copied().collect()))
+            }
+            (Some(NamedTask::Real), None, None) => Ok(Self::Real),
+            (None, Some(classes), None) if (2..=CLASSES_MAX).contains(&classes) => {
+                Ok(Self::Classes(classes))
+            }
+            (None, Some(classes), None) => refuse(format!(
+                "expected `classes` from 2 to {CLASSES_MAX}, found {classes}"
+            )),
+            _ => refuse(
+                "expected at most one of `task`, `classes` and `label_positive` (`label_positive` goes \
+                 with task = \"binary\"), found two of them; remove one"
+                    .into(),
+            ),
+        }
+    }
+
     pub(super) fn task(&self) -> Task {
         match self {
             Self::Binary | Self::Positive(_) => Task::Binary,
@@ -102,12 +146,12 @@ impl Labels {
     }
 
     /// After the train file: a list of positive labels that hits no row is a slip.
-    pub(super) fn check_train(&self) -> Result<(), DataError> {
+    pub(super) fn check_train(&self, dataset: &'static str) -> Result<(), DataError> {
         match &self.meaning {
             Meaning::Positive(positive) if !self.has_positive => {
                 let listed: Vec<_> = positive.iter().map(i64::to_string).collect();
                 Err(DataError::Options {
-                    dataset: super::NAME,
+                    dataset,
                     problem: format!(
                         "expected `label_positive` to name labels of the train file, found none of \
                          [{}] in it; mend the list",
@@ -119,39 +163,59 @@ impl Labels {
         }
     }
 
+    /// How the accepted labels are written, for files that are read later.
+    pub(super) fn target(&self) -> Target {
+        let span = |first: i64, last: i64| (first..=last).map(exact).collect();
+        match &self.meaning {
+            Meaning::Real => Target::Real,
+            Meaning::Positive(positive) => Target::Positive(positive.clone()),
+            Meaning::Binary if self.zero.is_some() => Target::Numbers(span(0, 1)),
+            Meaning::Binary => Target::Numbers(vec![-1.0, 1.0]),
+            Meaning::Classes(classes) => {
+                let first = i64::from(self.zero.is_none());
+                Target::Numbers(span(first, first + i64::from(*classes) - 1))
+            }
+        }
+    }
+
     /// Brings accepted labels into the form of the task: ±1, or classes from 0.
     pub(super) fn settle(&self, labels: &mut [f32]) {
-        match &self.meaning {
-            Meaning::Real => {}
-            Meaning::Binary => labels
-                .iter_mut()
-                .for_each(|label| *label = sign(0.0 < *label)),
-            Meaning::Positive(positive) => {
-                for label in labels {
-                    *label = sign(whole(*label).is_some_and(|label| positive.contains(&label)));
-                }
-            }
-            Meaning::Classes(2) => {
-                let first = if self.zero.is_some() { 0.0 } else { 1.0 };
-                labels
-                    .iter_mut()
-                    .for_each(|label| *label = sign(first < *label));
-            }
-            Meaning::Classes(_) if self.zero.is_some() => {}
-            Meaning::Classes(_) => labels.iter_mut().for_each(|label| *label -= 1.0),
+        let first = if self.zero.is_some() { 0.0 } else { 1.0 };
+        for label in labels {
+            *label = match &self.meaning {
+                Meaning::Real => *label,
+                Meaning::Binary => sign(0.0 < *label),
+                Meaning::Positive(positive) => sign(is_one_of(positive, *label)),
+                Meaning::Classes(2) => sign(first < *label),
+                Meaning::Classes(_) => *label - first,
+            };
         }
     }
 }
 
-fn sign(is_positive: bool) -> f32 {
+/// Whether a label is one of these whole numbers.
+pub(super) fn is_one_of(positive: &BTreeSet<i64>, label: f32) -> bool {
+    whole(label).is_some_and(|label| positive.contains(&label))
+}
+
+/// The label of one of two classes.
+pub(super) fn sign(is_positive: bool) -> f32 {
     if is_positive { 1.0 } else { -1.0 }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "labels of classes are whole numbers up to 2^24"
+)]
+fn exact(label: i64) -> f32 {
+    label as f32
 }
 
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the bound is checked first"
 )]
-fn whole(label: f32) -> Option<i64> {
+pub(super) fn whole(label: f32) -> Option<i64> {
     let is_exact = label.fract() == 0.0 && label.abs() <= 16_777_216.0;
     is_exact.then_some(label as i64)
 }
@@ -280,7 +344,7 @@ mod tests {
         labels.accept(3.0, String::new).unwrap();
         assert!(
             labels
-                .check_train()
+                .check_train("libsvm")
                 .unwrap_err()
                 .to_string()
                 .contains("found none of [7] in it")

@@ -1,0 +1,208 @@
+//! How a CSV file is written (delimiter, header) and which of its columns is what.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{NAME, keys::Keys, records::Records};
+use crate::data::{
+    DataError, LineProblem,
+    source::{Lines, Source},
+};
+
+/// Delimiters that are looked for; of two that are as frequent the first is taken.
+const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
+
+/// Names of the target where the job says none.
+const TARGETS: [&str; 4] = ["label", "target", "y", "class"];
+
+/// Columns that a message lists.
+const COLUMNS_SHOWN_MAX: usize = 30;
+
+/// One file; standard input is kept, since it is read more than once.
+#[derive(Clone, Debug)]
+pub(super) struct Input {
+    path: PathBuf,
+    kept: Option<Arc<[u8]>>,
+}
+
+/// A file that is open behind its header.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// The records of data.
+    pub(super) records: Records,
+    /// The columns' names; where there is no header, their numbers from 1.
+    pub(super) names: Vec<String>,
+    /// The path as messages show it.
+    pub(super) path: PathBuf,
+}
+
+impl Input {
+    pub(super) fn new(path: PathBuf) -> Result<Self, DataError> {
+        let kept = match path.to_str() {
+            Some("-") => Some(Source::open(&path)?.read_all(u64::MAX)?.into()),
+            _ => None,
+        };
+        Ok(Self { path, kept })
+    }
+
+    fn lines(&self) -> Result<Lines, DataError> {
+        match &self.kept {
+            Some(bytes) => Source::of_bytes("standard input", Arc::clone(bytes)).map(Lines::of),
+            None => Lines::open(&self.path),
+        }
+    }
+
+    /// Opens the file as the keys say, and looks at its first line where they say nothing.
+    pub(super) fn open(&self, keys: &Keys) -> Result<Opened, DataError> {
+        let mut lines = self.lines()?;
+        let path = lines.path().to_owned();
+        let delimiter = match keys.delimiter {
+            Some(delimiter) => delimiter,
+            None => {
+                let first = first_line(&mut lines)?;
+                let named = delimiter_by_name(&path);
+                named.unwrap_or_else(|| delimiter_of(&first))
+            }
+        };
+        let mut records = Records::new(self.lines()?, delimiter);
+        let Some(first) = records.next_record()? else {
+            return Err(DataError::Empty { path });
+        };
+        if first.len() < 2 {
+            let delimiter = char::from(delimiter).escape_default().to_string();
+            return Err(first.error(0, LineProblem::OneColumn { delimiter }));
+        }
+        let is_number = |index: usize| crate::data::number::parse(first.field(index)).is_some();
+        let has_header = keys
+            .header
+            .unwrap_or_else(|| !(0..first.len()).any(is_number));
+        let names = if has_header {
+            let name = |index: usize| String::from_utf8_lossy(first.field(index)).into_owned();
+            let names: Vec<String> = (0..first.len()).map(name).collect();
+            for (index, name) in names.iter().enumerate() {
+                if names[..index].contains(name) {
+                    let name = name.clone();
+                    return Err(first.error(index, LineProblem::ColumnTwice { name }));
+                }
+            }
+            names
+        } else {
+            (1..=first.len()).map(|number| number.to_string()).collect()
+        };
+        if !has_header {
+            records = Records::new(self.lines()?, delimiter);
+        }
+        Ok(Opened {
+            records,
+            names,
+            path,
+        })
+    }
+}
+
+/// The first line that is not blank.
+fn first_line(lines: &mut Lines) -> Result<Vec<u8>, DataError> {
+    while let Some((_, line)) = lines.next_line()? {
+        if !line.iter().all(u8::is_ascii_whitespace) {
+            return Ok(line.to_vec());
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// `.tsv` says that columns are cut by tabs, whatever they contain.
+fn delimiter_by_name(path: &Path) -> Option<u8> {
+    let name = path.file_name()?.to_str()?;
+    let name = name
+        .strip_suffix(".gz")
+        .or(name.strip_suffix(".zst"))
+        .unwrap_or(name);
+    name.ends_with(".tsv").then_some(b'\t')
+}
+
+/// The delimiter that stands most often in this line, outside of quotes.
+pub(in crate::data) fn delimiter_of(line: &[u8]) -> u8 {
+    let mut counts = [0_usize; DELIMITERS.len()];
+    let mut is_quoted = false;
+    for byte in line {
+        is_quoted ^= *byte == b'"';
+        if let Some(kind) = DELIMITERS.iter().position(|d| d == byte && !is_quoted) {
+            counts[kind] += 1;
+        }
+    }
+    let most = counts.iter().max().copied().unwrap_or_default();
+    let kind = counts.iter().position(|count| *count == most);
+    DELIMITERS[kind.unwrap_or_default()]
+}
+
+/// Where among these columns the target is.
+pub(super) fn target_of(wanted: Option<&str>, opened: &Opened) -> Result<usize, DataError> {
+    let names = &opened.names;
+    let found = match wanted {
+        Some(name) => names.iter().position(|column| column == name),
+        None => TARGETS
+            .iter()
+            .find_map(|name| names.iter().position(|column| column == name)),
+    };
+    found.ok_or_else(|| no_column(wanted, opened))
+}
+
+fn no_column(wanted: Option<&str>, opened: &Opened) -> DataError {
+    let names = &opened.names;
+    let more = match names.len().checked_sub(COLUMNS_SHOWN_MAX) {
+        Some(more @ 1..) => format!(" and {more} more"),
+        _ => String::new(),
+    };
+    let listed = names[..names.len().min(COLUMNS_SHOWN_MAX)].join(", ");
+    let wanted = match wanted {
+        Some(name) => format!("a column `{name}`, which `target` names"),
+        None => format!(
+            "`target` to name a column (none is called {})",
+            TARGETS.join(", ")
+        ),
+    };
+    DataError::Options {
+        dataset: NAME,
+        problem: format!(
+            "{}: expected {wanted}, found the columns {listed}{more}; set `target` in [data] to a name \
+             or a number from 1",
+            opened.path.display()
+        ),
+    }
+}
+
+/// Where in the file each of these columns is.
+pub(super) fn places(wanted: &[String], opened: &Opened) -> Result<Vec<usize>, DataError> {
+    let place = |name: &String| {
+        let found = opened.names.iter().position(|column| column == name);
+        found.ok_or_else(|| DataError::Columns {
+            path: opened.path.clone(),
+            column: name.clone(),
+            found: opened.names.join(", ").chars().take(400).collect(),
+        })
+    };
+    wanted.iter().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{delimiter_by_name, delimiter_of};
+
+    #[test]
+    fn the_first_line_and_the_name_tell_the_delimiter() {
+        for (line, delimiter) in [
+            ("a,b,c", b','),
+            ("a;b,c;d", b';'),
+            ("a\tb", b'\t'),
+            ("a|b|c", b'|'),
+            ("\"a,b,c\";d", b';'),
+            ("alone", b','),
+        ] {
+            assert_eq!(delimiter_of(line.as_bytes()), delimiter, "{line}");
+        }
+        assert_eq!(delimiter_by_name(Path::new("d/a.tsv.gz")), Some(b'\t'));
+        assert_eq!(delimiter_by_name(Path::new("a.csv")), None);
+    }
+}

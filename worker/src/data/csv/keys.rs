@@ -1,0 +1,270 @@
+//! The keys of the data set `csv`, judged.
+
+use serde::Deserialize;
+
+use super::NAME;
+use crate::data::{
+    DataError, Files,
+    holdout::Holdout,
+    labels::{Meaning, NamedTask},
+    registry::read_keys,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    train: Files,
+    test: Option<Files>,
+    holdout: Option<f64>,
+    holdout_seed: Option<u64>,
+    target: Option<NameOrNumber>,
+    ignore: Option<Vec<NameOrNumber>>,
+    delimiter: Option<String>,
+    header: Option<YesNoAuto>,
+    categorical: Option<NamesOrAuto>,
+    encoding: Option<CategoryEncoding>,
+    hash_bits: Option<u32>,
+    missing: Option<Vec<String>>,
+    scale: Option<Scale>,
+    task: Option<NamedTask>,
+    classes: Option<u32>,
+    label_positive: Option<Vec<i64>>,
+    labels: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected the name of a column, or its number from 1"
+)]
+enum NameOrNumber {
+    Name(String),
+    Number(u32),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected true, false or \"auto\"")]
+enum YesNoAuto {
+    Known(bool),
+    Word(Auto),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected \"auto\" or a list of columns")]
+enum NamesOrAuto {
+    Names(Vec<NameOrNumber>),
+    Word(Auto),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Auto {
+    Auto,
+}
+
+/// What a category becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum CategoryEncoding {
+    /// A feature of its own.
+    Index,
+    /// One of 2^`hash_bits` features.
+    Hash,
+}
+
+/// What is done to the values of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::data) enum Scale {
+    /// Nothing.
+    None,
+    /// Mean 0 and standard deviation 1 over the training rows.
+    Standard,
+    /// From 0 to 1 over the training rows.
+    Minmax,
+}
+
+/// How labels are read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum LabelKeys {
+    /// The values decide.
+    Auto,
+    /// Numbers of this meaning.
+    Numbers(Meaning),
+    /// These words, class by class.
+    Words(Vec<String>),
+}
+
+/// What the keys say.
+#[derive(Debug)]
+pub(super) struct Keys {
+    pub(super) train: Files,
+    pub(super) test: Option<Files>,
+    pub(super) holdout: Option<Holdout>,
+    /// `None` for the names that are looked for.
+    pub(super) target: Option<String>,
+    pub(super) ignore: Vec<String>,
+    /// `None`: the file decides.
+    pub(super) delimiter: Option<u8>,
+    /// `None`: the file decides.
+    pub(super) header: Option<bool>,
+    /// `None`: the values decide.
+    pub(super) categorical: Option<Vec<String>>,
+    /// `None` for an index.
+    pub(super) hash_bits: Option<u32>,
+    pub(super) missing: Vec<String>,
+    pub(super) scale: Scale,
+    pub(super) labels: LabelKeys,
+}
+
+const HASH_BITS: u32 = 16;
+const HASH_BITS_MAX: u32 = 24;
+const MISSING: [&str; 5] = ["", "NA", "NaN", "?", "null"];
+
+fn refuse<T>(problem: String) -> Result<T, DataError> {
+    Err(DataError::Options {
+        dataset: NAME,
+        problem,
+    })
+}
+
+impl Keys {
+    /// Reads and judges the keys of a `[data]` table.
+    pub(super) fn of(table: &toml::Table) -> Result<Self, DataError> {
+        let written: Written = read_keys(NAME, table)?;
+        written.train.check(NAME, "train")?;
+        if let Some(test) = &written.test {
+            test.check(NAME, "test")?;
+            if test.reads_standard_input() && written.train.reads_standard_input() {
+                return refuse(
+                    "expected standard input (\"-\") in one key, found it in `train` and `test`; write one \
+                     of them to a file"
+                        .into(),
+                );
+            }
+        }
+        Ok(Self {
+            holdout: Holdout::of_keys(
+                NAME,
+                written.holdout,
+                written.holdout_seed,
+                written.test.is_some(),
+            )?,
+            hash_bits: hash_bits(written.encoding, written.hash_bits)?,
+            delimiter: delimiter(written.delimiter.as_deref())?,
+            labels: label_keys(&written)?,
+            train: written.train,
+            test: written.test,
+            target: written.target.map(name),
+            ignore: names(written.ignore.unwrap_or_default()),
+            header: match written.header {
+                Some(YesNoAuto::Known(header)) => Some(header),
+                Some(YesNoAuto::Word(Auto::Auto)) | None => None,
+            },
+            categorical: match written.categorical {
+                Some(NamesOrAuto::Names(list)) => Some(names(list)),
+                Some(NamesOrAuto::Word(Auto::Auto)) | None => None,
+            },
+            missing: written
+                .missing
+                .unwrap_or_else(|| MISSING.map(String::from).to_vec()),
+            scale: written.scale.unwrap_or(Scale::None),
+        })
+    }
+}
+
+fn name(column: NameOrNumber) -> String {
+    match column {
+        NameOrNumber::Name(name) => name,
+        NameOrNumber::Number(number) => number.to_string(),
+    }
+}
+
+fn names(columns: Vec<NameOrNumber>) -> Vec<String> {
+    columns.into_iter().map(name).collect()
+}
+
+fn delimiter(written: Option<&str>) -> Result<Option<u8>, DataError> {
+    match written.map(str::as_bytes) {
+        None | Some(b"auto") => Ok(None),
+        Some(&[byte]) if byte.is_ascii() && !b"\"\r\n".contains(&byte) => Ok(Some(byte)),
+        Some(_) => refuse(format!(
+            "expected `delimiter` to be \",\", \"\\t\", \";\", another ASCII character or \"auto\", found {:?}",
+            written.unwrap_or_default()
+        )),
+    }
+}
+
+fn hash_bits(
+    encoding: Option<CategoryEncoding>,
+    bits: Option<u32>,
+) -> Result<Option<u32>, DataError> {
+    match (encoding, bits) {
+        (Some(CategoryEncoding::Hash), bits) => {
+            let bits = bits.unwrap_or(HASH_BITS);
+            if (1..=HASH_BITS_MAX).contains(&bits) {
+                return Ok(Some(bits));
+            }
+            refuse(format!(
+                "expected `hash_bits` from 1 to {HASH_BITS_MAX}, found {bits}"
+            ))
+        }
+        (_, Some(_)) => refuse(
+            "expected encoding = \"hash\" with `hash_bits`, found none; add it or remove `hash_bits`".into(),
+        ),
+        (_, None) => Ok(None),
+    }
+}
+
+fn label_keys(written: &Written) -> Result<LabelKeys, DataError> {
+    let positive = written.label_positive.as_deref();
+    let is_silent = written.task.is_none() && written.classes.is_none() && positive.is_none();
+    match &written.labels {
+        Some(_) if !is_silent => refuse(
+            "expected either `labels` or one of `task`, `classes` and `label_positive`, found both; remove \
+             one"
+                .into(),
+        ),
+        Some(labels) if labels.len() < 2 => refuse(format!(
+            "expected `labels` to list two or more classes, found {}",
+            labels.len()
+        )),
+        Some(labels) => Ok(LabelKeys::Words(labels.clone())),
+        None if is_silent => Ok(LabelKeys::Auto),
+        None => Meaning::of_keys(NAME, written.task, written.classes, positive)
+            .map(LabelKeys::Numbers),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Keys;
+
+    #[test]
+    fn impossible_keys_are_refused_before_any_file_is_opened() {
+        for (keys, words) in [
+            ("delimiter = ',,'", "expected `delimiter` to be"),
+            ("header = 'yes'", "expected true, false or \"auto\""),
+            (
+                "categorical = 'all'",
+                "expected \"auto\" or a list of columns",
+            ),
+            (
+                "hash_bits = 4",
+                "expected encoding = \"hash\" with `hash_bits`",
+            ),
+            (
+                "encoding = 'hash'\nhash_bits = 30",
+                "from 1 to 24, found 30",
+            ),
+            ("labels = ['a']", "list two or more classes, found 1"),
+            ("labels = ['a', 'b']\nclasses = 2", "found both; remove one"),
+            ("test = '-'", "found it in `train` and `test`"),
+            ("holdout = 2.0", "between 0 and 1, found 2"),
+        ] {
+            let table = format!("train = '-'\n{keys}").parse().unwrap();
+            let error = Keys::of(&table).unwrap_err().to_string();
+            assert!(error.contains(words) && !error.contains('\n'), "{error}");
+        }
+    }
+}

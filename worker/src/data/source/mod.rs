@@ -1,0 +1,171 @@
+//! Where the bytes of every file format come from: files, lists and patterns of files, or standard
+//! input; plain, gzip or zstd. The first bytes decide which of the three, since names lie.
+
+mod files;
+mod lines;
+mod zstd;
+
+use std::{
+    fmt::{self, Debug},
+    fs::File,
+    io::{self, BufRead, BufReader, Cursor, Read, Stdin},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+pub use self::files::Files;
+pub(super) use self::lines::Lines;
+use self::zstd::ZstdReader;
+use super::DataError;
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const BLOCK_BYTES: usize = 1 << 18;
+
+/// The name of standard input where a path is asked for.
+const STANDARD_INPUT: &str = "-";
+
+/// How the bytes of a file are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    Plain,
+    /// One or several gzip members.
+    Gzip,
+    /// One or several zstd frames.
+    Zstd,
+}
+
+impl Compression {
+    fn of(start: &[u8]) -> Self {
+        if start.starts_with(&GZIP_MAGIC) {
+            Self::Gzip
+        } else if start.starts_with(&ZSTD_MAGIC) {
+            Self::Zstd
+        } else {
+            Self::Plain
+        }
+    }
+
+    /// The word in messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// The unpacked bytes of one file.
+pub(super) struct Source {
+    path: PathBuf,
+    compression: Compression,
+    reader: Box<dyn BufRead + Send>,
+}
+
+impl Source {
+    /// Opens the file, or standard input for `-`, and looks at its first bytes.
+    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
+        if path.as_os_str() == STANDARD_INPUT {
+            let shown = PathBuf::from("standard input");
+            return Self::unpack(shown, StandardInput(io::stdin()));
+        }
+        let file = File::open(path).map_err(|source| DataError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::unpack(path.to_owned(), file)
+    }
+
+    fn unpack(path: PathBuf, packed: impl Read + Send + 'static) -> Result<Self, DataError> {
+        let (start, packed) = match peek(packed) {
+            Ok(both) => both,
+            Err(source) => return Err(DataError::Read { path, source }),
+        };
+        let compression = Compression::of(&start);
+        let reader: Box<dyn BufRead + Send> = match compression {
+            Compression::Plain => Box::new(packed),
+            Compression::Gzip => Box::new(BufReader::with_capacity(
+                BLOCK_BYTES,
+                MultiGzDecoder::new(packed),
+            )),
+            Compression::Zstd => Box::new(BufReader::with_capacity(
+                BLOCK_BYTES,
+                ZstdReader::new(packed),
+            )),
+        };
+        Ok(Self {
+            path,
+            compression,
+            reader,
+        })
+    }
+
+    /// The path as messages show it.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes that are in memory, and what messages call them.
+    pub(super) fn of_bytes(shown: &str, bytes: Arc<[u8]>) -> Result<Self, DataError> {
+        Self::unpack(shown.into(), Cursor::new(bytes))
+    }
+
+    /// All bytes, up to so many.
+    pub(super) fn read_all(mut self, bytes_max: u64) -> Result<Vec<u8>, DataError> {
+        let mut bytes = Vec::new();
+        match (&mut self.reader).take(bytes_max).read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(source) => Err(self.failed(0, source)),
+        }
+    }
+
+    /// The error of a read after so many whole lines.
+    fn failed(&self, lines: u64, source: io::Error) -> DataError {
+        let path = self.path.clone();
+        match self.compression {
+            Compression::Plain => DataError::Read { path, source },
+            packed => DataError::Packed {
+                path,
+                format: packed.word(),
+                lines,
+                source,
+            },
+        }
+    }
+}
+
+impl Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("path", &self.path)
+            .field("compression", &self.compression)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first bytes, as many as a magic number has, and a reader that still has them: a pipe may
+/// bring them one by one.
+fn peek<R: Read>(mut packed: R) -> io::Result<(Vec<u8>, impl BufRead)> {
+    let mut start = Vec::new();
+    packed
+        .by_ref()
+        .take(ZSTD_MAGIC.len() as u64)
+        .read_to_end(&mut start)?;
+    let whole = Cursor::new(start.clone()).chain(packed);
+    Ok((start, BufReader::with_capacity(BLOCK_BYTES, whole)))
+}
+
+/// Standard input, which locks itself for every read and so can move between threads.
+#[derive(Debug)]
+struct StandardInput(Stdin);
+
+impl Read for StandardInput {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.lock().read(bytes)
+    }
+}
