@@ -1,14 +1,21 @@
 //! The command line: one file per subcommand.
 
 mod options;
+mod flags;
+mod model_of_run;
 mod stop;
+mod init;
 mod train;
+mod evaluate;
+mod predict;
 mod server;
 mod worker;
 mod status;
 mod list;
 mod runs;
 mod check;
+mod documents;
+mod schema;
 pub mod bench;
 
 use std::fmt::Write;
@@ -42,6 +49,12 @@ struct Cli {
 enum Command {
     /// Train a job on a local cluster of server and worker processes.
     Train(train::Arguments),
+    /// Write a job file for data of one's own.
+    Init(init::Arguments),
+    /// Judge a trained model on data.
+    Evaluate(evaluate::Arguments),
+    /// Let a trained model label rows, as CSV.
+    Predict(predict::Arguments),
     /// Run one server of a job.
     Server(server::Arguments),
     /// Run one worker of a job.
@@ -54,6 +67,12 @@ enum Command {
     Check(check::Arguments),
     /// Measure, with the physical limit beside it in the same run.
     Bench(bench::BenchCommand),
+    /// Print the JSON schema of a job file, for editors.
+    Schema,
+    /// Print completions for a shell.
+    Completions(documents::CompletionArguments),
+    /// Write manual pages.
+    Man(documents::ManArguments),
 }
 
 /// How a command ended, if not in an error.
@@ -79,6 +98,12 @@ pub fn main() -> ExitCode {
         .init();
     let ended = match cli.command {
         Command::Train(arguments) => train::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Predict(arguments) => predict::run(&arguments),
+        Command::Schema => schema::run(),
+        Command::Completions(arguments) => documents::completions(&arguments),
+        Command::Man(arguments) => documents::man(&arguments),
         Command::Server(arguments) => server::run(&arguments),
         Command::Worker(arguments) => worker::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),

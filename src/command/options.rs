@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use thalweg_common::config::JobConfig;
 
+use super::flags::JobFlags;
 use super::say_error;
 use crate::job::{REGISTRIES, check_method, draft_with};
 
@@ -31,6 +32,19 @@ pub(super) struct JobOptions {
 }
 
 impl JobOptions {
+    /// The checked job, with what `flags` say under the assignments of the command line.
+    pub(super) fn config_with(&self, flags: &JobFlags, further: &[String]) -> Result<JobConfig> {
+        let (first, notes) = flags.assignments(&self.sets)?;
+        for note in notes {
+            say_error(&format!("note: {note}"));
+        }
+        let with_flags = Self {
+            job: self.job.clone(),
+            sets: [first, self.sets.clone()].concat(),
+        };
+        with_flags.config(further)
+    }
+
     /// The checked job, with `further` assignments after those of the command line.
     pub(super) fn config(&self, further: &[String]) -> Result<JobConfig> {
         let assignments = [&self.sets, further].concat();

@@ -6,6 +6,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::Ending;
+use super::check;
+use super::flags::JobFlags;
 use super::options::{JobOptions, PATIENCE_SECONDS, patience};
 use crate::train::{RunEnd, TrainOptions, train};
 
@@ -14,6 +16,13 @@ use crate::train::{RunEnd, TrainOptions, train};
 pub(super) struct Arguments {
     #[command(flatten)]
     job: JobOptions,
+
+    #[command(flatten)]
+    flags: JobFlags,
+
+    /// Start nothing: print the resolved job and what its servers will need, as `thalweg check` does.
+    #[arg(long, conflicts_with = "join")]
+    dry_run: bool,
 
     /// Server processes: the job's `cluster.servers`.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
@@ -60,8 +69,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         .into_iter()
         .filter_map(|(key, value)| Some(format!("cluster.{key}={}", value?)))
         .collect();
+    if arguments.dry_run {
+        return check::show(arguments.job.config_with(&arguments.flags, &further)?);
+    }
     let options = TrainOptions {
-        config: arguments.job.config(&further)?,
+        config: match arguments.join.is_empty() {
+            true => arguments.job.config_with(&arguments.flags, &further)?,
+            false => arguments.job.config(&further)?,
+        },
         join: arguments.join.clone(),
         patience: patience(arguments.patience)?,
         out: arguments.out.clone(),
@@ -96,6 +111,7 @@ fn refuse_settings_of_servers(arguments: &Arguments) -> Result<()> {
     let given: Vec<_> = given
         .into_iter()
         .filter_map(|(word, is_given)| is_given.then_some(word))
+        .chain(arguments.flags.given())
         .collect();
     if !given.is_empty() {
         bail!(

@@ -40,6 +40,25 @@ pub fn write_report(path: &Path, report: &Report) -> Result<(), FileError> {
     })
 }
 
+/// Writes a text, whole or not at all. An existing file is replaced.
+///
+/// # Errors
+/// As [`write_report`].
+pub fn write_text(path: &Path, text: &str) -> Result<(), FileError> {
+    write_whole(path, |file| file.write_all(text.as_bytes()))
+}
+
+/// Writes what `write` writes, whole or not at all. An existing file is replaced.
+///
+/// # Errors
+/// As [`write_report`].
+pub fn write_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), FileError> {
+    write_whole(path, |file| write(file))
+}
+
 /// Says before a run whether its report could be written to `path`, so that hours of training do
 /// not end in a missing folder.
 ///

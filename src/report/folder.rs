@@ -193,6 +193,20 @@ impl RunFolder {
         write_whole(&self.processes_path(), |file| file.write_all(&text))
     }
 
+    /// Writes how the training files were read: `encoding.json`.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file cannot be written.
+    ///
+    /// # Panics
+    /// If `encoding` cannot be JSON.
+    pub fn write_encoding(&self, encoding: &impl Serialize) -> Result<(), FileError> {
+        let text = serde_json::to_vec(encoding).expect("an encoding is JSON");
+        write_whole(&self.path.join("encoding.json"), |file| {
+            file.write_all(&text)
+        })
+    }
+
     /// Writes the checked job.
     ///
     /// # Errors

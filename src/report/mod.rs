@@ -19,7 +19,7 @@ mod summary;
 mod tensorboard;
 
 pub use assemble::{Facts, Outcome};
-pub use atomic::{FileError, check_report_path, write_report};
+pub use atomic::{FileError, check_report_path, write_report, write_text, write_with};
 pub use folder::{RUNS, RunFolder, RunFolderError};
 pub use metrics::MetricsLog;
 pub use non_zero::{Counts, TensorCounts};

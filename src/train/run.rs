@@ -108,6 +108,7 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     let folder = RunFolder::create(options.out.clone(), &config.name, begun)?;
     let mark = RunMark::begin(&folder, &config.name, begun)?;
     folder.write_job(&config.to_toml())?;
+    write_encoding(&folder, &job)?;
     let patience = config.limits.connect_seconds.duration();
     let servers = config.cluster.servers;
     let (job_path, logs) = (folder.job_path(), folder.logs_path());
@@ -124,6 +125,14 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     })
 }
 
+/// Other files can then be read as those of the run were.
+fn write_encoding(folder: &RunFolder, job: &ResolvedJob) -> Result<()> {
+    match &job.data.encoding {
+        Some(encoding) => Ok(folder.write_encoding(encoding)?),
+        None => Ok(()),
+    }
+}
+
 /// Joins servers that run already: watches them, and starts nothing.
 async fn join(options: &TrainOptions) -> Result<Started> {
     let observer = Observer::attach(&options.join, options.patience).await?;
@@ -135,6 +144,7 @@ async fn join(options: &TrainOptions) -> Result<Started> {
     let folder = RunFolder::create(options.out.clone(), name, begun)?;
     let mark = RunMark::begin(&folder, name, begun)?;
     folder.write_job(&job.blueprint.config.to_toml())?;
+    write_encoding(&folder, &job)?;
     Ok(Started {
         job,
         cluster: None,

@@ -51,6 +51,7 @@ pub use self::sections::cluster::{Cluster, ClusterFile, INSECURE_LISTEN_WORDS, O
 pub use self::sections::consistency::{ConsistencyFile, ConsistencyModel, ConsistencySection};
 pub use self::sections::data::{Data, Resolved};
 pub use self::sections::gradient::{Gradient, Transform};
+pub use self::sections::keys_of_sections;
 pub use self::sections::limits::Limits;
 pub use self::sections::method::{Method, Overlap};
 pub use self::sections::named::{Feedback, Model, Schedule, ScheduleFile};

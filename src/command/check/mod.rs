@@ -6,8 +6,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
+use thalweg_common::config::JobConfig;
 use thalweg_common::ids::ServerId;
 
+use super::flags::JobFlags;
 use super::options::JobOptions;
 use super::{Ending, say};
 use crate::job::{Blueprint, Memory, resolve};
@@ -17,6 +19,9 @@ use crate::job::{Blueprint, Memory, resolve};
 pub(super) struct Arguments {
     #[command(flatten)]
     job: JobOptions,
+
+    #[command(flatten)]
+    flags: JobFlags,
 
     /// Compare the model's gradient with the slopes of its loss, on rows of the training set.
     #[arg(long)]
@@ -46,11 +51,17 @@ fn moving(blueprint: &Blueprint) -> Vec<String> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
-    let config = arguments.job.config(&[])?;
-    let job = resolve(config, Path::new("."))?;
+    let config = arguments.job.config_with(&arguments.flags, &[])?;
     if arguments.gradient {
+        let job = resolve(config, Path::new("."))?;
         return gradient::run(&job, arguments.rows, arguments.elements);
     }
+    show(config)
+}
+
+/// Resolves a job and prints it, with what its servers will need.
+pub(super) fn show(config: JobConfig) -> Result<Ending> {
+    let job = resolve(config, Path::new("."))?;
     let blueprint = &job.blueprint;
     say(&blueprint.config.to_toml());
     for note in job.notes() {

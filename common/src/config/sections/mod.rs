@@ -73,3 +73,13 @@ pub(super) static SECTIONS: &[Section] = &[
     Section::new("cluster", fields::of::<ClusterFile>),
     Section::new("limits", fields::of::<Limits>),
 ];
+
+/// Every section in the order of a job file, with the keys that it reads itself. A dot in a section's name
+/// leads into a section inside a section.
+#[must_use]
+pub fn keys_of_sections() -> Vec<(&'static str, Vec<&'static str>)> {
+    SECTIONS
+        .iter()
+        .map(|section| (section.name, section.keys()))
+        .collect()
+}

@@ -1,0 +1,287 @@
+//! A job in flags instead of a file: what is asked for most, as assignments to keys of the job.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Args;
+use thalweg_worker::data::{Sniffed, Target, sniff};
+use toml::{Table, Value};
+
+/// The usual keys of a job as flags.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "The job in flags")]
+pub(super) struct JobFlags {
+    /// Training data: files or patterns. What they are is found out from the first of them; the model,
+    /// too, unless it is named.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    data: Vec<String>,
+
+    /// Test data, read as the training data are.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "data", conflicts_with = "holdout")]
+    test: Vec<String>,
+
+    /// The share of the training rows that judges and is not trained on: `data.holdout`.
+    #[arg(long, value_name = "SHARE")]
+    holdout: Option<f64>,
+
+    /// The target column of a CSV file, by name or number from 1: `data.target`.
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    target: Option<String>,
+
+    /// `model.name`.
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+
+    /// A safetensors file with which the parameters begin: `model.init_from`.
+    #[arg(long, value_name = "FILE")]
+    init_from: Option<String>,
+
+    /// `optimizer.name`.
+    #[arg(long, value_name = "NAME")]
+    optimizer: Option<String>,
+
+    /// The learning rate: `optimizer.lr`.
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+
+    /// Passes over the training data: `train.epochs`.
+    #[arg(long, value_name = "N")]
+    epochs: Option<f64>,
+
+    /// Examples per batch, or `full`: `train.batch_size`.
+    #[arg(long, value_name = "N|full")]
+    batch_size: Option<String>,
+
+    /// λ of λ/2·‖x‖²: `regularizer.l2`.
+    #[arg(long, value_name = "LAMBDA")]
+    l2: Option<f64>,
+
+    /// `seed`.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+/// With data of one's own and no word about the optimizer: AdaGrad's rate that most often does.
+const USUAL_RATE: f64 = 0.1;
+
+impl JobFlags {
+    /// The flags as assignments, and what was found out or chosen for the user, a sentence each.
+    /// What `--set` says stands above both, so that it is left alone here.
+    ///
+    /// # Errors
+    /// If the first data file cannot be read, or no data set reads it.
+    pub(super) fn assignments(&self, sets: &[String]) -> Result<(Vec<String>, Vec<String>)> {
+        let mut keys = Keys::default();
+        let is_set = |key: &str| sets.iter().any(|set| set.starts_with(&format!("{key}=")));
+        if let Some(first) = self.data.first() {
+            let mut found = look(first)?;
+            keys.notes.extend(found.notes.drain(..));
+            keys.data(&found, &self.data, &self.test);
+            let model = model_for(found.target.as_ref());
+            if self.model.is_none() && !is_set("model.name") {
+                keys.notes
+                    .push(format!("no --model is named: {model} fits the labels"));
+                keys.set("model.name", model);
+            }
+            if self.lr.is_none() && self.optimizer.is_none() && !is_set("optimizer.lr") {
+                keys.notes
+                    .push(format!("no --lr is named: adagrad with {USUAL_RATE}"));
+                keys.set("optimizer.lr", USUAL_RATE);
+            }
+        }
+        keys.set_some("data.holdout", self.holdout);
+        keys.set_some("data.target", self.target.clone());
+        keys.set_some("model.name", self.model.clone());
+        keys.set_some("model.init_from", self.init_from.clone());
+        keys.set_some("optimizer.name", self.optimizer.clone());
+        keys.set_some("optimizer.lr", self.lr);
+        keys.set_some("train.epochs", self.epochs);
+        if let Some(size) = &self.batch_size {
+            let value = size
+                .parse()
+                .map_or_else(|_| Value::from(size.clone()), Value::Integer);
+            keys.set("train.batch_size", value);
+        }
+        keys.set_some("regularizer.l2", self.l2);
+        if let Some(seed) = self.seed {
+            keys.list.push(format!("seed={seed}"));
+        }
+        Ok((keys.list, keys.notes))
+    }
+
+    /// The names of the flags that were given.
+    pub(super) fn given(&self) -> Vec<&'static str> {
+        [
+            ("--data", !self.data.is_empty()),
+            ("--test", !self.test.is_empty()),
+            ("--holdout", self.holdout.is_some()),
+            ("--target", self.target.is_some()),
+            ("--model", self.model.is_some()),
+            ("--init-from", self.init_from.is_some()),
+            ("--optimizer", self.optimizer.is_some()),
+            ("--lr", self.lr.is_some()),
+            ("--epochs", self.epochs.is_some()),
+            ("--batch-size", self.batch_size.is_some()),
+            ("--l2", self.l2.is_some()),
+            ("--seed", self.seed.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, is_given)| is_given.then_some(name))
+        .collect()
+    }
+}
+
+/// What the first of the named files seems to be.
+pub(super) fn look(first: &str) -> Result<Sniffed> {
+    let path = thalweg_worker::data::first_file(first, Path::new("."))?;
+    let found = sniff(&path)?;
+    if found.dataset.is_none() {
+        anyhow::bail!(
+            "{}: expected libsvm, CSV, TSV, IDX or npy data, found none of these; `thalweg list datasets` \
+             shows what can be read",
+            path.display()
+        );
+    }
+    Ok(found)
+}
+
+/// The plainest model for labels of this kind.
+pub(super) fn model_for(target: Option<&Target>) -> &'static str {
+    match target.map(|target| target.task().classes()) {
+        Some(0) => "linear_regression",
+        Some(3..) => "softmax_regression",
+        Some(_) | None => "logistic_regression",
+    }
+}
+
+/// Assignments as they are made.
+#[derive(Debug, Default)]
+struct Keys {
+    list: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Keys {
+    fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.list.push(format!("{key}={}", value.into()));
+    }
+
+    fn set_some(&mut self, key: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.set(key, value);
+        }
+    }
+
+    /// The `[data]` table of what was found, with all the files that were named.
+    fn data(&mut self, found: &Sniffed, train: &[String], test: &[String]) {
+        self.set("data.name", found.dataset.unwrap_or_default());
+        for (key, value) in data_table(found, train, test) {
+            self.set(&format!("data.{key}"), value);
+        }
+    }
+}
+
+/// The keys of `[data]` for files like the one that was looked at.
+pub(super) fn data_table(found: &Sniffed, train: &[String], test: &[String]) -> Table {
+    let mut table = found.keys.clone();
+    let files = |named: &[String]| match named {
+        [one] => Value::from(one.clone()),
+        several => Value::from(several.to_vec()),
+    };
+    for key in ["train", "train_images"] {
+        if table.contains_key(key) {
+            table.insert(key.to_owned(), files(train));
+            if !test.is_empty() {
+                table.insert(key.replace("train", "test"), files(test));
+            }
+        }
+    }
+    // Labels lie beside the images of a test as they do for training.
+    if let (Some(_), [images]) = (table.get("train_labels"), test) {
+        let labels = images.replace("images", "labels").replace("idx3", "idx1");
+        table.insert("test_labels".to_owned(), labels.into());
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn flags(text: &str) -> (tempfile::TempDir, JobFlags) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.csv");
+        fs::write(&path, text).unwrap();
+        let flags = JobFlags {
+            data: vec![path.display().to_string()],
+            ..JobFlags::default()
+        };
+        (folder, flags)
+    }
+
+    #[test]
+    fn the_data_choose_a_model_and_a_rate_unless_they_are_named() {
+        for (text, model) in [
+            ("x,y\n1,0\n2,1\n3,0\n", "logistic_regression"),
+            ("x,y\n1,a\n2,b\n3,c\n", "softmax_regression"),
+            ("x,y\n1,0.5\n2,1.25\n3,7\n", "linear_regression"),
+        ] {
+            let (_folder, flags) = flags(text);
+            let (list, notes) = flags.assignments(&[]).unwrap();
+            assert!(list.contains(&"data.name=\"csv\"".to_owned()), "{list:?}");
+            assert!(
+                list.contains(&format!("model.name=\"{model}\"")),
+                "{list:?}"
+            );
+            assert!(list.contains(&"optimizer.lr=0.1".to_owned()), "{list:?}");
+            assert!(notes.iter().any(|note| note.contains(model)), "{notes:?}");
+        }
+        let (_folder, mut flags) = flags("x,y\n1,0\n2,1\n");
+        flags.optimizer = Some("adam".into());
+        let (list, _) = flags
+            .assignments(&["model.name=linear_svm".into()])
+            .unwrap();
+        assert!(
+            !list
+                .iter()
+                .any(|key| key.starts_with("model.name") || key.starts_with("optimizer.lr"))
+        );
+        assert_eq!(flags.given(), ["--data", "--optimizer"]);
+    }
+
+    #[test]
+    fn a_batch_is_a_number_or_a_word_and_files_become_a_list() {
+        let (_folder, mut flags) = flags("x,y\n1,0\n2,1\n");
+        flags.batch_size = Some("full".into());
+        flags.data.push("second.csv".into());
+        flags.test = vec!["test.csv".into()];
+        let (list, _) = flags.assignments(&[]).unwrap();
+        assert!(
+            list.contains(&"train.batch_size=\"full\"".to_owned()),
+            "{list:?}"
+        );
+        assert!(
+            list.contains(&"data.test=\"test.csv\"".to_owned()),
+            "{list:?}"
+        );
+        assert!(
+            list.iter()
+                .any(|key| key.starts_with("data.train=[") && key.contains("second.csv"))
+        );
+        flags.batch_size = Some("64".into());
+        let (list, _) = flags.assignments(&[]).unwrap();
+        assert!(list.contains(&"train.batch_size=64".to_owned()));
+    }
+
+    #[test]
+    fn what_no_data_set_reads_is_refused_with_its_name() {
+        let (_folder, flags) = flags("just some words\n\nand more, of them\n");
+        let refused = flags.assignments(&[]).unwrap_err().to_string();
+        assert!(
+            refused.contains("mine.csv: expected libsvm, CSV"),
+            "{refused}"
+        );
+    }
+}

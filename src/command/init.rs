@@ -1,0 +1,167 @@
+//! `thalweg init`: a job file for data of one's own, with what was seen in them as comments.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use thalweg_worker::data::{ColumnKind, Sniffed, Target};
+
+use super::flags::{data_table, look, model_for};
+use super::{Ending, say};
+use crate::report::write_text;
+
+/// Arguments of `thalweg init`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Training data: files or patterns; what they are is found out from the first of them.
+    #[arg(long, required = true, value_name = "FILE", num_args = 1..)]
+    data: Vec<String>,
+
+    /// Test data, read as the training data are.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    test: Vec<String>,
+
+    /// The target column of a CSV file, by name or number from 1.
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
+
+    /// The job file to write; it must not be there yet.
+    #[arg(long, short, value_name = "FILE", default_value = "JOB.toml")]
+    output: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
+    let path = &arguments.output;
+    if path
+        .try_exists()
+        .with_context(|| path.display().to_string())?
+    {
+        bail!(
+            "{}: expected no such file, found one; name another one with --output, or remove it first",
+            path.display()
+        );
+    }
+    let found = look(&arguments.data[0])?;
+    let text = job(arguments, &found);
+    write_text(path, &text)?;
+    say(&format!(
+        "{} is written: {}\nnext: thalweg check {}",
+        path.display(),
+        summary(&found),
+        path.display()
+    ));
+    Ok(Ending::Done)
+}
+
+/// What was seen, in one line.
+fn summary(found: &Sniffed) -> String {
+    let rows = found.rows;
+    let labels = found
+        .target
+        .as_ref()
+        .map_or_else(|| "no labels".to_owned(), labels);
+    let dataset = found.dataset.unwrap_or_default();
+    format!(
+        "{dataset}, {} features and {labels} in the first {rows} rows",
+        found.features
+    )
+}
+
+fn labels(target: &Target) -> String {
+    match target {
+        Target::Real => "real labels".to_owned(),
+        other => {
+            let names = other.class_names();
+            let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+            let more = if 5 < names.len() { ", …" } else { "" };
+            format!("{} classes ({shown}{more})", names.len())
+        }
+    }
+}
+
+fn job(arguments: &Arguments, found: &Sniffed) -> String {
+    let mut table = data_table(found, &arguments.data, &arguments.test);
+    if let Some(target) = &arguments.target {
+        table.insert("target".to_owned(), target.clone().into());
+    }
+    let mut text = format!(
+        "# A job for {}. `thalweg check {}` prints it with every default;\n\
+         # docs/JOB.md has every key.\n\
+         # Seen: {}.\n",
+        arguments.data[0],
+        arguments.output.display(),
+        summary(found)
+    );
+    for note in &found.notes {
+        text += &format!("# Note: {note}.\n");
+    }
+    let name = name_of(&arguments.output);
+    // Writing to a string cannot fail.
+    let _ = write!(text, "name = \"{name}\"\nseed = 1\n\n[data]\n");
+    let _ = writeln!(text, "name = \"{}\"", found.dataset.unwrap_or_default());
+    text += &table.to_string();
+    for (column, kind) in found.columns.iter().take(40) {
+        let _ = writeln!(text, "# column {column}: {}", kind_in_words(kind));
+    }
+    if arguments.test.is_empty() {
+        text += "# This share of the rows judges and is not trained on; or name files: test = \"…\".\n\
+                 holdout = 0.1\n";
+    }
+    if is_dense(found) {
+        text += "# Numbers of about one size train best; the training rows say mean and spread.\n\
+                 scale = \"standard\"\n";
+    }
+    let _ = write!(
+        text,
+        "\n[model]\n# `thalweg list models` shows the others.\nname = \"{}\"\n\n\
+         [optimizer]\nname = \"adagrad\"\nlr = 0.1\n\n\
+         [regularizer]\n# λ of λ/2·‖x‖².\nl2 = 0.0\n\n\
+         [train]\nepochs = 5\nbatch_size = 16\n\n\
+         # [stop]\n# metric = \"loss\"\n# patience = 5\n\n\
+         [cluster]\nservers = 2\nworkers = 4\n",
+        model_for(found.target.as_ref())
+    );
+    text
+}
+
+/// Whether some column is a number, which may have any size.
+fn is_dense(found: &Sniffed) -> bool {
+    let is_number = |kind: &ColumnKind| matches!(kind, ColumnKind::Number { .. });
+    found.columns.iter().any(|(_, kind)| is_number(kind))
+}
+
+fn kind_in_words(kind: &ColumnKind) -> String {
+    match kind {
+        ColumnKind::Number { .. } => "a number".to_owned(),
+        ColumnKind::Index(names) => format!("{} categories seen", names.len()),
+        ColumnKind::Hash { bits } => format!("categories, hashed to {bits} bits"),
+    }
+}
+
+/// A job's name from that of its file.
+fn name_of(path: &Path) -> String {
+    let stem = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = stem
+        .chars()
+        .map(plain)
+        .skip_while(|c| !c.is_ascii_alphanumeric())
+        .take(40)
+        .collect();
+    if name.is_empty() {
+        "job".to_owned()
+    } else {
+        name
+    }
+}
