@@ -353,6 +353,14 @@ fn every_misfit_names_its_place_and_the_way_out() {
 }
 
 #[test]
+fn a_number_can_stand_for_a_missing_one() {
+    let folder = Folder::new();
+    folder.write("train", "x,y\n4,0\n-999,1\n8,0\n");
+    let loaded = folder.load("train = 'train'\nmissing = ['-999']").unwrap();
+    assert_eq!(all(&*loaded.train).values(), [4.0, 6.0, 8.0]);
+}
+
+#[test]
 fn a_file_without_a_header_has_its_columns_by_number() {
     let folder = Folder::new();
     folder.write("train.tsv", "1\t0.5\t3\n0\t0.25\t4\n");

@@ -17,6 +17,7 @@ pub mod csv;
 pub mod dense;
 pub mod steady;
 pub mod weighted;
+pub mod sniff;
 mod labels;
 mod number;
 

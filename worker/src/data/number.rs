@@ -1,55 +1,71 @@
-//! Decimal numbers to f32: a short path for the short numbers that fill such files, and the standard
+//! Decimal numbers to f32: a short path for the numbers that fill such files, and the standard
 //! library for all others. Both round correctly, so they agree in every bit.
-
-/// 10⁰ … 10¹⁰: the powers of ten that f32 holds exactly.
-const POWERS_OF_TEN: [f32; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
-
-/// Integers up to this are exact in f32.
-const EXACT_MAX: u32 = 1 << 24;
 
 /// The number that `word` spells, finite or not; `None` when it spells none.
 pub(super) fn parse(word: &[u8]) -> Option<f32> {
     parse_short(word).or_else(|| str::from_utf8(word).ok()?.parse().ok())
 }
 
-/// Digits with at most one point, few enough that mantissa and power of ten are exact: then one
-/// division rounds once, which is correct rounding.
+/// 10⁰ … 10¹⁷, which f64 holds exactly.
+const WIDE_POWERS_OF_TEN: [f64; 18] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17,
+];
+
+/// Longest number of the short path, in characters: its digits fit a u64.
+const SHORT_BYTES_MAX: usize = 17;
+
+/// Integers up to this are exact in f64.
+const WIDE_EXACT_MAX: u64 = 1 << 53;
+
+/// Bits that f64 has and f32 has not.
+const LOST_BITS: u64 = (1 << 29) - 1;
+
+/// The middle between two neighbours of f32, in these bits.
+const MIDDLE: u64 = 1 << 28;
+
+/// Digits with at most one point, of which mantissa and power of ten are exact in f64. Their quotient,
+/// rounded once to f64, rounds to the f32 that is nearest to the true quotient unless it lies in the
+/// middle of two: only there could the first rounding have decided the second.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "integers up to 2^53 are exact in f64"
+)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the rounding that is asked for"
+)]
 fn parse_short(word: &[u8]) -> Option<f32> {
     let (negative, digits) = match word.split_first()? {
         (b'-', rest) => (true, rest),
         (b'+', rest) => (false, rest),
         _ => (false, word),
     };
-    // Nine characters hold at most nine digits, which fit u32.
-    if 9 < digits.len() {
+    if SHORT_BYTES_MAX < digits.len() {
         return None;
     }
-    let (mut mantissa, mut count, mut point) = (0_u32, 0, None);
-    for (place, &byte) in digits.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' => {
-                mantissa = mantissa * 10 + u32::from(byte - b'0');
-                count += 1;
-            }
-            b'.' if point.is_none() => point = Some(place),
-            _ => return None,
-        }
-    }
-    if count == 0 || EXACT_MAX < mantissa {
+    let whole = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let fraction = match &digits[whole..] {
+        [] => &[][..],
+        [b'.', fraction @ ..] if fraction.iter().all(u8::is_ascii_digit) => fraction,
+        _ => return None,
+    };
+    let number = |before: u64, byte: &u8| before * 10 + u64::from(byte - b'0');
+    let mantissa = digits[..whole].iter().fold(0, number);
+    let mantissa = fraction.iter().fold(mantissa, number);
+    let decimals = fraction.len();
+    if whole + decimals == 0 || WIDE_EXACT_MAX < mantissa {
         return None;
     }
-    let decimals = point.map_or(0, |place| digits.len() - 1 - place);
-    let magnitude = exact(mantissa) / POWERS_OF_TEN[decimals];
+    let quotient = mantissa as f64 / WIDE_POWERS_OF_TEN[decimals];
+    if quotient.to_bits() & LOST_BITS == MIDDLE {
+        return None;
+    }
+    let magnitude = quotient as f32;
     Some(if negative { -magnitude } else { magnitude })
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "integers up to 2^24 are exact in f32"
-)]
-fn exact(mantissa: u32) -> f32 {
-    debug_assert!(mantissa <= EXACT_MAX);
-    mantissa as f32
 }
 
 #[cfg(test)]
@@ -59,12 +75,40 @@ mod tests {
     use super::{parse, parse_short};
 
     fn agrees(word: &str) {
-        let ours = parse_short(word.as_bytes()).map(f32::to_bits);
         let standard = word.parse::<f32>().ok().map(f32::to_bits);
+        let ours = parse_short(word.as_bytes()).map(f32::to_bits);
         assert!(
             ours.is_none() || ours == standard,
             "{word}: {ours:?}, {standard:?}"
         );
+    }
+
+    #[test]
+    fn numbers_take_the_short_path_unless_they_lie_in_the_middle_of_two() {
+        for word in [
+            "0.095842101",
+            "-1.2345678901234",
+            "12345678.25",
+            "9007199254740992",
+        ] {
+            assert!(parse_short(word.as_bytes()).is_some(), "{word}");
+            agrees(word);
+        }
+        // Each lies in the middle of two neighbours of f32.
+        assert_eq!(parse_short(b"12345678.5"), None);
+        assert_eq!(parse_short(b"16777217"), None);
+        assert_eq!(parse(b"16777217"), Some(16_777_216.0));
+        for word in [
+            "",
+            "+",
+            ".",
+            "1e3",
+            "1.2.3",
+            "9007199254740993",
+            "0.12345678901234567",
+        ] {
+            assert!(parse_short(word.as_bytes()).is_none(), "{word}");
+        }
     }
 
     #[test]
@@ -75,18 +119,7 @@ mod tests {
             assert!(parse_short(word.as_bytes()).is_some(), "{word}");
             agrees(word);
         }
-        for word in [
-            "",
-            "+",
-            ".",
-            "-.",
-            "1e3",
-            "0.095842101",
-            "16777217",
-            "1.2.3",
-            "--1",
-            "nan",
-        ] {
+        for word in ["", "+", ".", "-.", "1e3", "16777217", "1.2.3", "--1", "nan"] {
             assert!(parse_short(word.as_bytes()).is_none(), "{word}");
         }
     }
@@ -104,7 +137,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_number_agrees(word in "[+-]?[0-9]{0,7}[.]?[0-9]{0,7}") {
+        fn every_number_agrees(word in "[+-]?[0-9]{0,9}[.]?[0-9]{0,9}") {
             agrees(&word);
         }
     }

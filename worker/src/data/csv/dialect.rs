@@ -13,7 +13,7 @@ use crate::data::{
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
 /// Names of the target where the job says none.
-const TARGETS: [&str; 4] = ["label", "target", "y", "class"];
+pub(in crate::data) const TARGETS: [&str; 4] = ["label", "target", "y", "class"];
 
 /// Columns that a message lists.
 const COLUMNS_SHOWN_MAX: usize = 30;
@@ -34,6 +34,8 @@ pub(super) struct Opened {
     pub(super) names: Vec<String>,
     /// The path as messages show it.
     pub(super) path: PathBuf,
+    pub(super) delimiter: u8,
+    pub(super) has_header: bool,
 }
 
 impl Input {
@@ -45,9 +47,17 @@ impl Input {
         Ok(Self { path, kept })
     }
 
+    /// The first bytes of a file, in memory.
+    pub(super) fn of_bytes(path: &Path, bytes: Arc<[u8]>) -> Self {
+        Self {
+            path: path.to_owned(),
+            kept: Some(bytes),
+        }
+    }
+
     fn lines(&self) -> Result<Lines, DataError> {
         match &self.kept {
-            Some(bytes) => Source::of_bytes("standard input", Arc::clone(bytes)).map(Lines::of),
+            Some(bytes) => Source::of_bytes(&self.path, Arc::clone(bytes)).map(Lines::of),
             None => Lines::open(&self.path),
         }
     }
@@ -96,6 +106,8 @@ impl Input {
             records,
             names,
             path,
+            delimiter,
+            has_header,
         })
     }
 }
@@ -121,7 +133,7 @@ fn delimiter_by_name(path: &Path) -> Option<u8> {
 }
 
 /// The delimiter that stands most often in this line, outside of quotes.
-pub(in crate::data) fn delimiter_of(line: &[u8]) -> u8 {
+fn delimiter_of(line: &[u8]) -> u8 {
     let mut counts = [0_usize; DELIMITERS.len()];
     let mut is_quoted = false;
     for byte in line {

@@ -7,6 +7,7 @@ use crate::data::{
     DataError, Files,
     holdout::Holdout,
     labels::{Meaning, NamedTask},
+    number::parse,
     registry::read_keys,
 };
 
@@ -113,6 +114,8 @@ pub(super) struct Keys {
     /// `None` for an index.
     pub(super) hash_bits: Option<u32>,
     pub(super) missing: Vec<String>,
+    /// Whether a word that is missing is a number, such as -999.
+    pub(super) has_missing_number: bool,
     pub(super) scale: Scale,
     pub(super) labels: LabelKeys,
 }
@@ -143,7 +146,14 @@ impl Keys {
                 );
             }
         }
+        let missing = written
+            .missing
+            .clone()
+            .unwrap_or_else(|| MISSING.map(String::from).to_vec());
+        let is_number = |word: &String| parse(word.as_bytes()).is_some_and(|n| !n.is_nan());
         Ok(Self {
+            has_missing_number: missing.iter().any(is_number),
+            missing,
             holdout: Holdout::of_keys(
                 NAME,
                 written.holdout,
@@ -165,9 +175,6 @@ impl Keys {
                 Some(NamesOrAuto::Names(list)) => Some(names(list)),
                 Some(NamesOrAuto::Word(Auto::Auto)) | None => None,
             },
-            missing: written
-                .missing
-                .unwrap_or_else(|| MISSING.map(String::from).to_vec()),
             scale: written.scale.unwrap_or(Scale::None),
         })
     }

@@ -47,17 +47,15 @@ fn is_trained(judges: Mask<'_>, row: usize) -> bool {
     judges.is_none_or(|judges| !judges[row])
 }
 
-/// Mean, and shift and factor of the scale. Variance by Welford's sums, which do not cancel.
-fn number_kind(values: impl Iterator<Item = f64>, scale: Scale) -> ColumnKind {
-    let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
-    let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
-    for value in values {
+/// Mean, and shift and factor of the scale. The variance is that of the differences from the mean,
+/// which does not cancel.
+fn number_kind(values: impl Iterator<Item = f64> + Clone, scale: Scale) -> ColumnKind {
+    let (mut count, mut sum) = (0.0, 0.0);
+    for value in values.clone() {
         count += 1.0;
-        let difference = value - mean;
-        mean += difference / count;
-        squares += difference * (value - mean);
-        (min, max) = (min.min(value), max.max(value));
+        sum += value;
     }
+    let mean = if count < 1.0 { 0.0 } else { sum / count };
     let inverse = |width: f64| {
         let inverse = width.recip();
         if inverse.is_finite() && width > 0.0 {
@@ -69,8 +67,14 @@ fn number_kind(values: impl Iterator<Item = f64>, scale: Scale) -> ColumnKind {
     let (shift, factor) = match scale {
         _ if count < 1.0 => (0.0, 0.0),
         Scale::None => (0.0, 1.0),
-        Scale::Standard => (mean, inverse((squares / count).sqrt())),
-        Scale::Minmax => (min, inverse(max - min)),
+        Scale::Standard => {
+            let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
+            (mean, inverse((squares / count).sqrt()))
+        }
+        Scale::Minmax => {
+            let min = values.clone().fold(f64::INFINITY, f64::min);
+            (min, inverse(values.fold(f64::NEG_INFINITY, f64::max) - min))
+        }
     };
     ColumnKind::Number {
         missing: mean,
@@ -121,7 +125,8 @@ fn target_of_words(words: &Words) -> Result<Target, String> {
     }
 }
 
-fn target_of_numbers(values: &[f32]) -> Result<Target, String> {
+/// What these numbers mean as a target; `Err` with what was found where they are all alike.
+pub(in crate::data) fn target_of_numbers(values: &[f32]) -> Result<Target, String> {
     // Values by their bits, of which a set has an order; −0 is 0.
     let mut seen = BTreeSet::new();
     for value in values {

@@ -24,6 +24,7 @@ pub(super) mod dialect;
 mod encode;
 pub(super) mod keys;
 mod learn;
+mod prefix;
 mod records;
 mod table;
 
@@ -35,6 +36,11 @@ use self::{
     keys::{Keys, LabelKeys},
     learn::{kind_of, target_of},
     table::{Column, Spec, Table, Want, read_table, words},
+};
+pub(super) use self::{
+    dialect::TARGETS,
+    learn::target_of_numbers,
+    prefix::{Survey, learn_prefix, survey},
 };
 use super::{
     ColumnEncoding, ColumnKind, DataError, Dataset, DatasetEntry, Encoding, Files, InMemory,
@@ -110,11 +116,13 @@ fn specs<'a>(inputs: &[Input], keys: &Keys) -> Result<Vec<Spec<'a>>, DataError> 
     Ok(specs)
 }
 
-fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
-    let keys = Keys::of(table)?;
-    let inputs = inputs(&keys.train, folder)?;
-    let mut notes = Vec::new();
-    let (table, names, target, labels) = read_train(&inputs, &keys, &mut notes)?;
+/// The training rows, how they are read, and their labels.
+fn settle(
+    inputs: &[Input],
+    keys: &Keys,
+    notes: &mut Vec<String>,
+) -> Result<(Table, Encoding, Vec<f32>), DataError> {
+    let (table, names, target, labels) = read_train(inputs, keys, notes)?;
     let judges = match keys.holdout {
         Some(holdout) => Some(holdout.judges(NAME, table.rows as u64)?),
         None => None,
@@ -124,7 +132,7 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
         .zip(&table.columns)
         .map(|(name, column)| ColumnEncoding {
             name: name.clone(),
-            kind: kind_of(column, &keys, judges.as_deref()),
+            kind: kind_of(column, keys, judges.as_deref()),
         })
         .collect();
     let features = columns.iter().map(|column| column.kind.features()).sum();
@@ -137,7 +145,7 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
             ),
         });
     }
-    note_columns(&table, &columns, &mut notes);
+    note_columns(&table, &columns, notes);
     let encoding = Encoding {
         dataset: NAME.into(),
         features,
@@ -146,6 +154,14 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
         columns,
         scaling: Scaling::None,
     };
+    Ok((table, encoding, labels))
+}
+
+fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
+    let keys = Keys::of(table)?;
+    let inputs = inputs(&keys.train, folder)?;
+    let mut notes = Vec::new();
+    let (table, encoding, labels) = settle(&inputs, &keys, &mut notes)?;
     let (rows, _) = encode(&table, &encoding.columns, &labels);
     drop(table);
     let mut train = in_memory(rows, &encoding);

@@ -119,14 +119,24 @@ impl Records {
     fn cut(&mut self, line: u64) {
         let mut start = 0;
         for field in self.text.split(|byte| *byte == self.delimiter) {
-            let before = field.len() - field.trim_ascii_start().len();
-            self.fields.push(Field {
-                start: start + before.min(field.trim_ascii_end().len()),
-                end: start + field.trim_ascii_end().len(),
+            let end = start + field.len();
+            let whole = Field {
+                start,
+                end,
                 line,
                 column: start + 1,
+            };
+            let is_trimmed = match field {
+                [first, .., last] => b' ' < *first && b' ' < *last,
+                [only] => b' ' < *only,
+                [] => true,
+            };
+            self.fields.push(if is_trimmed {
+                whole
+            } else {
+                trimmed(&self.text[..end], whole)
             });
-            start += field.len() + 1;
+            start = end + 1;
         }
     }
 

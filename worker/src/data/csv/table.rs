@@ -285,8 +285,7 @@ fn missing_label(column: &str) -> LineProblem {
 /// The number of a field, NaN for a missing one; `None` for a word.
 fn number_of(field: &[u8], keys: &Keys) -> Option<f32> {
     match number::parse(field) {
-        // Words that are said to be missing may be numbers, such as -999.
-        Some(number) if number.is_nan() || is_missing(field, keys) => Some(f32::NAN),
+        Some(_) if keys.has_missing_number && is_missing(field, keys) => Some(f32::NAN),
         Some(number) => Some(number),
         None => is_missing(field, keys).then_some(f32::NAN),
     }

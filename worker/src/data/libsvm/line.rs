@@ -3,17 +3,20 @@
 use crate::data::{LineProblem, encoding::LabelsIn, in_memory::Columns, number};
 
 /// What is wrong, and in which column.
-pub(super) type Misfit = (usize, LineProblem);
+pub(in crate::data) type Misfit = (usize, LineProblem);
 
 /// Longest piece of a file that an error repeats.
 const SHOWN_BYTES_MAX: usize = 40;
+
+/// Digits that every u64 holds.
+const DIGITS_SAFE_MAX: usize = 19;
 
 /// Reads one line: adds its features (made 0-based) to `columns` and returns its label, as it is
 /// written, with the label's column. `None` when the line is blank or a comment; no label when the row
 /// begins with a pair, where that may be.
 ///
 /// The row is not closed: its label has still to be judged.
-pub(super) fn parse_row(
+pub(in crate::data) fn parse_row(
     line: &[u8],
     features_max: u64,
     labels: LabelsIn,
@@ -88,16 +91,21 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r')
 }
 
-/// Splits `index:value`; an index of more than 19 digits is cut to the largest u64.
+/// Splits `index:value`; an index that is no u64 is cut to the largest u64.
 fn split_pair(word: &[u8]) -> Result<(u64, &[u8]), LineProblem> {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     match (digits, word.get(digits)) {
         (1.., Some(b':')) => {
-            let index = word[..digits].iter().fold(0_u64, |index, &digit| {
-                index
-                    .saturating_mul(10)
-                    .saturating_add(u64::from(digit - b'0'))
-            });
+            let digit = |digit: &u8| u64::from(*digit - b'0');
+            let index = match digits {
+                // No u64 can overflow: the common case needs no check.
+                ..=DIGITS_SAFE_MAX => word[..digits]
+                    .iter()
+                    .fold(0, |index, d| index * 10 + digit(d)),
+                _ => word[..digits].iter().fold(0_u64, |index, d| {
+                    index.saturating_mul(10).saturating_add(digit(d))
+                }),
+            };
             Ok((index, &word[digits + 1..]))
         }
         _ if word.starts_with(b"qid:") => Err(LineProblem::QueryGroup { found: shown(word) }),

@@ -25,6 +25,7 @@ use std::{path::Path, sync::Arc};
 
 use serde::Deserialize;
 
+pub(super) use self::line::parse_row;
 use self::read::{Judge, read};
 use super::{
     DataError, Dataset, DatasetEntry, Encoding, Files, InMemory, Loaded,

@@ -71,8 +71,7 @@ impl Source {
     /// Opens the file, or standard input for `-`, and looks at its first bytes.
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
         if path.as_os_str() == STANDARD_INPUT {
-            let shown = PathBuf::from("standard input");
-            return Self::unpack(shown, StandardInput(io::stdin()));
+            return Self::unpack(shown(path), StandardInput(io::stdin()));
         }
         let file = File::open(path).map_err(|source| DataError::Read {
             path: path.to_owned(),
@@ -110,9 +109,14 @@ impl Source {
         &self.path
     }
 
-    /// Bytes that are in memory, and what messages call them.
-    pub(super) fn of_bytes(shown: &str, bytes: Arc<[u8]>) -> Result<Self, DataError> {
-        Self::unpack(shown.into(), Cursor::new(bytes))
+    /// Bytes of this file that are in memory, unpacked or not.
+    pub(super) fn of_bytes(path: &Path, bytes: Arc<[u8]>) -> Result<Self, DataError> {
+        Self::unpack(shown(path), Cursor::new(bytes))
+    }
+
+    /// How the bytes are packed.
+    pub(super) fn compression(&self) -> Compression {
+        self.compression
     }
 
     /// All bytes, up to so many.
@@ -146,6 +150,14 @@ impl Debug for Source {
             .field("compression", &self.compression)
             .finish_non_exhaustive()
     }
+}
+
+/// The path as messages show it.
+fn shown(path: &Path) -> PathBuf {
+    if path.as_os_str() == STANDARD_INPUT {
+        return "standard input".into();
+    }
+    path.to_owned()
 }
 
 /// The first bytes, as many as a magic number has, and a reader that still has them: a pipe may

@@ -1,0 +1,288 @@
+//! What a file seems to be, from a bounded prefix of it: for someone who has a file and no job yet.
+//!
+//! The answer names a data set and keys with which the file loads as far as the prefix shows; what comes
+//! behind the prefix may still refute it, and the load then says where.
+
+use std::{collections::BTreeSet, path::Path, sync::Arc};
+
+use toml::{Table, Value};
+
+use super::{
+    ColumnKind, DataError, LabelsIn, Target,
+    csv::{self, Survey},
+    in_memory::Columns,
+    libsvm::parse_row,
+    source::{Compression, Source},
+};
+
+/// Unpacked bytes that are looked at.
+const PREFIX_BYTES: u64 = 1 << 20;
+
+/// What a file seems to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sniffed {
+    /// The data set that reads it; `None` where none does.
+    pub dataset: Option<&'static str>,
+    /// The keys with which that data set reads it, as far as one file tells them.
+    pub keys: Table,
+    /// What is missing or was guessed, a sentence each.
+    pub notes: Vec<String>,
+    /// How the file is packed.
+    pub compression: Compression,
+    /// The delimiter of a CSV file.
+    pub delimiter: Option<char>,
+    /// Whether the first record of a CSV file has names.
+    pub header: Option<bool>,
+    /// The columns of a CSV file that are features, with what they become.
+    pub columns: Vec<(String, ColumnKind)>,
+    /// What the labels seem to be; `None` where the file has none, or all are alike.
+    pub target: Option<Target>,
+    /// Features that were seen.
+    pub features: u64,
+    /// Rows that were seen.
+    pub rows: u64,
+}
+
+/// Looks at the first megabyte of a file.
+///
+/// # Errors
+/// [`DataError`] when it cannot be read. A file that no data set reads is no error.
+pub fn sniff(path: &Path) -> Result<Sniffed, DataError> {
+    let source = Source::open(path)?;
+    let mut sniffed = Sniffed {
+        dataset: None,
+        keys: Table::new(),
+        notes: Vec::new(),
+        compression: source.compression(),
+        delimiter: None,
+        header: None,
+        columns: Vec::new(),
+        target: None,
+        features: 0,
+        rows: 0,
+    };
+    let mut text = source.read_all(PREFIX_BYTES)?;
+    if text.len() as u64 == PREFIX_BYTES {
+        // The last line may be cut: it says nothing.
+        let end = text.iter().rposition(|byte| *byte == b'\n');
+        text.truncate(end.map_or(text.len(), |end| end + 1));
+    }
+    match text[..] {
+        [0, 0, 0x08..=0x0e, 1..=8, ..] => sniffed.is_idx(path),
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => {
+            sniffed.names("npy", "train", path);
+            sniffed
+                .notes
+                .push("`labels` has to name the file of the labels".into());
+        }
+        _ if sniffed.is_libsvm(path, &text) => {}
+        _ => sniffed.is_csv(path, text),
+    }
+    Ok(sniffed)
+}
+
+impl Sniffed {
+    fn names(&mut self, dataset: &'static str, key: &str, path: &Path) {
+        self.dataset = Some(dataset);
+        self.set(key, path.to_string_lossy().into_owned());
+    }
+
+    fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.keys.insert(key.into(), value.into());
+    }
+
+    /// Labels lie beside the images, under a name that differs in two words.
+    fn is_idx(&mut self, path: &Path) {
+        self.names("idx", "train_images", path);
+        let name = path.to_string_lossy().replace("images", "labels");
+        let labels = name.replace("idx3", "idx1");
+        if labels != path.to_string_lossy() && matches!(Path::new(&labels).try_exists(), Ok(true)) {
+            self.set("train_labels", labels);
+        } else {
+            self.notes
+                .push("`train_labels` has to name the file of the labels".into());
+        }
+    }
+
+    /// Whether every line of the prefix is a row of libsvm text, and at least one has a pair.
+    fn is_libsvm(&mut self, path: &Path, text: &[u8]) -> bool {
+        let (mut columns, mut labels) = (Columns::new(), BTreeSet::new());
+        for line in text.split(|byte| *byte == b'\n') {
+            match parse_row(line, u64::from(u32::MAX), LabelsIn::Needed, &mut columns) {
+                Ok(Some((Some(label), _))) => {
+                    columns.close(label);
+                    labels.insert((label + 0.0).to_bits());
+                }
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+        if columns.features_needed() == 0 {
+            return false;
+        }
+        self.names("libsvm", "train", path);
+        (self.rows, self.features) = (columns.rows() as u64, columns.features_needed());
+        let values: Vec<f32> = labels.into_iter().map(f32::from_bits).collect();
+        self.target = csv::target_of_numbers(&values).ok();
+        match self.target.clone() {
+            Some(Target::Real) => self.set("task", "real"),
+            Some(Target::Numbers(values)) => self.classes(&values),
+            Some(Target::Words(_) | Target::Positive(_)) | None => {}
+        }
+        true
+    }
+
+    /// The keys of libsvm for classes that are written so.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a whole label, which is exact"
+    )]
+    fn classes(&mut self, values: &[f32]) {
+        let is = |written: [f32; 2]| {
+            values
+                .iter()
+                .map(|v| v.to_bits())
+                .eq(written.map(f32::to_bits))
+        };
+        let is_whole = values
+            .iter()
+            .all(|value| value.fract().abs() < f32::MIN_POSITIVE);
+        match values {
+            _ if is([0.0, 1.0]) || is([-1.0, 1.0]) => {}
+            [_, upper] if is_whole && !is([1.0, 2.0]) => {
+                self.set("label_positive", vec![Value::Integer(*upper as i64)]);
+            }
+            [_, _] if !is_whole => self.set("task", "real"),
+            _ => self.set("classes", i64::try_from(values.len()).unwrap_or(i64::MAX)),
+        }
+    }
+
+    /// Tries the columns that may be the target: those of the usual names, then the last, then the first.
+    fn is_csv(&mut self, path: &Path, text: Vec<u8>) {
+        let text: Arc<[u8]> = text.into();
+        let Some(Survey {
+            names,
+            delimiter,
+            header,
+        }) = csv::survey(path, &text)
+        else {
+            return;
+        };
+        let usual = names.iter().find(|name| csv::TARGETS.contains(&&name[..]));
+        let (first, last) = (names.first(), names.last());
+        let others = if header { [last, first] } else { [first, last] };
+        for target in [usual].into_iter().chain(others).flatten() {
+            self.keys = Table::new();
+            self.names("csv", "train", path);
+            if usual.is_none() {
+                self.set("target", target.clone());
+            }
+            let Ok((rows, encoding)) = csv::learn_prefix(path, &text, &self.keys) else {
+                self.dataset = None;
+                continue;
+            };
+            if usual.is_none() {
+                self.notes.push(format!(
+                    "no column is called {}: column `{target}` is taken to be the target",
+                    csv::TARGETS.join(", ")
+                ));
+            }
+            (self.rows, self.features) = (rows, encoding.features);
+            let column = |column: super::ColumnEncoding| (column.name, column.kind);
+            self.columns = encoding.columns.into_iter().map(column).collect();
+            self.target = Some(encoding.target);
+            (self.delimiter, self.header) = (Some(char::from(delimiter)), Some(header));
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::sniff;
+    use crate::data::{Target, load, source::Compression};
+
+    /// What `text` is taken for: data set and keys without the path; the keys do load it.
+    fn sniffed(name: &str, text: &[u8]) -> (Option<&'static str>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        let mut found = sniff(&path).unwrap();
+        if let Some(dataset) = found.dataset {
+            load(dataset, &found.keys, folder.path()).unwrap();
+        }
+        found.keys.remove("train");
+        (
+            found.dataset,
+            found.keys.to_string().trim().replace('\n', "; "),
+        )
+    }
+
+    #[test]
+    fn files_are_taken_for_what_they_are_and_load_with_the_keys_given() {
+        for (name, text, dataset, keys) in [
+            ("a", "+1 1:1\n-1 2:1\n", Some("libsvm"), ""),
+            ("a", "0 1:1\n1 2:1 # x\n\n", Some("libsvm"), ""),
+            ("a", "1 1:1\n2 2:1\n", Some("libsvm"), "classes = 2"),
+            (
+                "a",
+                "3 1:1\n7 2:1\n",
+                Some("libsvm"),
+                "label_positive = [7]",
+            ),
+            ("a", "1 1:1\n3 2:1\n2 2:1\n", Some("libsvm"), "classes = 3"),
+            (
+                "a",
+                "0.5 1:1\n3 2:1\n2 2:1\n",
+                Some("libsvm"),
+                "task = \"real\"",
+            ),
+            ("a", "x,label\n1,0\n2,1\n", Some("csv"), ""),
+            ("a", "x;z\n1;a\n2;b\n", Some("csv"), "target = \"z\""),
+            (
+                "a.tsv",
+                "1\t0.5\t3\n0\t0.25\t3\n",
+                Some("csv"),
+                "target = \"1\"",
+            ),
+            ("a", "some words\nand no table\n", None, ""),
+            ("a", "\u{7f}ELF\u{1}\u{2}", None, ""),
+        ] {
+            assert_eq!(
+                sniffed(name, text.as_bytes()),
+                (dataset, keys.into()),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn columns_labels_and_packing_are_told() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "x,word,y\n1,a,no\n2,b,yes\n").unwrap();
+        let found = sniff(file.path()).unwrap();
+        assert_eq!(
+            (found.rows, found.features, found.delimiter),
+            (2, 4, Some(','))
+        );
+        assert_eq!(
+            (found.header, found.compression),
+            (Some(true), Compression::Plain)
+        );
+        assert_eq!(found.columns.len(), 2);
+        assert_eq!(
+            found.target,
+            Some(Target::Words(vec!["no".into(), "yes".into()]))
+        );
+        fs::write(file.path(), [0, 0, 8, 1, 0, 0, 0, 1, 5]).unwrap();
+        let found = sniff(file.path()).unwrap();
+        assert_eq!(found.dataset, Some("idx"));
+        assert!(
+            found.notes[0].contains("`train_labels` has to name"),
+            "{:?}",
+            found.notes
+        );
+    }
+}
