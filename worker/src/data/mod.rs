@@ -119,9 +119,24 @@ pub trait Dataset: Debug + Send + Sync {
     /// Bytes of memory that the data set holds.
     fn memory_bytes(&self) -> u64;
 
+    /// The columns that the features were made of, in order and without gaps; empty where the data
+    /// have no columns.
+    fn fields(&self) -> &[Field] {
+        &[]
+    }
+
     /// The quality that the rule behind the data reaches on these rows, where it is known: no
     /// model can be expected to do better. `None` for measured data.
     fn ideal(&self) -> Option<Ideal>;
+}
+
+/// One column of the data as they were given: the features that it became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The column's name.
+    pub name: String,
+    /// Its features.
+    pub features: std::ops::Range<u64>,
 }
 
 /// What the true probabilities score on a data set of the task [`Task::Binary`].

@@ -214,7 +214,7 @@ mod tests {
             batch.push(number, *label, &[0, 1][..values.len()], values);
         }
         let data = InMemory::from_rows(&batch, 2, task);
-        let model = build(model, &"bias = false".parse().unwrap(), Shape::of(&data)).unwrap();
+        let model = build(model, &"bias = false".parse().unwrap(), &Shape::of(&data)).unwrap();
         let evaluation = evaluate(&*model, &data, u64::MAX, x, &pool(1)).unwrap();
         assert_eq!(evaluation.rows, data.rows());
         evaluation.scores
@@ -249,7 +249,7 @@ mod tests {
         let model = build(
             "logistic_regression",
             &"bias = false".parse().unwrap(),
-            Shape::of(&*data),
+            &Shape::of(&*data),
         )
         .unwrap();
         let judged = |data: &dyn Dataset| {
@@ -345,7 +345,12 @@ mod tests {
             ..SteadyKeys::default()
         };
         let data = Steady::test(&keys);
-        let model = build("logistic_regression", &toml::Table::new(), Shape::of(&data)).unwrap();
+        let model = build(
+            "logistic_regression",
+            &toml::Table::new(),
+            &Shape::of(&data),
+        )
+        .unwrap();
         let x: Vec<f32> = (0..501_u16)
             .map(|element| (f32::from(element) * 0.7).sin())
             .collect();

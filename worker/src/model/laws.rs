@@ -19,11 +19,8 @@ fn each_model(law: impl Fn(&str, &dyn Model, Task)) {
     for ModelEntry { name, build, .. } in MODELS {
         for task in [Task::Real, Task::Binary, Task::Classes(5)] {
             for keys in ["bias = true", "bias = false"] {
-                let shape = Shape {
-                    features: u64::from(FEATURES),
-                    task,
-                };
-                if let Ok(model) = build(&keys.parse().unwrap(), shape) {
+                let shape = Shape::plain(u64::from(FEATURES), task);
+                if let Ok(model) = build(&keys.parse().unwrap(), &shape) {
                     law(&format!("{name}, {task:?}, {keys}"), &*model, task);
                 }
             }

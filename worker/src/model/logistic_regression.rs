@@ -33,7 +33,7 @@ pub(super) const ENTRY: ModelEntry = ModelEntry {
 
 const NAME: &str = "logistic_regression";
 
-fn build(keys: &toml::Table, shape: Shape) -> Result<Arc<dyn Model>, ModelError> {
+fn build(keys: &toml::Table, shape: &Shape) -> Result<Arc<dyn Model>, ModelError> {
     let keys: LinearKeys = read_keys(NAME, keys)?;
     if shape.task != Task::Binary {
         return Err(ModelError::WrongTask {

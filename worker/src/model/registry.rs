@@ -9,13 +9,15 @@ use serde::{Deserialize, de::DeserializeOwned};
 use thalweg_common::registry::{self, Named, SettingError};
 
 use super::{Model, ModelError, linear_regression, logistic_regression, softmax_regression};
-use crate::data::{Dataset, Task};
+use crate::data::{Dataset, Field, Task};
 
 /// What a model must know of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Number of input features.
     pub features: u64,
+    /// How many features each column became, in order; empty where the data have no columns.
+    pub fields: Vec<u64>,
     /// What the labels mean.
     pub task: Task,
 }
@@ -26,12 +28,28 @@ impl Shape {
     pub fn of(data: &dyn Dataset) -> Self {
         Self {
             features: data.features(),
+            fields: data.fields().iter().map(width).collect(),
             task: data.task(),
+        }
+    }
+
+    /// Features without columns.
+    #[must_use]
+    pub fn plain(features: u64, task: Task) -> Self {
+        Self {
+            features,
+            fields: Vec::new(),
+            task,
         }
     }
 }
 
-type Build = fn(&toml::Table, Shape) -> Result<Arc<dyn Model>, ModelError>;
+/// How many features a column became.
+fn width(field: &Field) -> u64 {
+    field.features.end - field.features.start
+}
+
+type Build = fn(&toml::Table, &Shape) -> Result<Arc<dyn Model>, ModelError>;
 
 /// One family of models.
 #[derive(Clone, Copy, Debug)]
@@ -74,12 +92,12 @@ pub fn check(name: &str, keys: &toml::Table) -> Result<(), ModelError> {
 /// ```
 /// use thalweg_worker::{data::Task, model::{self, Shape}};
 ///
-/// let shape = Shape { features: 123, task: Task::Binary };
-/// let model = model::build("logistic_regression", &"bias = false".parse()?, shape)?;
+/// let shape = Shape::plain(123, Task::Binary);
+/// let model = model::build("logistic_regression", &"bias = false".parse()?, &shape)?;
 /// assert_eq!(model.layout().elements(), 123);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn build(name: &str, keys: &toml::Table, shape: Shape) -> Result<Arc<dyn Model>, ModelError> {
+pub fn build(name: &str, keys: &toml::Table, shape: &Shape) -> Result<Arc<dyn Model>, ModelError> {
     (find(name)?.build)(keys, shape)
 }
 
@@ -141,7 +159,7 @@ mod tests {
         for entry in MODELS {
             let mut built = 0;
             for task in tasks {
-                match build(entry.name, &toml::Table::new(), Shape { features: 4, task }) {
+                match build(entry.name, &toml::Table::new(), &Shape::plain(4, task)) {
                     Ok(_) => built += 1,
                     Err(ModelError::WrongTask { found, .. }) => assert_eq!(found, task),
                     Err(other) => panic!("{other}"),
@@ -153,26 +171,20 @@ mod tests {
 
     #[test]
     fn the_layout_has_weights_and_an_unregularized_bias() {
-        let shape = Shape {
-            features: 5,
-            task: Task::Classes(3),
-        };
-        let model = build("softmax_regression", &toml::Table::new(), shape).unwrap();
+        let shape = Shape::plain(5, Task::Classes(3));
+        let model = build("softmax_regression", &toml::Table::new(), &shape).unwrap();
         assert_eq!(model.layout().span("weight"), Some(0..15));
         assert_eq!(model.layout().span("bias"), Some(15..18));
         assert!(!model.layout().tensors()[1].group.regularized);
         let without = "bias = false".parse().unwrap();
-        let model = build("softmax_regression", &without, shape).unwrap();
+        let model = build("softmax_regression", &without, &shape).unwrap();
         assert_eq!(model.layout().elements(), 15);
     }
 
     #[test]
     fn a_layout_beyond_the_address_space_is_refused() {
-        let shape = Shape {
-            features: 1 << 32,
-            task: Task::Classes(1 << 24),
-        };
-        let error = build("softmax_regression", &toml::Table::new(), shape).unwrap_err();
+        let shape = Shape::plain(1 << 32, Task::Classes(1 << 24));
+        let error = build("softmax_regression", &toml::Table::new(), &shape).unwrap_err();
         assert!(matches!(error, ModelError::Layout(_)), "{error}");
     }
 }

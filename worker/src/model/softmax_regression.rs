@@ -41,7 +41,7 @@ thread_local! {
     static SCORES: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
 }
 
-fn build(keys: &toml::Table, shape: Shape) -> Result<Arc<dyn Model>, ModelError> {
+fn build(keys: &toml::Table, shape: &Shape) -> Result<Arc<dyn Model>, ModelError> {
     let keys: LinearKeys = read_keys(NAME, keys)?;
     if shape.task == Task::Real {
         return Err(ModelError::WrongTask {
