@@ -21,12 +21,13 @@ use super::{
     Coverage, Located, Model, ModelEntry, ModelError, Output, Shape,
     linear::{LinearLayout, mean_share, narrow},
     loss::softmax,
-    registry::{LinearKeys, read_keys},
+    registry::{Laws, LinearKeys, read_keys},
 };
 use crate::data::{Rows, Task};
 
 pub(super) const ENTRY: ModelEntry = ModelEntry {
     name: NAME,
+    laws: Laws::in_row_order(&["bias = true", "bias = false"]),
     about: "k classes, k weights per feature, cross entropy",
     source: "Bridle, Neurocomputing, NATO ASI 68 (1990)",
     keys: "bias = true",
