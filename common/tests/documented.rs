@@ -20,6 +20,7 @@ rows = 100
 test_rows = 10
 features = 3
 classes = 2
+fields = [1, 2]
 hash = '0123456789abcdef'
 [model]
 init_from = 'a.safetensors'

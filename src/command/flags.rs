@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
-use thalweg_worker::data::{Sniffed, Target, sniff};
+use thalweg_worker::data::{Files, Sniffed, Target, sniff};
 use toml::{Table, Value};
 
 /// The usual keys of a job as flags.
@@ -133,7 +133,14 @@ impl JobFlags {
 
 /// What the first of the named files seems to be.
 pub(super) fn look(first: &str) -> Result<Sniffed> {
-    let path = thalweg_worker::data::first_file(first, Path::new("."))?;
+    if first == "-" {
+        anyhow::bail!(
+            "--data -: standard input can be read once only, and cannot be looked at first; say what it is: \
+             --set data.name=libsvm --set data.train=-"
+        );
+    }
+    let path = Files::new(vec![first.to_owned()]).first(Path::new("."))?;
+    let path = path.expect("one path or pattern names at least one file");
     let found = sniff(&path)?;
     if found.dataset.is_none() {
         anyhow::bail!(

@@ -158,10 +158,10 @@ pub struct ResolvedJob {
 pub fn resolve(config: JobConfig, folder: &Path) -> Result<ResolvedJob, ResolveError> {
     let data = data::load(&config.data.name, &config.data.options, folder)?;
     let resolved = describe(&data);
-    if let Some(before) = config.data.resolved
-        && summary(&before) != summary(&resolved)
+    if let Some(before) = &config.data.resolved
+        && summary(before) != summary(&resolved)
     {
-        let (found, expected) = (summary(&resolved), summary(&before));
+        let (found, expected) = (summary(&resolved), summary(before));
         return Err(ResolveError::Changed { found, expected });
     }
     let config = config.with_resolved(resolved)?;
@@ -252,13 +252,18 @@ fn listed(list: &BTreeMap<String, f64>, classes: u32) -> Arc<[f32]> {
 /// # Panics
 /// If the optimizer or its settings are unknown; a checked job's are known.
 pub fn blueprint(config: JobConfig) -> Result<Blueprint, ResolveError> {
-    let resolved = config.data.resolved.ok_or(ResolveError::Unresolved)?;
+    let resolved = config
+        .data
+        .resolved
+        .clone()
+        .ok_or(ResolveError::Unresolved)?;
     let task = Task::of_classes(resolved.classes).ok_or(ResolveError::Unresolved)?;
     let shape = Shape {
         features: resolved.features,
+        fields: resolved.fields.clone(),
         task,
     };
-    let model = model::build(&config.model.name, &config.model.options, shape)?;
+    let model = model::build(&config.model.name, &config.model.options, &shape)?;
     let facts = optimizer(&config.optimizer.name)
         .and_then(|entry| entry.facts(&config.optimizer.options))
         .expect("a checked job's optimizer and its settings are permitted");
@@ -303,11 +308,16 @@ fn who_needs_whole_tensors(config: &JobConfig, of_the_optimizer: Grain) -> Strin
 }
 
 fn describe(data: &Loaded) -> Resolved {
+    let mut fields = Shape::of(&*data.train).fields;
+    if Resolved::FIELDS_MAX < fields.len() {
+        fields.clear();
+    }
     Resolved {
         rows: data.train.rows(),
         test_rows: data.test.as_ref().map_or(0, |test| test.rows()),
         features: data.train.features(),
         classes: data.train.task().classes(),
+        fields,
         hash: data.train.content_hash(),
     }
 }

@@ -66,7 +66,11 @@ fn all_scores() -> Scores {
         log_loss: Some(0.5),
         accuracy: Some(0.5),
         auc: Some(0.5),
+        f1: Some(0.5),
+        calibration_error: Some(0.5),
         rmse: Some(0.5),
+        mae: Some(0.5),
+        r2: Some(0.5),
     }
 }
 

@@ -87,6 +87,6 @@ fn scores(log_loss: f64, auc: f64) -> Scores {
         log_loss: Some(log_loss),
         accuracy: Some(0.7634),
         auc: Some(auc),
-        rmse: None,
+        ..Scores::default()
     }
 }

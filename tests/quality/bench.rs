@@ -91,6 +91,7 @@ impl Bench {
             test_rows: data.test.as_ref().map_or(0, |test| test.rows()),
             features: data.train.features(),
             classes: data.train.task().classes(),
+            fields: Vec::new(),
             hash: data.train.content_hash(),
         };
         let config = self

@@ -43,7 +43,7 @@ fn one_sequential_adagrad_pass_reaches_the_published_quality() {
     let model = build(
         "logistic_regression",
         &toml::Table::new(),
-        Shape::of(&*test),
+        &Shape::of(&*test),
     )
     .unwrap();
     let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
@@ -63,7 +63,7 @@ fn a_constant_prediction_scores_what_the_share_of_late_flights_says() {
     let model = build(
         "logistic_regression",
         &toml::Table::new(),
-        Shape::of(&*test),
+        &Shape::of(&*test),
     )
     .unwrap();
     let pool = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
@@ -93,7 +93,7 @@ fn the_models_gradient_is_that_of_the_yardstick() {
     let model = build(
         "logistic_regression",
         &toml::Table::new(),
-        Shape::of(&*flights.train),
+        &Shape::of(&*flights.train),
     )
     .unwrap();
     let x = adagrad_pass(&*flights.train, 0.05);

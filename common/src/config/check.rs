@@ -506,7 +506,7 @@ fn class_weights(job: &Job, problems: &mut Problems) {
             problems.expect(key, holds, "finite numbers of at least 0", found);
         }
     }
-    let Some(classes) = job.data.resolved.map(|resolved| resolved.classes) else {
+    let Some(classes) = job.data.resolved.as_ref().map(|resolved| resolved.classes) else {
         return;
     };
     if classes == 0 {

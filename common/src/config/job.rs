@@ -147,7 +147,7 @@ impl Job {
     /// How long the job is, and its epochs and steps, once its data are known.
     #[must_use]
     pub fn lengths(&self) -> Option<Lengths> {
-        let rows = self.data.resolved?.rows;
+        let rows = self.data.resolved.as_ref()?.rows;
         Some(self.train.lengths(rows))
     }
 

@@ -206,7 +206,7 @@ fn sessions(job: &Job, problems: &mut Problems) {
 
 /// A worker without a row would never finish an iteration.
 fn rows(job: &Job, problems: &mut Problems) {
-    let Some(resolved) = job.data.resolved else {
+    let Some(resolved) = &job.data.resolved else {
         return;
     };
     let workers = job.cluster.workers;
@@ -224,6 +224,13 @@ fn rows(job: &Job, problems: &mut Problems) {
         1 <= resolved.features,
         least,
         resolved.features,
+    );
+    let of_fields = (resolved.fields.iter()).try_fold(0_u64, |sum, width| sum.checked_add(*width));
+    problems.expect(
+        "data.resolved.fields",
+        resolved.fields.is_empty() || of_fields == Some(resolved.features),
+        "widths that add up to `features`",
+        format!("{:?}", resolved.fields),
     );
     let permitted = "2 or more, or 0 for a regression";
     problems.expect(

@@ -85,9 +85,10 @@ impl Reader<'_> {
         let mut table = self.take("data");
         let resolved = table.remove("resolved").map(|value| {
             let keys = as_table("data.resolved", value, self.problems);
+            // Data without columns have no `fields`.
             for missing in fields::of::<Resolved>()
                 .iter()
-                .filter(|key| !keys.contains_key(**key))
+                .filter(|key| **key != "fields" && !keys.contains_key(**key))
             {
                 let key = format!("data.resolved.{missing}");
                 let why = "the launcher writes all keys of [data.resolved], or none";

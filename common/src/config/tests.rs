@@ -18,6 +18,7 @@ const RESOLVED: Resolved = Resolved {
     test_rows: 16_000,
     features: 4_270,
     classes: 2,
+    fields: Vec::new(),
     hash: 0xab,
 };
 
@@ -191,7 +192,7 @@ fn every_key_that_can_be_written_is_read_back() {
     assert_eq!(checked(&job.to_toml()), Ok(job.clone()));
     assert_eq!(job.consistency.model, Consistency::Ssp { lag: 3 });
     assert_eq!(
-        job.data.resolved.map(|resolved| resolved.hash),
+        job.data.resolved.as_ref().map(|resolved| resolved.hash),
         Some(u64::MAX)
     );
     assert_eq!(job.method.overlap, Overlap::Push);
@@ -289,6 +290,14 @@ fn the_fingerprint_sees_what_a_cluster_must_agree_on_and_nothing_else() {
 fn a_resolved_job_reads_back_and_is_judged_again() {
     let resolved = job(LEAST).with_resolved(RESOLVED).unwrap();
     assert_eq!(checked(&resolved.to_toml()), Ok(resolved));
+    let columns = job(LEAST)
+        .with_resolved(Resolved {
+            fields: vec![4_000, 270],
+            ..RESOLVED
+        })
+        .unwrap();
+    assert!(columns.to_toml().contains("fields = [4000, 270]"));
+    assert_eq!(checked(&columns.to_toml()), Ok(columns));
     let few = job(LEAST)
         .with_resolved(Resolved {
             rows: 3,

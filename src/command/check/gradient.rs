@@ -42,7 +42,7 @@ pub(super) fn run(job: &ResolvedJob, rows: u64, elements: usize) -> Result<Endin
             wrong.join(", ")
         );
     }
-    if checks.iter().all(|check| check.checked == 0) {
+    if checks.iter().all(|check| check.checked + check.kinked == 0) {
         bail!("these rows touch no parameter; take more with --rows");
     }
     Ok(Ending::Done)
@@ -53,6 +53,7 @@ fn line(check: &TensorCheck, width: usize) -> String {
         tensor,
         touched,
         checked,
+        kinked,
         error,
         worst,
     } = check;
@@ -61,6 +62,9 @@ fn line(check: &TensorCheck, width: usize) -> String {
         "  {tensor:width$}  {judged}  relative error {error:.1e}, {checked} of {touched} touched \
          elements"
     );
+    if 0 < *kinked {
+        line.push_str(&format!(", {kinked} left out at kinks of the loss"));
+    }
     if let Some(slope) = worst {
         line.push_str(&format!(
             "; worst at {}: gradient {:.6e}, slope {:.6e}",

@@ -129,7 +129,8 @@ pub trait Dataset: Debug + Send + Sync {
     /// Bytes of memory that the data set holds.
     fn memory_bytes(&self) -> u64;
 
-    /// The columns that the features were made of, in order and without gaps; empty where the data have no columns.
+    /// The columns that the features were made of, in order and without gaps; empty where the data
+    /// have no columns.
     fn fields(&self) -> &[Field] {
         &[]
     }

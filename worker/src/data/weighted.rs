@@ -125,7 +125,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Weighted, balanced, class_counts};
-    use crate::data::{Dataset, InMemory, Rows, Task};
+    use crate::data::{Dataset, Field, Ideal, InMemory, Rows, Task};
 
     #[test]
     fn balanced_weights_are_those_of_scikit_learn() {
@@ -149,5 +149,55 @@ mod tests {
         weighted.fill(&[3, 5, 4], &mut rows);
         let weights = [0, 1, 2].map(|row| rows.weight(row).to_bits());
         assert_eq!(weights, [0.5_f64, 4.0, 0.5].map(f64::to_bits));
+    }
+
+    #[derive(Debug)]
+    struct OfColumns(InMemory, [Field; 1]);
+
+    impl Dataset for OfColumns {
+        fn rows(&self) -> u64 {
+            self.0.rows()
+        }
+
+        fn features(&self) -> u64 {
+            self.0.features()
+        }
+
+        fn task(&self) -> Task {
+            self.0.task()
+        }
+
+        fn fill(&self, rows: &[u64], out: &mut Rows) {
+            self.0.fill(rows, out);
+        }
+
+        fn content_hash(&self) -> u64 {
+            self.0.content_hash()
+        }
+
+        fn memory_bytes(&self) -> u64 {
+            self.0.memory_bytes()
+        }
+
+        fn fields(&self) -> &[Field] {
+            &self.1
+        }
+
+        fn ideal(&self) -> Option<Ideal> {
+            None
+        }
+    }
+
+    #[test]
+    fn weights_leave_the_columns_as_they_are() {
+        let mut rows = Rows::new();
+        rows.push_ones(0, 1.0, &[0]);
+        let field = Field {
+            name: "colour".into(),
+            features: 0..1,
+        };
+        let data = OfColumns(InMemory::from_rows(&rows, 1, Task::Binary), [field.clone()]);
+        let weighted = Weighted::new(Arc::new(data), Arc::new([1.0, 2.0]));
+        assert_eq!(weighted.fields(), [field]);
     }
 }

@@ -4,6 +4,9 @@
 //! block order: the result has the same bits on any number of threads.
 
 pub mod auc;
+mod f1;
+mod calibration;
+mod regression;
 mod gradient_norm;
 mod scores;
 
@@ -13,6 +16,7 @@ use rayon::{
 };
 
 pub use self::{auc::auc, gradient_norm::gradient_norm, scores::Scores};
+use self::{calibration::Calibration, regression::Errors};
 use crate::{
     data::{Dataset, Rows, Task},
     model::{
@@ -35,7 +39,7 @@ pub struct Evaluation {
 
 /// Judges the parameters `x` (one per element of the layout) on the first `rows_max` rows at most.
 ///
-/// Costs 16 bytes per row of a binary task, for the exact AUC.
+/// Costs 16 bytes per row of a binary task, for the exact AUC, and 12 per row of any classes, for F1.
 ///
 /// # Errors
 /// [`ModelError::ReplicaTooLarge`], or [`ModelError::NotCovered`] when the data has features that
@@ -120,10 +124,13 @@ impl Judge<'_> {
             sums.loss += rows.weight(row) * self.model.loss(*label, scores);
             match self.model.output() {
                 Output::Logit => sums.judge_logit(*label, scores[0]),
+                Output::Margin => {
+                    sums.judge_margin(*label, scores[0]);
+                }
                 Output::Logits(_) => {
                     sums.judge_classes(self.data.task().class(*label), scores, wide);
                 }
-                Output::Value => sums.squares += f64::from(scores[0] - *label).powi(2),
+                Output::Value => sums.errors.judge(*label, scores[0]),
             }
         }
         Ok(sums)
@@ -135,19 +142,37 @@ struct Sums {
     loss: f64,
     log_loss: f64,
     right: u64,
-    squares: f64,
+    errors: Errors,
+    calibration: Calibration,
     scored: Vec<(f64, bool)>,
+    judged: Vec<f1::Judged>,
 }
 
 impl Sums {
     fn judge_logit(&mut self, label: f32, score: f32) {
-        let is_positive = 0.0 < label;
+        let is_right = self.judge_margin(label, score);
         self.log_loss += logistic(f64::from(label), f64::from(score)).loss;
-        self.right += u64::from(!score.is_nan() && is_positive == (0.0 < score));
+        let confidence = 1.0 / (1.0 + (-f64::from(score).abs()).exp());
+        self.calibration.judge(confidence, is_right);
+    }
+
+    /// Whether the row was put on its side of 0.
+    fn judge_margin(&mut self, label: f32, score: f32) -> bool {
+        let is_positive = 0.0 < label;
+        let held_for = (!score.is_nan()).then_some(0.0 < score);
         self.scored.push((f64::from(score), is_positive));
+        self.judge_class(u32::from(is_positive), held_for.map(u32::from))
+    }
+
+    fn judge_class(&mut self, class: u32, held_for: Option<u32>) -> bool {
+        let is_right = held_for == Some(class);
+        self.right += u64::from(is_right);
+        self.judged.push((class, held_for));
+        is_right
     }
 
     fn judge_classes(&mut self, class: usize, scores: &[f32], wide: &mut Vec<f64>) {
+        let number = |class: usize| u32::try_from(class).expect("classes have 32 bits");
         let mut likeliest = 0;
         for (class, score) in scores.iter().enumerate() {
             if scores[likeliest] < *score {
@@ -155,33 +180,45 @@ impl Sums {
             }
         }
         let is_prediction = !scores.iter().any(|score| score.is_nan());
-        self.right += u64::from(is_prediction && likeliest == class);
+        let held_for = is_prediction.then_some(number(likeliest));
+        let is_right = self.judge_class(number(class), held_for);
         wide.clear();
         wide.extend(scores.iter().map(|score| f64::from(*score)));
         if let [zero, one] = wide[..] {
             self.scored.push((one - zero, class == 1));
         }
         self.log_loss += softmax(class, wide);
+        // The derivative of the loss is the probability, less 1 for the row's own class.
+        let confidence = wide[likeliest] + if likeliest == class { 1.0 } else { 0.0 };
+        self.calibration.judge(confidence, is_right);
     }
 
     fn add(&mut self, block: Self) {
         self.loss += block.loss;
         self.log_loss += block.log_loss;
         self.right += block.right;
-        self.squares += block.squares;
+        self.errors.add(block.errors);
+        self.calibration.add(&block.calibration);
         self.scored.extend(block.scored);
+        self.judged.extend(block.judged);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of rows stay below 2^53")]
     fn finish(mut self, rows: u64, output: Output, task: Task) -> Evaluation {
         let mean = |sum: f64| sum / rows as f64;
         let is_class = task != Task::Real && output != Output::Value;
+        let has_odds = is_class && output != Output::Margin;
+        let is_value = output == Output::Value;
         let scores = Scores {
             loss: Some(mean(self.loss)),
-            log_loss: is_class.then(|| mean(self.log_loss)),
+            log_loss: has_odds.then(|| mean(self.log_loss)),
             accuracy: is_class.then(|| mean(self.right as f64)),
             auc: auc(&mut self.scored),
-            rmse: (output == Output::Value).then(|| mean(self.squares).sqrt()),
+            f1: is_class.then(|| f1::f1(&self.judged, task.classes())),
+            calibration_error: has_odds.then(|| self.calibration.error()),
+            rmse: is_value.then(|| self.errors.rmse()),
+            mae: is_value.then(|| self.errors.mae()),
+            r2: is_value.then(|| self.errors.r2()),
         };
         Evaluation { rows, scores }
     }
@@ -215,7 +252,7 @@ mod tests {
             batch.push(number, *label, &[0, 1][..values.len()], values);
         }
         let data = InMemory::from_rows(&batch, 2, task);
-        let model = build(model, &"bias = false".parse().unwrap(), Shape::of(&data)).unwrap();
+        let model = build(model, &"bias = false".parse().unwrap(), &Shape::of(&data)).unwrap();
         let evaluation = evaluate(&*model, &data, u64::MAX, x, &pool(1)).unwrap();
         assert_eq!(evaluation.rows, data.rows());
         evaluation.scores
@@ -238,7 +275,43 @@ mod tests {
         near(found.log_loss, expected);
         near(found.accuracy, 0.75);
         near(found.auc, 1.0);
-        assert_eq!(found.rmse, None);
+        assert_eq!((found.rmse, found.mae, found.r2), (None, None, None));
+    }
+
+    #[test]
+    fn margins_have_accuracy_auc_and_f1_and_no_log_loss() {
+        let rows: &[(f32, &[f32])] = &[
+            (1.0, &[2.0]),
+            (-1.0, &[0.5]),
+            (-1.0, &[-3.0]),
+            (1.0, &[-1.0]),
+        ];
+        let found = evaluated("linear_svm", rows, Task::Binary, &[1.0, 0.0]);
+        near(found.loss, (0.0 + 1.5 + 0.0 + 2.0) / 4.0);
+        near(found.accuracy, 0.5);
+        near(found.auc, 0.75);
+        near(found.f1, 0.5);
+        assert_eq!((found.log_loss, found.calibration_error), (None, None));
+    }
+
+    /// By numpy, with `conf` the probability of the likelier class and
+    /// `bins = np.minimum((conf * 15).astype(int), 14)`:
+    /// `sum(abs((right - conf)[bins == b].sum()) for b in range(15)) / 5`.
+    #[test]
+    fn calibration_is_that_of_its_definition() {
+        let rows: &[(f32, &[f32])] = &[
+            (1.0, &[2.0]),
+            (-1.0, &[1.9]),
+            (-1.0, &[-0.1]),
+            (-1.0, &[0.2]),
+            (1.0, &[9.0]),
+        ];
+        let found = evaluated("logistic_regression", rows, Task::Binary, &[1.0, 0.0]);
+        near(found.calibration_error, 0.355_133_361_604_881_8);
+        let wide = [0.0, 1.0, 0.0, 0.0];
+        let two = evaluated("softmax_regression", rows, Task::Binary, &wide);
+        near(two.calibration_error, found.calibration_error.unwrap());
+        near(two.f1, found.f1.unwrap());
     }
 
     #[test]
@@ -250,7 +323,7 @@ mod tests {
         let model = build(
             "logistic_regression",
             &"bias = false".parse().unwrap(),
-            Shape::of(&*data),
+            &Shape::of(&*data),
         )
         .unwrap();
         let judged = |data: &dyn Dataset| {
@@ -332,6 +405,8 @@ mod tests {
         let found = evaluated("linear_regression", rows, Task::Real, &[2.0, 0.0]);
         near(found.loss, 2.5);
         near(found.rmse, 5_f64.sqrt());
+        near(found.mae, 2.0);
+        near(found.r2, -0.25);
         assert_eq!(
             (found.log_loss, found.accuracy, found.auc),
             (None, None, None)
@@ -346,7 +421,12 @@ mod tests {
             ..SteadyKeys::default()
         };
         let data = Steady::test(&keys);
-        let model = build("logistic_regression", &toml::Table::new(), Shape::of(&data)).unwrap();
+        let model = build(
+            "logistic_regression",
+            &toml::Table::new(),
+            &Shape::of(&data),
+        )
+        .unwrap();
         let x: Vec<f32> = (0..501_u16)
             .map(|element| (f32::from(element) * 0.7).sin())
             .collect();

@@ -21,17 +21,40 @@ pub struct Scores {
     /// The area under the ROC curve, ties counted half; two classes only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auc: Option<f64>,
+    /// The harmonic mean of precision and recall: of the class +1 where there are two, else the mean
+    /// over the classes that occur as label or prediction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub f1: Option<f64>,
+    /// The expected calibration error over 15 bins; only of models that tell probabilities.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration_error: Option<f64>,
     /// The root of the mean squared error; regression only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rmse: Option<f64>,
+    /// The mean absolute error; regression only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mae: Option<f64>,
+    /// The share of the labels' variance that the predictions explain; regression only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r2: Option<f64>,
 }
 
 impl Scores {
     /// Every name that a score can have, in the order of [`Self::named`].
-    pub const NAMES: [&'static str; 5] = ["loss", "log_loss", "accuracy", "auc", "rmse"];
+    pub const NAMES: [&'static str; 9] = [
+        "loss",
+        "log_loss",
+        "accuracy",
+        "auc",
+        "f1",
+        "calibration_error",
+        "rmse",
+        "mae",
+        "r2",
+    ];
 
     /// Scores of which more is better; of all others less is.
-    const RISING: &'static [&'static str] = &["accuracy", "auc"];
+    const RISING: &'static [&'static str] = &["accuracy", "auc", "f1", "r2"];
 
     /// Whether more of the score is better.
     #[must_use]
@@ -48,7 +71,17 @@ impl Scores {
 
     /// The scores that apply, by name.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        let values = [self.loss, self.log_loss, self.accuracy, self.auc, self.rmse];
+        let values = [
+            self.loss,
+            self.log_loss,
+            self.accuracy,
+            self.auc,
+            self.f1,
+            self.calibration_error,
+            self.rmse,
+            self.mae,
+            self.r2,
+        ];
         Self::NAMES
             .into_iter()
             .zip(values)

@@ -16,9 +16,21 @@ pub enum Coverage {
 pub struct Located {
     /// For each non-zero of the batch: place of the first element of its feature.
     pub features: Vec<u32>,
+    /// For each non-zero of the batch: place of the first of its feature's factors, in models that
+    /// have such.
+    pub factors: Vec<u32>,
     /// For each tensor that every row needs (a bias): place of its first element, in the model's
     /// own order.
     pub tensors: Vec<u32>,
+}
+
+impl Located {
+    /// Forgets the places and keeps the memory.
+    pub fn clear(&mut self) {
+        self.features.clear();
+        self.factors.clear();
+        self.tensors.clear();
+    }
 }
 
 impl Coverage {

@@ -3,7 +3,7 @@
 
 use thalweg_common::layout::{ParameterLayout, Tensor};
 
-use super::{Coverage, Located, Model, ModelError, Output, loss::LossAt};
+use super::{Coverage, Located, Model, ModelError, Output, loss::ScoreLoss};
 use crate::data::Rows;
 
 /// The tensors `weight` and, if asked for, `bias`, addressed in groups of `width` elements.
@@ -69,8 +69,7 @@ impl LinearLayout {
         out: &mut Located,
     ) -> Result<(), ModelError> {
         coverage.check_size()?;
-        out.features.clear();
-        out.tensors.clear();
+        out.clear();
         if let Some(bias) = self.bias.filter(|_| !rows.is_empty()) {
             out.tensors.push(coverage.find(bias, self.width, 0)?);
         }
@@ -120,11 +119,11 @@ fn spread(firsts: &mut Vec<u64>, width: u64) {
 pub(super) struct OneScore {
     linear: LinearLayout,
     output: Output,
-    loss: fn(f64, f64) -> LossAt,
+    loss: ScoreLoss,
 }
 
 impl OneScore {
-    pub(super) fn new(linear: LinearLayout, output: Output, loss: fn(f64, f64) -> LossAt) -> Self {
+    pub(super) fn new(linear: LinearLayout, output: Output, loss: ScoreLoss) -> Self {
         Self {
             linear,
             output,
@@ -161,7 +160,9 @@ impl Model for OneScore {
         for (row, label) in rows.labels().iter().enumerate() {
             let span = rows.span(row);
             let (places, values) = (&located.features[span.clone()], &rows.values()[span]);
-            let at = (self.loss)(f64::from(*label), score(located, places, values, x));
+            let at = self
+                .loss
+                .at(f64::from(*label), score(located, places, values, x));
             let weight = rows.weight(row);
             losses += weight * at.loss;
             let slope = narrow(weight * at.slope * share);
@@ -189,7 +190,7 @@ impl Model for OneScore {
     }
 
     fn loss(&self, label: f32, scores: &[f32]) -> f64 {
-        (self.loss)(f64::from(label), f64::from(scores[0])).loss
+        self.loss.at(f64::from(label), f64::from(scores[0])).loss
     }
 }
 

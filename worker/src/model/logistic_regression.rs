@@ -17,13 +17,14 @@ use std::sync::Arc;
 use super::{
     Model, ModelEntry, ModelError, Output, Shape,
     linear::{LinearLayout, OneScore},
-    loss::logistic,
-    registry::{LinearKeys, read_keys},
+    loss::ScoreLoss,
+    registry::{Laws, LinearKeys, read_keys},
 };
 use crate::data::Task;
 
 pub(super) const ENTRY: ModelEntry = ModelEntry {
     name: NAME,
+    laws: Laws::in_row_order(&["bias = true", "bias = false"]),
     about: "two classes, one weight per feature, logistic loss",
     source: "Cox, Journal of the Royal Statistical Society B 20 (1958)",
     keys: "bias = true",
@@ -33,7 +34,7 @@ pub(super) const ENTRY: ModelEntry = ModelEntry {
 
 const NAME: &str = "logistic_regression";
 
-fn build(keys: &toml::Table, shape: Shape) -> Result<Arc<dyn Model>, ModelError> {
+fn build(keys: &toml::Table, shape: &Shape) -> Result<Arc<dyn Model>, ModelError> {
     let keys: LinearKeys = read_keys(NAME, keys)?;
     if shape.task != Task::Binary {
         return Err(ModelError::WrongTask {
@@ -44,5 +45,9 @@ fn build(keys: &toml::Table, shape: Shape) -> Result<Arc<dyn Model>, ModelError>
         });
     }
     let linear = LinearLayout::vector(shape.features, keys.bias.into())?;
-    Ok(Arc::new(OneScore::new(linear, Output::Logit, logistic)))
+    Ok(Arc::new(OneScore::new(
+        linear,
+        Output::Logit,
+        ScoreLoss::Logistic,
+    )))
 }

@@ -9,6 +9,35 @@ pub struct LossAt {
     pub slope: f64,
 }
 
+/// The losses of one score, of which a model's keys choose one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ScoreLoss {
+    /// [`logistic`].
+    Logistic,
+    /// [`hinge`].
+    Hinge,
+    /// [`squared_hinge`].
+    SquaredHinge,
+    /// [`squared`].
+    Squared,
+    /// [`huber`] with this delta.
+    Huber(f64),
+}
+
+impl ScoreLoss {
+    /// The loss of a row with this label and this score.
+    #[must_use]
+    pub fn at(self, label: f64, score: f64) -> LossAt {
+        match self {
+            Self::Logistic => logistic(label, score),
+            Self::Hinge => hinge(label, score),
+            Self::SquaredHinge => squared_hinge(label, score),
+            Self::Squared => squared(label, score),
+            Self::Huber(delta) => huber(label, score, delta),
+        }
+    }
+}
+
 /// The logistic loss of a label ±1 and the logarithm of the odds of +1.
 ///
 /// ```text
@@ -28,6 +57,62 @@ pub fn logistic(label: f64, score: f64) -> LossAt {
     LossAt {
         loss: (-z).max(0.0) + e.ln_1p(),
         slope: -label * wrong,
+    }
+}
+
+/// The hinge loss of a label ±1 and a margin; at the kink, where the margin is 1, its slope is 0.
+///
+/// ```text
+/// loss = max(0, 1 − label · score)      slope = −label where the loss is not 0
+/// ```
+///
+/// Source: Cortes and Vapnik, Machine Learning 20 (1995).
+#[must_use]
+pub fn hinge(label: f64, score: f64) -> LossAt {
+    // Asked this way round, a score that is NaN has a loss that is NaN.
+    if 1.0 <= label * score {
+        return LossAt {
+            loss: 0.0,
+            slope: 0.0,
+        };
+    }
+    LossAt {
+        loss: 1.0 - label * score,
+        slope: -label,
+    }
+}
+
+/// The square of the hinge loss, without a half, as in LIBLINEAR and scikit-learn.
+///
+/// ```text
+/// loss = max(0, 1 − label · score)²      slope = −2 label · max(0, 1 − label · score)
+/// ```
+#[must_use]
+pub fn squared_hinge(label: f64, score: f64) -> LossAt {
+    let LossAt { loss, slope } = hinge(label, score);
+    LossAt {
+        loss: loss * loss,
+        slope: 2.0 * loss * slope,
+    }
+}
+
+/// Half the squared error up to an error of `delta`, beyond it a straight line; torch's
+/// `HuberLoss`.
+///
+/// ```text
+/// e = score − label      loss = ½ e² if |e| ≤ δ, else δ (|e| − ½ δ)      slope = e cut to [−δ, δ]
+/// ```
+///
+/// Source: Huber, Annals of Mathematical Statistics 35 (1964).
+#[must_use]
+pub fn huber(label: f64, score: f64, delta: f64) -> LossAt {
+    let error = score - label;
+    if error.abs() <= delta {
+        return squared(label, score);
+    }
+    LossAt {
+        loss: delta * (error.abs() - 0.5 * delta),
+        slope: delta * error.signum(),
     }
 }
 
@@ -72,7 +157,7 @@ pub fn softmax(label: usize, scores: &mut [f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{logistic, softmax, squared};
+    use super::{ScoreLoss, hinge, huber, logistic, softmax, squared, squared_hinge};
 
     #[test]
     fn known_values() {
@@ -94,6 +179,35 @@ mod tests {
         let mut scores = [1e4, -1e4];
         assert!((softmax(1, &mut scores) - 2e4).abs() < 1e-9);
         assert!(scores.iter().all(|slope| slope.is_finite()));
+    }
+
+    #[test]
+    fn hinges_end_at_a_margin_of_1_and_hubers_square_at_delta() {
+        for (label, score, loss, slope) in [(1.0, 0.25, 0.75, -1.0), (-1.0, 0.5, 1.5, 1.0)] {
+            let (one, two) = (hinge(label, score), squared_hinge(label, score));
+            assert!((one.loss - loss).abs() < 1e-15 && (one.slope - slope).abs() < 1e-15);
+            assert!((two.loss - loss * loss).abs() < 1e-15);
+            assert!((two.slope - 2.0 * loss * slope).abs() < 1e-15);
+        }
+        for beyond in [1.0, 1.5, f64::INFINITY] {
+            assert!(hinge(1.0, beyond).loss <= 0.0 && squared_hinge(1.0, beyond).slope >= 0.0);
+        }
+        let (inside, beyond) = (huber(1.0, 1.5, 0.5), huber(1.0, -2.0, 0.5));
+        assert!((inside.loss - 0.125).abs() < 1e-15 && (inside.slope - 0.5).abs() < 1e-15);
+        assert!((beyond.loss - 0.5 * 2.75).abs() < 1e-15 && (beyond.slope + 0.5).abs() < 1e-15);
+    }
+
+    #[test]
+    fn the_loss_of_a_score_that_is_no_number_is_none() {
+        for loss in [
+            ScoreLoss::Logistic,
+            ScoreLoss::Hinge,
+            ScoreLoss::SquaredHinge,
+            ScoreLoss::Squared,
+            ScoreLoss::Huber(1.0),
+        ] {
+            assert!(loss.at(1.0, f64::NAN).loss.is_nan(), "{loss:?}");
+        }
     }
 
     #[test]

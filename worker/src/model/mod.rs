@@ -12,7 +12,11 @@ pub mod gradient_check;
 mod linear;
 mod logistic_regression;
 mod linear_regression;
+mod linear_svm;
 mod softmax_regression;
+mod factors;
+mod factorization_machine;
+mod matrix_factorization;
 #[cfg(test)]
 mod laws;
 
@@ -32,6 +36,8 @@ use crate::data::{Rows, Task};
 pub enum Output {
     /// One score per row: the logarithm of the odds of the label +1.
     Logit,
+    /// One score per row: positive for the label +1, the farther from 0 the surer, in no unit.
+    Margin,
     /// So many scores per row: logarithms of the classes' probabilities, up to a constant.
     Logits(u32),
     /// One score per row: the predicted number.
@@ -43,7 +49,7 @@ impl Output {
     #[must_use]
     pub fn scores_per_row(self) -> usize {
         match self {
-            Self::Logit | Self::Value => 1,
+            Self::Logit | Self::Margin | Self::Value => 1,
             Self::Logits(classes) => classes as usize,
         }
     }
@@ -86,8 +92,17 @@ pub trait Model: Debug + Send + Sync {
     /// When `x` is not of the coverage that `located` was made for.
     fn scores(&self, rows: &Rows, located: &Located, x: &[f32], out: &mut Vec<f32>);
 
+    /// The sum of the weighted losses, as [`Self::gradient`] returns it, but in f64 throughout: what
+    /// gradients are checked with. Models whose sums are f32 have a plain twin of their formula here.
+    ///
+    /// # Panics
+    /// As [`Self::gradient`].
+    fn losses(&self, rows: &Rows, located: &Located, x: &[f32]) -> f64 {
+        self.gradient(rows, located, x, &mut vec![0.0; x.len()])
+    }
+
     /// The loss of one row with this label and these scores: what [`Self::gradient`] sums, without
-    /// the row's weight.
+    /// the row's weight and without terms of the parameters alone.
     fn loss(&self, label: f32, scores: &[f32]) -> f64;
 }
 

@@ -8,14 +8,19 @@ use std::sync::Arc;
 use serde::{Deserialize, de::DeserializeOwned};
 use thalweg_common::registry::{self, Named, SettingError};
 
-use super::{Model, ModelError, linear_regression, logistic_regression, softmax_regression};
-use crate::data::{Dataset, Task};
+use super::{
+    Model, ModelError, factorization_machine, linear_regression, linear_svm, logistic_regression,
+    matrix_factorization, softmax_regression,
+};
+use crate::data::{Dataset, Field, Task};
 
 /// What a model must know of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Number of input features.
     pub features: u64,
+    /// How many features each column became, in order; empty where the data have no columns.
+    pub fields: Vec<u64>,
     /// What the labels mean.
     pub task: Task,
 }
@@ -26,12 +31,57 @@ impl Shape {
     pub fn of(data: &dyn Dataset) -> Self {
         Self {
             features: data.features(),
+            fields: data.fields().iter().map(width).collect(),
             task: data.task(),
+        }
+    }
+
+    /// Features without columns.
+    #[must_use]
+    pub fn plain(features: u64, task: Task) -> Self {
+        Self {
+            features,
+            fields: Vec::new(),
+            task,
         }
     }
 }
 
-type Build = fn(&toml::Table, Shape) -> Result<Arc<dyn Model>, ModelError>;
+/// How many features a column became.
+fn width(field: &Field) -> u64 {
+    field.features.end - field.features.start
+}
+
+type Build = fn(&toml::Table, &Shape) -> Result<Arc<dyn Model>, ModelError>;
+
+/// What the laws of all models need to know of one.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "read by the laws"))]
+pub(super) struct Laws {
+    /// Keys, as TOML, with each of which the laws are tried.
+    pub(super) variants: &'static [&'static str],
+    /// In which order gradients are summed.
+    pub(super) sums: Sums,
+}
+
+/// In which order a model sums over the rows of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sums {
+    /// Row by row: the pieces of a batch add up to its gradient bit for bit.
+    InRowOrder,
+    /// As a product of matrices does: pieces add up but for rounding.
+    #[expect(dead_code, reason = "no model has such sums yet")]
+    InBlocks,
+}
+
+impl Laws {
+    pub(super) const fn in_row_order(variants: &'static [&'static str]) -> Self {
+        Self {
+            variants,
+            sums: Sums::InRowOrder,
+        }
+    }
+}
 
 /// One family of models.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +94,9 @@ pub struct ModelEntry {
     pub source: &'static str,
     /// Every key with its default, as TOML.
     pub keys: &'static str,
+    /// What the laws hold it to.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the laws are tests"))]
+    pub(super) laws: Laws,
     /// Judges the keys.
     pub(super) check: fn(&toml::Table) -> Result<(), ModelError>,
     /// Makes the model for data of this shape.
@@ -54,7 +107,10 @@ pub struct ModelEntry {
 pub static MODELS: &[ModelEntry] = &[
     linear_regression::ENTRY,
     logistic_regression::ENTRY,
+    linear_svm::ENTRY,
     softmax_regression::ENTRY,
+    factorization_machine::ENTRY,
+    matrix_factorization::ENTRY,
 ];
 
 /// Judges the keys of a job's `[model]` table (without `name`).
@@ -74,12 +130,12 @@ pub fn check(name: &str, keys: &toml::Table) -> Result<(), ModelError> {
 /// ```
 /// use thalweg_worker::{data::Task, model::{self, Shape}};
 ///
-/// let shape = Shape { features: 123, task: Task::Binary };
-/// let model = model::build("logistic_regression", &"bias = false".parse()?, shape)?;
+/// let shape = Shape::plain(123, Task::Binary);
+/// let model = model::build("logistic_regression", &"bias = false".parse()?, &shape)?;
 /// assert_eq!(model.layout().elements(), 123);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn build(name: &str, keys: &toml::Table, shape: Shape) -> Result<Arc<dyn Model>, ModelError> {
+pub fn build(name: &str, keys: &toml::Table, shape: &Shape) -> Result<Arc<dyn Model>, ModelError> {
     (find(name)?.build)(keys, shape)
 }
 
@@ -115,6 +171,22 @@ pub(super) fn read_keys<T: DeserializeOwned>(
     Ok(registry::read(model, keys)?)
 }
 
+/// Refuses a key that is not a finite number above 0.
+pub(super) fn positive(model: &'static str, key: &str, value: f64) -> Result<(), ModelError> {
+    if 0.0 < value && value.is_finite() {
+        return Ok(());
+    }
+    refuse(
+        model,
+        format!("`{key}` is {value}, but must be a finite number above 0"),
+    )
+}
+
+/// Refuses keys, or data that they do not fit.
+pub(super) fn refuse<T>(model: &'static str, problem: String) -> Result<T, ModelError> {
+    Err(ModelError::Options { model, problem })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{MODELS, Shape, build, check};
@@ -140,39 +212,38 @@ mod tests {
         let tasks = [Task::Real, Task::Binary, Task::Classes(3)];
         for entry in MODELS {
             let mut built = 0;
+            let keys = entry.laws.variants[0].parse().unwrap();
             for task in tasks {
-                match build(entry.name, &toml::Table::new(), Shape { features: 4, task }) {
+                match build(entry.name, &keys, &Shape::plain(40, task)) {
                     Ok(_) => built += 1,
                     Err(ModelError::WrongTask { found, .. }) => assert_eq!(found, task),
                     Err(other) => panic!("{other}"),
                 }
             }
-            assert!((1..tasks.len()).contains(&built), "{}: {built}", entry.name);
+            assert!(
+                (1..=tasks.len()).contains(&built),
+                "{}: {built}",
+                entry.name
+            );
         }
     }
 
     #[test]
     fn the_layout_has_weights_and_an_unregularized_bias() {
-        let shape = Shape {
-            features: 5,
-            task: Task::Classes(3),
-        };
-        let model = build("softmax_regression", &toml::Table::new(), shape).unwrap();
+        let shape = Shape::plain(5, Task::Classes(3));
+        let model = build("softmax_regression", &toml::Table::new(), &shape).unwrap();
         assert_eq!(model.layout().span("weight"), Some(0..15));
         assert_eq!(model.layout().span("bias"), Some(15..18));
         assert!(!model.layout().tensors()[1].group.regularized);
         let without = "bias = false".parse().unwrap();
-        let model = build("softmax_regression", &without, shape).unwrap();
+        let model = build("softmax_regression", &without, &shape).unwrap();
         assert_eq!(model.layout().elements(), 15);
     }
 
     #[test]
     fn a_layout_beyond_the_address_space_is_refused() {
-        let shape = Shape {
-            features: 1 << 32,
-            task: Task::Classes(1 << 24),
-        };
-        let error = build("softmax_regression", &toml::Table::new(), shape).unwrap_err();
+        let shape = Shape::plain(1 << 32, Task::Classes(1 << 24));
+        let error = build("softmax_regression", &toml::Table::new(), &shape).unwrap_err();
         assert!(matches!(error, ModelError::Layout(_)), "{error}");
     }
 }

@@ -21,12 +21,13 @@ use super::{
     Coverage, Located, Model, ModelEntry, ModelError, Output, Shape,
     linear::{LinearLayout, mean_share, narrow},
     loss::softmax,
-    registry::{LinearKeys, read_keys},
+    registry::{Laws, LinearKeys, read_keys},
 };
 use crate::data::{Rows, Task};
 
 pub(super) const ENTRY: ModelEntry = ModelEntry {
     name: NAME,
+    laws: Laws::in_row_order(&["bias = true", "bias = false"]),
     about: "k classes, k weights per feature, cross entropy",
     source: "Bridle, Neurocomputing, NATO ASI 68 (1990)",
     keys: "bias = true",
@@ -41,7 +42,7 @@ thread_local! {
     static SCORES: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
 }
 
-fn build(keys: &toml::Table, shape: Shape) -> Result<Arc<dyn Model>, ModelError> {
+fn build(keys: &toml::Table, shape: &Shape) -> Result<Arc<dyn Model>, ModelError> {
     let keys: LinearKeys = read_keys(NAME, keys)?;
     if shape.task == Task::Real {
         return Err(ModelError::WrongTask {

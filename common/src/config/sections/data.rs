@@ -30,7 +30,7 @@ impl Default for Data {
 /// `[data.resolved]`: what the data turned out to be. Written by the launcher, not by people; the
 /// servers build the layout from it without seeing the data, and a worker whose own data differs is
 /// refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Resolved {
     /// Training rows.
@@ -41,9 +41,18 @@ pub struct Resolved {
     pub features: u64,
     /// Classes; 0 for a regression.
     pub classes: u32,
+    /// How many features each column of the data became, in order; empty where the data have no
+    /// columns, or more than [`Self::FIELDS_MAX`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<u64>,
     /// A hash of the content, written as 16 hexadecimal digits.
     #[serde(with = "hexadecimal")]
     pub hash: u64,
+}
+
+impl Resolved {
+    /// Columns beyond which they are not written: a job stays a text that a person can read.
+    pub const FIELDS_MAX: usize = 4_096;
 }
 
 /// A `u64` as a text of 16 hexadecimal digits: TOML's own integers end at 2⁶³ − 1.

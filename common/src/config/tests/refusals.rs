@@ -104,6 +104,14 @@ const TEXTS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "[data.resolved]\nrows = 9\ntest_rows = 0\nfeatures = 3\nclasses = 0\nfields = [1, 1]\n\
+         hash = '0123456789abcdef'\n[optimizer]\nlr = 1",
+        &[
+            "job.toml:6: `data.resolved.fields`: expected widths that add up to `features`, found \
+             [1, 1]",
+        ],
+    ),
+    (
         "lr = 1",
         &["job.toml:1: unknown key `lr` at the top; did you mean `lr` in [optimizer]?"],
     ),
@@ -155,7 +163,7 @@ const TEXTS: &[(&str, &[&str])] = &[
             "job.toml:5: `data.resolved.hash`: expected a text of 16 hexadecimal digits, found \
              the text \"xyz\"",
             "job.toml:6: unknown key `what` in [data.resolved]; known there: classes, features, \
-             hash, rows, test_rows",
+             fields, hash, rows, test_rows",
         ],
     ),
     (

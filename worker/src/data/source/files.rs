@@ -26,6 +26,14 @@ impl Files {
         Self(paths)
     }
 
+    /// The first of the files; relative paths start at `folder`. Standard input is named `-`.
+    ///
+    /// # Errors
+    /// [`DataError::Pattern`] when a pattern is none, or no file matches it.
+    pub fn first(&self, folder: &Path) -> Result<Option<PathBuf>, DataError> {
+        Ok(self.resolve(folder)?.into_iter().next())
+    }
+
     /// Each of the paths and patterns by itself.
     pub(in crate::data) fn each(&self) -> Vec<Self> {
         let one = |path: &String| Self(vec![path.clone()]);

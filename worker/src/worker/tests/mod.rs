@@ -144,7 +144,7 @@ fn data(rows: u64) -> Arc<InMemory> {
 }
 
 fn logistic(data: &dyn Dataset) -> Arc<dyn Model> {
-    model::build("logistic_regression", &toml::Table::new(), Shape::of(data)).unwrap()
+    model::build("logistic_regression", &toml::Table::new(), &Shape::of(data)).unwrap()
 }
 
 /// Plain gradient descent over one epoch: the loop that a worker's must equal bit for bit.
