@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
-use thalweg_worker::data::{Files, Sniffed, Target, sniff};
+use thalweg_worker::data::sniff::{Sniffed, sniff};
+use thalweg_worker::data::{Files, Target};
 use toml::{Table, Value};
 
 /// The usual keys of a job as flags.

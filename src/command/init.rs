@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use thalweg_worker::data::{ColumnKind, Sniffed, Target};
+use thalweg_worker::data::sniff::Sniffed;
+use thalweg_worker::data::{ColumnKind, Target};
 
 use super::flags::{data_table, look, model_for};
 use super::{Ending, say};

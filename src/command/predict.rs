@@ -132,6 +132,7 @@ impl<'a> Predictor<'a> {
                 let named = |name: &String| format!(",{}", quoted(&format!("probability_{name}")));
                 "prediction".to_owned() + &self.classes.iter().map(named).collect::<String>()
             }
+            Output::Margin => "prediction,margin".to_owned(),
             Output::Value => "prediction".to_owned(),
         }
     }
@@ -160,6 +161,10 @@ impl<'a> Predictor<'a> {
                     text.push_str(&format!(",{probability}"));
                 }
                 text.push('\n');
+            }
+            Output::Margin => {
+                let class = class(usize::from(0.0 < scores[0]));
+                text.push_str(&format!("{class},{}\n", scores[0]));
             }
             Output::Value => text.push_str(&format!("{}\n", scores[0])),
         }
