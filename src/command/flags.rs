@@ -76,7 +76,7 @@ impl JobFlags {
         let is_set = |key: &str| sets.iter().any(|set| set.starts_with(&format!("{key}=")));
         if let Some(first) = self.data.first() {
             let mut found = look(first)?;
-            keys.notes.extend(found.notes.drain(..));
+            keys.notes.append(&mut found.notes);
             keys.data(&found, &self.data, &self.test);
             let model = model_for(found.target.as_ref());
             if self.model.is_none() && !is_set("model.name") {
