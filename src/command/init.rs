@@ -1,6 +1,7 @@
 //! `thalweg init`: a job file for data of one's own, with what was seen in them as comments.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -118,12 +119,27 @@ fn job(arguments: &Arguments, found: &Sniffed) -> String {
         "\n[model]\n# `thalweg list models` shows the others.\nname = \"{}\"\n\n\
          [optimizer]\nname = \"adagrad\"\nlr = 0.1\n\n\
          [regularizer]\n# λ of λ/2·‖x‖².\nl2 = 0.0\n\n\
-         [train]\nepochs = 5\nbatch_size = 16\n\n\
+         [train]\nepochs = {epochs}\nbatch_size = 16\n\n\
          # [stop]\n# metric = \"loss\"\n# patience = 5\n\n\
          [cluster]\nservers = 2\nworkers = 4\n",
-        model_for(found.target.as_ref())
+        model_for(found.target.as_ref()),
+        epochs = epochs(found.rows, &arguments.data)
     );
     text
+}
+
+/// Files of at least so many bytes were not seen whole.
+const LARGE_BYTES: u64 = 1 << 20;
+
+/// Passes after which the plain models come to rest: many over a file of few rows, few over a large one.
+fn epochs(rows: u64, files: &[String]) -> u32 {
+    let is_large = |file: &String| fs::metadata(file).is_ok_and(|of| LARGE_BYTES <= of.len());
+    match rows {
+        _ if 1 < files.len() || files.iter().any(is_large) => 5,
+        0..2_000 => 100,
+        2_000..20_000 => 20,
+        _ => 5,
+    }
 }
 
 /// Whether some column is a number, which may have any size.

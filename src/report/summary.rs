@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thalweg_common::regularizer::{Zeros, regularizer};
 
-use super::{EpochUse, Final, Report, RunStatus, Scores};
+use super::{EpochUse, EvaluationPoint, Final, Report, RunStatus, Scores};
 use crate::view::units::{bytes, counted, grouped, printable, scaled, score, span};
 use crate::view::{Cell, Edge, Look, Table, Tone};
 
@@ -17,6 +17,7 @@ pub fn render_summary(report: &Report, files: &[PathBuf], look: Look) -> String 
     let mut text = String::new();
     headline(report, look, &mut text);
     scores(report, look, &mut text);
+    curve(report, look, &mut text);
     effort(report, look, &mut text);
     for (index, file) in files.iter().enumerate() {
         let word = if index == 0 { "files" } else { "" };
@@ -77,6 +78,48 @@ fn scores(report: &Report, look: Look, text: &mut String) {
     text.push('\n');
     table.write(look, text);
     text.push('\n');
+}
+
+/// How the loss fell, as a line of bars: on test data where there are some.
+fn curve(report: &Report, look: Look, text: &mut String) {
+    let of = |loss: fn(&EvaluationPoint) -> Option<f64>| -> Vec<f64> {
+        let losses = report.curve.iter().filter_map(loss);
+        losses.filter(|loss| loss.is_finite()).collect()
+    };
+    let test = of(|point| point.test?.loss);
+    let (name, losses) = if test.len() < 2 {
+        ("training loss", of(|point| point.train_loss))
+    } else {
+        ("test loss", test)
+    };
+    if let [first, .., last] = losses[..] {
+        let bars = bars(&losses);
+        let (first, last) = (score(Some(first)), score(Some(last)));
+        look.line(text, &format!("{name:<11}{bars}  {first} to {last}"));
+        text.push('\n');
+    }
+}
+
+/// Characters that a line of bars may take.
+const BARS_MAX: usize = 40;
+
+/// A bar for each number, the last of its share where there are more than fit.
+fn bars(numbers: &[f64]) -> String {
+    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let (low, high) = numbers
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
+            (low.min(*x), high.max(*x))
+        });
+    let count = numbers.len().min(BARS_MAX);
+    let shown = (1..=count).map(|bar| numbers[bar * numbers.len() / count - 1]);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share from 0 to 1 of eight heights"
+    )]
+    let height = |x: f64| ((x - low) / (high - low).max(f64::MIN_POSITIVE) * 7.0).round() as usize;
+    shown.map(|x| HEIGHTS[height(x).min(7)]).collect()
 }
 
 /// The best evaluation, where it was not the last one.
@@ -200,6 +243,24 @@ mod tests {
         assert!(!summary.contains("test data") && !summary.contains("NaN"));
         assert!(summary.contains("examples   0 (0.00 epochs), 0/s\n"));
     }
+    #[test]
+    fn a_curve_is_a_line_of_bars_from_its_first_to_its_last_loss() {
+        assert_eq!(bars(&[3.0, 2.0, 1.0, 1.0]), "█▅▁▁");
+        assert_eq!(bars(&[2.0, 2.0]), "▁▁");
+        let many: Vec<f64> = (0..1_000).map(|x| -f64::from(x)).collect();
+        let bars = bars(&many);
+        assert_eq!(bars.chars().count(), BARS_MAX);
+        assert!(bars.starts_with('█') && bars.ends_with('▁'), "{bars}");
+        let mut outcome = outcome();
+        outcome.curve = vec![crate::report::fixtures::point(); 3];
+        let report = Report::new(&facts(), outcome, &ClusterView::of_nobody());
+        let summary = render_summary(&report, &[], Look::default());
+        assert!(
+            summary.contains("\ntest loss  ▁▁▁  0.5003 to 0.5003\n"),
+            "{summary}"
+        );
+    }
+
     #[test]
     fn a_run_without_test_data_speaks_of_none() {
         let mut outcome = outcome();

@@ -9,6 +9,7 @@ mod documents;
 mod support;
 mod training;
 mod stopping;
+mod own_data;
 mod sparse;
 mod losses;
 mod mistakes;

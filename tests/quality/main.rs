@@ -13,3 +13,4 @@ mod cheats;
 mod rows;
 mod pushes;
 mod variants;
+mod scores;
