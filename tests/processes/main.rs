@@ -17,3 +17,4 @@ mod lists;
 mod by_hand;
 mod reach;
 mod long_gradient;
+mod python_client;
