@@ -157,6 +157,33 @@ pub struct ResolvedJob {
 /// [`ResolveError`] if the data cannot be read, or do not fit the job.
 pub fn resolve(config: JobConfig, folder: &Path) -> Result<ResolvedJob, ResolveError> {
     let data = data::load(&config.data.name, &config.data.options, folder)?;
+    resolve_loaded(config, data, blueprint)
+}
+
+/// As [`resolve`], on data and a model that a program brings along instead of those that the job
+/// names.
+///
+/// # Errors
+/// [`ResolveError`] if the job does not fit them.
+pub fn resolve_own(
+    config: JobConfig,
+    data: Arc<dyn Dataset>,
+    model: Arc<dyn Model>,
+) -> Result<ResolvedJob, ResolveError> {
+    let data = Loaded {
+        train: data,
+        test: None,
+        notes: Vec::new(),
+        encoding: None,
+    };
+    resolve_loaded(config, data, |config| blueprint_of(config, model))
+}
+
+fn resolve_loaded(
+    config: JobConfig,
+    data: Loaded,
+    blueprint: impl FnOnce(JobConfig) -> Result<Blueprint, ResolveError>,
+) -> Result<ResolvedJob, ResolveError> {
     let resolved = describe(&data);
     if let Some(before) = &config.data.resolved
         && summary(before) != summary(&resolved)
@@ -264,6 +291,16 @@ pub fn blueprint(config: JobConfig) -> Result<Blueprint, ResolveError> {
         task,
     };
     let model = model::build(&config.model.name, &config.model.options, &shape)?;
+    blueprint_of(config, model)
+}
+
+/// The blueprint of a resolved job with this model.
+fn blueprint_of(config: JobConfig, model: Arc<dyn Model>) -> Result<Blueprint, ResolveError> {
+    let resolved = config
+        .data
+        .resolved
+        .clone()
+        .ok_or(ResolveError::Unresolved)?;
     let facts = optimizer(&config.optimizer.name)
         .and_then(|entry| entry.facts(&config.optimizer.options))
         .expect("a checked job's optimizer and its settings are permitted");

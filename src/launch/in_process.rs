@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
 use thalweg_common::ids::ServerId;
-use thalweg_common::message::{Pull, Request};
+use thalweg_common::message::{Pull, Request, Status};
 use thalweg_common::time::Time;
 use thalweg_server::admission::Ticket;
 use thalweg_server::{Handled, Server};
@@ -43,6 +43,14 @@ struct Hall {
 /// # Errors
 /// If a server cannot be planned or a worker fails.
 pub fn train_in_process(job: &ResolvedJob) -> Result<Vec<f32>> {
+    run(job).map(|(parameters, _)| parameters)
+}
+
+/// Trains a job; answers the final parameters and how server 0 stood at the end.
+///
+/// # Errors
+/// As [`train_in_process`].
+pub(super) fn run(job: &ResolvedJob) -> Result<(Vec<f32>, Status)> {
     let servers = members::servers(job)?;
     let workers = job.blueprint.config.cluster.workers;
     let (inboxes, events): (Vec<_>, Vec<_>) = (0..workers).map(|_| bounded(EVENTS_MAX)).unzip();
@@ -68,7 +76,8 @@ pub fn train_in_process(job: &ResolvedJob) -> Result<Vec<f32>> {
             .join()
             .map_err(|_| anyhow!("worker {worker} panicked"))??;
     }
-    Ok(members::read_everything(&hall.servers, job))
+    let status = hall.servers[0].status(hall.time());
+    Ok((members::read_everything(&hall.servers, job), status))
 }
 
 impl Hall {

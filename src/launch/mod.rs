@@ -1,11 +1,14 @@
-//! A local cluster of real processes on loopback: started, watched, and brought to an orderly end.
+//! Local clusters: of real processes on loopback, started, watched, and brought to an orderly end; and
+//! of threads, for programs that bring a model or data of their own.
 
 mod member;
 mod cluster;
 mod parent;
 mod in_process;
+mod own;
 
 pub use cluster::{LaunchError, LocalCluster, Loss};
 pub use in_process::train_in_process;
 pub use member::{Process, Role};
+pub use own::{InProcess, InProcessError, Trained};
 pub use parent::exit_with_parent;

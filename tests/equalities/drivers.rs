@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use thalweg::job::ResolvedJob;
-use thalweg::launch::train_in_process;
+use thalweg::launch::{InProcess, train_in_process};
 use thalweg::simulate::{History, Physics, Simulation};
 use thalweg_common::permutation::Permutation;
 use thalweg_worker::data::Rows;
@@ -160,6 +160,29 @@ fn threads_and_virtual_time_agree_for_one_worker_and_under_bsp() {
             "{sets:?}"
         );
     }
+}
+
+#[test]
+fn a_model_and_data_that_a_program_brings_train_as_those_of_a_registry() {
+    let cluster = [
+        "cluster.servers=2",
+        "cluster.workers=3",
+        "consistency.model=bsp",
+    ];
+    let registered = small(&cluster);
+    let (data, model) = (&registered.data.train, &registered.blueprint.model);
+    let job = "optimizer = { name = \"sgd\", lr = 0.5 }\n method = { overlap = \"off\" }\n \
+               train = { batch_size = 8 }\n consistency = { model = \"bsp\" }\n \
+               cluster = { servers = 2, workers = 3 }";
+    let own = InProcess::new(job, data.clone(), model.clone()).unwrap();
+    let trained = own.train().unwrap();
+    assert_eq!(trained.examples, registered.blueprint.examples_total());
+    let expected = train_in_process(&registered).unwrap();
+    assert_eq!(bits(&trained.parameters), bits(&expected));
+    // The bias is the last tensor, of one element.
+    let bias = trained.tensor("bias").unwrap();
+    assert_eq!(bits(bias), bits(&expected[expected.len() - 1..]));
+    assert!(trained.tensor("biases").is_none());
 }
 
 #[test]

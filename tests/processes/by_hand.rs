@@ -1,7 +1,7 @@
 //! Processes started by hand, as on several hosts: servers, workers, a watcher.
 
 use std::io::{BufRead, BufReader};
-use std::process::Child;
+use std::process::{Child, Command};
 
 use crate::support::{Bench, SMALL, output_of, start, stderr, stdout, wait_for};
 
@@ -11,7 +11,12 @@ pub(crate) fn server(bench: &Bench, index: &str, sets: &[&str]) -> (Child, Strin
     for set in SMALL.iter().chain(sets) {
         command.args(["--set", set]);
     }
-    let mut child = start(&mut command);
+    listening(&mut command)
+}
+
+/// Starts the command of a server and returns its address.
+pub(crate) fn listening(command: &mut Command) -> (Child, String) {
+    let mut child = start(command);
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap())
         .read_line(&mut line)

@@ -18,3 +18,4 @@ mod lists;
 mod by_hand;
 mod reach;
 mod long_gradient;
+mod python_client;
