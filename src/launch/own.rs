@@ -177,7 +177,7 @@ mod tests {
         rows.push(0, 1.0, &[0], &[1.0]);
         let data = Arc::new(InMemory::from_rows(&rows, 1, Task::Real));
         let shape = Shape::of(&*data);
-        let model = model::build("linear_regression", &toml::Table::new(), shape).unwrap();
+        let model = model::build("linear_regression", &toml::Table::new(), &shape).unwrap();
         let job = format!("{job}[optimizer]\nlr = 0.1\n");
         InProcess::new(&job, data, model).unwrap_err().to_string()
     }

@@ -44,8 +44,8 @@ fn refused(bench: &Bench, arguments: &[&str]) -> String {
         .to_owned()
 }
 
-#[test]
-fn a_csv_file_becomes_a_job_a_model_and_predictions() {
+/// A folder with a job that `init` wrote, and its run.
+fn trained() -> Bench {
     let bench = Bench::new();
     fs::write(bench.path("flowers.csv"), flowers(600)).unwrap();
     let said = ok(
@@ -84,6 +84,12 @@ fn a_csv_file_becomes_a_job_a_model_and_predictions() {
     ] {
         assert!(bench.path("run").join(file).is_file(), "{file}");
     }
+    bench
+}
+
+#[test]
+fn a_csv_file_becomes_a_job_a_model_and_predictions() {
+    let bench = trained();
     fs::write(bench.path("more.csv"), flowers(90)).unwrap();
     let judged: Value = serde_json::from_str(&ok(
         &bench,
