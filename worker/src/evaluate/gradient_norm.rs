@@ -67,7 +67,7 @@ mod tests {
         let model = build("linear_regression", &toml::Table::new(), &Shape::of(&data)).unwrap();
         // Of ½(2w + b − 4)² at w = 1, b = 0 the slopes are 2·(−2) and −2.
         let norm = gradient_norm(&*model, &data, u64::MAX, &[1.0, 0.0]).unwrap();
-        // Three thousand additions in f32.
+        // The sum of 3,000 rows is one of 32-bit numbers.
         assert!((norm - 20_f64.sqrt()).abs() < 1e-3, "{norm}");
         let flat = gradient_norm(&*model, &data, 10, &[2.0, 0.0]).unwrap();
         assert!(flat.abs() < 1e-6, "{flat}");
