@@ -24,6 +24,31 @@ pub enum Init {
 }
 
 impl Init {
+    /// Normal with variance 2 / `fan_in`, where `fan_in` is the number of inputs of a layer, at least 1:
+    /// signals keep their size through layers of rectifiers.
+    ///
+    /// Source: He, Zhang, Ren, Sun, *Delving deep into rectifiers*, ICCV 2015, equation 10; torch's
+    /// `kaiming_normal_`.
+    #[must_use]
+    pub fn he(fan_in: u64) -> Self {
+        Self::Normal {
+            std: (2.0 / count(fan_in)).sqrt(),
+        }
+    }
+
+    /// Uniform with variance 2 / (`fan_in` + `fan_out`), where the fans are the numbers of inputs and of
+    /// outputs of a layer, each at least 1: a balance of what keeps the size of signals and what keeps
+    /// that of gradients, where activations are nearly linear.
+    ///
+    /// Source: Glorot, Bengio, *Understanding the difficulty of training deep feedforward neural
+    /// networks*, AISTATS 2010, equation 16; torch's `xavier_uniform_`.
+    #[must_use]
+    pub fn glorot(fan_in: u64, fan_out: u64) -> Self {
+        Self::Uniform {
+            bound: (6.0 / (count(fan_in) + count(fan_out))).sqrt(),
+        }
+    }
+
     /// The value of the element at `index` of a tensor whose stream is `tensor_seed`
     /// ([`seed::derive`] of the job's seed, [`seed::Purpose::Init`] and the tensor's number).
     #[must_use]
@@ -43,9 +68,34 @@ impl Init {
     }
 }
 
+/// A fan; a tensor without inputs has no elements to start, so that any number will do for it.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a layout has at most 2^48 elements"
+)]
+fn count(fan: u64) -> f64 {
+    fan.max(1) as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fans_of_a_layer_give_the_variance_that_the_papers_ask_for() {
+        for (init, variance) in [
+            (Init::he(50), 2.0 / 50.0),
+            (Init::glorot(30, 70), 2.0 / 100.0),
+        ] {
+            let told = match init {
+                Init::Zeros => 0.0,
+                Init::Uniform { bound } => bound * bound / 3.0,
+                Init::Normal { std } => std * std,
+            };
+            assert!((told / variance - 1.0).abs() < 1e-12, "{init:?}");
+        }
+        assert_eq!(Init::he(0), Init::he(1));
+    }
 
     #[test]
     fn moments_are_those_asked_for() {

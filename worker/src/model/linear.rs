@@ -98,7 +98,7 @@ impl From<bool> for HasBias {
 }
 
 /// Replaces each first element by the `width` elements that start there, in place.
-fn spread(firsts: &mut Vec<u64>, width: u64) {
+pub(super) fn spread(firsts: &mut Vec<u64>, width: u64) {
     if width == 1 {
         return;
     }

@@ -10,7 +10,7 @@ use thalweg_common::registry::{self, Named, SettingError};
 
 use super::{
     Model, ModelError, factorization_machine, linear_regression, linear_svm, logistic_regression,
-    matrix_factorization, softmax_regression,
+    matrix_factorization, mlp, softmax_regression,
 };
 use crate::data::{Dataset, Field, Task};
 
@@ -70,7 +70,6 @@ pub(super) enum Sums {
     /// Row by row: the pieces of a batch add up to its gradient bit for bit.
     InRowOrder,
     /// As a product of matrices does: pieces add up but for rounding.
-    #[expect(dead_code, reason = "no model has such sums yet")]
     InBlocks,
 }
 
@@ -79,6 +78,13 @@ impl Laws {
         Self {
             variants,
             sums: Sums::InRowOrder,
+        }
+    }
+
+    pub(super) const fn in_blocks(variants: &'static [&'static str]) -> Self {
+        Self {
+            variants,
+            sums: Sums::InBlocks,
         }
     }
 }
@@ -111,6 +117,7 @@ pub static MODELS: &[ModelEntry] = &[
     softmax_regression::ENTRY,
     factorization_machine::ENTRY,
     matrix_factorization::ENTRY,
+    mlp::ENTRY,
 ];
 
 /// Judges the keys of a job's `[model]` table (without `name`).
