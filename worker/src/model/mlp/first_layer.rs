@@ -10,7 +10,8 @@ use crate::data::Rows;
 
 /// The way of the non-zeros is taken below this share of them, in percent. Where both ways take as long
 /// for 784-256-10, batches of 64 and AVX-512, by `worker/examples/mlp_speed.rs`: row by row 144,000
-/// samples/s at 10 % non-zeros, 107,000 at 15 % and 57,000 at 20 %; as matrices 105,000 at any share.
+/// samples/s at 10 % non-zeros, 107,000 at 15 % and 57,000 at 20 %; as matrices 70,000 at 20 % and 50,000
+/// to 110,000 above, on a machine with other work.
 const DENSE_PERCENT: u64 = 15;
 
 /// The first layer's weights among the values of a replica.
