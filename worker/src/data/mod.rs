@@ -9,6 +9,7 @@ pub mod error;
 pub mod registry;
 pub mod encoding;
 pub mod source;
+mod in_order;
 pub mod in_memory;
 pub mod holdout;
 pub mod flights;

@@ -128,19 +128,14 @@ fn load(keys: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
     } = checked(keys)?;
     let features_max = keys.features.unwrap_or(FEATURES_MAX);
     let task = meaning.task();
-    let mut labels = Labels::new(meaning);
-    let mut judge = Judge::Train(&mut labels);
-    let mut train = read(&keys.train, folder, features_max, &mut judge)?;
-    labels.check_train(NAME)?;
+    let mut judge = Judge::Train(Labels::new(meaning));
+    let mut train = read_all(&keys.train, folder, features_max, &mut judge)?.0;
+    labels_of(&judge).check_train(NAME)?;
     let mut test = match &keys.test {
-        Some(files) => Some(read(
-            files,
-            folder,
-            features_max,
-            &mut Judge::Train(&mut labels),
-        )?),
+        Some(files) => Some(read_all(files, folder, features_max, &mut judge)?.0),
         None => None,
     };
+    let labels = labels_of(&judge);
     // Test rows judge a model, they must not widen it: what training never saw has no weight.
     let features = keys.features.unwrap_or(train.features_needed().max(1));
     let unseen = test.as_mut().map(|test| test.leave_out_from(features));
@@ -179,6 +174,28 @@ fn load(keys: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
     })
 }
 
+/// All rows of some files, and how many have a label of their own.
+fn read_all(
+    files: &Files,
+    folder: &Path,
+    features_max: u64,
+    judge: &mut Judge,
+) -> Result<(Columns, u64), DataError> {
+    let mut rows = Columns::new();
+    let labelled = read(files, folder, features_max, judge, &mut |piece| {
+        rows.append(&piece);
+        Ok(())
+    })?;
+    Ok((rows, labelled))
+}
+
+fn labels_of(judge: &Judge) -> &Labels {
+    match judge {
+        Judge::Train(labels) => labels,
+        Judge::Known { .. } => unreachable!("the rows of a job judge themselves"),
+    }
+}
+
 /// Reads files for a model that was trained before. A row may begin with its first pair where labels
 /// are optional.
 fn reopen(again: &Reopening<'_>) -> Result<Reopened, DataError> {
@@ -190,13 +207,11 @@ fn reopen(again: &Reopening<'_>) -> Result<Reopened, DataError> {
         ..
     } = again;
     files.check(NAME, "files")?;
-    let mut labelled = 0;
     let mut judge = Judge::Known {
-        target: &encoding.target,
+        target: encoding.target.clone(),
         labels: *labels,
-        labelled: &mut labelled,
     };
-    let mut columns = read(files, folder, FEATURES_MAX, &mut judge)?;
+    let (mut columns, labelled) = read_all(files, folder, FEATURES_MAX, &mut judge)?;
     let unseen = columns.leave_out_from(encoding.features);
     let task = encoding.target.task();
     Ok(Reopened {
