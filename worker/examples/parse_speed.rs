@@ -1,6 +1,7 @@
 //! How fast text files are read: `cargo run --release -p thalweg-worker --example parse_speed [--peers PYTHON] NAME KEYS…`.
 //!
-//! Prints the best of three loads. With `--peers`, that Python then reads the same file: scikit-learn's
+//! Prints the best of three loads and, on Linux, the most memory that the process has held (with
+//! `cache=true` the first load also makes the cache: remove it to measure that). With `--peers`, that Python then reads the same file: scikit-learn's
 //! `load_svmlight_file` for `libsvm`, pandas' `read_csv` for `csv`; where it cannot, a line says so. The
 //! keys are those of a job's `[data]` table, each `key=value` in TOML, and `train` is one plain file.
 
@@ -34,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut words: Vec<String> = env::args().skip(1).collect();
     let mut python = None;
     if words.first().is_some_and(|word| word == "--peers") {
-        python = words.drain(..2.min(words.len())).nth(1);
+        python = words.drain(..words.len().min(2)).nth(1);
         python.as_ref().ok_or("expected a Python after --peers")?;
     }
     if words.is_empty() {
@@ -56,6 +57,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         "{name}: {rows} rows, {best:.3} s, {:.0} MB/s",
         rate(bytes, best)
     );
+    if let Some(peak) = peak_memory() {
+        println!("most memory held: {peak}");
+    }
     if let Some(python) = python {
         match peer(&python, &name, path) {
             Ok(seconds) => println!(
@@ -77,6 +81,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 #[expect(clippy::cast_precision_loss, reason = "a file's size")]
 fn rate(bytes: u64, seconds: f64) -> f64 {
     bytes as f64 / seconds / 1e6
+}
+
+/// The high-water mark of resident memory, as Linux tells it.
+fn peak_memory() -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().to_owned())
 }
 
 /// Seconds that the other library needs.

@@ -102,6 +102,36 @@ impl Columns {
         self.labels.len()
     }
 
+    pub(crate) fn nonzeros(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Whether a value was given that is not 1.
+    pub(crate) fn has_values(&self) -> bool {
+        self.values.is_some()
+    }
+
+    /// The features and values of a row; no values if all are 1.
+    pub(crate) fn row(&self, row: usize) -> (&[u32], &[f32]) {
+        let span = self.offsets[row]..self.offsets[row + 1];
+        let values = self.values.as_ref().map(|values| &values[span.clone()]);
+        (&self.features[span], values.unwrap_or_default())
+    }
+
+    /// Adds a row of another collection; its weight, too, if these rows have weights.
+    pub(crate) fn push_row(&mut self, other: &Self, row: usize) {
+        let (features, values) = other.row(row);
+        let value = |index: usize| values.get(index).copied().unwrap_or(1.0);
+        for (index, feature) in features.iter().enumerate() {
+            self.push(*feature, value(index));
+        }
+        if let Some(weights) = &mut self.weights {
+            let given = other.weights.as_ref();
+            weights.push(given.expect("rows with weights")[row]);
+        }
+        self.close(other.labels[row]);
+    }
+
     /// The number of features that the rows need: one more than the largest.
     pub(crate) fn features_needed(&self) -> u64 {
         self.features

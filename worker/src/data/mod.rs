@@ -10,6 +10,7 @@ pub mod registry;
 pub mod encoding;
 pub mod source;
 mod in_order;
+mod cache;
 pub mod in_memory;
 pub mod holdout;
 pub mod flights;

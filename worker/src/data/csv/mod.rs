@@ -15,6 +15,7 @@
 //! | `encoding`, `hash_bits` | `"index"`, 16 | a feature per category, or one of 2^`hash_bits` |
 //! | `missing` | `["", "NA", "NaN", "?", "null"]` | fields that say nothing |
 //! | `scale` | `"none"` | of numbers: `"standard"`, `"minmax"` |
+//! | `cache`, `cache_memory_mb` | none, 64 | the rows in a compact file: [`super::cache`] |
 //! | `task`, `classes`, `label_positive` | | what labels that are numbers mean, as for `libsvm` |
 //! | `labels` | | the words for the classes, in their order |
 //!
@@ -49,6 +50,7 @@ pub(super) use self::{
 use super::{
     ColumnEncoding, ColumnKind, DataError, Dataset, DatasetEntry, Encoding, Files, InMemory,
     LabelsIn, Loaded, Reopened, Reopening,
+    cache::{self, CachePlan, CacheWriter},
     encoding::placeholder,
     in_memory::{Columns, RowSink},
 };
@@ -59,7 +61,8 @@ pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     keys: "train = \"train.csv\"\ntest = \"test.csv\"\nholdout = 0.1\nholdout_seed = 0\ntarget = \"label\"\n\
            ignore = []\ndelimiter = \"auto\"\nheader = \"auto\"\ncategorical = \"auto\"\nencoding = \"index\"\n\
            hash_bits = 16\nmissing = [\"\", \"NA\", \"NaN\", \"?\", \"null\"]\nscale = \"none\"\n\
-           labels = [\"no\", \"yes\"]\ntask = \"real\"\nclasses = 3\nlabel_positive = [1]",
+           labels = [\"no\", \"yes\"]\ntask = \"real\"\nclasses = 3\nlabel_positive = [1]\n\
+           cache = true\ncache_memory_mb = 64",
     exclusive: &[
         "holdout",
         "holdout_seed",
@@ -85,6 +88,12 @@ fn inputs(files: &Files, folder: &Path) -> Result<Vec<Input>, DataError> {
 
 fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
     let keys = Keys::of(table)?;
+    if let Some(cache) = &keys.cache {
+        let files = [&keys.train].into_iter().chain(&keys.test);
+        let plan = cache.plan(NAME, table, &files.collect::<Vec<_>>(), folder)?;
+        let convert = |plan: &CachePlan| convert(&keys, folder, plan);
+        return cache::load(&plan, NAME, keys.holdout, convert);
+    }
     let inputs = inputs(&keys.train, folder)?;
     let mut notes = Vec::new();
     let settled = settle(&inputs, &keys, true, &mut notes)?;
@@ -111,6 +120,27 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
         notes,
         encoding: Some(encoding),
     })
+}
+
+/// Writes the cache of a plan: the files are read for each step anew, and never held.
+fn convert(keys: &Keys, folder: &Path, plan: &CachePlan) -> Result<(), DataError> {
+    let mut notes = Vec::new();
+    let trained = inputs(&keys.train, folder)?;
+    let settled = settle(&trained, keys, false, &mut notes)?;
+    let encoding = settled.encoding.clone();
+    let mut writer = CacheWriter::create(plan, &encoding)?;
+    writer.begin_part(false);
+    settled.each(&mut |piece| writer.push(&piece))?;
+    writer.end_part()?;
+    if let Some(files) = &keys.test {
+        let judging = inputs(files, folder)?;
+        writer.begin_part(false);
+        let mut sink = |piece: Columns| writer.push(&piece);
+        let (_, more) = read_known(keys, &encoding, &judging, LabelsIn::Needed, &mut sink)?;
+        writer.end_part()?;
+        notes.extend(more);
+    }
+    writer.finish(&notes)
 }
 
 fn in_memory(rows: Columns, encoding: &Encoding) -> Arc<dyn Dataset> {
