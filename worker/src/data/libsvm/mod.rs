@@ -11,7 +11,7 @@
 //! | `holdout`, `holdout_seed` | instead of `test`: the share of the rows that judges, and which |
 //! | `train_weights`, `test_weights` | files with one weight per row; without, all count 1 |
 //! | `features` | number of features: a larger index is refused. Without it the training rows decide, and what test rows have beyond is left out, with a note |
-//! | `cache`, `cache_memory_mb` | the rows in a compact file: [`super::cache`] |
+//! | `cache`, `cache_memory_mb` | the rows in a compact file: `data::cache` |
 //! | `task` | `"binary"` (also without the key), `"real"`; `classes` stands for the third task |
 //! | `classes` | number of classes; 2 is the binary task with any of the ways to write labels |
 //! | `label_positive` | these whole-number labels become +1, all others −1 |
