@@ -73,7 +73,7 @@ pub enum InProcessError {
 /// }
 /// let data = Arc::new(InMemory::from_rows(&rows, 1, Task::Real));
 /// // This model has a name in the registry; one of your own type goes the same way.
-/// let model = model::build("linear_regression", &"bias = true".parse()?, Shape::of(&*data))?;
+/// let model = model::build("linear_regression", &"bias = true".parse()?, &Shape::of(&*data))?;
 ///
 /// let job = "optimizer = { name = \"sgd\", lr = 0.1 }\n train = { batch_size = 10, epochs = 20 }\n \
 ///            cluster = { servers = 2, workers = 2 }";

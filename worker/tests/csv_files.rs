@@ -374,3 +374,80 @@ fn a_file_without_a_header_has_its_columns_by_number() {
     );
     assert_eq!(loaded.train.fields()[0].name, "2");
 }
+
+/// Many blocks of records, of which some span lines.
+fn long_text(last: &str) -> String {
+    let mut text = String::from("n,note,late,y\n");
+    for row in 0..60_000 {
+        let note = ["plain", "\"two\nlines\"", "\"a \"\"word\"\"\"", "5\" disk"][row % 4];
+        text.push_str(&format!("{row},{note},{},{}\n", row % 7, row % 3));
+    }
+    text + last
+}
+
+#[test]
+fn a_file_of_many_blocks_reads_as_one_line_after_the_other_would() {
+    let folder = Folder::new();
+    folder.write("train.csv", &long_text(""));
+    let loaded = folder.load("train = 'train.csv'").unwrap();
+    let rows = all(&*loaded.train);
+    assert_eq!(rows.len(), 60_000);
+    let mut expected = Vec::new();
+    for row in 0_u16..60_000 {
+        // n, then "not seen" and the four notes in the order of their bytes, then late.
+        let note = [4, 5, 3, 2][usize::from(row % 4)];
+        let (n, late) = (f32::from(row), f32::from(row % 7));
+        expected.extend((0.0 < n).then_some((0, n)));
+        expected.push((note, 1.0));
+        expected.extend((0.0 < late).then_some((6, late)));
+    }
+    let found = rows
+        .features()
+        .iter()
+        .copied()
+        .zip(rows.values().iter().copied());
+    assert!(found.eq(expected));
+    let label = |row: u16| f32::from(row % 3);
+    assert!(rows.labels().iter().copied().eq((0..60_000).map(label)));
+}
+
+#[test]
+fn what_comes_in_the_last_block_is_told_with_its_place() {
+    let folder = Folder::new();
+    // 60,000 records, of which every fourth has two lines, behind a header.
+    folder.write("train.csv", &long_text("1,plain,never,2\n"));
+    let loaded = folder.load("train = 'train.csv'").unwrap();
+    let turned = loaded.notes.iter().find(|note| note.contains("`late`"));
+    assert!(
+        turned
+            .is_some_and(|note| note.contains("\"never\" at") && note.contains("train.csv:75002:")),
+        "{:?}",
+        loaded.notes
+    );
+    for (last, keys, place) in [
+        ("1,plain,3\n", "", "train.csv:75002:9: expected 4 fields"),
+        (
+            "1,plain,x,2\n",
+            "categorical = ['note']",
+            "train.csv:75002:9: expected a number",
+        ),
+        (
+            "1,plain,1,9\n",
+            "classes = 3",
+            "train.csv:75002:11: expected labels 0 to 2",
+        ),
+        (
+            "1,plain,1,3\n",
+            "classes = 3",
+            "train.csv:75002:11: expected labels 0 to 2 as at",
+        ),
+        (
+            "1,\"open,1,3\n",
+            "",
+            "train.csv:75002:3: expected a closing quote",
+        ),
+    ] {
+        let error = folder.refused(&long_text(last), keys);
+        assert!(error.starts_with(place), "{error}");
+    }
+}

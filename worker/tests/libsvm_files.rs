@@ -469,3 +469,39 @@ fn other_files_are_read_as_the_training_files_were_with_labels_or_without() {
         "{error}"
     );
 }
+
+#[test]
+fn a_file_of_many_blocks_keeps_its_order_and_tells_its_first_error() {
+    let folder = Folder::new();
+    let mut text = String::new();
+    for row in 0..60_000 {
+        let label = if row % 3 == 0 { "+1" } else { "-1" };
+        text.push_str(&format!("{label} {}:{} 200000:0.5\n", row + 1, row));
+    }
+    folder.write("train.svm", text.as_bytes());
+    folder.write("packed", &gzip(text.as_bytes()));
+    let loaded = folder.load("train = 'train.svm'").unwrap();
+    let packed = folder.load("train = 'packed'").unwrap();
+    assert_eq!(loaded.train.content_hash(), packed.train.content_hash());
+    let mut rows = Rows::new();
+    loaded
+        .train
+        .fill(&(0..60_000).collect::<Vec<_>>(), &mut rows);
+    for row in 0_u16..60_000 {
+        let (features, values) = rows.row(row.into());
+        assert_eq!(features, [row.into(), 199_999]);
+        assert_eq!(values, [f32::from(row), 0.5]);
+        let label = if row % 3 == 0 { 1.0 } else { -1.0 };
+        assert_eq!(
+            rows.labels()[usize::from(row)].total_cmp(&label),
+            std::cmp::Ordering::Equal
+        );
+    }
+    let mixed = folder.refused(&format!("{text}0 1:1\n-1 x\n"), "");
+    assert!(
+        mixed.starts_with("train.svm:60001:1: expected labels +1 and -1 as at train.svm:2,"),
+        "{mixed}"
+    );
+    let pair = folder.refused(&format!("{text}-1 x\n0 1:1\n"), "");
+    assert!(pair.starts_with("train.svm:60001:4: "), "{pair}");
+}

@@ -71,6 +71,20 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// A cache cannot be made or is not what it should be.
+    #[error("{}: {problem}", path.display())]
+    Cache {
+        /// The file.
+        path: PathBuf,
+        /// What was expected, what was found, what to do.
+        problem: String,
+    },
+    /// A file became another between two readings.
+    #[error("{}: expected the same rows as at the first reading, found others: the file was changed; start again when it is whole", path.display())]
+    Changed {
+        /// The file, or the first of several.
+        path: PathBuf,
+    },
     /// A line of a text file cannot be understood.
     #[error("{}:{line}:{column}: {problem}", path.display())]
     Line {

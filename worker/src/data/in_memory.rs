@@ -29,6 +29,9 @@ pub(crate) struct Columns {
     pub(crate) weights: Option<Vec<f32>>,
 }
 
+/// Takes rows piece by piece, in order.
+pub(crate) type RowSink<'s> = dyn FnMut(Columns) -> Result<(), super::DataError> + 's;
+
 /// What [`Columns::leave_out_from`] took away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LeftOut {
@@ -49,7 +52,36 @@ impl Columns {
         }
     }
 
+    /// Makes room for so many more rows and non-zeros.
+    pub(crate) fn reserve(&mut self, rows: usize, nonzeros: usize) {
+        self.labels.reserve(rows);
+        self.offsets.reserve(rows);
+        self.features.reserve(nonzeros);
+        if let Some(values) = &mut self.values {
+            values.reserve(nonzeros);
+        }
+    }
+
+    /// Adds the rows of another collection, which has no weights.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let start = self.features.len();
+        if other.values.is_some() && self.values.is_none() {
+            self.values = Some(vec![1.0; start]);
+        }
+        if let Some(values) = &mut self.values {
+            match &other.values {
+                Some(others) => values.extend_from_slice(others),
+                None => values.resize(start + other.features.len(), 1.0),
+            }
+        }
+        self.features.extend_from_slice(&other.features);
+        self.labels.extend_from_slice(&other.labels);
+        let ends = other.offsets[1..].iter();
+        self.offsets.extend(ends.map(|end| start + end));
+    }
+
     /// Adds a non-zero to the row that is not closed yet.
+    #[inline]
     pub(crate) fn push(&mut self, feature: u32, value: f32) {
         if value.to_bits() != 1_f32.to_bits() && self.values.is_none() {
             self.values = Some(vec![1.0; self.features.len()]);
@@ -68,6 +100,36 @@ impl Columns {
 
     pub(crate) fn rows(&self) -> usize {
         self.labels.len()
+    }
+
+    pub(crate) fn nonzeros(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Whether a value was given that is not 1.
+    pub(crate) fn has_values(&self) -> bool {
+        self.values.is_some()
+    }
+
+    /// The features and values of a row; no values if all are 1.
+    pub(crate) fn row(&self, row: usize) -> (&[u32], &[f32]) {
+        let span = self.offsets[row]..self.offsets[row + 1];
+        let values = self.values.as_ref().map(|values| &values[span.clone()]);
+        (&self.features[span], values.unwrap_or_default())
+    }
+
+    /// Adds a row of another collection; its weight, too, if these rows have weights.
+    pub(crate) fn push_row(&mut self, other: &Self, row: usize) {
+        let (features, values) = other.row(row);
+        let value = |index: usize| values.get(index).copied().unwrap_or(1.0);
+        for (index, feature) in features.iter().enumerate() {
+            self.push(*feature, value(index));
+        }
+        if let Some(weights) = &mut self.weights {
+            let given = other.weights.as_ref();
+            weights.push(given.expect("rows with weights")[row]);
+        }
+        self.close(other.labels[row]);
     }
 
     /// The number of features that the rows need: one more than the largest.

@@ -75,7 +75,7 @@ impl Meaning {
 
 /// Judges labels one by one, over train and test together, and in the end brings them into the
 /// task's own form.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Labels {
     meaning: Meaning,
     /// Where the lower way of writing (0 and not −1 or k) was seen first.

@@ -9,6 +9,8 @@ pub mod error;
 pub mod registry;
 pub mod encoding;
 pub mod source;
+mod in_order;
+mod cache;
 pub mod in_memory;
 pub mod holdout;
 pub mod flights;

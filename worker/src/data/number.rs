@@ -35,7 +35,7 @@ const MIDDLE: u64 = 1 << 28;
     clippy::cast_possible_truncation,
     reason = "the rounding that is asked for"
 )]
-fn parse_short(word: &[u8]) -> Option<f32> {
+pub(super) fn parse_short(word: &[u8]) -> Option<f32> {
     let (negative, digits) = match word.split_first()? {
         (b'-', rest) => (true, rest),
         (b'+', rest) => (false, rest),
@@ -44,20 +44,17 @@ fn parse_short(word: &[u8]) -> Option<f32> {
     if SHORT_BYTES_MAX < digits.len() {
         return None;
     }
-    let whole = digits
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    let fraction = match &digits[whole..] {
-        [] => &[][..],
-        [b'.', fraction @ ..] if fraction.iter().all(u8::is_ascii_digit) => fraction,
-        _ => return None,
-    };
-    let number = |before: u64, byte: &u8| before * 10 + u64::from(byte - b'0');
-    let mantissa = digits[..whole].iter().fold(0, number);
-    let mantissa = fraction.iter().fold(mantissa, number);
-    let decimals = fraction.len();
-    if whole + decimals == 0 || WIDE_EXACT_MAX < mantissa {
+    let (mut mantissa, mut point) = (0, None);
+    for (place, byte) in digits.iter().enumerate() {
+        match byte.wrapping_sub(b'0') {
+            digit @ 0..=9 => mantissa = mantissa * 10 + u64::from(digit),
+            _ if *byte == b'.' && point.is_none() => point = Some(place),
+            _ => return None,
+        }
+    }
+    let decimals = point.map_or(0, |point| digits.len() - point - 1);
+    let has_digits = usize::from(point.is_some()) < digits.len();
+    if !has_digits || WIDE_EXACT_MAX < mantissa {
         return None;
     }
     let quotient = mantissa as f64 / WIDE_POWERS_OF_TEN[decimals];

@@ -95,6 +95,13 @@ impl Rows {
         }
     }
 
+    /// Gives each row its weight.
+    pub(crate) fn set_weights(&mut self, weights: &[f32]) {
+        assert_eq!(weights.len(), self.len(), "one weight per row");
+        self.weights.clear();
+        self.weights.extend_from_slice(weights);
+    }
+
     /// How much the loss of row `row` counts; 1 if nobody has weighed the rows.
     #[must_use]
     pub fn weight(&self, row: usize) -> f64 {

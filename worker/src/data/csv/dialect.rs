@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{NAME, keys::Keys, records::Records};
 use crate::data::{
     DataError, LineProblem,
-    source::{Lines, Source},
+    source::{Block, Blocks, Cut, Lines, Source},
 };
 
 /// Delimiters that are looked for; of two that are as frequent the first is taken.
@@ -28,8 +28,8 @@ pub(super) struct Input {
 /// A file that is open behind its header.
 #[derive(Debug)]
 pub(super) struct Opened {
-    /// The records of data.
-    pub(super) records: Records,
+    /// The blocks of data.
+    pub(super) blocks: Blocks,
     /// The columns' names; where there is no header, their numbers from 1.
     pub(super) names: Vec<String>,
     /// The path as messages show it.
@@ -55,61 +55,86 @@ impl Input {
         }
     }
 
-    fn lines(&self) -> Result<Lines, DataError> {
+    /// The path as it was named.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn source(&self) -> Result<Source, DataError> {
         match &self.kept {
-            Some(bytes) => Source::of_bytes(&self.path, Arc::clone(bytes)).map(Lines::of),
-            None => Lines::open(&self.path),
+            Some(bytes) => Source::of_bytes(&self.path, Arc::clone(bytes)),
+            None => Source::open(&self.path),
         }
     }
 
     /// Opens the file as the keys say, and looks at its first line where they say nothing.
     pub(super) fn open(&self, keys: &Keys) -> Result<Opened, DataError> {
-        let mut lines = self.lines()?;
-        let path = lines.path().to_owned();
-        let delimiter = match keys.delimiter {
+        let source = self.source()?;
+        let path = source.path().to_owned();
+        let delimiter = match keys.delimiter.or_else(|| delimiter_by_name(&path)) {
             Some(delimiter) => delimiter,
-            None => {
-                let first = first_line(&mut lines)?;
-                let named = delimiter_by_name(&path);
-                named.unwrap_or_else(|| delimiter_of(&first))
+            None => delimiter_of(&first_line(&mut Lines::of(source))?),
+        };
+        let mut blocks = Blocks::of(self.source()?, Cut::Records(delimiter));
+        while let Some(mut block) = blocks.next_block()? {
+            let Some((names, data)) = header(&path, &block, delimiter, keys)? else {
+                continue;
+            };
+            if let Some((start, line)) = data {
+                block = Block {
+                    text: block.text.split_off(start),
+                    line,
+                };
             }
-        };
-        let mut records = Records::new(self.lines()?, delimiter);
-        let Some(first) = records.next_record()? else {
-            return Err(DataError::Empty { path });
-        };
-        if first.len() < 2 {
-            let delimiter = char::from(delimiter).escape_default().to_string();
-            return Err(first.error(0, LineProblem::OneColumn { delimiter }));
+            blocks.put_back(block);
+            return Ok(Opened {
+                blocks,
+                names,
+                path,
+                delimiter,
+                has_header: data.is_some(),
+            });
         }
-        let is_number = |index: usize| crate::data::number::parse(first.field(index)).is_some();
-        let has_header = keys
-            .header
-            .unwrap_or_else(|| !(0..first.len()).any(is_number));
-        let names = if has_header {
-            let name = |index: usize| String::from_utf8_lossy(first.field(index)).into_owned();
-            let names: Vec<String> = (0..first.len()).map(name).collect();
-            for (index, name) in names.iter().enumerate() {
-                if names[..index].contains(name) {
-                    let name = name.clone();
-                    return Err(first.error(index, LineProblem::ColumnTwice { name }));
-                }
-            }
-            names
-        } else {
-            (1..=first.len()).map(|number| number.to_string()).collect()
-        };
-        if !has_header {
-            records = Records::new(self.lines()?, delimiter);
-        }
-        Ok(Opened {
-            records,
-            names,
-            path,
-            delimiter,
-            has_header,
-        })
+        Err(DataError::Empty { path })
     }
+}
+
+/// Where data begin in a block that begins with a header, and in which line.
+type DataStart = Option<(usize, u64)>;
+
+/// The names of the columns, and where the data begin if the first record has the names; `None` for
+/// a block without a record.
+fn header(
+    path: &Path,
+    block: &Block,
+    delimiter: u8,
+    keys: &Keys,
+) -> Result<Option<(Vec<String>, DataStart)>, DataError> {
+    let mut records = Records::new(path, block, delimiter);
+    let Some(first) = records.next_record()? else {
+        return Ok(None);
+    };
+    if first.len() < 2 {
+        let delimiter = char::from(delimiter).escape_default().to_string();
+        return Err(first.error(0, LineProblem::OneColumn { delimiter }));
+    }
+    let is_number = |index: usize| crate::data::number::parse(first.field(index)).is_some();
+    let has_header = keys
+        .header
+        .unwrap_or_else(|| !(0..first.len()).any(is_number));
+    if !has_header {
+        let numbers = (1..=first.len()).map(|number| number.to_string());
+        return Ok(Some((numbers.collect(), None)));
+    }
+    let name = |index: usize| String::from_utf8_lossy(first.field(index)).into_owned();
+    let names: Vec<String> = (0..first.len()).map(name).collect();
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            let name = name.clone();
+            return Err(first.error(index, LineProblem::ColumnTwice { name }));
+        }
+    }
+    Ok(Some((names, Some(records.position()))))
 }
 
 /// The first line that is not blank.

@@ -4,21 +4,29 @@
 //! columns of numbers cost eight bytes for each value that is not 0, columns of categories four (eight
 //! beside numbers).
 
-use super::table::{Column, MISSING, Table};
+use super::{
+    table::{Column, Table},
+    words::{Dictionary, MISSING},
+};
 use crate::data::{ColumnEncoding, ColumnKind, in_memory::Columns};
 
-/// One column on its way into rows.
+/// Turns tables into rows.
+#[derive(Debug)]
+pub(super) struct Encoder<'a> {
+    cells: Vec<Cell<'a>>,
+}
+
+/// What one column becomes.
 #[derive(Debug)]
 enum Cell<'a> {
     Number {
-        values: &'a [f32],
         feature: u32,
         missing: f64,
         shift: f64,
         factor: f64,
     },
     Words {
-        ids: &'a [u32],
+        names: &'a [Option<String>],
         /// The feature of each word, by its id.
         features: Vec<u32>,
         missing: u32,
@@ -26,7 +34,6 @@ enum Cell<'a> {
         unseen: u32,
     },
     Hashed {
-        ids: &'a [u32],
         first: u32,
     },
 }
@@ -38,79 +45,97 @@ pub(super) struct Unseen {
     pub(super) rows: u64,
 }
 
-/// Makes the rows of a table whose first columns are these; `labels` has one label per row.
-pub(super) fn encode(
-    table: &Table,
-    columns: &[ColumnEncoding],
-    labels: &[f32],
-) -> (Columns, Unseen) {
-    let mut end = 0;
-    let cells: Vec<Cell<'_>> = columns
-        .iter()
-        .zip(&table.columns)
-        .map(|(encoding, column)| {
-            let first = u32::try_from(end).expect("the number of features was judged");
-            end += encoding.kind.features();
-            cell(&encoding.kind, column, first)
-        })
-        .collect();
-    let (mut rows, mut unseen) = (Columns::new(), Unseen::default());
-    for (row, label) in labels.iter().enumerate() {
-        let before = unseen.values;
-        for cell in &cells {
-            cell.push(row, &mut rows, &mut unseen.values);
-        }
-        unseen.rows += u64::from(before < unseen.values);
-        rows.close(*label);
+impl Unseen {
+    pub(super) fn add(&mut self, other: Self) {
+        self.values += other.values;
+        self.rows += other.rows;
     }
-    (rows, unseen)
 }
 
-fn cell<'a>(kind: &ColumnKind, column: &'a Column, first: u32) -> Cell<'a> {
-    match (kind, column) {
-        (
-            ColumnKind::Number {
-                missing,
-                shift,
-                factor,
-            },
-            Column::Numbers(values),
-        ) => Cell::Number {
-            values,
-            feature: first,
-            missing: *missing,
-            shift: *shift,
-            factor: *factor,
-        },
-        (ColumnKind::Index(names), Column::Words(words)) => {
-            let feature = |name: &Option<String>| {
-                let place = names.binary_search(name).map_or(0, |place| place + 1);
-                first + u32::try_from(place).expect("the number of features was judged")
-            };
-            let features = words.names.iter().map(|name| feature(&Some(name.clone())));
-            Cell::Words {
-                ids: &words.ids,
-                features: features.collect(),
-                missing: feature(&None),
-                unseen: first,
+impl<'a> Encoder<'a> {
+    /// For tables whose first columns are these.
+    pub(super) fn new(columns: &'a [ColumnEncoding]) -> Self {
+        let mut end = 0;
+        let cell = |column: &'a ColumnEncoding| {
+            let first = u32::try_from(end).expect("the number of features was judged");
+            end += column.kind.features();
+            match &column.kind {
+                ColumnKind::Number {
+                    missing,
+                    shift,
+                    factor,
+                } => Cell::Number {
+                    feature: first,
+                    missing: *missing,
+                    shift: *shift,
+                    factor: *factor,
+                },
+                ColumnKind::Index(names) => Cell::Words {
+                    names,
+                    features: Vec::new(),
+                    missing: feature_of(names, first, &None),
+                    unseen: first,
+                },
+                ColumnKind::Hash { .. } => Cell::Hashed { first },
+            }
+        };
+        Self {
+            cells: columns.iter().map(cell).collect(),
+        }
+    }
+
+    /// Learns the words that came since the last time.
+    pub(super) fn learn(&mut self, words: &[Dictionary]) {
+        for (cell, words) in self.cells.iter_mut().zip(words) {
+            if let Cell::Words {
+                names,
+                features,
+                unseen,
+                ..
+            } = cell
+            {
+                let new = words.names[features.len()..].iter();
+                features.extend(new.map(|name| feature_of(names, *unseen, &Some(name.clone()))));
             }
         }
-        (ColumnKind::Hash { .. }, Column::Hashed(ids)) => Cell::Hashed { ids, first },
-        (kind, column) => unreachable!("{kind:?} was read as {column:?}"),
     }
+
+    /// Makes the rows of a table; `labels` has one label per row.
+    pub(super) fn encode(&self, table: &Table, labels: &[f32]) -> (Columns, Unseen) {
+        let (mut rows, mut unseen) = (Columns::new(), Unseen::default());
+        rows.reserve(labels.len(), labels.len() * self.cells.len());
+        for (row, label) in labels.iter().enumerate() {
+            let before = unseen.values;
+            for (cell, column) in self.cells.iter().zip(&table.columns) {
+                cell.push(column, row, &mut rows, &mut unseen.values);
+            }
+            unseen.rows += u64::from(before < unseen.values);
+            rows.close(*label);
+        }
+        (rows, unseen)
+    }
+}
+
+/// The feature of a category in a column whose first feature is `first`.
+fn feature_of(names: &[Option<String>], first: u32, name: &Option<String>) -> u32 {
+    let place = names.binary_search(name).map_or(0, |place| place + 1);
+    first + u32::try_from(place).expect("the number of features was judged")
 }
 
 impl Cell<'_> {
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "rows are f32")]
-    fn push(&self, row: usize, rows: &mut Columns, unseen: &mut u64) {
-        match self {
-            Self::Number {
-                values,
-                feature,
-                missing,
-                shift,
-                factor,
-            } => {
+    fn push(&self, column: &Column, row: usize, rows: &mut Columns, unseen: &mut u64) {
+        match (self, column) {
+            (
+                Self::Number {
+                    feature,
+                    missing,
+                    shift,
+                    factor,
+                },
+                Column::Numbers(values),
+            ) => {
                 let value = match values[row] {
                     value if value.is_nan() => *missing,
                     value => f64::from(value),
@@ -120,20 +145,25 @@ impl Cell<'_> {
                     rows.push(*feature, scaled.clamp(f32::MIN, f32::MAX));
                 }
             }
-            Self::Words {
-                ids,
-                features,
-                missing,
-                unseen: none,
-            } => {
-                let feature = match ids[row] {
-                    MISSING => *missing,
-                    id => features[id as usize],
+            (
+                Self::Words {
+                    features,
+                    missing,
+                    unseen: none,
+                    ..
+                },
+                column,
+            ) => {
+                let feature = match column {
+                    Column::Words(ids, _) if ids[row] != MISSING => features[ids[row] as usize],
+                    // Numbers in a column of words are missing values before the first word.
+                    _ => *missing,
                 };
                 *unseen += u64::from(feature == *none);
                 rows.push(feature, 1.0);
             }
-            Self::Hashed { ids, first } => rows.push(first + ids[row], 1.0),
+            (Self::Hashed { first }, Column::Hashed(ids)) => rows.push(first + ids[row], 1.0),
+            (cell, column) => unreachable!("{cell:?} was read as {column:?}"),
         }
     }
 }

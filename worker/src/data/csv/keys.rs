@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::NAME;
 use crate::data::{
     DataError, Files,
+    cache::{CacheKey, CacheKeys},
     holdout::Holdout,
     labels::{Meaning, NamedTask},
     number::parse,
@@ -31,6 +32,8 @@ struct Written {
     classes: Option<u32>,
     label_positive: Option<Vec<i64>>,
     labels: Option<Vec<String>>,
+    cache: Option<CacheKey>,
+    cache_memory_mb: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,6 +121,7 @@ pub(super) struct Keys {
     pub(super) has_missing_number: bool,
     pub(super) scale: Scale,
     pub(super) labels: LabelKeys,
+    pub(super) cache: Option<CacheKeys>,
 }
 
 const HASH_BITS: u32 = 16;
@@ -163,6 +167,15 @@ impl Keys {
             hash_bits: hash_bits(written.encoding, written.hash_bits)?,
             delimiter: delimiter(written.delimiter.as_deref())?,
             labels: label_keys(&written)?,
+            cache: CacheKeys::of_keys(
+                NAME,
+                written.cache,
+                written.cache_memory_mb,
+                [Some(&written.train), written.test.as_ref()]
+                    .iter()
+                    .flatten()
+                    .any(|files| files.reads_standard_input()),
+            )?,
             train: written.train,
             test: written.test,
             target: written.target.map(name),

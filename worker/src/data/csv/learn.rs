@@ -1,14 +1,18 @@
 //! What the training rows say: what each column becomes, and what the target means.
+//!
+//! Rows are seen block by block, in order, so that they need not be in memory: once, and once more for
+//! standard deviations.
 
 use std::collections::BTreeSet;
 
 use super::{
+    NAME,
     keys::{Keys, Scale},
-    table::{Column, MISSING, Words},
+    reading::Reading,
+    table::{Column, Shown, State, Table},
+    words::{Dictionary, MISSING},
 };
 use crate::data::{ColumnKind, DataError, Target};
-
-use super::NAME;
 
 /// More classes than this a job must ask for.
 const CLASSES_AUTO_MAX: usize = 1_000;
@@ -16,75 +20,215 @@ const CLASSES_AUTO_MAX: usize = 1_000;
 /// Which rows are trained on; `None` for all.
 pub(super) type Mask<'a> = Option<&'a [bool]>;
 
-/// What a column becomes; statistics are those of the rows that do not judge.
-pub(super) fn kind_of(column: &Column, keys: &Keys, judges: Mask<'_>) -> ColumnKind {
-    match column {
-        Column::Numbers(values) | Column::Labels(values) => number_kind(
-            values.iter().zip(0..).filter_map(|(value, row)| {
-                (!value.is_nan() && is_trained(judges, row)).then_some(f64::from(*value))
-            }),
-            keys.scale,
-        ),
-        Column::Words(words) => {
-            let trained = words.ids.iter().zip(0..);
-            let ids: BTreeSet<u32> = trained
-                .filter(|(_, row)| is_trained(judges, *row))
-                .map(|(id, _)| *id)
-                .collect();
-            let name = |id: u32| (id != MISSING).then(|| words.names[id as usize].clone());
-            let names: BTreeSet<Option<String>> = ids.into_iter().map(name).collect();
-            ColumnKind::Index(names.into_iter().collect())
+/// What the rows say of one column. Statistics are those of the rows that do not judge.
+#[derive(Debug)]
+pub(super) enum Learnt {
+    Numbers(Statistics),
+    /// For each word, and for a missing one, whether a row has it.
+    Words {
+        words: Vec<bool>,
+        missing: bool,
+    },
+    Hashed,
+}
+
+/// Of a column of numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Statistics {
+    count: f64,
+    sum: f64,
+    squares: f64,
+    min: f64,
+    max: f64,
+    /// Missing values, of all rows.
+    pub(super) missing: u64,
+}
+
+/// Learns from all rows. The last column is the target, of which `target` sees every value.
+pub(super) fn learn(
+    reading: &Reading<'_>,
+    keys: &Keys,
+    judges: Mask<'_>,
+    mut target: impl FnMut(&Column) -> Result<(), DataError>,
+) -> Result<Vec<Learnt>, DataError> {
+    let last = reading.found.words.len() - 1;
+    let mut learnt: Vec<Learnt> = (0..last)
+        .map(|index| empty(&reading.found.state, &reading.found.words, index))
+        .collect();
+    each(reading, |table, first| {
+        for (learnt, column) in learnt.iter_mut().zip(&table.columns) {
+            learnt.see(column, first, judges);
         }
-        Column::Hashed(_) => ColumnKind::Hash {
-            bits: keys
-                .hash_bits
-                .expect("hashed columns have a number of bits"),
+        target(&table.columns[last])
+    })?;
+    if keys.scale == Scale::Standard {
+        let means: Vec<f64> = learnt.iter().map(Learnt::mean).collect();
+        each(reading, |table, first| {
+            for ((learnt, mean), column) in learnt.iter_mut().zip(&means).zip(&table.columns) {
+                if let (Learnt::Numbers(numbers), Column::Numbers(values)) = (learnt, column) {
+                    numbers.see_squares(*mean, trained(values, first, judges));
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(learnt)
+}
+
+/// Shows every block with the number of its first row.
+fn each(
+    reading: &Reading<'_>,
+    mut see: impl FnMut(&Table, usize) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let mut first = 0;
+    reading.each(|table| {
+        let start = first;
+        first += table.rows;
+        see(table, start)
+    })
+}
+
+fn empty(state: &State, words: &[Dictionary], index: usize) -> Learnt {
+    match state.columns[index] {
+        Shown::Words => Learnt::Words {
+            words: vec![false; words[index].names.len()],
+            missing: false,
         },
+        Shown::Nothing | Shown::Numbers => Learnt::Numbers(Statistics::new()),
+    }
+}
+
+impl Learnt {
+    fn see(&mut self, column: &Column, first: usize, judges: Mask<'_>) {
+        match (self, column) {
+            (Self::Words { words, missing }, Column::Words(ids, _)) => {
+                for (id, row) in ids.iter().zip(first..) {
+                    if !is_trained(judges, row) {
+                        continue;
+                    }
+                    match *id {
+                        MISSING => *missing = true,
+                        id => words[id as usize] = true,
+                    }
+                }
+            }
+            // Missing values before the first word.
+            (Self::Words { missing, .. }, Column::Numbers(values)) => {
+                *missing |= (first..first + values.len()).any(|row| is_trained(judges, row));
+            }
+            (Self::Numbers(numbers), Column::Numbers(values)) => {
+                numbers.missing += values.iter().filter(|value| value.is_nan()).count() as u64;
+                numbers.see(trained(values, first, judges));
+            }
+            (learnt, Column::Hashed(_)) => *learnt = Self::Hashed,
+            (learnt, column) => unreachable!("{learnt:?} was read as {column:?}"),
+        }
+    }
+
+    fn mean(&self) -> f64 {
+        match self {
+            Self::Numbers(numbers) => numbers.mean(),
+            Self::Words { .. } | Self::Hashed => 0.0,
+        }
+    }
+
+    /// What the column becomes.
+    pub(super) fn kind(&self, names: &[String], keys: &Keys) -> ColumnKind {
+        match self {
+            Self::Numbers(numbers) => numbers.kind(keys.scale),
+            Self::Words { words, missing } => {
+                let seen = names.iter().zip(words).filter(|(_, is_seen)| **is_seen);
+                let mut names: Vec<_> = seen.map(|(name, _)| Some(name.clone())).collect();
+                names.extend(missing.then_some(None));
+                names.sort();
+                ColumnKind::Index(names)
+            }
+            Self::Hashed => ColumnKind::Hash {
+                bits: keys
+                    .hash_bits
+                    .expect("hashed columns have a number of bits"),
+            },
+        }
     }
 }
 
 fn is_trained(judges: Mask<'_>, row: usize) -> bool {
-    judges.is_none_or(|judges| !judges[row])
+    judges.is_none_or(|judges| judges.get(row).is_none_or(|judges| !judges))
 }
 
-/// Mean, and shift and factor of the scale. The variance is that of the differences from the mean,
-/// which does not cancel.
-fn number_kind(values: impl Iterator<Item = f64> + Clone, scale: Scale) -> ColumnKind {
-    let (mut count, mut sum) = (0.0, 0.0);
-    for value in values.clone() {
-        count += 1.0;
-        sum += value;
+/// The values that there are in rows that are trained on.
+fn trained(values: &[f32], first: usize, judges: Mask<'_>) -> impl Iterator<Item = f64> {
+    let rows = values.iter().zip(first..);
+    rows.filter(move |(value, row)| !value.is_nan() && is_trained(judges, *row))
+        .map(|(value, _)| f64::from(*value))
+}
+
+impl Statistics {
+    fn new() -> Self {
+        Self {
+            count: 0.0,
+            sum: 0.0,
+            squares: 0.0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            missing: 0,
+        }
     }
-    let mean = if count < 1.0 { 0.0 } else { sum / count };
-    let inverse = |width: f64| {
-        let inverse = width.recip();
-        if inverse.is_finite() && width > 0.0 {
-            inverse
-        } else {
-            0.0
+
+    fn see(&mut self, values: impl Iterator<Item = f64>) {
+        for value in values {
+            self.count += 1.0;
+            self.sum += value;
+            self.min = self.min.min(value);
+            self.max = self.max.max(value);
         }
-    };
-    let (shift, factor) = match scale {
-        _ if count < 1.0 => (0.0, 0.0),
-        Scale::None => (0.0, 1.0),
-        Scale::Standard => {
-            let squares: f64 = values.map(|value| (value - mean).powi(2)).sum();
-            (mean, inverse((squares / count).sqrt()))
+    }
+
+    /// The variance is that of the differences from the mean, which does not cancel.
+    fn see_squares(&mut self, mean: f64, values: impl Iterator<Item = f64>) {
+        for value in values {
+            self.squares += (value - mean).powi(2);
         }
-        Scale::Minmax => {
-            let min = values.clone().fold(f64::INFINITY, f64::min);
-            (min, inverse(values.fold(f64::NEG_INFINITY, f64::max) - min))
+    }
+
+    fn mean(&self) -> f64 {
+        if self.count < 1.0 {
+            return 0.0;
         }
-    };
-    ColumnKind::Number {
-        missing: mean,
-        shift,
-        factor,
+        self.sum / self.count
+    }
+
+    /// Mean, and shift and factor of the scale.
+    fn kind(&self, scale: Scale) -> ColumnKind {
+        let inverse = |width: f64| {
+            let inverse = width.recip();
+            if inverse.is_finite() && width > 0.0 {
+                inverse
+            } else {
+                0.0
+            }
+        };
+        let mean = self.mean();
+        let (shift, factor) = match scale {
+            _ if self.count < 1.0 => (0.0, 0.0),
+            Scale::None => (0.0, 1.0),
+            Scale::Standard => (mean, inverse((self.squares / self.count).sqrt())),
+            Scale::Minmax => (self.min, inverse(self.max - self.min)),
+        };
+        ColumnKind::Number {
+            missing: mean,
+            shift,
+            factor,
+        }
     }
 }
 
 /// What a target means whose values are to say so, and the sentence that tells it.
-pub(super) fn target_of(name: &str, column: &Column) -> Result<(Target, String), DataError> {
+pub(super) fn target_of(
+    name: &str,
+    words: Option<&Dictionary>,
+    numbers: &Distinct,
+) -> Result<(Target, String), DataError> {
     let refuse = |found: String| DataError::Options {
         dataset: NAME,
         problem: format!(
@@ -92,11 +236,11 @@ pub(super) fn target_of(name: &str, column: &Column) -> Result<(Target, String),
              another column with `target` in [data]"
         ),
     };
-    let target = match column {
-        Column::Words(words) => target_of_words(words).map_err(refuse)?,
-        Column::Numbers(values) => target_of_numbers(values).map_err(refuse)?,
-        Column::Hashed(_) | Column::Labels(_) => unreachable!("a target is numbers or words"),
+    let target = match words {
+        Some(words) => target_of_words(words),
+        None => numbers.target(),
     };
+    let target = target.map_err(refuse)?;
     let names = target.class_names();
     let note = match &names[..] {
         [] => format!("the target `{name}` is read as real numbers"),
@@ -113,7 +257,7 @@ pub(super) fn target_of(name: &str, column: &Column) -> Result<(Target, String),
     ))
 }
 
-fn target_of_words(words: &Words) -> Result<Target, String> {
+fn target_of_words(words: &Dictionary) -> Result<Target, String> {
     let mut names = words.names.clone();
     names.sort();
     match names.len() {
@@ -127,29 +271,48 @@ fn target_of_words(words: &Words) -> Result<Target, String> {
 
 /// What these numbers mean as a target; `Err` with what was found where they are all alike.
 pub(in crate::data) fn target_of_numbers(values: &[f32]) -> Result<Target, String> {
-    // Values by their bits, of which a set has an order; −0 is 0.
-    let mut seen = BTreeSet::new();
-    for value in values {
-        seen.insert((value + 0.0).to_bits());
-        if CLASSES_AUTO_MAX < seen.len() {
-            return Ok(Target::Real);
+    let mut distinct = Distinct::default();
+    distinct.see(values);
+    distinct.target()
+}
+
+/// The different values of a target, as long as they can be classes.
+#[derive(Debug, Default)]
+pub(super) struct Distinct {
+    /// Values by their bits, of which a set has an order; −0 is 0.
+    seen: BTreeSet<u32>,
+}
+
+impl Distinct {
+    pub(super) fn see(&mut self, values: &[f32]) {
+        for value in values {
+            if CLASSES_AUTO_MAX < self.seen.len() {
+                return;
+            }
+            self.seen.insert((value + 0.0).to_bits());
         }
     }
-    let mut distinct: Vec<f32> = seen.into_iter().map(f32::from_bits).collect();
-    distinct.sort_by(f32::total_cmp);
-    match distinct[..] {
-        [] | [_] => Err(format!(
-            "only {}",
-            distinct.first().copied().unwrap_or_default()
-        )),
-        [_, _] => Ok(Target::Numbers(distinct)),
-        [first, ..]
-            if counts_up(&distinct)
-                && (first.to_bits() == 0 || first.to_bits() == 1_f32.to_bits()) =>
-        {
-            Ok(Target::Numbers(distinct))
+
+    fn target(&self) -> Result<Target, String> {
+        if CLASSES_AUTO_MAX < self.seen.len() {
+            return Ok(Target::Real);
         }
-        _ => Ok(Target::Real),
+        let mut distinct: Vec<f32> = self.seen.iter().copied().map(f32::from_bits).collect();
+        distinct.sort_by(f32::total_cmp);
+        match distinct[..] {
+            [] | [_] => Err(format!(
+                "only {}",
+                distinct.first().copied().unwrap_or_default()
+            )),
+            [_, _] => Ok(Target::Numbers(distinct)),
+            [first, ..]
+                if counts_up(&distinct)
+                    && (first.to_bits() == 0 || first.to_bits() == 1_f32.to_bits()) =>
+            {
+                Ok(Target::Numbers(distinct))
+            }
+            _ => Ok(Target::Real),
+        }
     }
 }
 
@@ -161,19 +324,24 @@ fn counts_up(values: &[f32]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Scale, number_kind, target_of_numbers};
+    use super::{Scale, Statistics, target_of_numbers};
     use crate::data::{ColumnKind, Target};
 
     #[test]
     fn scales_are_those_of_scikit_learn_and_constants_become_zero() {
         // StandardScaler().fit([[1], [2], [6]]): mean 3, scale √(14/3); MinMaxScaler: 1 to 6.
-        let of = |values: &[f64], scale| match number_kind(values.iter().copied(), scale) {
-            ColumnKind::Number {
-                missing,
-                shift,
-                factor,
-            } => [missing, shift, factor],
-            other => panic!("{other:?}"),
+        let of = |values: &[f64], scale| {
+            let mut statistics = Statistics::new();
+            statistics.see(values.iter().copied());
+            statistics.see_squares(statistics.mean(), values.iter().copied());
+            match statistics.kind(scale) {
+                ColumnKind::Number {
+                    missing,
+                    shift,
+                    factor,
+                } => [missing, shift, factor],
+                other => panic!("{other:?}"),
+            }
         };
         let close = |found: [f64; 3], expected: [f64; 3]| {
             found

@@ -15,6 +15,7 @@
 //! | `encoding`, `hash_bits` | `"index"`, 16 | a feature per category, or one of 2^`hash_bits` |
 //! | `missing` | `["", "NA", "NaN", "?", "null"]` | fields that say nothing |
 //! | `scale` | `"none"` | of numbers: `"standard"`, `"minmax"` |
+//! | `cache`, `cache_memory_mb` | none, 64 | the rows in a compact file: `data::cache` |
 //! | `task`, `classes`, `label_positive` | | what labels that are numbers mean, as for `libsvm` |
 //! | `labels` | | the words for the classes, in their order |
 //!
@@ -25,17 +26,21 @@ mod encode;
 pub(super) mod keys;
 mod learn;
 mod prefix;
+mod reading;
 mod records;
+mod settle;
 mod table;
+mod words;
 
 use std::{path::Path, sync::Arc};
 
 use self::{
     dialect::Input,
-    encode::{Unseen, encode},
-    keys::{Keys, LabelKeys},
-    learn::{kind_of, target_of},
-    table::{Column, Spec, Table, Want, read_table, words},
+    encode::{Encoder, Unseen},
+    keys::Keys,
+    reading::pass,
+    settle::settle,
+    table::{Column, Spec, State, Want},
 };
 pub(super) use self::{
     dialect::TARGETS,
@@ -44,9 +49,10 @@ pub(super) use self::{
 };
 use super::{
     ColumnEncoding, ColumnKind, DataError, Dataset, DatasetEntry, Encoding, Files, InMemory,
-    LabelsIn, Loaded, Reopened, Reopening, Target,
-    encoding::{Scaling, placeholder},
-    labels::Labels,
+    LabelsIn, Loaded, Reopened, Reopening,
+    cache::{self, CachePlan, CacheWriter},
+    encoding::placeholder,
+    in_memory::{Columns, RowSink},
 };
 
 pub(super) const ENTRY: DatasetEntry = DatasetEntry {
@@ -55,7 +61,8 @@ pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     keys: "train = \"train.csv\"\ntest = \"test.csv\"\nholdout = 0.1\nholdout_seed = 0\ntarget = \"label\"\n\
            ignore = []\ndelimiter = \"auto\"\nheader = \"auto\"\ncategorical = \"auto\"\nencoding = \"index\"\n\
            hash_bits = 16\nmissing = [\"\", \"NA\", \"NaN\", \"?\", \"null\"]\nscale = \"none\"\n\
-           labels = [\"no\", \"yes\"]\ntask = \"real\"\nclasses = 3\nlabel_positive = [1]",
+           labels = [\"no\", \"yes\"]\ntask = \"real\"\nclasses = 3\nlabel_positive = [1]\n\
+           cache = true\ncache_memory_mb = 64",
     exclusive: &[
         "holdout",
         "holdout_seed",
@@ -79,91 +86,23 @@ fn inputs(files: &Files, folder: &Path) -> Result<Vec<Input>, DataError> {
     paths.into_iter().map(Input::new).collect()
 }
 
-/// The columns of the training files: those that are features, then the target.
-fn specs<'a>(inputs: &[Input], keys: &Keys) -> Result<Vec<Spec<'a>>, DataError> {
-    let opened = inputs[0].open(keys)?;
-    // A number may name a column that has a name, too.
-    let resolve = |name: &String| match name.parse::<usize>() {
-        Ok(number @ 1..) if number <= opened.names.len() && !opened.names.contains(name) => {
-            opened.names[number - 1].clone()
-        }
-        _ => name.clone(),
-    };
-    let resolved = |names: &[String]| names.iter().map(resolve).collect::<Vec<_>>();
-    let wanted = keys.target.as_ref().map(resolve);
-    let target = opened.names[dialect::target_of(wanted.as_deref(), &opened)?].clone();
-    let ignored = resolved(&keys.ignore);
-    let categorical = keys.categorical.as_deref().map(resolved);
-    dialect::places(&ignored, &opened)?;
-    dialect::places(categorical.as_deref().unwrap_or_default(), &opened)?;
-    let want = |name: &String| match &categorical {
-        None => Want::Auto,
-        Some(list) if list.contains(name) => words(keys),
-        Some(_) => Want::Numbers,
-    };
-    let features = opened.names.iter();
-    let features = features.filter(|name| **name != target && !ignored.contains(name));
-    let mut specs: Vec<Spec<'a>> = features
-        .map(|name| Spec {
-            name: name.clone(),
-            want: want(name),
-        })
-        .collect();
-    specs.push(Spec {
-        name: target,
-        want: Want::AutoTarget,
-    });
-    Ok(specs)
-}
-
-/// The training rows, how they are read, and their labels.
-fn settle(
-    inputs: &[Input],
-    keys: &Keys,
-    notes: &mut Vec<String>,
-) -> Result<(Table, Encoding, Vec<f32>), DataError> {
-    let (table, names, target, labels) = read_train(inputs, keys, notes)?;
-    let judges = match keys.holdout {
-        Some(holdout) => Some(holdout.judges(NAME, table.rows as u64)?),
-        None => None,
-    };
-    let columns: Vec<ColumnEncoding> = names[..names.len() - 1]
-        .iter()
-        .zip(&table.columns)
-        .map(|(name, column)| ColumnEncoding {
-            name: name.clone(),
-            kind: kind_of(column, keys, judges.as_deref()),
-        })
-        .collect();
-    let features = columns.iter().map(|column| column.kind.features()).sum();
-    if FEATURES_MAX < features || features == 0 {
-        return Err(DataError::Options {
-            dataset: NAME,
-            problem: format!(
-                "expected columns that become 1 to {FEATURES_MAX} features, found {features}; mend \
-                 `ignore` or `hash_bits`"
-            ),
-        });
-    }
-    note_columns(&table, &columns, notes);
-    let encoding = Encoding {
-        dataset: NAME.into(),
-        features,
-        target_name: names.last().cloned(),
-        target,
-        columns,
-        scaling: Scaling::None,
-    };
-    Ok((table, encoding, labels))
-}
-
 fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
     let keys = Keys::of(table)?;
+    if let Some(cache) = &keys.cache {
+        let files = [&keys.train].into_iter().chain(&keys.test);
+        let plan = cache.plan(NAME, table, &files.collect::<Vec<_>>(), folder)?;
+        let convert = |plan: &CachePlan| convert(&keys, folder, plan);
+        return cache::load(&plan, NAME, keys.holdout, convert);
+    }
     let inputs = inputs(&keys.train, folder)?;
     let mut notes = Vec::new();
-    let (table, encoding, labels) = settle(&inputs, &keys, &mut notes)?;
-    let (rows, _) = encode(&table, &encoding.columns, &labels);
-    drop(table);
+    let settled = settle(&inputs, &keys, true, &mut notes)?;
+    let encoding = settled.encoding.clone();
+    let mut rows = Columns::new();
+    settled.each(&mut |piece| {
+        rows.append(&piece);
+        Ok(())
+    })?;
     let mut train = in_memory(rows, &encoding);
     let mut test = None;
     if let Some(holdout) = keys.holdout {
@@ -171,7 +110,7 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
         (train, test) = (trained, Some(judging));
     }
     if let Some(files) = &keys.test {
-        let again = read_known(&keys, &encoding, files, folder, LabelsIn::Needed)?;
+        let again = reopened(&keys, &encoding, files, folder, LabelsIn::Needed)?;
         notes.extend(again.notes);
         test = Some(again.rows);
     }
@@ -183,131 +122,36 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
     })
 }
 
-/// The training rows: their columns with the columns' names, the target last; what it means, and the
-/// labels in the form of the task.
-fn read_train(
-    inputs: &[Input],
-    keys: &Keys,
-    notes: &mut Vec<String>,
-) -> Result<(Table, Vec<String>, Target, Vec<f32>), DataError> {
-    let mut specs = specs(inputs, keys)?;
-    let names: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
-    let last = specs.len() - 1;
-    let mut judge = None;
-    let listed = match &keys.labels {
-        LabelKeys::Auto => None,
-        LabelKeys::Words(words) => Some(Target::Words(words.clone())),
-        LabelKeys::Numbers(meaning) => {
-            judge = Some(Labels::new(meaning.clone()));
-            None
-        }
-    };
-    specs[last].want = match (&listed, &mut judge) {
-        (Some(target), _) => Want::Known(target, LabelsIn::Needed),
-        (None, Some(labels)) => Want::Judged(labels),
-        (None, None) => Want::AutoTarget,
-    };
-    let table = read_table(inputs, keys, &mut specs)?;
-    drop(specs);
-    let column = &table.columns[last];
-    let (target, labels) = match (listed, judge) {
-        (Some(target), _) => (target, values(column).to_vec()),
-        (None, Some(judge)) => {
-            judge.check_train(NAME)?;
-            let mut labels = values(column).to_vec();
-            judge.settle(&mut labels);
-            (judge.target(), labels)
-        }
-        (None, None) => {
-            let (target, note) = target_of(&names[last], column)?;
-            notes.push(note);
-            let labels = labels_of(column, &target);
-            (target, labels)
-        }
-    };
-    if let [first, others @ ..] = &labels[..]
-        && others
-            .iter()
-            .all(|label| label.to_bits() == first.to_bits())
-    {
-        return Err(DataError::Options {
-            dataset: NAME,
-            problem: format!(
-                "expected labels of two or more kinds in the target column `{}`, found one only; name \
-                 another column with `target` in [data]",
-                names[last]
-            ),
-        });
+/// Writes the cache of a plan: the files are read for each step anew, and never held.
+fn convert(keys: &Keys, folder: &Path, plan: &CachePlan) -> Result<(), DataError> {
+    let mut notes = Vec::new();
+    let trained = inputs(&keys.train, folder)?;
+    let settled = settle(&trained, keys, false, &mut notes)?;
+    let encoding = settled.encoding.clone();
+    let mut writer = CacheWriter::create(plan, &encoding)?;
+    writer.begin_part(false);
+    settled.each(&mut |piece| writer.push(&piece))?;
+    writer.end_part()?;
+    if let Some(files) = &keys.test {
+        let judging = inputs(files, folder)?;
+        writer.begin_part(false);
+        let mut sink = |piece: Columns| writer.push(&piece);
+        let (_, more) = read_known(keys, &encoding, &judging, LabelsIn::Needed, &mut sink)?;
+        writer.end_part()?;
+        notes.extend(more);
     }
-    Ok((table, names, target, labels))
+    writer.finish(&notes)
 }
 
-fn values(column: &Column) -> &[f32] {
-    match column {
-        Column::Numbers(values) | Column::Labels(values) => values,
-        Column::Words(_) | Column::Hashed(_) => unreachable!("a judged target is numbers"),
-    }
-}
-
-/// The labels of a target that the values themselves have settled.
-fn labels_of(column: &Column, target: &Target) -> Vec<f32> {
-    let known = "the target was made from these values";
-    match column {
-        Column::Words(words) => {
-            let by_id: Vec<f32> = words
-                .names
-                .iter()
-                .map(|name| target.label_of_word(name).expect(known))
-                .collect();
-            words.ids.iter().map(|id| by_id[*id as usize]).collect()
-        }
-        Column::Numbers(_) | Column::Hashed(_) | Column::Labels(_) => values(column)
-            .iter()
-            .map(|value| target.label_of_number(*value).expect(known))
-            .collect(),
-    }
-}
-
-fn in_memory(rows: super::in_memory::Columns, encoding: &Encoding) -> Arc<dyn Dataset> {
+fn in_memory(rows: Columns, encoding: &Encoding) -> Arc<dyn Dataset> {
     let set = InMemory::new(rows, encoding.features, encoding.target.task());
     Arc::new(set.with_fields(encoding.fields()))
-}
-
-/// What the user should know of columns that are not what they seem.
-fn note_columns(table: &Table, columns: &[ColumnEncoding], notes: &mut Vec<String>) {
-    for (index, word) in &table.turned {
-        if let Some(column) = columns.get(*index) {
-            let name = &column.name;
-            notes.push(format!(
-                "column `{name}` has numbers, but {word}: all its values are categories; list the word \
-                 in `missing` in [data] to read the others as numbers"
-            ));
-        }
-    }
-    let missing = |(column, values): (&ColumnEncoding, &Column)| match values {
-        Column::Numbers(values) => {
-            let count = values.iter().filter(|value| value.is_nan()).count();
-            (0 < count).then(|| format!("`{}` {count}", column.name))
-        }
-        Column::Words(_) | Column::Hashed(_) | Column::Labels(_) => None,
-    };
-    let counts: Vec<String> = columns
-        .iter()
-        .zip(&table.columns)
-        .filter_map(missing)
-        .collect();
-    if !counts.is_empty() {
-        notes.push(format!(
-            "missing numbers of the training file are the mean of their column: {}",
-            counts.join(", ")
-        ));
-    }
 }
 
 fn reopen(again: &Reopening<'_>) -> Result<Reopened, DataError> {
     let keys = Keys::of(again.keys)?;
     again.files.check(NAME, "files")?;
-    read_known(
+    reopened(
         &keys,
         again.encoding,
         again.files,
@@ -316,8 +160,7 @@ fn reopen(again: &Reopening<'_>) -> Result<Reopened, DataError> {
     )
 }
 
-/// Reads files as the encoding says.
-fn read_known(
+fn reopened(
     keys: &Keys,
     encoding: &Encoding,
     files: &Files,
@@ -325,12 +168,32 @@ fn read_known(
     labels: LabelsIn,
 ) -> Result<Reopened, DataError> {
     let inputs = inputs(files, folder)?;
+    let mut rows = Columns::new();
+    let (labelled, notes) = read_known(keys, encoding, &inputs, labels, &mut |piece| {
+        rows.append(&piece);
+        Ok(())
+    })?;
+    Ok(Reopened {
+        rows: in_memory(rows, encoding),
+        labelled,
+        notes,
+    })
+}
+
+/// Reads files as the encoding says: how many rows have a label, and what the user should know.
+fn read_known(
+    keys: &Keys,
+    encoding: &Encoding,
+    inputs: &[Input],
+    labels: LabelsIn,
+    sink: &mut RowSink<'_>,
+) -> Result<(u64, Vec<String>), DataError> {
     let want = |column: &ColumnEncoding| match &column.kind {
         ColumnKind::Number { .. } => Want::Numbers,
         ColumnKind::Index(_) => Want::Words,
         ColumnKind::Hash { bits } => Want::Hashed(*bits),
     };
-    let mut specs: Vec<Spec<'_>> = encoding
+    let mut specs: Vec<Spec> = encoding
         .columns
         .iter()
         .map(|column| Spec {
@@ -340,22 +203,25 @@ fn read_known(
         .collect();
     specs.push(Spec {
         name: encoding.target_name.clone().unwrap_or_default(),
-        want: Want::Known(&encoding.target, labels),
+        want: Want::Known(Arc::new(encoding.target.clone()), labels),
     });
-    let table = read_table(&inputs, keys, &mut specs)?;
-    let column = table.columns.last().expect("the target is the last column");
-    let (mut found, none) = (values(column).to_vec(), placeholder(&encoding.target));
-    let labelled = found.iter().filter(|label| !label.is_nan()).count() as u64;
-    found
-        .iter_mut()
-        .filter(|label| label.is_nan())
-        .for_each(|label| *label = none);
-    let (rows, unseen) = encode(&table, &encoding.columns, &found);
-    Ok(Reopened {
-        rows: in_memory(rows, encoding),
-        labelled,
-        notes: note_unseen(unseen).into_iter().collect(),
-    })
+    let none = placeholder(&encoding.target);
+    let mut encoder = Encoder::new(&encoding.columns);
+    let (mut labelled, mut unseen) = (0, Unseen::default());
+    let start = State::new(&specs, None);
+    pass(inputs, keys, &specs, start, &mut |words, table| {
+        encoder.learn(words);
+        let Some(Column::Labels(found)) = table.columns.last() else {
+            unreachable!("the target is the last column, and known")
+        };
+        labelled += found.iter().filter(|label| !label.is_nan()).count() as u64;
+        let label = |label: &f32| if label.is_nan() { none } else { *label };
+        let labels: Vec<f32> = found.iter().map(label).collect();
+        let (rows, none_seen) = encoder.encode(&table, &labels);
+        unseen.add(none_seen);
+        sink(rows)
+    })?;
+    Ok((labelled, note_unseen(unseen).into_iter().collect()))
 }
 
 fn note_unseen(unseen: Unseen) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{dialect::Input, keys::Keys, settle};
+use super::{dialect::Input, keys::Keys, settle::settle};
 use crate::data::{DataError, Encoding};
 
 /// How a file is written.
@@ -36,6 +36,7 @@ pub(in crate::data) fn learn_prefix(
     keys: &toml::Table,
 ) -> Result<(u64, Encoding), DataError> {
     let input = Input::of_bytes(path, Arc::clone(text));
-    let (table, encoding, _) = settle(&[input], &Keys::of(keys)?, &mut Vec::new())?;
-    Ok((table.rows as u64, encoding))
+    let (inputs, keys) = ([input], Keys::of(keys)?);
+    let settled = settle(&inputs, &keys, true, &mut Vec::new())?;
+    Ok((settled.rows(), settled.encoding))
 }

@@ -1,4 +1,4 @@
-//! The records of a CSV file, field by field, each with its place.
+//! The records of a block of a CSV file, field by field, each with its place.
 //!
 //! A line without a quote is cut at its delimiters where it lies; one with quotes goes through
 //! `csv-core`, which knows quoted delimiters, doubled quotes and line breaks in quotes. Blanks around a
@@ -9,41 +9,47 @@
 use std::path::Path;
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
+use memchr::memchr;
 
-use crate::data::{DataError, LineProblem, source::Lines};
+use crate::data::{DataError, LineProblem, source::Block};
 
 /// A byte order mark, which some programs write before the first line.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A quoted field may span lines; one that never ends must not fill the memory.
-const RECORD_BYTES_MAX: usize = 1 << 28;
-
 /// Reads records one by one.
 #[derive(Debug)]
-pub(super) struct Records {
-    lines: Lines,
-    delimiter: u8,
-    quoted: Box<Reader>,
-    /// The line, or the fields without their quotes.
-    text: Vec<u8>,
-    fields: Vec<Field>,
-}
-
-/// Where a field lies in the text, and where it stands in the file.
-#[derive(Clone, Copy, Debug)]
-struct Field {
-    start: usize,
-    end: usize,
+pub(super) struct Records<'t> {
+    path: &'t Path,
+    text: &'t [u8],
+    at: usize,
+    /// The line at `at`.
     line: u64,
-    column: usize,
+    delimiter: u8,
+    has_quotes: bool,
+    quoted: Option<Box<Reader>>,
+    /// The fields of a quoted record, without their quotes.
+    unquoted: Vec<u8>,
+    /// Where each of these stands in the file: line and column.
+    places: Vec<(u64, usize)>,
+    fields: Vec<(usize, usize)>,
 }
 
 /// One record.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record<'a> {
-    text: &'a [u8],
-    fields: &'a [Field],
     path: &'a Path,
+    text: &'a [u8],
+    fields: &'a [(usize, usize)],
+    places: Places<'a>,
+}
+
+/// Where the fields of a record stand in the file.
+#[derive(Clone, Copy, Debug)]
+enum Places<'a> {
+    /// In one line, cut by the delimiter: looked for when asked.
+    Cut { line: u64, delimiter: u8 },
+    /// Line and column of each.
+    Each(&'a [(u64, usize)]),
 }
 
 impl<'a> Record<'a> {
@@ -53,128 +59,160 @@ impl<'a> Record<'a> {
     }
 
     /// The field of this index, without blanks around it.
+    #[inline]
     pub(super) fn field(self, index: usize) -> &'a [u8] {
-        let field = self.fields[index];
-        &self.text[field.start..field.end]
+        let (start, end) = self.fields[index];
+        &self.text[start..end]
+    }
+
+    /// Line and column of a field.
+    fn position(self, index: usize) -> (u64, usize) {
+        match self.places {
+            Places::Each(places) => places[index],
+            Places::Cut { line, delimiter } => {
+                let before = self.text.split(|byte| *byte == delimiter).take(index);
+                (line, before.map(|field| field.len() + 1).sum::<usize>() + 1)
+            }
+        }
     }
 
     /// The error of a field.
     pub(super) fn error(self, index: usize, problem: LineProblem) -> DataError {
-        let field = self.fields[index];
+        let (line, column) = self.position(index);
         DataError::Line {
             path: self.path.to_owned(),
-            line: field.line,
-            column: field.column,
+            line,
+            column,
             problem,
         }
     }
 
     /// The place of a field, for messages about others.
     pub(super) fn place(self, index: usize) -> String {
-        format!("{}:{}", self.path.display(), self.fields[index].line)
+        format!("{}:{}", self.path.display(), self.position(index).0)
     }
 }
 
-impl Records {
-    pub(super) fn new(lines: Lines, delimiter: u8) -> Self {
-        let quoted = ReaderBuilder::new().delimiter(delimiter).build();
+impl<'t> Records<'t> {
+    pub(super) fn new(path: &'t Path, block: &'t Block, delimiter: u8) -> Self {
+        let text = &block.text[..];
+        let is_marked = block.line == 1 && text.starts_with(MARK);
         Self {
-            lines,
+            path,
+            text,
+            at: if is_marked { MARK.len() } else { 0 },
+            line: block.line,
             delimiter,
-            quoted: Box::new(quoted),
-            text: Vec::new(),
+            has_quotes: memchr(b'"', text).is_some(),
+            quoted: None,
+            unquoted: Vec::new(),
+            places: Vec::new(),
             fields: Vec::new(),
         }
     }
 
-    /// The next record; `None` at the end of the file.
+    /// Bytes that were read, and the line behind them.
+    pub(super) fn position(&self) -> (usize, u64) {
+        (self.at, self.line)
+    }
+
+    /// The next line without its end, and its number.
+    fn next_line(&mut self) -> Option<(u64, &'t [u8])> {
+        let rest = &self.text[self.at..];
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr(b'\n', rest).unwrap_or(rest.len());
+        self.at += rest.len().min(end + 1);
+        self.line += 1;
+        let line = &rest[..end];
+        Some((self.line - 1, line.strip_suffix(b"\r").unwrap_or(line)))
+    }
+
+    /// The next record; `None` at the end of the block.
     pub(super) fn next_record(&mut self) -> Result<Option<Record<'_>>, DataError> {
         loop {
-            let Some((number, line)) = self.lines.next_line()? else {
+            let Some((number, line)) = self.next_line() else {
                 return Ok(None);
             };
-            let line = match number {
-                1 => line.strip_prefix(MARK).unwrap_or(line),
-                _ => line,
-            };
-            if line.iter().all(u8::is_ascii_whitespace) {
+            // A line that begins with ink is not blank, which is what nearly all lines do.
+            let is_blank = || line.iter().all(u8::is_ascii_whitespace);
+            if line.first().is_none_or(|first| *first <= b' ') && is_blank() {
                 continue;
             }
-            self.text.clear();
-            self.text.extend_from_slice(line);
             self.fields.clear();
-            if self.text.contains(&b'"') {
-                self.read_quoted(number)?;
-            } else {
-                self.cut(number);
+            if self.has_quotes && memchr(b'"', line).is_some() {
+                self.read_quoted(number, line)?;
+                return Ok(Some(Record {
+                    path: self.path,
+                    text: &self.unquoted,
+                    fields: &self.fields,
+                    places: Places::Each(&self.places),
+                }));
             }
+            self.cut(line);
             return Ok(Some(Record {
-                text: &self.text,
+                path: self.path,
+                text: line,
                 fields: &self.fields,
-                path: self.lines.path(),
+                places: Places::Cut {
+                    line: number,
+                    delimiter: self.delimiter,
+                },
             }));
         }
     }
 
-    fn cut(&mut self, line: u64) {
+    fn cut(&mut self, line: &[u8]) {
         let mut start = 0;
-        for field in self.text.split(|byte| *byte == self.delimiter) {
+        for field in line.split(|byte| *byte == self.delimiter) {
             let end = start + field.len();
-            let whole = Field {
-                start,
-                end,
-                line,
-                column: start + 1,
-            };
             let is_trimmed = match field {
                 [first, .., last] => b' ' < *first && b' ' < *last,
                 [only] => b' ' < *only,
                 [] => true,
             };
             self.fields.push(if is_trimmed {
-                whole
+                (start, end)
             } else {
-                trimmed(&self.text[..end], whole)
+                trimmed(&line[..end], start)
             });
             start = end + 1;
         }
     }
 
-    /// Reads a record that begins with the text of line `number` and may take more lines.
-    fn read_quoted(&mut self, number: u64) -> Result<(), DataError> {
-        let mut input = std::mem::take(&mut self.text);
+    /// Reads a record that begins with line `number` and may take more lines.
+    fn read_quoted(&mut self, number: u64, first: &[u8]) -> Result<(), DataError> {
+        let delimiter = self.delimiter;
+        let new = || Box::new(ReaderBuilder::new().delimiter(delimiter).build());
+        let mut reader = self.quoted.take().unwrap_or_else(new);
+        reader.reset();
+        self.unquoted.clear();
+        self.places.clear();
+        let mut input = first.to_vec();
         input.push(b'\n');
-        self.quoted.reset();
-        let (mut line, mut at) = (number, 0);
-        let mut open = Field {
-            start: 0,
-            end: 0,
-            line,
-            column: 1,
-        };
+        let (mut line, mut at, mut start) = (number, 0, 0);
+        let mut place = (line, 1);
         let mut piece = [0; 512];
         loop {
-            let (result, read, written) = self.quoted.read_field(&input[at..], &mut piece);
+            let (result, read, written) = reader.read_field(&input[at..], &mut piece);
             at += read;
-            self.text.extend_from_slice(&piece[..written]);
+            self.unquoted.extend_from_slice(&piece[..written]);
             match result {
                 ReadFieldResult::OutputFull => {}
                 ReadFieldResult::Field { record_end } => {
-                    self.fields.push(trimmed(&self.text, open));
+                    self.fields.push(trimmed(&self.unquoted, start));
+                    self.places.push(place);
                     if record_end {
+                        self.quoted = Some(reader);
                         return Ok(());
                     }
-                    open = Field {
-                        start: self.text.len(),
-                        end: 0,
-                        line,
-                        column: at + 1,
-                    };
+                    start = self.unquoted.len();
+                    place = (line, at + 1);
                 }
                 ReadFieldResult::InputEmpty | ReadFieldResult::End => {
-                    let more = match self.lines.next_line()? {
-                        Some(more) if self.text.len() <= RECORD_BYTES_MAX => more,
-                        _ => return Err(unclosed(self.lines.path(), open)),
+                    let Some(more) = self.next_line() else {
+                        return Err(unclosed(self.path, place));
                     };
                     input.clear();
                     input.extend_from_slice(more.1);
@@ -186,38 +224,37 @@ impl Records {
     }
 }
 
-fn trimmed(text: &[u8], open: Field) -> Field {
-    let field = &text[open.start..];
+/// Where the field lies that reaches from `start` to the end of the text, without blanks around it.
+fn trimmed(text: &[u8], start: usize) -> (usize, usize) {
+    let field = &text[start..];
     let end = field.trim_ascii_end().len();
-    let start = field.len() - field.trim_ascii_start().len();
-    Field {
-        start: open.start + start.min(end),
-        end: open.start + end,
-        ..open
-    }
+    let blanks = field.len() - field.trim_ascii_start().len();
+    (start + blanks.min(end), start + end)
 }
 
-fn unclosed(path: &Path, open: Field) -> DataError {
+fn unclosed(path: &Path, (line, column): (u64, usize)) -> DataError {
     DataError::Line {
         path: path.to_owned(),
-        line: open.line,
-        column: open.column,
+        line,
+        column,
         problem: LineProblem::Unclosed,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::path::Path;
 
     use super::Records;
-    use crate::data::source::Lines;
+    use crate::data::source::Block;
 
     /// All records, each field with `line:column`.
     fn records(text: &str) -> Result<Vec<Vec<(String, String)>>, String> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), text).unwrap();
-        let mut records = Records::new(Lines::open(file.path()).unwrap(), b',');
+        let block = Block {
+            text: text.into(),
+            line: 1,
+        };
+        let mut records = Records::new(Path::new("a.csv"), &block, b',');
         let mut found = Vec::new();
         loop {
             let record = match records.next_record() {
@@ -227,8 +264,8 @@ mod tests {
             };
             let field = |index| {
                 let text = String::from_utf8(record.field(index).to_vec()).unwrap();
-                let place = record.fields[index];
-                (text, format!("{}:{}", place.line, place.column))
+                let (line, column) = record.position(index);
+                (text, format!("{line}:{column}"))
             };
             found.push((0..record.len()).map(field).collect());
         }

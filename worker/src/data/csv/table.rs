@@ -1,26 +1,25 @@
-//! The columns of CSV files as they were read, before it is settled what they become.
+//! The columns of a block of a CSV file as they were read, before it is settled what they become.
 //!
 //! A column whose values are to say what it is holds numbers until a word comes. Where numbers came
 //! before, their own spelling is gone: the files are then read once more, with that column as words.
 
-use std::collections::HashMap;
+use std::{path::PathBuf, sync::Arc};
 
 use thalweg_common::seed::mix;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    dialect::{Input, places},
     keys::Keys,
-    records::Record,
+    records::{Record, Records},
+    words::{Dictionary, MISSING},
 };
-use crate::data::{DataError, LineProblem, Target, encoding::LabelsIn, labels::Labels, number};
-
-/// The id of a missing word.
-pub(super) const MISSING: u32 = u32::MAX;
+use crate::data::{
+    DataError, LineProblem, Target, encoding::LabelsIn, labels::Labels, number, source::Block,
+};
 
 /// What a column is to be.
-#[derive(Debug)]
-pub(super) enum Want<'a> {
+#[derive(Clone, Debug)]
+pub(super) enum Want {
     /// Numbers, or words as soon as one comes.
     Auto,
     /// Numbers; a word is refused.
@@ -33,17 +32,17 @@ pub(super) enum Want<'a> {
     AutoTarget,
     /// A target of words.
     WordTarget,
-    /// A target of numbers with this meaning.
-    Judged(&'a mut Labels),
+    /// A target of numbers with the meaning of [`State::labels`].
+    Judged,
     /// A target that is written so.
-    Known(&'a Target, LabelsIn),
+    Known(Arc<Target>, LabelsIn),
 }
 
 /// A column that is wanted.
-#[derive(Debug)]
-pub(super) struct Spec<'a> {
+#[derive(Clone, Debug)]
+pub(super) struct Spec {
     pub(super) name: String,
-    pub(super) want: Want<'a>,
+    pub(super) want: Want,
 }
 
 /// The values of a column, one per row.
@@ -51,41 +50,45 @@ pub(super) struct Spec<'a> {
 pub(super) enum Column {
     /// NaN is a missing number.
     Numbers(Vec<f32>),
-    /// Words by their number.
-    Words(Words),
+    /// Words by their number in the dictionary: at first one of the block, then that of all blocks.
+    Words(Vec<u32>, Dictionary),
     /// Hashes of words.
     Hashed(Vec<u32>),
     /// Labels of a known target, in the form of the task; NaN where there is none.
     Labels(Vec<f32>),
 }
 
-/// Words in the order in which they came first.
-#[derive(Debug, Default)]
-pub(super) struct Words {
-    pub(super) ids: Vec<u32>,
-    pub(super) names: Vec<String>,
-    by_name: HashMap<Box<str>, u32>,
+/// What the blocks before one have shown.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct State {
+    pub(super) columns: Vec<Shown>,
+    /// Those of a judged target.
+    pub(super) labels: Option<Labels>,
 }
 
-impl Words {
-    fn push(&mut self, word: Option<&str>) {
-        let id = match word {
-            None => MISSING,
-            Some(word) => match self.by_name.get(word) {
-                Some(id) => *id,
-                None => {
-                    let id = u32::try_from(self.names.len()).expect("fewer than 2^32 categories");
-                    self.names.push(word.to_owned());
-                    self.by_name.insert(word.into(), id);
-                    id
-                }
-            },
-        };
-        self.ids.push(id);
-    }
+/// What a column has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Missing values only.
+    Nothing,
+    /// At least one number, or what the spec says.
+    Numbers,
+    /// A word, and no number before it.
+    Words,
 }
 
-/// All rows of some files.
+/// How a file holds the columns that are wanted.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub(super) path: PathBuf,
+    pub(super) delimiter: u8,
+    /// Fields of each record.
+    pub(super) width: usize,
+    /// Which of them each column is; `None` where the file has no such column.
+    pub(super) places: Vec<Option<usize>>,
+}
+
+/// The rows of a block.
 #[derive(Debug)]
 pub(super) struct Table {
     /// As many as were wanted, in that order.
@@ -93,167 +96,188 @@ pub(super) struct Table {
     pub(super) rows: usize,
     /// Columns of numbers in which a word came, with the word and its place.
     pub(super) turned: Vec<(usize, String)>,
-}
-
-/// Reads all rows.
-pub(super) fn read_table(
-    inputs: &[Input],
-    keys: &Keys,
-    specs: &mut [Spec<'_>],
-) -> Result<Table, DataError> {
-    let mut table = read_once(inputs, keys, specs)?;
-    if table.turned.is_empty() {
-        return Ok(table);
-    }
-    let turned = std::mem::take(&mut table.turned);
-    drop(table);
-    for (column, _) in &turned {
-        specs[*column].want = match specs[*column].want {
-            Want::AutoTarget => Want::WordTarget,
-            _ => words(keys),
-        };
-    }
-    let mut table = read_once(inputs, keys, specs)?;
-    table.turned = turned;
-    Ok(table)
+    /// What is known once these rows are.
+    pub(super) state: State,
 }
 
 /// What a column of words is to be.
-pub(super) fn words<'a>(keys: &Keys) -> Want<'a> {
+pub(super) fn words(keys: &Keys) -> Want {
     keys.hash_bits.map_or(Want::Words, Want::Hashed)
 }
 
-fn read_once(inputs: &[Input], keys: &Keys, specs: &mut [Spec<'_>]) -> Result<Table, DataError> {
+impl State {
+    /// Before the first block.
+    pub(super) fn new(specs: &[Spec], labels: Option<Labels>) -> Self {
+        let shown = |spec: &Spec| match spec.want {
+            Want::Auto | Want::AutoTarget => Shown::Nothing,
+            Want::Words | Want::WordTarget => Shown::Words,
+            Want::Numbers | Want::Hashed(_) | Want::Judged | Want::Known(..) => Shown::Numbers,
+        };
+        Self {
+            columns: specs.iter().map(shown).collect(),
+            labels,
+        }
+    }
+}
+
+/// Reads the rows of a block, given what those before it have shown.
+pub(super) fn read_block(
+    block: &Block,
+    shape: &Shape,
+    specs: &[Spec],
+    keys: &Keys,
+    state: &State,
+) -> Result<Table, DataError> {
+    let columns = specs.iter().zip(&state.columns);
     let mut table = Table {
-        columns: specs.iter().map(|spec| empty(&spec.want)).collect(),
+        columns: columns.map(|(spec, shown)| empty(spec, *shown)).collect(),
         rows: 0,
         turned: Vec::new(),
+        state: state.clone(),
     };
-    for input in inputs {
-        let mut opened = input.open(keys)?;
-        let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
-        let is_optional = |spec: &Spec<'_>| matches!(spec.want, Want::Known(_, LabelsIn::Optional));
-        let found = specs.iter().zip(names).map(|(spec, name)| {
-            match places(std::slice::from_ref(&name), &opened) {
-                Ok(place) => Ok(Some(place[0])),
-                Err(_) if is_optional(spec) => Ok(None),
-                Err(error) => Err(error),
-            }
-        });
-        let found: Vec<Option<usize>> = found.collect::<Result<_, _>>()?;
-        let (before, width) = (table.rows, opened.names.len());
-        while let Some(record) = opened.records.next_record()? {
-            if record.len() != width {
-                let found = record.len();
-                let at = width.min(found - 1);
-                return Err(record.error(
-                    at,
-                    LineProblem::Ragged {
-                        expected: width,
-                        found,
-                    },
-                ));
-            }
-            for (index, (spec, place)) in specs.iter_mut().zip(&found).enumerate() {
-                table.push(index, spec, keys, place.map(|place| (place, record)))?;
-            }
-            table.rows += 1;
+    let mut records = Records::new(&shape.path, block, shape.delimiter);
+    while let Some(record) = records.next_record()? {
+        if record.len() != shape.width {
+            return Err(ragged(record, shape.width));
         }
-        if table.rows == before {
-            return Err(DataError::Empty { path: opened.path });
+        for (index, (spec, place)) in specs.iter().zip(&shape.places).enumerate() {
+            match place {
+                Some(place) => table.push(index, spec, keys, (record, *place))?,
+                None => table.push_none(index),
+            }
+        }
+        table.rows += 1;
+    }
+    for (shown, column) in table.state.columns.iter_mut().zip(&table.columns) {
+        match column {
+            Column::Words(..) => *shown = Shown::Words,
+            Column::Numbers(values) if values.iter().any(|value| !value.is_nan()) => {
+                *shown = Shown::Numbers;
+            }
+            Column::Numbers(_) | Column::Hashed(_) | Column::Labels(_) => {}
         }
     }
     Ok(table)
 }
 
-fn empty(want: &Want<'_>) -> Column {
-    match want {
-        Want::Auto | Want::Numbers | Want::AutoTarget | Want::Judged(_) => {
-            Column::Numbers(Vec::new())
-        }
-        Want::Words | Want::WordTarget => Column::Words(Words::default()),
+fn ragged(record: Record<'_>, expected: usize) -> DataError {
+    let found = record.len();
+    record.error(
+        expected.min(found - 1),
+        LineProblem::Ragged { expected, found },
+    )
+}
+
+fn empty(spec: &Spec, shown: Shown) -> Column {
+    match spec.want {
         Want::Hashed(_) => Column::Hashed(Vec::new()),
         Want::Known(..) => Column::Labels(Vec::new()),
+        _ if shown == Shown::Words => Column::Words(Vec::new(), Dictionary::default()),
+        _ => Column::Numbers(Vec::new()),
     }
 }
 
 impl Table {
-    /// Adds the field of one column: which of its record it is; `None` where the file has no such column.
+    fn push_none(&mut self, index: usize) {
+        if let Column::Labels(labels) = &mut self.columns[index] {
+            labels.push(f32::NAN);
+        }
+    }
+
+    /// Adds a field to a column.
+    #[inline]
     fn push(
         &mut self,
         index: usize,
-        spec: &mut Spec<'_>,
+        spec: &Spec,
         keys: &Keys,
-        field: Option<(usize, Record<'_>)>,
+        (record, place): (Record<'_>, usize),
     ) -> Result<(), DataError> {
-        let Some((place, record)) = field else {
-            if let Column::Labels(labels) = &mut self.columns[index] {
-                labels.push(f32::NAN);
-            }
-            return Ok(());
-        };
         let field = record.field(place);
-        let problem = match (&mut self.columns[index], &mut spec.want) {
-            (Column::Numbers(values), want) => {
-                let Some(number) = number_of(field, keys) else {
-                    let word = text(field).map_err(|problem| record.error(place, problem))?;
-                    return match want {
-                        Want::Auto | Want::AutoTarget => {
-                            self.turn(index, keys, word, &record.place(place));
-                            Ok(())
-                        }
-                        Want::Judged(_) => {
-                            Err(record.error(place, LineProblem::Label { found: shown(word) }))
-                        }
-                        _ => Err(record.error(
-                            place,
-                            LineProblem::Number {
-                                column: spec.name.clone(),
-                                found: shown(word),
-                            },
-                        )),
-                    };
-                };
-                if number.is_infinite() {
-                    Err(LineProblem::NotFinite {
-                        found: shown(&String::from_utf8_lossy(field)),
-                    })
-                } else {
-                    let judged = match want {
-                        Want::Judged(_) | Want::AutoTarget if number.is_nan() => {
-                            Err(missing_label(&spec.name))
-                        }
-                        Want::Judged(labels) => labels.accept(number, || record.place(place)),
-                        _ => Ok(()),
-                    };
+        if let Column::Numbers(values) = &mut self.columns[index] {
+            let is_plain = matches!(spec.want, Want::Auto | Want::Numbers | Want::AutoTarget);
+            match number::parse_short(field) {
+                Some(number) if is_plain && !keys.has_missing_number => {
                     values.push(number);
-                    judged
+                    Ok(())
                 }
+                _ => self.push_number(index, spec, keys, (record, place)),
             }
-            (Column::Words(words), Want::AutoTarget | Want::WordTarget) => {
-                match word_of(field, keys) {
-                    Ok(None) => Err(missing_label(&spec.name)),
-                    Ok(word) => {
-                        words.push(word);
-                        Ok(())
-                    }
-                    Err(problem) => Err(problem),
+        } else {
+            let problem = self.push_word(index, spec, keys, field);
+            problem.map_err(|problem| record.error(place, problem))
+        }
+    }
+
+    /// Adds a field to a column of numbers, whatever it is.
+    fn push_number(
+        &mut self,
+        index: usize,
+        spec: &Spec,
+        keys: &Keys,
+        (record, place): (Record<'_>, usize),
+    ) -> Result<(), DataError> {
+        let field = record.field(place);
+        let refuse = |problem| Err(record.error(place, problem));
+        let Some(number) = number_of(field, keys) else {
+            let word = match text(field) {
+                Ok(word) => word,
+                Err(problem) => return refuse(problem),
+            };
+            return match spec.want {
+                Want::Auto | Want::AutoTarget => {
+                    self.turn(index, keys, word, &record.place(place));
+                    Ok(())
                 }
-            }
-            (Column::Words(words), _) => word_of(field, keys).map(|word| words.push(word)),
-            (Column::Hashed(hashes), want) => word_of(field, keys).map(|word| {
-                let Want::Hashed(bits) = want else {
-                    hashes.push(0);
-                    return;
-                };
-                hashes.push(hash(word, *bits));
-            }),
-            (Column::Labels(labels), Want::Known(target, needed)) => {
-                label_of(field, keys, target, *needed).map(|label| labels.push(label))
-            }
-            (Column::Labels(_), _) => unreachable!("labels are of a known target"),
+                Want::Judged => refuse(LineProblem::Label { found: shown(word) }),
+                _ => refuse(LineProblem::Number {
+                    column: spec.name.clone(),
+                    found: shown(word),
+                }),
+            };
         };
-        problem.map_err(|problem| record.error(place, problem))
+        if number.is_infinite() {
+            let found = shown(&String::from_utf8_lossy(field));
+            return refuse(LineProblem::NotFinite { found });
+        }
+        if number.is_nan() && matches!(spec.want, Want::Judged | Want::AutoTarget) {
+            return refuse(missing_label(&spec.name));
+        }
+        if let (Want::Judged, Some(labels)) = (&spec.want, &mut self.state.labels) {
+            let judged = labels.accept(number, || record.place(place));
+            judged.map_err(|problem| record.error(place, problem))?;
+        }
+        if let Column::Numbers(values) = &mut self.columns[index] {
+            values.push(number);
+        }
+        Ok(())
+    }
+
+    /// Adds a field to a column of anything but numbers.
+    fn push_word(
+        &mut self,
+        index: usize,
+        spec: &Spec,
+        keys: &Keys,
+        field: &[u8],
+    ) -> Result<(), LineProblem> {
+        match (&mut self.columns[index], &spec.want) {
+            (Column::Words(ids, words), want) => ids.push(match is_missing(field, keys) {
+                true if matches!(want, Want::AutoTarget | Want::WordTarget) => {
+                    return Err(missing_label(&spec.name));
+                }
+                true => MISSING,
+                false => words.id(field)?,
+            }),
+            (Column::Hashed(hashes), Want::Hashed(bits)) => {
+                hashes.push(hash(word_of(field, keys)?, *bits));
+            }
+            (Column::Labels(labels), Want::Known(target, needed)) => {
+                labels.push(label_of(field, keys, target, *needed)?);
+            }
+            (column, want) => unreachable!("{want:?} is never read as {column:?}"),
+        }
+        Ok(())
     }
 
     /// A word has come into a column of numbers.
@@ -261,11 +285,13 @@ impl Table {
         let Column::Numbers(values) = &mut self.columns[index] else {
             return;
         };
-        if values.iter().all(|value| value.is_nan()) && keys.hash_bits.is_none() {
-            let mut words = Words::default();
-            values.iter().for_each(|_| words.push(None));
-            words.push(Some(word));
-            self.columns[index] = Column::Words(words);
+        let is_blank = self.state.columns[index] == Shown::Nothing
+            && values.iter().all(|value| value.is_nan());
+        if is_blank && keys.hash_bits.is_none() {
+            let mut words = Dictionary::default();
+            let mut ids = vec![MISSING; values.len()];
+            ids.push(words.id_of_text(word));
+            self.columns[index] = Column::Words(ids, words);
             return;
         }
         values.push(f32::NAN);
@@ -302,7 +328,8 @@ fn word_of<'f>(field: &'f [u8], keys: &Keys) -> Result<Option<&'f str>, LineProb
     }
 }
 
-fn text(field: &[u8]) -> Result<&str, LineProblem> {
+/// A field as UTF-8.
+pub(super) fn text(field: &[u8]) -> Result<&str, LineProblem> {
     str::from_utf8(field).map_err(|error| LineProblem::NotUtf8 {
         found: field[error.valid_up_to()],
     })

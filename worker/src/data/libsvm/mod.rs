@@ -11,12 +11,14 @@
 //! | `holdout`, `holdout_seed` | instead of `test`: the share of the rows that judges, and which |
 //! | `train_weights`, `test_weights` | files with one weight per row; without, all count 1 |
 //! | `features` | number of features: a larger index is refused. Without it the training rows decide, and what test rows have beyond is left out, with a note |
+//! | `cache`, `cache_memory_mb` | the rows in a compact file: `data::cache` |
 //! | `task` | `"binary"` (also without the key), `"real"`; `classes` stands for the third task |
 //! | `classes` | number of classes; 2 is the binary task with any of the ways to write labels |
 //! | `label_positive` | these whole-number labels become +1, all others −1 |
 //!
 //! Source: the format of `svm-train`, Chang and Lin, LIBSVM, README.
 
+mod convert;
 mod line;
 mod read;
 mod weights;
@@ -29,6 +31,7 @@ pub(super) use self::line::parse_row;
 use self::read::{Judge, read};
 use super::{
     DataError, Dataset, DatasetEntry, Encoding, Files, InMemory, Loaded,
+    cache::{self, CacheKey, CacheKeys, CachePlan},
     encoding::{Reopened, Scaling},
     holdout::Holdout,
     in_memory::{Columns, LeftOut},
@@ -40,7 +43,8 @@ pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     name: NAME,
     about: "libsvm text files of your own: plain, gzip or zstd",
     keys: "train = \"train.svm.gz\"\ntest = \"test-*.svm.gz\"\nholdout = 0.1\nholdout_seed = 0\n\
-           train_weights = \"train.weights\"\ntest_weights = \"test.weights\"\nfeatures = 1000\nclasses = 3",
+           train_weights = \"train.weights\"\ntest_weights = \"test.weights\"\nfeatures = 1000\nclasses = 3\n\
+           cache = true\ncache_memory_mb = 64",
     exclusive: &["holdout", "holdout_seed"],
     check: |keys| checked(keys).map(drop),
     load,
@@ -65,6 +69,8 @@ struct Keys {
     task: Option<NamedTask>,
     classes: Option<u32>,
     label_positive: Option<Vec<i64>>,
+    cache: Option<CacheKey>,
+    cache_memory_mb: Option<u64>,
 }
 
 /// What the keys say, once they are judged.
@@ -73,6 +79,7 @@ struct Checked {
     keys: Keys,
     meaning: Meaning,
     holdout: Option<Holdout>,
+    cache: Option<CacheKeys>,
 }
 
 fn refuse(problem: impl Into<String>) -> DataError {
@@ -88,6 +95,9 @@ fn checked(keys: &toml::Table) -> Result<Checked, DataError> {
     let meaning = Meaning::of_keys(NAME, keys.task, keys.classes, positive)?;
     let holdout = Holdout::of_keys(NAME, keys.holdout, keys.holdout_seed, keys.test.is_some())?;
     keys.train.check(NAME, "train")?;
+    let files = files_of(&keys);
+    let has_input = files.iter().any(|files| files.reads_standard_input());
+    let cache = CacheKeys::of_keys(NAME, keys.cache.clone(), keys.cache_memory_mb, has_input)?;
     for (files, key) in [
         (&keys.test, "test"),
         (&keys.train_weights, "train_weights"),
@@ -116,31 +126,41 @@ fn checked(keys: &toml::Table) -> Result<Checked, DataError> {
             keys,
             meaning,
             holdout,
+            cache,
         }),
     }
 }
 
-fn load(keys: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
+/// All files of a job, those with the training rows first.
+fn files_of(keys: &Keys) -> Vec<&Files> {
+    let others = [&keys.test, &keys.train_weights, &keys.test_weights];
+    let others = others.into_iter().filter_map(Option::as_ref);
+    [&keys.train].into_iter().chain(others).collect()
+}
+
+fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
+    let checked = checked(table)?;
+    if let Some(cache) = &checked.cache {
+        let plan = cache.plan(NAME, table, &files_of(&checked.keys), folder)?;
+        let convert = |plan: &CachePlan| convert::convert(&checked, folder, plan);
+        return cache::load(&plan, NAME, checked.holdout, convert);
+    }
     let Checked {
         keys,
         meaning,
         holdout,
-    } = checked(keys)?;
+        ..
+    } = checked;
     let features_max = keys.features.unwrap_or(FEATURES_MAX);
     let task = meaning.task();
-    let mut labels = Labels::new(meaning);
-    let mut judge = Judge::Train(&mut labels);
-    let mut train = read(&keys.train, folder, features_max, &mut judge)?;
-    labels.check_train(NAME)?;
+    let mut judge = Judge::Train(Labels::new(meaning));
+    let mut train = read_all(&keys.train, folder, features_max, &mut judge)?.0;
+    labels_of(&judge).check_train(NAME)?;
     let mut test = match &keys.test {
-        Some(files) => Some(read(
-            files,
-            folder,
-            features_max,
-            &mut Judge::Train(&mut labels),
-        )?),
+        Some(files) => Some(read_all(files, folder, features_max, &mut judge)?.0),
         None => None,
     };
+    let labels = labels_of(&judge);
     // Test rows judge a model, they must not widen it: what training never saw has no weight.
     let features = keys.features.unwrap_or(train.features_needed().max(1));
     let unseen = test.as_mut().map(|test| test.leave_out_from(features));
@@ -168,15 +188,41 @@ fn load(keys: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
         train,
         test,
         notes: notes.into_iter().collect(),
-        encoding: Some(Encoding {
-            dataset: NAME.into(),
-            features,
-            target_name: None,
-            target: labels.target(),
-            columns: Vec::new(),
-            scaling: Scaling::None,
-        }),
+        encoding: Some(encoding(features, labels)),
     })
+}
+
+fn encoding(features: u64, labels: &Labels) -> Encoding {
+    Encoding {
+        dataset: NAME.into(),
+        features,
+        target_name: None,
+        target: labels.target(),
+        columns: Vec::new(),
+        scaling: Scaling::None,
+    }
+}
+
+/// All rows of some files, and how many have a label of their own.
+fn read_all(
+    files: &Files,
+    folder: &Path,
+    features_max: u64,
+    judge: &mut Judge,
+) -> Result<(Columns, u64), DataError> {
+    let mut rows = Columns::new();
+    let labelled = read(files, folder, features_max, judge, &mut |piece| {
+        rows.append(&piece);
+        Ok(())
+    })?;
+    Ok((rows, labelled))
+}
+
+fn labels_of(judge: &Judge) -> &Labels {
+    match judge {
+        Judge::Train(labels) => labels,
+        Judge::Known { .. } => unreachable!("the rows of a job judge themselves"),
+    }
 }
 
 /// Reads files for a model that was trained before. A row may begin with its first pair where labels
@@ -190,13 +236,11 @@ fn reopen(again: &Reopening<'_>) -> Result<Reopened, DataError> {
         ..
     } = again;
     files.check(NAME, "files")?;
-    let mut labelled = 0;
     let mut judge = Judge::Known {
-        target: &encoding.target,
+        target: encoding.target.clone(),
         labels: *labels,
-        labelled: &mut labelled,
     };
-    let mut columns = read(files, folder, FEATURES_MAX, &mut judge)?;
+    let (mut columns, labelled) = read_all(files, folder, FEATURES_MAX, &mut judge)?;
     let unseen = columns.leave_out_from(encoding.features);
     let task = encoding.target.task();
     Ok(Reopened {

@@ -12,7 +12,7 @@ use serde::{
 };
 
 use super::STANDARD_INPUT;
-use crate::data::DataError;
+use crate::data::{DataError, cache::SUFFIX as CACHE_SUFFIX};
 
 /// One path, several, or a pattern such as `part-*.svm.gz`, whose files come sorted by name; `-` is
 /// standard input.
@@ -109,7 +109,9 @@ fn matching(folder: &Path, name: &str, shown: &Path) -> Result<Vec<PathBuf>, Dat
     let mut paths = Vec::new();
     for path in found {
         let path = path.map_err(|error| pattern_error(error.to_string()))?;
-        if path.is_file() {
+        // A cache that lies beside the files that it was made of is none of them.
+        let is_cache = path.to_string_lossy().ends_with(CACHE_SUFFIX);
+        if path.is_file() && !is_cache {
             paths.push(path);
         }
     }

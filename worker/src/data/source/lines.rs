@@ -2,11 +2,8 @@
 
 use std::{io::BufRead, io::Read, path::Path};
 
-use super::Source;
+use super::{LINE_BYTES_MAX, Source};
 use crate::data::{DataError, LineProblem};
-
-/// A row of a million non-zeros has about 20 MB; a file without line ends must not fill the memory.
-const LINE_BYTES_MAX: u64 = 1 << 28;
 
 /// Reads a file line by line.
 #[derive(Debug)]
@@ -39,11 +36,11 @@ impl Lines {
     /// The next line without its end, and its number.
     pub(in crate::data) fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, DataError> {
         self.line.clear();
-        let mut limited = (&mut self.source.reader).take(LINE_BYTES_MAX + 1);
+        let mut limited = (&mut self.source.reader).take(LINE_BYTES_MAX as u64 + 1);
         match limited.read_until(b'\n', &mut self.line) {
             Err(source) => return Err(self.source.failed(self.number, source)),
             Ok(0) => return Ok(None),
-            Ok(bytes) if LINE_BYTES_MAX < bytes as u64 => return Err(self.too_long()),
+            Ok(bytes) if LINE_BYTES_MAX < bytes => return Err(self.too_long()),
             Ok(_) => {}
         }
         self.number += 1;
@@ -60,7 +57,7 @@ impl Lines {
             line: self.number + 1,
             column: 1,
             problem: LineProblem::LineTooLong {
-                bytes_max: LINE_BYTES_MAX,
+                bytes_max: LINE_BYTES_MAX as u64,
             },
         }
     }

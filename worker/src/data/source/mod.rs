@@ -1,6 +1,7 @@
 //! Where the bytes of every file format come from: files, lists and patterns of files, or standard
 //! input; plain, gzip or zstd. The first bytes decide which of the three, since names lie.
 
+mod blocks;
 mod files;
 mod lines;
 mod zstd;
@@ -16,13 +17,19 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 
 pub use self::files::Files;
-pub(super) use self::lines::Lines;
 use self::zstd::ZstdReader;
+pub(super) use self::{
+    blocks::{Block, Blocks, Cut},
+    lines::Lines,
+};
 use super::DataError;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const BLOCK_BYTES: usize = 1 << 18;
+
+/// A row of a million non-zeros has about 20 MB; a file without line ends must not fill the memory.
+const LINE_BYTES_MAX: usize = 1 << 28;
 
 /// The name of standard input where a path is asked for.
 const STANDARD_INPUT: &str = "-";

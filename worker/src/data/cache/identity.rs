@@ -1,0 +1,95 @@
+//! Of which files, read with which keys, a cache was made.
+
+use std::{collections::BTreeMap, fs, path::Path, time::UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::data::{DataError, Files};
+
+/// The keys that say where a cache is, and not what is in it.
+pub(super) const OWN_KEYS: [&str; 2] = ["cache", "cache_memory_mb"];
+
+/// Two caches of the same identity hold the same rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::data) struct Identity {
+    dataset: String,
+    keys_hash: u64,
+    files: Vec<SourceFile>,
+}
+
+/// One file as it was when it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct SourceFile {
+    path: String,
+    bytes: u64,
+    modified_nanoseconds: u128,
+}
+
+impl Identity {
+    /// That of these files as they are now.
+    pub(super) fn of(
+        dataset: &'static str,
+        keys: &toml::Table,
+        files: &[&Files],
+        folder: &Path,
+    ) -> Result<Self, DataError> {
+        let mut sources = Vec::new();
+        for files in files {
+            for path in files.resolve(folder)? {
+                sources.push(SourceFile::of(&path)?);
+            }
+        }
+        let keys = keys
+            .iter()
+            .filter(|(key, _)| !OWN_KEYS.contains(&key.as_str()));
+        let sorted: BTreeMap<_, _> = keys.map(|(key, value)| (key, value.to_string())).collect();
+        Ok(Self {
+            dataset: dataset.into(),
+            keys_hash: xxh3_64(format!("{sorted:?}").as_bytes()),
+            files: sources,
+        })
+    }
+
+    /// Whether all files are still as they were.
+    pub(super) fn is_current(&self) -> bool {
+        let is_same =
+            |file: &SourceFile| SourceFile::of(Path::new(&file.path)).is_ok_and(|now| now == *file);
+        self.files.iter().all(is_same)
+    }
+
+    /// What has changed since `then`; `None` if nothing has.
+    pub(super) fn changed_since(&self, then: &Self) -> Option<String> {
+        if self == then {
+            return None;
+        }
+        if self.dataset != then.dataset || self.keys_hash != then.keys_hash {
+            return Some("other keys of [data]".into());
+        }
+        let other = self.files.iter().find(|file| !then.files.contains(file));
+        Some(match other {
+            Some(file) => format!("another {}", file.path),
+            None => "more files".into(),
+        })
+    }
+}
+
+impl SourceFile {
+    fn of(path: &Path) -> Result<Self, DataError> {
+        let read = |source| DataError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let about = fs::metadata(path).map_err(read)?;
+        let modified = about.modified().map_err(read)?;
+        let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self {
+            path: fs::canonicalize(path)
+                .map_err(read)?
+                .to_string_lossy()
+                .into_owned(),
+            bytes: about.len(),
+            modified_nanoseconds: since.as_nanos(),
+        })
+    }
+}

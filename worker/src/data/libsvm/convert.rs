@@ -1,0 +1,106 @@
+//! libsvm files into a cache, in pieces: a first reading settles what labels mean and how many features
+//! there are, a second writes the rows.
+//!
+//! Weights are read as a whole: four bytes per row.
+
+use std::path::Path;
+
+use super::{
+    Checked, FEATURES_MAX, NAME, encoding, labels_of, note_unseen,
+    read::{Judge, read},
+    weights,
+};
+use crate::data::{
+    DataError, Files,
+    cache::{CachePlan, CacheWriter},
+    in_memory::{Columns, LeftOut},
+    labels::Labels,
+};
+
+/// Writes the cache of a plan.
+pub(super) fn convert(checked: &Checked, folder: &Path, plan: &CachePlan) -> Result<(), DataError> {
+    let keys = &checked.keys;
+    let features_max = keys.features.unwrap_or(FEATURES_MAX);
+    let mut judge = Judge::Train(Labels::new(checked.meaning.clone()));
+    let mut needed = 1;
+    let count = |files: &Files, judge: &mut Judge, needed: &mut u64| {
+        let mut rows = 0;
+        read(files, folder, features_max, judge, &mut |piece| {
+            rows += piece.rows();
+            *needed = piece.features_needed().max(*needed);
+            Ok(())
+        })?;
+        Ok::<usize, DataError>(rows)
+    };
+    let rows = count(&keys.train, &mut judge, &mut needed)?;
+    labels_of(&judge).check_train(NAME)?;
+    let test_rows = match &keys.test {
+        Some(files) => count(files, &mut judge, &mut 0)?,
+        None => 0,
+    };
+    // Test rows must not widen a model.
+    let features = keys.features.unwrap_or(needed);
+    let mut conversion = Conversion {
+        writer: CacheWriter::create(plan, &encoding(features, labels_of(&judge)))?,
+        folder,
+        features_max,
+        features,
+        judge,
+    };
+    conversion.write(&keys.train, keys.train_weights.as_ref(), rows)?;
+    let mut notes = Vec::new();
+    if let Some(files) = &keys.test {
+        let unseen = conversion.write(files, keys.test_weights.as_ref(), test_rows)?;
+        notes.extend(note_unseen("the test rows", features, unseen));
+    }
+    conversion.writer.finish(&notes)
+}
+
+/// The second reading.
+struct Conversion<'c> {
+    writer: CacheWriter,
+    folder: &'c Path,
+    features_max: u64,
+    features: u64,
+    judge: Judge,
+}
+
+impl Conversion<'_> {
+    fn write(
+        &mut self,
+        files: &Files,
+        weights: Option<&Files>,
+        rows: usize,
+    ) -> Result<LeftOut, DataError> {
+        let weights = match weights {
+            Some(files) => Some(weights::read(files, self.folder, rows)?),
+            None => None,
+        };
+        let changed = || DataError::Changed {
+            path: self.folder.to_owned(),
+        };
+        let labels = labels_of(&self.judge).clone();
+        let mut unseen = LeftOut { values: 0, rows: 0 };
+        let (features, writer, mut start) = (self.features, &mut self.writer, 0);
+        writer.begin_part(weights.is_some());
+        let mut sink = |mut piece: Columns| {
+            let left_out = piece.leave_out_from(features);
+            unseen.values += left_out.values;
+            unseen.rows += left_out.rows;
+            labels.settle(&mut piece.labels);
+            let end = start + piece.rows();
+            if let Some(weights) = &weights {
+                piece.weights = Some(weights.get(start..end).ok_or_else(changed)?.to_vec());
+            }
+            start = end;
+            writer.push(&piece)
+        };
+        let judge = &mut self.judge;
+        read(files, self.folder, self.features_max, judge, &mut sink)?;
+        if start != rows {
+            return Err(changed());
+        }
+        self.writer.end_part()?;
+        Ok(unseen)
+    }
+}
