@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use clap::Args;
 use thalweg_worker::data::sniff::{Sniffed, sniff};
-use thalweg_worker::data::{Files, Target};
+use thalweg_worker::data::{ColumnKind, Files, Target};
 use toml::{Table, Value};
 
 /// The usual keys of a job as flags.
@@ -78,6 +78,12 @@ impl JobFlags {
             let mut found = look(first)?;
             keys.notes.append(&mut found.notes);
             keys.data(&found, &self.data, &self.test);
+            if has_numbers(&found) && !is_set("data.scale") {
+                let note = "columns of numbers are brought to mean 0 and spread 1: [data] scale = \
+                            \"standard\"";
+                keys.notes.push(note.to_owned());
+                keys.set("data.scale", "standard");
+            }
             let model = model_for(found.target.as_ref());
             if self.model.is_none() && !is_set("model.name") {
                 keys.notes
@@ -151,6 +157,12 @@ pub(super) fn look(first: &str) -> Result<Sniffed> {
         );
     }
     Ok(found)
+}
+
+/// Whether some column is a number, which may have any size.
+pub(super) fn has_numbers(found: &Sniffed) -> bool {
+    let is_number = |kind: &ColumnKind| matches!(kind, ColumnKind::Number { .. });
+    found.columns.iter().any(|(_, kind)| is_number(kind))
 }
 
 /// The plainest model for labels of this kind.

@@ -9,7 +9,7 @@ use clap::Args;
 use thalweg_worker::data::sniff::Sniffed;
 use thalweg_worker::data::{ColumnKind, Target};
 
-use super::flags::{data_table, look, model_for};
+use super::flags::{data_table, has_numbers, look, model_for};
 use super::{Ending, say};
 use crate::report::write_text;
 
@@ -110,7 +110,7 @@ fn job(arguments: &Arguments, found: &Sniffed) -> String {
         text += "# This share of the rows judges and is not trained on; or name files: test = \"…\".\n\
                  holdout = 0.1\n";
     }
-    if is_dense(found) {
+    if has_numbers(found) {
         text += "# Numbers of about one size train best; the training rows say mean and spread.\n\
                  scale = \"standard\"\n";
     }
@@ -140,12 +140,6 @@ fn epochs(rows: u64, files: &[String]) -> u32 {
         2_000..20_000 => 20,
         _ => 5,
     }
-}
-
-/// Whether some column is a number, which may have any size.
-fn is_dense(found: &Sniffed) -> bool {
-    let is_number = |kind: &ColumnKind| matches!(kind, ColumnKind::Number { .. });
-    found.columns.iter().any(|(_, kind)| is_number(kind))
 }
 
 fn kind_in_words(kind: &ColumnKind) -> String {
