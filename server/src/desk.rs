@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Life, ServerId, SessionId, WorkerId};
-use thalweg_common::message::{Granted, Heartbeat, LeaveReason, PartAck, Phase};
+use thalweg_common::message::{Granted, Heartbeat, LeaveReason, Offer, PartAck, Phase};
 use thalweg_common::message::{Outcome, Register, SessionRole};
 use thalweg_common::time::Time;
 
@@ -335,6 +335,24 @@ impl Desk {
         let coordinator = self.coordinator.as_mut().ok_or_else(not_the_coordinator)?;
         coordinator.conclude(now, why);
         Ok(())
+    }
+
+    /// Rows of a stream have arrived; answers with the row below which all are used.
+    pub(crate) fn offer(&mut self, now: Time, offer: Offer) -> Result<u64, Refusal> {
+        if !self.observes(offer.session) {
+            return Err(Refusal::invalid(
+                "only an observer may offer rows of a stream; register as one",
+            ));
+        }
+        let coordinator = self.coordinator.as_mut().ok_or_else(not_the_coordinator)?;
+        coordinator
+            .offer(now, offer.rows, offer.closed)
+            .ok_or_else(|| {
+                Refusal::invalid(
+                    "rows of a stream were offered to a job whose data are no stream; its data set is \
+                     known whole",
+                )
+            })
     }
 
     /// Whether workers are to stop.

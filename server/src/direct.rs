@@ -55,6 +55,7 @@ impl Server {
                 Ok(Reply::Left)
             }
             Request::Conclude(conclude) => self.conclude(now, &conclude).map(|()| Reply::Concluded),
+            Request::Offer(offer) => self.offer(now, offer).map(Reply::Offered),
             Request::Push(_) | Request::Pull(_) => Err(Refusal::new(
                 RefusalKind::Internal,
                 "a push or pull was handed to the desk; this is a bug of the server",

@@ -33,7 +33,10 @@ impl Server {
             phase,
             cause,
             progress: shards.first().map_or(0, |shard| shard.progress),
-            examples_total: self.plan.coordinator.examples_total,
+            examples_total: coordinator.map_or(
+                self.plan.coordinator.examples_total,
+                Coordinator::examples_total,
+            ),
             up: now.since(self.started),
             trained: coordinator.map_or(std::time::Duration::ZERO, |c| c.trained(now)),
             loss_sum,

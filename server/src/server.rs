@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Fingerprint, Generation, SessionId, ShardId, WorkerId};
 use thalweg_common::message::{
-    Conclude, Granted, Heartbeat, HeartbeatReply, Leave, Outcome, Part, PartAck, Phase, Pull,
-    PullPart, PullReply, PushHeader, Read, Register, Registered, SessionRole,
+    Conclude, Granted, Heartbeat, HeartbeatReply, Leave, Offer, Outcome, Part, PartAck, Phase,
+    Pull, PullPart, PullReply, PushHeader, Read, Register, Registered, SessionRole,
 };
 use thalweg_common::optimizer::Reader;
 use thalweg_common::registry::SettingError;
@@ -334,6 +334,16 @@ impl Server {
         let mut desk = self.desk.lock();
         desk.hear(now, conclude.worker, conclude.session)?;
         desk.conclude(now, conclude.session, &conclude.why)
+    }
+
+    /// Takes word that rows of a stream have arrived. Answers with the row below which all are used.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if the session is no observer's, this is not server 0, or the job has no stream.
+    pub fn offer(&self, now: Time, offer: Offer) -> Result<u64, Refusal> {
+        let mut desk = self.desk.lock();
+        desk.hear(now, offer.worker, offer.session)?;
+        desk.offer(now, offer)
     }
 
     /// Time passes. Returns who was lost since the last call.

@@ -12,10 +12,15 @@ use toml::{Table, Value};
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "The job in flags")]
 pub(super) struct JobFlags {
-    /// Training data: files or patterns. What they are is found out from the first of them; the model,
+    /// Training data: files or patterns, or - for standard input. What they are is found out from the first of them; the model,
     /// too, unless it is named.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     data: Vec<String>,
+
+    /// Train on rows as they arrive on standard input (--data -), each once, until the stream ends or a
+    /// rule says that it is enough: `data.name = "stream"`.
+    #[arg(long, requires = "data", conflicts_with_all = ["holdout", "epochs"])]
+    stream: bool,
 
     /// Test data, read as the training data are.
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "data", conflicts_with = "holdout")]
@@ -62,6 +67,9 @@ pub(super) struct JobFlags {
     seed: Option<u64>,
 }
 
+/// Epochs of a stream, which ends by itself: so many windows that it never ends by them.
+const STREAM_EPOCHS: f64 = 1e9;
+
 /// With data of one's own and no word about the optimizer: AdaGrad's rate that most often does.
 const USUAL_RATE: f64 = 0.1;
 
@@ -78,6 +86,9 @@ impl JobFlags {
             let mut found = look(first)?;
             keys.notes.append(&mut found.notes);
             keys.data(&found, &self.data, &self.test);
+            if self.stream {
+                keys.stream(&found);
+            }
             if has_numbers(&found) && !is_set("data.scale") {
                 let note = "columns of numbers are brought to mean 0 and spread 1: [data] scale = \
                             \"standard\"";
@@ -120,6 +131,7 @@ impl JobFlags {
     pub(super) fn given(&self) -> Vec<&'static str> {
         [
             ("--data", !self.data.is_empty()),
+            ("--stream", self.stream),
             ("--test", !self.test.is_empty()),
             ("--holdout", self.holdout.is_some()),
             ("--target", self.target.is_some()),
@@ -140,16 +152,14 @@ impl JobFlags {
 
 /// What the first of the named files seems to be.
 pub(super) fn look(first: &str) -> Result<Sniffed> {
-    if first == "-" {
-        anyhow::bail!(
-            "--data -: standard input can be read once only, and cannot be looked at first; say what it is: \
-             --set data.name=libsvm --set data.train=-"
-        );
-    }
     let path = Files::new(vec![first.to_owned()]).first(Path::new("."))?;
     let path = path.expect("one path or pattern names at least one file");
     let found = sniff(&path)?;
     if found.dataset.is_none() {
+        let path = match first {
+            "-" => Path::new("standard input"),
+            _ => &path,
+        };
         anyhow::bail!(
             "{}: expected libsvm, CSV, TSV, IDX or npy data, found none of these; `thalweg list datasets` \
              shows what can be read",
@@ -190,6 +200,13 @@ impl Keys {
         if let Some(value) = value {
             self.set(key, value);
         }
+    }
+
+    /// Rows of this kind arrive while they are trained on.
+    fn stream(&mut self, found: &Sniffed) {
+        self.set("data.of", found.dataset.unwrap_or_default());
+        self.set("data.name", "stream");
+        self.set("train.epochs", STREAM_EPOCHS);
     }
 
     /// The `[data]` table of what was found, with all the files that were named.

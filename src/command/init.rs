@@ -44,6 +44,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
             path.display()
         );
     }
+    if arguments.data.iter().any(|path| path == "-") {
+        bail!(
+            "--data -: a job file names files that are read again and again; write standard input to a \
+             file, or train on it at once: thalweg train --data -"
+        );
+    }
     let found = look(&arguments.data[0])?;
     let text = job(arguments, &found);
     write_text(path, &text)?;

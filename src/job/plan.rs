@@ -15,6 +15,7 @@ use thalweg_server::coordinator::{self, Deal, RatePlan};
 use thalweg_server::ingress::ServeOptions;
 use thalweg_server::shard::Tuner;
 use thalweg_server::{Bounds, OnWorkerLoss, Plan, Training};
+use thalweg_worker::data::stream;
 use thalweg_worker::method::{MethodEntry, MethodSettings, TrainingMethod};
 use thalweg_worker::transform::{Numbering, Transforms};
 use thalweg_worker::worker::LoopSettings;
@@ -227,6 +228,7 @@ fn coordinator_plan(blueprint: &Blueprint) -> Result<coordinator::Plan, SettingE
     };
     Ok(coordinator::Plan {
         rows: blueprint.resolved.rows,
+        streamed: stream::is_stream(&config.data.name),
         examples_total: blueprint.examples_total(),
         workers: config.cluster.workers,
         deal,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use thalweg_common::ids::{Clock, SessionId, WorkerId};
 use thalweg_common::message::{
-    Conclude, Heartbeat, HeartbeatReply, Leave, LeaveReason, Reply, Request, Status,
+    Conclude, Heartbeat, HeartbeatReply, Leave, LeaveReason, Offer, Reply, Request, Status,
 };
 use thalweg_worker::transport::client::Client;
 
@@ -117,6 +117,27 @@ impl Observer {
         self.ask((0, &self.clients[0]), Request::Conclude(conclude))
             .await
             .map(drop)
+    }
+
+    /// Tells server 0 that so many rows of the stream have arrived in all, and whether it has ended.
+    /// Answers with the row below which all are used.
+    ///
+    /// # Errors
+    /// [`ObserveError`] if the server does not answer, or the job has no stream.
+    pub async fn offer(&self, rows: u64, closed: bool) -> Result<u64, ObserveError> {
+        let offer = Offer {
+            session: self.session,
+            worker: self.worker,
+            rows,
+            closed,
+        };
+        match self
+            .ask((0, &self.clients[0]), Request::Offer(offer))
+            .await?
+        {
+            Reply::Offered(used) => Ok(used),
+            _ => Ok(0),
+        }
     }
 
     /// Ends the observation. Servers that have nothing left to do end then.

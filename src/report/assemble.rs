@@ -5,7 +5,7 @@ use std::time::Duration;
 use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::Fingerprint;
 use thalweg_common::message::WorkerState;
-use thalweg_common::permutation::epoch_checksum;
+use thalweg_common::permutation::{epoch_checksum, rows_checksum};
 
 use super::{
     Counts, Divergence, EpochUse, EvaluationPoint, Final, Host, LostWorker, Reference, Report,
@@ -37,6 +37,8 @@ pub struct Facts {
     pub consistency: String,
     /// Rows of the training set.
     pub rows: u64,
+    /// Whether they were only a window of a stream.
+    pub streamed: bool,
     /// Known results on the same data.
     pub references: Vec<Reference>,
     /// The machine.
@@ -111,7 +113,10 @@ impl Report {
             staleness: Staleness::from(&view.staleness),
             curve: outcome.curve,
             per_worker: view.workers.iter().map(WorkerReport::from).collect(),
-            epochs_used: epochs_used(&view.epochs, facts.rows),
+            epochs_used: match facts.streamed {
+                true => windows_used(&view.epochs, facts.rows, view.examples_total),
+                false => epochs_used(&view.epochs, facts.rows),
+            },
             lost_workers: view.workers.iter().filter_map(lost).collect(),
             refusals: view.refusals.iter().map(refusal).collect(),
             host: facts.host,
@@ -161,6 +166,23 @@ fn epochs_used(epochs: &[EpochView], rows: u64) -> Vec<EpochUse> {
     epochs.iter().map(used).collect()
 }
 
+/// Of a stream, whose epochs have rows of their own, the last one as many as there were.
+fn windows_used(epochs: &[EpochView], window: u64, total: u64) -> Vec<EpochUse> {
+    let used = |epoch: &EpochView| {
+        let first = epoch.epoch.saturating_mul(window);
+        let rows = window.min(total.saturating_sub(first));
+        let expected = (rows <= epoch.rows).then(|| rows_checksum(first..first + rows));
+        EpochUse {
+            epoch: epoch.epoch,
+            rows: epoch.rows,
+            checksum: format!("{:016x}", epoch.checksum),
+            expected_checksum: expected.map(|expected| format!("{expected:016x}")),
+            complete: epoch.rows == rows && Some(epoch.checksum) == expected,
+        }
+    };
+    epochs.iter().map(used).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +223,18 @@ mod tests {
             epochs_used(&[epoch(99, whole)], 100)[0].expected_checksum,
             None
         );
+    }
+
+    #[test]
+    fn windows_of_a_stream_are_complete_with_their_own_rows_and_the_last_with_what_came() {
+        let window = |epoch, rows: std::ops::Range<u64>| EpochView {
+            epoch,
+            rows: rows.end - rows.start,
+            checksum: rows_checksum(rows),
+        };
+        let complete = |epoch, rows| windows_used(&[window(epoch, rows)], 100, 230)[0].complete;
+        assert!(complete(0, 0..100) && complete(1, 100..200) && complete(2, 200..230));
+        assert!(!complete(1, 0..100) && !complete(2, 200..229) && !complete(1, 100..199));
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(crate) fn facts() -> Facts {
         servers: 2,
         workers: 4,
         consistency: "asp".into(),
+        streamed: false,
         rows: 98_000,
         references: vec![Reference {
             name: "sequential AdaGrad".into(),

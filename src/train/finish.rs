@@ -42,6 +42,11 @@ pub(super) async fn finish(
     let model = watch.job.blueprint.model.clone();
     let layout = model.layout();
     let counts = parameters.as_ref().map(|x| Counts::of(layout, x));
+    if let Some(feeding) = watch.feeding.take()
+        && end == RunEnd::Done
+    {
+        feeding.clear();
+    }
     if let Some(parameters) = &parameters {
         folder.write_parameters(layout, parameters, &provenance(&watch.job, &view))?;
         if !watch.at_once {
@@ -166,6 +171,7 @@ fn facts(job: &ResolvedJob) -> Facts {
         workers: config.cluster.workers,
         consistency: config.consistency.model.to_string(),
         rows: job.blueprint.resolved.rows,
+        streamed: job.data.train.is_streamed(),
         references: references(config),
         host: Host::here(),
     }

@@ -7,6 +7,8 @@ mod stopping;
 mod divergence;
 mod references;
 mod interrupts;
+mod feed;
+mod input;
 mod run;
 mod watch;
 mod finish;

@@ -4,9 +4,12 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result};
+use thalweg_common::config::JobConfig;
 
 use super::divergence::DivergenceWatch;
+use super::feed::Feeding;
 use super::finish::finish;
+use super::input::{self, Input};
 use super::interrupts::Interrupts;
 use super::judge::Judge;
 use super::options::{RunEnd, TrainOptions};
@@ -34,6 +37,8 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
         observer,
         folder,
         mark,
+        feeding,
+        notes,
     } = if options.join.is_empty() {
         start(&options).await?
     } else {
@@ -51,7 +56,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     });
     let judge = Judge::new(job.clone())?;
     let warning = folder.warning().map(str::to_owned);
-    for note in job.notes().into_iter().chain(warning) {
+    for note in notes.into_iter().chain(job.notes()).chain(warning) {
         display.message(&format!("note: {note}"));
     }
     let watch = Watch {
@@ -69,6 +74,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
         folder,
         cluster,
         observer,
+        feeding,
         job,
     };
     let watched: Watched = watch.run().await?;
@@ -82,6 +88,10 @@ struct Started {
     observer: Observer,
     folder: RunFolder,
     mark: RunMark,
+    /// The stream that the job trains on.
+    feeding: Option<Feeding>,
+    /// What the user is told first.
+    notes: Vec<String>,
 }
 
 /// When a joined run began: now, or when its servers dealt out the first data, if they have; so
@@ -97,15 +107,36 @@ async fn begin_of(observer: &Observer) -> Result<Instant> {
 
 /// Starts a local cluster.
 async fn start(options: &TrainOptions) -> Result<Started> {
-    let job = resolve(options.config.clone(), Path::new("."))?;
+    let mut config = options.config.clone();
+    let begun = wall_clock();
+    let new_folder =
+        |config: &JobConfig| RunFolder::create(options.out.clone(), &config.name, begun);
+    let (mut early, mut feed, mut notes) = (None, None, Vec::new());
+    if input::is_wanted(&config) {
+        let folder = new_folder(&config)?;
+        let (placed, input) = input::take(config, folder.path())?;
+        match input {
+            Input::Copied { note } => notes.push(note),
+            Input::Stream(begun) => feed = Some(begun),
+        }
+        config = placed;
+        early = Some(folder);
+    }
+    let job = resolve(config, Path::new("."))?;
     Judge::new(job.clone())?.check_metric()?;
     let config = &job.blueprint.config;
     for index in 0..job.blueprint.map.servers() {
         server_plan(&job.blueprint, index)?;
     }
     check_cluster_fits(&job.blueprint, available())?;
-    let begun = wall_clock();
-    let folder = RunFolder::create(options.out.clone(), &config.name, begun)?;
+    let feeding = match (feed, &job.data.encoding) {
+        (Some(feed), Some(encoding)) => Some(feed.go_on(job.data.train.as_ref(), encoding)?),
+        _ => None,
+    };
+    let folder = match early {
+        Some(folder) => folder,
+        None => new_folder(config)?,
+    };
     let mark = RunMark::begin(&folder, &config.name, begun)?;
     folder.write_job(&config.to_toml())?;
     write_encoding(&folder, &job)?;
@@ -122,6 +153,8 @@ async fn start(options: &TrainOptions) -> Result<Started> {
         observer,
         folder,
         mark,
+        feeding,
+        notes,
     })
 }
 
@@ -151,6 +184,8 @@ async fn join(options: &TrainOptions) -> Result<Started> {
         observer,
         folder,
         mark,
+        feeding: None,
+        notes: Vec::new(),
     })
 }
 

@@ -6,6 +6,7 @@ use anyhow::Result;
 use thalweg_common::message::{Phase, Status, WorkerState};
 
 use super::divergence::DivergenceWatch;
+use super::feed::{Arrived, Feeding};
 use super::finish::provenance;
 use super::interrupts::Interrupts;
 use super::judge::Judge;
@@ -18,6 +19,7 @@ use crate::observe::Observer;
 use crate::progress::Display;
 use crate::report::{Diverged, EvaluationPoint, EventLog, MetricsLog, RunFolder};
 use crate::view::ClusterView;
+use crate::view::units::grouped;
 
 /// How often the servers are asked.
 const POLL: Duration = Duration::from_millis(200);
@@ -43,6 +45,8 @@ pub(super) struct Watch {
     pub(super) folder: RunFolder,
     pub(super) cluster: Option<LocalCluster>,
     pub(super) observer: Observer,
+    /// The stream that is trained on, while it flows.
+    pub(super) feeding: Option<Feeding>,
     pub(super) job: ResolvedJob,
 }
 
@@ -119,6 +123,9 @@ impl Watch {
                 Ok(now) => *statuses = now,
                 Err(error) => return Ok(self.lost_a_server(&error.to_string()).await),
             }
+            if let Some(over) = self.feed().await {
+                return Ok(over);
+            }
             let view = ClusterView::from(&statuses[..]);
             let epoch = self.epoch(&view);
             self.divergence
@@ -151,6 +158,46 @@ impl Watch {
                 self.evaluate().await?;
             }
         }
+    }
+
+    /// Tells the servers of rows that have arrived. A stream that cannot go on ends the job.
+    async fn feed(&mut self) -> Option<Over> {
+        let feeding = self.feeding.as_mut().filter(|feeding| !feeding.is_told())?;
+        let Arrived { rows, end } = feeding.arrived();
+        if let Some(Err(problem)) = end {
+            feeding.tell();
+            if let Some(cluster) = &mut self.cluster {
+                cluster.stop_workers();
+            }
+            return Some(Over {
+                end: RunEnd::Failed,
+                cause: Some(format!("the stream cannot go on: {problem}")),
+            });
+        }
+        let closed = end.is_some();
+        // A server that does not answer is noticed by the next poll.
+        if let Ok(used) = self.observer.offer(rows, closed).await {
+            feeding.used(used);
+            if closed {
+                feeding.tell();
+                self.end_of_stream(rows);
+            }
+        }
+        None
+    }
+
+    fn end_of_stream(&mut self, rows: u64) {
+        let expected = self.job.blueprint.config.train.examples;
+        let early = match expected {
+            Some(examples) if rows < examples => {
+                format!(", before [train] examples = {}", grouped(examples))
+            }
+            Some(_) | None => String::new(),
+        };
+        self.display.message(&format!(
+            "the stream has ended after {} rows{early}",
+            grouped(rows)
+        ));
     }
 
     /// Whether the committed examples have passed the next point of the curve.

@@ -10,6 +10,7 @@ mod support;
 mod training;
 mod stopping;
 mod own_data;
+mod standard_input;
 mod sparse;
 mod losses;
 mod mistakes;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use serde::Serialize;
-use toml::Table;
+use toml::{Table, Value};
 
 use super::check;
 use super::error::{ConfigError, Problems};
@@ -200,6 +200,15 @@ impl JobConfig {
     pub fn with_init_hash(self, hash: u64) -> Self {
         let mut job = self.0;
         job.model.init_hash = Some(format!("{hash:016x}"));
+        Self(job)
+    }
+
+    /// The same job with its data at another path: `key` of `[data]` names it.
+    #[must_use]
+    pub fn with_data_at(self, key: &str, path: &str) -> Self {
+        let mut job = self.0;
+        let path = Value::String(path.to_owned());
+        job.data.options.insert(key.to_owned(), path);
         Self(job)
     }
 

@@ -18,7 +18,7 @@ pub use push::{
     Codec, DUPLICATE_WINDOW, DataRange, Dtype, Kind, Outcome, Part, PartAck, Push, PushHeader,
 };
 pub use session::{
-    Conclude, DataSummary, Grant, Granted, Heartbeat, HeartbeatReply, Leave, LeaveReason,
+    Conclude, DataSummary, Grant, Granted, Heartbeat, HeartbeatReply, Leave, LeaveReason, Offer,
     PROTOCOL_VERSIONS, Register, Registered, SessionRole,
 };
 pub use status::{
@@ -55,6 +55,8 @@ pub enum Request {
     Leave(Leave),
     /// End the job as done (observers, server 0 only).
     Conclude(Conclude),
+    /// Rows of a stream have arrived (observers, server 0 only).
+    Offer(Offer),
 }
 
 /// The answer to a [`Request`], variant for variant, or a refusal.
@@ -76,6 +78,8 @@ pub enum Reply {
     Left,
     /// To [`Request::Conclude`].
     Concluded,
+    /// To [`Request::Offer`]: every row below this one has been used.
+    Offered(u64),
     /// Nothing of the request was done.
     Refused(Refusal),
 }

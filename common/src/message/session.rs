@@ -171,3 +171,16 @@ pub struct Conclude {
     /// What was reached, in words.
     pub why: String,
 }
+
+/// Rows of a stream have arrived and can be dealt out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The observer's session.
+    pub session: SessionId,
+    /// Its worker number, one past the last slot.
+    pub worker: WorkerId,
+    /// Rows since the stream began; what is less than an earlier offer changes nothing.
+    pub rows: u64,
+    /// Whether the stream has ended: the job is done when all of them are used.
+    pub closed: bool,
+}

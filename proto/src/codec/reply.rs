@@ -72,6 +72,7 @@ fn split(reply: &Reply) -> (Body, Vec<Section>) {
         Reply::Status(status) => Body::Status(status.as_ref().into()),
         Reply::Left => Body::Left(v1::LeaveReply {}),
         Reply::Concluded => Body::Concluded(v1::ConcludeReply {}),
+        Reply::Offered(used) => Body::Offered(v1::OfferReply { used: *used }),
         Reply::Refused(refusal) => Body::Refused(refusal.into()),
     };
     (body, Vec::new())
@@ -139,6 +140,7 @@ fn open(body: Option<Body>) -> Result<Opened<Reply>, ConvertError> {
         )),
         Some(Body::Left(v1::LeaveReply {})) => Reply::Left,
         Some(Body::Concluded(v1::ConcludeReply {})) => Reply::Concluded,
+        Some(Body::Offered(v1::OfferReply { used })) => Reply::Offered(used),
         Some(Body::Refused(refusal)) => {
             Reply::Refused(Refusal::try_from(refusal).map_err(|error| error.within("refused"))?)
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use prost::Message;
 use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::{SessionId, WorkerId};
-use thalweg_common::message::{Address, Conclude, Heartbeat, Leave, Register, Request};
+use thalweg_common::message::{Address, Conclude, Heartbeat, Leave, Offer, Register, Request};
 
 use super::assembly::{Around, Arrival, Arrives, Assembler, Content};
 use super::chunks::{Chunks, inline_what_fits};
@@ -87,6 +87,7 @@ fn split(request: &Request) -> (Body, Vec<Section>) {
         Request::Status => Body::Status(v1::StatusRequest {}),
         Request::Leave(leave) => Body::Leave(leave.into()),
         Request::Conclude(conclude) => Body::Conclude(conclude.into()),
+        Request::Offer(offer) => Body::Offer((*offer).into()),
     };
     (body, Vec::new())
 }
@@ -166,6 +167,7 @@ fn open(body: Option<Body>) -> Result<Opened<Request>, ConvertError> {
             Request::Leave(Leave::try_from(leave).map_err(|error| error.within("leave"))?)
         }
         Some(Body::Conclude(conclude)) => Request::Conclude(Conclude::from(conclude)),
+        Some(Body::Offer(offer)) => Request::Offer(Offer::from(offer)),
         Some(Body::Chunk(_)) => unreachable!("a chunk is no head"),
         None => {
             return Err(ConvertError::invalid(

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use thalweg_common::ids::{Clock, Generation, Life, ServerId, SessionId, WorkerId};
 use thalweg_common::message::{
-    Conclude, DataSummary, Heartbeat, HeartbeatReply, Leave, LeaveReason, Register, Registered,
-    SessionRole,
+    Conclude, DataSummary, Heartbeat, HeartbeatReply, Leave, LeaveReason, Offer, Register,
+    Registered, SessionRole,
 };
 
 use super::{ConvertError, field};
@@ -182,6 +182,28 @@ impl From<v1::Conclude> for Conclude {
             session: SessionId(conclude.session),
             worker: WorkerId(conclude.worker),
             why: conclude.why,
+        }
+    }
+}
+
+impl From<Offer> for v1::Offer {
+    fn from(offer: Offer) -> Self {
+        Self {
+            session: offer.session.0,
+            worker: offer.worker.0,
+            rows: offer.rows,
+            closed: offer.closed,
+        }
+    }
+}
+
+impl From<v1::Offer> for Offer {
+    fn from(offer: v1::Offer) -> Self {
+        Self {
+            session: SessionId(offer.session),
+            worker: WorkerId(offer.worker),
+            rows: offer.rows,
+            closed: offer.closed,
         }
     }
 }

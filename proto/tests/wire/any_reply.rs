@@ -105,6 +105,7 @@ pub(crate) fn reply() -> impl Strategy<Value = Reply> {
             .prop_map(|(progress, stop)| Reply::Heartbeat(HeartbeatReply { progress, stop })),
         1 => Just(Reply::Left),
         1 => Just(Reply::Concluded),
+        1 => any::<u64>().prop_map(Reply::Offered),
         1 => refusal().prop_map(Reply::Refused),
     ]
 }

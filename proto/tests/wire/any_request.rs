@@ -11,7 +11,8 @@ use thalweg_common::ids::{
 };
 use thalweg_common::message::{
     Address, Codec, Conclude, Coordinates, DataRange, DataSummary, Dtype, Heartbeat, Kind, Leave,
-    LeaveReason, Part, Payload, Pull, PullPart, Push, PushHeader, Register, Request, SessionRole,
+    LeaveReason, Offer, Part, Payload, Pull, PullPart, Push, PushHeader, Register, Request,
+    SessionRole,
 };
 
 pub(crate) fn payload(values: usize) -> impl Strategy<Value = Payload> {
@@ -228,6 +229,9 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         1 => leave().prop_map(Request::Leave),
         1 => (any::<u64>(), any::<u32>(), ".{0,20}").prop_map(|(session, worker, why)| {
             Request::Conclude(Conclude { session: SessionId(session), worker: WorkerId(worker), why })
+        }),
+        1 => any::<(u64, u32, u64, bool)>().prop_map(|(session, worker, rows, closed)| {
+            Request::Offer(Offer { session: SessionId(session), worker: WorkerId(worker), rows, closed })
         }),
     ]
 }

@@ -169,6 +169,10 @@ impl ParameterServer for Service {
         Err(Status::unimplemented("not in these tests"))
     }
 
+    async fn offer(&self, _: tonic::Request<v1::Offer>) -> Answer<v1::OfferReply> {
+        Err(Status::unimplemented("not in these tests"))
+    }
+
     async fn leave(&self, _: tonic::Request<v1::Leave>) -> Answer<v1::LeaveReply> {
         Err(Status::unimplemented("not in these tests"))
     }

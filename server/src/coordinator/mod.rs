@@ -28,6 +28,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 pub struct Plan {
     /// Rows of the training set.
     pub rows: u64,
+    /// Whether rows arrive while the job runs: none is dealt out before it was offered.
+    pub streamed: bool,
     /// Examples at which the job ends.
     pub examples_total: u64,
     /// Worker slots.
@@ -74,7 +76,10 @@ impl Coordinator {
     /// A coordinator before its first worker.
     #[must_use]
     pub fn new(plan: Plan) -> Self {
-        let ranges = Ranges::new(plan.rows, plan.examples_total, plan.workers, plan.deal);
+        let mut ranges = Ranges::new(plan.rows, plan.examples_total, plan.workers, plan.deal);
+        if plan.streamed {
+            ranges.offer(0);
+        }
         let loss = RecentLoss::new(plan.examples_total);
         let rate = RateControl::new(plan.rate.clone());
         Self {
@@ -192,6 +197,23 @@ impl Coordinator {
     pub fn conclude(&mut self, now: Time, why: &str) {
         self.concluded.get_or_insert_with(|| why.to_owned());
         self.tick(now);
+    }
+
+    /// So many rows of the stream have arrived in all; when it has `closed` the job is done as soon as
+    /// they are used. Answers with the row below which all are used; `None` if the data are no stream.
+    pub fn offer(&mut self, now: Time, rows: u64, closed: bool) -> Option<u64> {
+        if !self.plan.streamed {
+            return None;
+        }
+        self.ranges.offer(rows);
+        if closed {
+            self.ranges.close();
+            self.plan.examples_total = self.ranges.total();
+            if self.plan.examples_total <= self.ranges.committed() {
+                self.end(now, Phase::Done, "");
+            }
+        }
+        Some(self.ranges.used())
     }
 
     /// Where the job is in its life, and why it ended before its last example if it did.

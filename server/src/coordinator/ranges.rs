@@ -75,6 +75,8 @@ pub struct Ranges {
     /// Given back: start → end.
     returned: BTreeMap<u64, u64>,
     committed: u64,
+    /// Positions from here on have no data yet.
+    offered: u64,
 }
 
 impl Ranges {
@@ -96,6 +98,7 @@ impl Ranges {
             loans: BTreeMap::new(),
             returned: BTreeMap::new(),
             committed: 0,
+            offered: u64::MAX,
         }
     }
 
@@ -103,6 +106,44 @@ impl Ranges {
     #[must_use]
     pub fn committed(&self) -> u64 {
         self.committed
+    }
+
+    /// Positions in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// From here on no position is dealt that is not below `positions`, or below an earlier offer.
+    pub fn offer(&mut self, positions: u64) {
+        self.offered = match self.offered {
+            u64::MAX => positions,
+            earlier => earlier.max(positions),
+        };
+    }
+
+    /// What was offered is all that there will be.
+    pub fn close(&mut self) {
+        self.total = self.total.min(self.offered);
+    }
+
+    /// The position below which all are committed.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        let undealt = match self.deal {
+            Deal::Dynamic { .. } => self.cursor,
+            // Workers are at different rounds: the last one's is the first that is not all dealt.
+            Deal::Striped { batch_examples } => {
+                let rounds = |worker| self.rounds.get(&WorkerId(worker)).copied().unwrap_or(0);
+                let round = (0..self.workers.max(1)).map(rounds).min().unwrap_or(0);
+                self.round(round, batch_examples).0
+            }
+        };
+        let open = [self.loans.keys().next(), self.returned.keys().next()];
+        let undealt = undealt.min(self.offered);
+        open.into_iter()
+            .flatten()
+            .fold(undealt, |least, start| least.min(*start))
     }
 
     /// Whether any worker holds a range.
@@ -255,7 +296,11 @@ impl Ranges {
         let wanted = range.min(share.next_multiple_of(batch)).max(batch);
         let end = (start + wanted)
             .min((start / self.rows + 1) * self.rows)
-            .min(self.total);
+            .min(self.total)
+            .min(self.offered);
+        if end <= start {
+            return None;
+        }
         self.cursor = end;
         Some((start, end))
     }
@@ -271,20 +316,28 @@ impl Ranges {
         None
     }
 
-    /// `None`: the worker has had all its rounds. `Some(None)`: a round without a batch for it.
-    fn take_stripe(&mut self, worker: WorkerId, batch: u64) -> Option<Option<(u64, u64)>> {
+    /// The first position of a round, and the end of its epoch.
+    fn round(&self, round: u64, batch: u64) -> (u64, u64) {
         let workers = u64::from(self.workers.max(1));
         let rounds_per_epoch = self.rows.div_ceil(batch).div_ceil(workers);
-        let round = self.rounds.entry(worker).or_default();
-        let (epoch, in_epoch) = (*round / rounds_per_epoch, *round % rounds_per_epoch);
+        let (epoch, in_epoch) = (round / rounds_per_epoch, round % rounds_per_epoch);
         let origin = epoch * self.rows;
-        let first_of_round = origin + in_epoch * workers * batch;
+        (origin + in_epoch * workers * batch, origin + self.rows)
+    }
+
+    /// `None`: the worker has had all its rounds, or the data of the next have not arrived. `Some(None)`: a round without a batch for it.
+    fn take_stripe(&mut self, worker: WorkerId, batch: u64) -> Option<Option<(u64, u64)>> {
+        let round = self.rounds.get(&worker).copied().unwrap_or(0);
+        let (first_of_round, end_of_epoch) = self.round(round, batch);
         if first_of_round >= self.total {
             return None;
         }
-        *round += 1;
         let start = first_of_round + u64::from(worker.0) * batch;
-        let end = (start + batch).min(origin + self.rows).min(self.total);
+        let end = (start + batch).min(end_of_epoch).min(self.total);
+        if self.offered < end {
+            return None;
+        }
+        self.rounds.insert(worker, round + 1);
         Some((start < end).then_some((start, end)))
     }
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{SessionId, WorkerId};
-use thalweg_common::message::{Conclude, Heartbeat, Leave, PullReply, Register, Reply, Request};
+use thalweg_common::message::{
+    Conclude, Heartbeat, Leave, Offer, PullReply, Register, Reply, Request,
+};
 use thalweg_proto::ParameterServer;
 use thalweg_proto::codec::FrameLimits;
 use thalweg_proto::convert::ConvertError;
@@ -178,6 +180,14 @@ impl ParameterServer for Service {
         let conclude = Conclude::from(request.into_inner());
         match self.call(Request::Conclude(conclude)).await? {
             Reply::Concluded => Ok(Response::new(v1::ConcludeReply {})),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn offer(&self, request: tonic::Request<v1::Offer>) -> Answer<v1::OfferReply> {
+        let offer = Offer::from(request.into_inner());
+        match self.call(Request::Offer(offer)).await? {
+            Reply::Offered(used) => Ok(Response::new(v1::OfferReply { used })),
             other => Err(unexpected(&other)),
         }
     }

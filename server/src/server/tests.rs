@@ -68,6 +68,7 @@ fn plan(consistency: Consistency, workers: u32) -> Plan {
             workers,
         },
         coordinator: coordinator::Plan {
+            streamed: false,
             rows: DATA.rows,
             examples_total: DATA.rows,
             workers,

@@ -148,6 +148,10 @@ impl ParameterServer for Sink {
     async fn conclude(&self, _: Request<v1::Conclude>) -> Answer<v1::ConcludeReply> {
         Err(unsupported())
     }
+
+    async fn offer(&self, _: Request<v1::Offer>) -> Answer<v1::OfferReply> {
+        Err(unsupported())
+    }
 }
 
 /// Assembles requests and sends their answers until the stream ends.

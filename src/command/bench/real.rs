@@ -87,6 +87,7 @@ fn plan() -> anyhow::Result<Plan> {
             workers: 1,
         },
         coordinator: coordinator::Plan {
+            streamed: false,
             rows: DATA.rows,
             examples_total: DATA.rows,
             workers: 1,

@@ -18,6 +18,7 @@ pub mod libsvm;
 pub mod csv;
 pub mod dense;
 pub mod steady;
+pub mod stream;
 pub mod weighted;
 pub mod sniff;
 mod labels;
@@ -130,6 +131,13 @@ pub trait Dataset: Debug + Send + Sync {
 
     /// Bytes of memory that the data set holds.
     fn memory_bytes(&self) -> u64;
+
+    /// Whether the rows arrive while they are trained on. Then [`Self::rows`] is only a window by which
+    /// epochs are counted: position p of epoch e is row e · rows + p, nothing is permuted, and row
+    /// numbers beyond a window are as good as the first ones.
+    fn is_streamed(&self) -> bool {
+        false
+    }
 
     /// The columns that the features were made of, in order and without gaps; empty where the data
     /// have no columns.

@@ -12,7 +12,7 @@ use super::{
     DataError, Encoding, Files, Loaded, csv,
     dense::{idx, npy},
     encoding::{LabelsIn, Reopened},
-    flights, libsvm, steady,
+    flights, libsvm, steady, stream,
 };
 
 /// One kind of data.
@@ -61,6 +61,7 @@ pub static DATASETS: &[DatasetEntry] = &[
     csv::ENTRY,
     idx::ENTRY,
     npy::ENTRY,
+    stream::ENTRY,
     steady::ENTRY,
 ];
 

@@ -12,7 +12,7 @@ use super::{
     csv::{self, Survey},
     in_memory::Columns,
     libsvm::parse_row,
-    source::{Compression, Source},
+    source::{Compression, STANDARD_INPUT, Source, StandardInput},
 };
 
 /// Unpacked bytes that are looked at.
@@ -43,12 +43,21 @@ pub struct Sniffed {
     pub rows: u64,
 }
 
-/// Looks at the first megabyte of a file.
+/// Looks at the first megabyte of a file; of standard input, `-`, at the first lines, which stay there
+/// to be read.
 ///
 /// # Errors
 /// [`DataError`] when it cannot be read. A file that no data set reads is no error.
 pub fn sniff(path: &Path) -> Result<Sniffed, DataError> {
-    let source = Source::open(path)?;
+    let source = if path.as_os_str() == STANDARD_INPUT {
+        let seen = StandardInput.look().map_err(|source| DataError::Read {
+            path: "standard input".into(),
+            source,
+        })?;
+        Source::of_bytes(path, seen)?
+    } else {
+        Source::open(path)?
+    };
     let mut sniffed = Sniffed {
         dataset: None,
         keys: Table::new(),
@@ -61,8 +70,12 @@ pub fn sniff(path: &Path) -> Result<Sniffed, DataError> {
         features: 0,
         rows: 0,
     };
-    let mut text = source.read_all(PREFIX_BYTES)?;
-    if text.len() as u64 == PREFIX_BYTES {
+    let is_cut = path.as_os_str() == STANDARD_INPUT;
+    let mut text = match is_cut {
+        true => source.read_cut(PREFIX_BYTES),
+        false => source.read_all(PREFIX_BYTES)?,
+    };
+    if is_cut || text.len() as u64 == PREFIX_BYTES {
         // The last line may be cut: it says nothing.
         let end = text.iter().rposition(|byte| *byte == b'\n');
         text.truncate(end.map_or(text.len(), |end| end + 1));

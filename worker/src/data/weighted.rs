@@ -65,6 +65,10 @@ impl Dataset for Weighted {
         self.rows.content_hash()
     }
 
+    fn is_streamed(&self) -> bool {
+        self.rows.is_streamed()
+    }
+
     fn memory_bytes(&self) -> u64 {
         self.rows.memory_bytes()
     }

@@ -143,7 +143,8 @@ pub(super) async fn ask(
         | Reply::Heartbeat(_)
         | Reply::Status(_)
         | Reply::Left
-        | Reply::Concluded => {
+        | Reply::Concluded
+        | Reply::Offered(_) => {
             let found = "an answer of another kind to a registration".to_owned();
             Err(JoinError::Malformed { address, found })
         }

@@ -105,7 +105,8 @@ impl Worker {
                 | Reply::Heartbeat(_)
                 | Reply::Status(_)
                 | Reply::Left
-                | Reply::Concluded,
+                | Reply::Concluded
+                | Reply::Offered(_),
             ) => Err(self.malformed(server, format!("an answer of another kind to {errand:?}"))),
         }
     }

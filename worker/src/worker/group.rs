@@ -168,14 +168,19 @@ impl Reader {
         data: &dyn Dataset,
         out: &mut Rows,
     ) -> u64 {
-        let permutation = match self.permutation.take() {
-            Some((known, permutation)) if known == epoch => permutation,
-            _ => Permutation::new(self.seed, epoch, data.rows()),
-        };
         self.rows.clear();
-        self.rows
-            .extend(positions.map(|position| permutation.row(position)));
-        self.permutation = Some((epoch, permutation));
+        if data.is_streamed() {
+            let first = epoch * data.rows();
+            self.rows.extend(positions.map(|position| first + position));
+        } else {
+            let permutation = match self.permutation.take() {
+                Some((known, permutation)) if known == epoch => permutation,
+                _ => Permutation::new(self.seed, epoch, data.rows()),
+            };
+            self.rows
+                .extend(positions.map(|position| permutation.row(position)));
+            self.permutation = Some((epoch, permutation));
+        }
         data.fill(&self.rows, out);
         rows_checksum(out.numbers().iter().copied())
     }

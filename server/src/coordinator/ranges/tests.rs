@@ -189,3 +189,49 @@ proptest! {
         prop_assert_eq!(ranges.committed(), total);
     }
 }
+
+proptest! {
+    #[test]
+    fn rows_of_a_stream_are_dealt_once_they_are_offered_and_each_is_used_once(
+        workers in 1_u32..4,
+        striped in any::<bool>(),
+        offers in proptest::collection::vec(0_u64..90, 1..12),
+    ) {
+        let deal = match striped {
+            true => Deal::Striped { batch_examples: 4 },
+            false => Deal::Dynamic { batch_examples: 4, range_examples: 32 },
+        };
+        let mut ranges = Ranges::new(30, u64::MAX / 2, workers, deal);
+        ranges.offer(0);
+        let (mut offered, mut seen) = (0, BTreeSet::new());
+        let last = offers.len() - 1;
+        for (number, more) in offers.into_iter().enumerate() {
+            offered += more;
+            ranges.offer(offered);
+            if number == last {
+                ranges.close();
+            }
+            let mut idle = 0;
+            for worker in (0..workers).cycle() {
+                let grant = ranges.next(WorkerId(worker));
+                idle = if matches!(grant, Some(Grant::Range { .. })) { 0 } else { idle + 1 };
+                if workers + 2 < idle {
+                    break;
+                }
+                let Some(grant @ Grant::Range { .. }) = grant else { continue };
+                let claim = range(grant);
+                let origin = claim.epoch * 30;
+                prop_assert!(origin + claim.end <= offered);
+                prop_assert!(ranges.used() <= origin + claim.start);
+                for position in claim.start..claim.end {
+                    prop_assert!(seen.insert(origin + position));
+                }
+                ranges.commit(WorkerId(worker), claim.examples(), &[claim]);
+            }
+            prop_assert!(ranges.used() <= offered);
+        }
+        prop_assert_eq!(ranges.total(), offered);
+        prop_assert_eq!(seen, (0..offered).collect::<BTreeSet<_>>());
+        prop_assert_eq!(ranges.committed(), offered);
+    }
+}

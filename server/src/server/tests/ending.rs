@@ -236,3 +236,53 @@ fn a_job_that_an_observer_concludes_is_done_once_nothing_is_on_loan() {
     let expected = (Phase::Done, "the target is reached".to_owned());
     assert_eq!(server.phase(), expected);
 }
+
+#[test]
+fn rows_of_a_stream_are_offered_by_observers_and_to_jobs_on_streams_alone() {
+    let whole = server(Consistency::Asp, 1);
+    let plan = plan(Consistency::Asp, 1);
+    let streamed = Server::new(
+        Plan {
+            coordinator: coordinator::Plan {
+                streamed: true,
+                examples_total: u64::MAX / 4,
+                ..plan.coordinator.clone()
+            },
+            ..plan
+        },
+        Time::ZERO,
+    )
+    .unwrap();
+    let observer = Register {
+        role: SessionRole::Observer,
+        data: None,
+        ..registration()
+    };
+    let offer = |server: &Server, rows, closed| {
+        let observer = server.register(Time::ZERO, &observer).unwrap();
+        let (session, worker) = (observer.session, observer.worker);
+        let offer = Offer {
+            session,
+            worker,
+            rows,
+            closed,
+        };
+        server.offer(Time::ZERO, offer)
+    };
+    let refused = offer(&whole, 10, false).unwrap_err().to_string();
+    assert!(refused.contains("no stream"), "{refused}");
+    let mut a = Pusher::join(&streamed);
+    assert!(
+        matches!(a.grant(&streamed), Grant::Wait(_)),
+        "nothing has arrived"
+    );
+    assert_eq!(offer(&streamed, 3, false).unwrap(), 0);
+    let range = a.range(&streamed);
+    assert_eq!((range.start, range.end), (0, 3));
+    assert!(matches!(a.grant(&streamed), Grant::Wait(_)));
+    a.push(&streamed, vec![range]).unwrap();
+    assert_eq!(streamed.phase().0, Phase::Training);
+    assert_eq!(offer(&streamed, 3, true).unwrap(), 3);
+    assert_eq!(streamed.phase().0, Phase::Done);
+    assert_eq!(streamed.status(Time::ZERO).examples_total, 3);
+}

@@ -4,24 +4,25 @@
 mod blocks;
 mod files;
 mod lines;
+mod standard_input;
 mod zstd;
 
 use std::{
     fmt::{self, Debug},
     fs::File,
-    io::{self, BufRead, BufReader, Cursor, Read, Stdin},
+    io::{self, BufRead, BufReader, Cursor, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use flate2::bufread::MultiGzDecoder;
 
-pub use self::files::Files;
 use self::zstd::ZstdReader;
 pub(super) use self::{
     blocks::{Block, Blocks, Cut},
     lines::Lines,
 };
+pub use self::{files::Files, standard_input::StandardInput};
 use super::DataError;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -32,7 +33,7 @@ const BLOCK_BYTES: usize = 1 << 18;
 const LINE_BYTES_MAX: usize = 1 << 28;
 
 /// The name of standard input where a path is asked for.
-const STANDARD_INPUT: &str = "-";
+pub const STANDARD_INPUT: &str = "-";
 
 /// How the bytes of a file are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl Source {
     /// Opens the file, or standard input for `-`, and looks at its first bytes.
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
         if path.as_os_str() == STANDARD_INPUT {
-            return Self::unpack(shown(path), StandardInput(io::stdin()));
+            return Self::unpack(shown(path), StandardInput);
         }
         let file = File::open(path).map_err(|source| DataError::Read {
             path: path.to_owned(),
@@ -135,6 +136,17 @@ impl Source {
         }
     }
 
+    /// As many of the first bytes as can be unpacked, of a file that may be cut.
+    pub(super) fn read_cut(mut self, bytes_max: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // What was read before the cut counts; reading the whole will tell what is wrong.
+        (&mut self.reader)
+            .take(bytes_max)
+            .read_to_end(&mut bytes)
+            .ok();
+        bytes
+    }
+
     /// The error of a read after so many whole lines.
     fn failed(&self, lines: u64, source: io::Error) -> DataError {
         let path = self.path.clone();
@@ -177,14 +189,4 @@ fn peek<R: Read>(mut packed: R) -> io::Result<(Vec<u8>, impl BufRead)> {
         .read_to_end(&mut start)?;
     let whole = Cursor::new(start.clone()).chain(packed);
     Ok((start, BufReader::with_capacity(BLOCK_BYTES, whole)))
-}
-
-/// Standard input, which locks itself for every read and so can move between threads.
-#[derive(Debug)]
-struct StandardInput(Stdin);
-
-impl Read for StandardInput {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.0.lock().read(bytes)
-    }
 }

@@ -147,4 +147,8 @@ impl ParameterServer for Service {
     async fn conclude(&self, _: Call<v1::Conclude>) -> Answer<v1::ConcludeReply> {
         unused()
     }
+
+    async fn offer(&self, _: Call<v1::Offer>) -> Answer<v1::OfferReply> {
+        unused()
+    }
 }
