@@ -160,6 +160,9 @@ pub(super) fn look(first: &str) -> Result<Sniffed> {
             "-" => Path::new("standard input"),
             _ => &path,
         };
+        if let Some(problem) = &found.problem {
+            anyhow::bail!("{problem}");
+        }
         anyhow::bail!(
             "{}: expected libsvm, CSV, TSV, IDX or npy data, found none of these; `thalweg list datasets` \
              shows what can be read",

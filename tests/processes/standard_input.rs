@@ -99,12 +99,12 @@ fn a_stream_is_trained_on_once_as_it_comes_and_leaves_no_segment_behind() {
 fn a_stream_that_cannot_go_on_ends_the_job_with_the_place() {
     let bench = Bench::new();
     let stream = ["--stream", "--set", "data.window=250"];
-    let text = format!("{}1,2\n", table(6_000));
+    let text = format!("{}1,2\n", table(30_000));
     let output = piped(&bench, &text, &[&TRAIN[..], &stream].concat());
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let report = json(&bench.path("run/report.json"));
     let cause = report["cause"].as_str().unwrap();
-    assert!(cause.contains("standard input:6002:"), "{cause}");
+    assert!(cause.contains("standard input:30002:"), "{cause}");
     let short = ["train", "-q", "--out", "short", "--data", "-", "--stream"];
     let output = piped(&bench, &table(20), &short);
     assert_eq!(output.status.code(), Some(1));

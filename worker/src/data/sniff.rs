@@ -25,6 +25,9 @@ pub struct Sniffed {
     pub dataset: Option<&'static str>,
     /// The keys with which that data set reads it, as far as one file tells them.
     pub keys: Table,
+    /// Why the data set that the file comes nearest to does not read it, with the place; `None` where
+    /// it is near to none.
+    pub problem: Option<String>,
     /// What is missing or was guessed, a sentence each.
     pub notes: Vec<String>,
     /// How the file is packed.
@@ -61,6 +64,7 @@ pub fn sniff(path: &Path) -> Result<Sniffed, DataError> {
     let mut sniffed = Sniffed {
         dataset: None,
         keys: Table::new(),
+        problem: None,
         notes: Vec::new(),
         compression: source.compression(),
         delimiter: None,
@@ -120,14 +124,26 @@ impl Sniffed {
     /// Whether every line of the prefix is a row of libsvm text, and at least one has a pair.
     fn is_libsvm(&mut self, path: &Path, text: &[u8]) -> bool {
         let (mut columns, mut labels) = (Columns::new(), BTreeSet::new());
-        for line in text.split(|byte| *byte == b'\n') {
+        for (number, line) in (1_u64..).zip(text.split(|byte| *byte == b'\n')) {
             match parse_row(line, u64::from(u32::MAX), LabelsIn::Needed, &mut columns) {
                 Ok(Some((Some(label), _))) => {
                     columns.close(label);
                     labels.insert((label + 0.0).to_bits());
                 }
                 Ok(_) => {}
-                Err(_) => return false,
+                Err((column, problem)) => {
+                    if 0 < columns.features_needed() {
+                        let (path, line) = (path.to_owned(), number);
+                        let error = DataError::Line {
+                            path,
+                            line,
+                            column,
+                            problem,
+                        };
+                        self.problem = Some(error.to_string());
+                    }
+                    return false;
+                }
             }
         }
         if columns.features_needed() == 0 {
@@ -190,10 +206,18 @@ impl Sniffed {
             if usual.is_none() {
                 self.set("target", target.clone());
             }
-            let Ok((rows, encoding)) = csv::learn_prefix(path, &text, &self.keys) else {
-                self.dataset = None;
-                continue;
+            let (rows, encoding) = match csv::learn_prefix(path, &text, &self.keys) {
+                Ok(learnt) => learnt,
+                Err(error) => {
+                    self.dataset = None;
+                    // One column is any text.
+                    if 1 < names.len() {
+                        self.problem.get_or_insert_with(|| error.to_string());
+                    }
+                    continue;
+                }
             };
+            self.problem = None;
             if usual.is_none() {
                 self.notes.push(format!(
                     "no column is called {}: column `{target}` is taken to be the target",
@@ -231,6 +255,27 @@ mod tests {
             found.dataset,
             found.keys.to_string().trim().replace('\n', "; "),
         )
+    }
+
+    #[test]
+    fn a_file_that_is_nearly_of_some_kind_is_told_with_the_place_where_it_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("near");
+        for (text, place) in [
+            ("a,b,y\n1,2,0\n3,4,1\n5,1\n", Some("near:4:")),
+            ("1 1:2\n0 2:3\n1 x\n", Some("near:3:")),
+            ("nothing\nof the kind\n", None),
+        ] {
+            fs::write(&path, text).unwrap();
+            let found = sniff(&path).unwrap();
+            assert_eq!(found.dataset, None, "{text}");
+            let problem = found.problem.as_deref();
+            assert_eq!(problem.is_some(), place.is_some(), "{problem:?}");
+            assert!(
+                place.is_none_or(|place| problem.unwrap().contains(place)),
+                "{problem:?}"
+            );
+        }
     }
 
     #[test]
