@@ -84,12 +84,31 @@ impl Columns {
     #[inline]
     pub(crate) fn push(&mut self, feature: u32, value: f32) {
         if value.to_bits() != 1_f32.to_bits() && self.values.is_none() {
-            self.values = Some(vec![1.0; self.features.len()]);
+            self.give_values();
         }
         if let Some(values) = &mut self.values {
             values.push(value);
         }
         self.features.push(feature);
+    }
+
+    /// Adds non-zeros to the row that is not closed yet.
+    pub(crate) fn push_all(&mut self, features: &[u32], values: &[f32]) {
+        let is_one = |value: &f32| value.to_bits() == 1_f32.to_bits();
+        if self.values.is_none() && !values.iter().all(is_one) {
+            self.give_values();
+        }
+        if let Some(all) = &mut self.values {
+            all.extend_from_slice(values);
+        }
+        self.features.extend_from_slice(features);
+    }
+
+    /// Gives every non-zero so far a value of its own, with room for as many as there is for features.
+    fn give_values(&mut self) {
+        let mut values = Vec::with_capacity(self.features.capacity());
+        values.resize(self.features.len(), 1.0);
+        self.values = Some(values);
     }
 
     /// Ends a row.

@@ -25,6 +25,7 @@ pub(super) mod dialect;
 mod encode;
 pub(super) mod keys;
 mod learn;
+mod plain;
 mod prefix;
 mod reading;
 mod records;
