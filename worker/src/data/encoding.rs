@@ -97,6 +97,18 @@ pub enum Scaling {
     Factor(f64),
     /// Shift and factor of each feature.
     Each(Vec<(f64, f64)>),
+    /// The factor of each feature, so that zeros stay zeros; that of features beyond them is 0.
+    Factors(Vec<f64>),
+}
+
+/// The factor that makes this width 1; 0 for a feature without width, which then becomes 0.
+pub(super) fn inverse(width: f64) -> f64 {
+    let inverse = width.recip();
+    if inverse.is_finite() && 0.0 < width {
+        inverse
+    } else {
+        0.0
+    }
 }
 
 impl Scaling {
@@ -110,6 +122,9 @@ impl Scaling {
             Self::Each(each) => {
                 let (shift, factor) = each[feature];
                 ((value - shift) * factor) as f32
+            }
+            Self::Factors(factors) => {
+                (value * factors.get(feature).copied().unwrap_or_default()) as f32
             }
         }
     }
@@ -315,8 +330,14 @@ mod tests {
             ],
             scaling: Scaling::Each(vec![(0.1, 0.7)]),
         };
-        let text = serde_json::to_string(&encoding).unwrap();
-        assert_eq!(serde_json::from_str::<Encoding>(&text).unwrap(), encoding);
+        let factors = Encoding {
+            scaling: Scaling::Factors(vec![0.1 + 0.2, 0.0]),
+            ..encoding.clone()
+        };
+        for encoding in [&encoding, &factors] {
+            let text = serde_json::to_string(encoding).unwrap();
+            assert_eq!(serde_json::from_str::<Encoding>(&text).unwrap(), *encoding);
+        }
         let ranges: Vec<_> = encoding.fields().into_iter().map(|f| f.features).collect();
         assert_eq!(ranges, [0..1, 1..4, 4..8]);
     }

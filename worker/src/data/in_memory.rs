@@ -5,7 +5,7 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Dataset, Field, Ideal, Rows, Task};
+use super::{Dataset, Field, Ideal, Rows, Task, encoding::Scaling};
 
 /// A data set in compressed sparse row form.
 #[derive(Clone, Debug)]
@@ -183,6 +183,24 @@ impl Columns {
             values.truncate(kept);
         }
         left_out
+    }
+
+    /// Brings the values to a scale, and those that it makes too great to the greatest of f32. Rows keep
+    /// their non-zeros, also those that become 0.
+    pub(crate) fn scale(&mut self, scaling: &Scaling) {
+        if matches!(scaling, Scaling::None) {
+            return;
+        }
+        let mut values = self
+            .values
+            .take()
+            .unwrap_or_else(|| vec![1.0; self.features.len()]);
+        for (feature, value) in self.features.iter().zip(&mut values) {
+            let scaled = scaling.apply(*feature as usize, f64::from(*value));
+            *value = scaled.clamp(f32::MIN, f32::MAX);
+        }
+        let is_one = |value: &f32| value.to_bits() == 1_f32.to_bits();
+        self.values = (!values.iter().all(is_one)).then_some(values);
     }
 
     /// The shape, then each column as a whole.

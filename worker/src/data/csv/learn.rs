@@ -12,7 +12,7 @@ use super::{
     table::{Column, Shown, State, Table},
     words::{Dictionary, MISSING},
 };
-use crate::data::{ColumnKind, DataError, Target};
+use crate::data::{ColumnKind, DataError, Target, encoding::inverse};
 
 /// More classes than this a job must ask for.
 const CLASSES_AUTO_MAX: usize = 1_000;
@@ -201,20 +201,13 @@ impl Statistics {
 
     /// Mean, and shift and factor of the scale.
     fn kind(&self, scale: Scale) -> ColumnKind {
-        let inverse = |width: f64| {
-            let inverse = width.recip();
-            if inverse.is_finite() && width > 0.0 {
-                inverse
-            } else {
-                0.0
-            }
-        };
         let mean = self.mean();
         let (shift, factor) = match scale {
             _ if self.count < 1.0 => (0.0, 0.0),
             Scale::None => (0.0, 1.0),
             Scale::Standard => (mean, inverse((self.squares / self.count).sqrt())),
             Scale::Minmax => (self.min, inverse(self.max - self.min)),
+            Scale::Maxabs => (0.0, inverse(self.min.abs().max(self.max.abs()))),
         };
         ColumnKind::Number {
             missing: mean,
@@ -330,7 +323,8 @@ mod tests {
 
     #[test]
     fn scales_are_those_of_scikit_learn_and_constants_become_zero() {
-        // StandardScaler().fit([[1], [2], [6]]): mean 3, scale √(14/3); MinMaxScaler: 1 to 6.
+        // StandardScaler().fit([[1], [2], [6]]): mean 3, scale √(14/3); MinMaxScaler: 1 to 6;
+        // MaxAbsScaler: 6.
         let of = |values: &[f64], scale| {
             let mut statistics = Statistics::new();
             statistics.see(values.iter().copied());
@@ -357,6 +351,12 @@ mod tests {
         ));
         assert!(close(of(&values, Scale::Minmax), [3.0, 1.0, 0.2]));
         assert!(close(of(&values, Scale::None), [3.0, 0.0, 1.0]));
+        assert!(close(
+            of(&values, Scale::Maxabs),
+            [3.0, 0.0, 6.0_f64.recip()]
+        ));
+        assert!(close(of(&[-8.0, 4.0], Scale::Maxabs), [-2.0, 0.0, 0.125]));
+        assert!(close(of(&[0.0], Scale::Maxabs), [0.0, 0.0, 0.0]));
         assert!(close(of(&[5.0, 5.0], Scale::Standard), [5.0, 5.0, 0.0]));
         assert!(close(of(&[], Scale::Minmax), [0.0, 0.0, 0.0]));
     }
