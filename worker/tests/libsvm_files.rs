@@ -69,7 +69,7 @@ fn plain_gzip_and_joined_gzip_files_are_the_same_data_whatever_their_names() {
 #[test]
 fn test_rows_do_not_widen_the_model_and_what_they_have_beyond_it_is_told() {
     let folder = Folder::new();
-    folder.write("a", b"1 4:1\n");
+    folder.write("a", b"1 4:1\n-1 1:1\n");
     folder.write("b", b"-1 9:1\n1 3:2 4:3 5:4 7:5\n-1 1:7\n");
     let loaded = folder.load("train = \"a\"\ntest = \"b\"").unwrap();
     let test = loaded.test.unwrap();
@@ -93,7 +93,7 @@ fn test_rows_do_not_widen_the_model_and_what_they_have_beyond_it_is_told() {
 #[test]
 fn a_declared_number_of_features_binds_train_and_test() {
     let folder = Folder::new();
-    folder.write("a", b"1 4:1\n");
+    folder.write("a", b"1 4:1\n-1 1:1\n");
     folder.write("b", b"-1 9:1\n");
     let loaded = folder
         .load("train = \"a\"\ntest = \"b\"\nfeatures = 123")
@@ -123,7 +123,7 @@ fn labels_of_train_and_test_are_read_in_one_way() {
     let mut rows = Rows::new();
     loaded.test.unwrap().fill(&[0], &mut rows);
     assert_eq!(rows.labels(), [2.0]);
-    folder.write("c", b"0 1:1\n");
+    folder.write("c", b"0 1:1\n1 1:1\n");
     folder.write("d", b"-1 1:1\n");
     let error = folder.load("train = \"c\"\ntest = \"d\"").unwrap_err();
     let DataError::Line {
@@ -215,6 +215,21 @@ const MISFITS: &[(&str, &str, &str)] = &[
         "+1 4294967297:1\n",
         "",
         "train.svm:1:4: expected an index up to 4294967296, found 4294967297",
+    ),
+    (
+        "+1 1:1\n+1 2:1\n",
+        "",
+        "data set \"libsvm\": expected two or more different labels in train.svm, found only 1; name rows",
+    ),
+    (
+        "2.5 1:1\n2.5 2:1\n",
+        "task = \"real\"\ncache = true",
+        "data set \"libsvm\": expected two or more different labels in train.svm, found only 2.5; name rows",
+    ),
+    (
+        "3 1:1\n4 2:1\n",
+        "label_positive = [3, 4]",
+        "data set \"libsvm\": expected `label_positive` to name some labels of the train file, found only [3, 4]",
     ),
     ("", "", "train.svm: expected at least one row, found none"),
     (

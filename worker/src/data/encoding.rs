@@ -191,6 +191,16 @@ impl Target {
         }
     }
 
+    /// A label of the task as the files write it.
+    pub(super) fn shown_label(&self, label: f32) -> String {
+        let mut names = self.class_names();
+        let is_same = |class: &usize| same(label_of_class(*class, names.len()), label);
+        match (0..names.len()).find(is_same) {
+            Some(class) => names.swap_remove(class),
+            None => label.to_string(),
+        }
+    }
+
     /// The labels as a message lists them.
     pub(super) fn shown(&self) -> String {
         match self {
@@ -296,6 +306,9 @@ mod tests {
             (Some(2.0), None)
         );
         assert_eq!(Target::Real.label_of_number(0.5), Some(0.5));
+        assert_eq!(words.shown_label(2.0), "c");
+        assert_eq!(written.shown_label(-1.0), "1");
+        assert_eq!(Target::Real.shown_label(0.5), "0.5");
         assert_eq!(Target::Positive([3].into()).label_of_number(3.0), Some(1.0));
         let many = Target::Numbers((0_u8..20).map(f32::from).collect());
         assert!(

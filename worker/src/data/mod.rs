@@ -21,6 +21,7 @@ pub mod steady;
 pub mod weighted;
 pub mod sniff;
 mod labels;
+mod alike;
 mod number;
 
 use std::{

@@ -217,25 +217,29 @@ impl Statistics {
     }
 }
 
+/// The error of a target column in some files whose values can be no target.
+pub(super) fn refused((name, files): (&str, &str), found: &str) -> DataError {
+    DataError::Options {
+        dataset: NAME,
+        problem: format!(
+            "expected two or more different values in the target column `{name}` of {files}, found {found}; \
+             name another column with `target` in [data], or rows that differ with `train`"
+        ),
+    }
+}
+
 /// What a target means whose values are to say so, and the sentence that tells it.
 pub(super) fn target_of(
-    name: &str,
+    column: (&str, &str),
     words: Option<&Dictionary>,
     numbers: &Distinct,
 ) -> Result<(Target, String), DataError> {
-    let refuse = |found: String| DataError::Options {
-        dataset: NAME,
-        problem: format!(
-            "expected two or more different values in the target column `{name}`, found {found}; name \
-             another column with `target` in [data]"
-        ),
-    };
     let target = match words {
         Some(words) => target_of_words(words),
         None => numbers.target(),
     };
-    let target = target.map_err(refuse)?;
-    let names = target.class_names();
+    let target = target.map_err(|found| refused(column, &found))?;
+    let (name, names) = (column.0, target.class_names());
     let note = match &names[..] {
         [] => format!("the target `{name}` is read as real numbers"),
         [lower, upper] => format!("of the target `{name}`, {upper} is +1 and {lower} is -1"),

@@ -6,13 +6,14 @@
 use std::path::Path;
 
 use super::{
-    Checked, FEATURES_MAX, NAME, encoding, judges, labels_of, note_unseen,
+    Checked, FEATURES_MAX, NAME, check_labels, encoding, judges, labels_of, note_unseen,
     read::{Judge, read},
     scale::Greatest,
     weights,
 };
 use crate::data::{
     DataError, Files,
+    alike::Alike,
     cache::{CachePlan, CacheWriter},
     encoding::Scaling,
     in_memory::{Columns, LeftOut},
@@ -25,19 +26,22 @@ pub(super) fn convert(checked: &Checked, folder: &Path, plan: &CachePlan) -> Res
     let features_max = keys.features.unwrap_or(FEATURES_MAX);
     let mut judge = Judge::Train(Labels::new(checked.meaning.clone()));
     let mut needed = 1;
-    let count = |files: &Files, judge: &mut Judge, needed: &mut u64| {
+    let mut alike = Alike::default();
+    let count = |files: &Files, judge: &mut Judge, needed: &mut u64, alike: &mut Alike| {
         let mut rows = 0;
         read(files, folder, features_max, judge, &mut |piece| {
             rows += piece.rows();
             *needed = piece.features_needed().max(*needed);
+            alike.see(&piece.labels);
             Ok(())
         })?;
         Ok::<usize, DataError>(rows)
     };
-    let rows = count(&keys.train, &mut judge, &mut needed)?;
+    let rows = count(&keys.train, &mut judge, &mut needed, &mut alike)?;
     labels_of(&judge).check_train(NAME)?;
+    check_labels(&alike, &keys.train, folder)?;
     let test_rows = match &keys.test {
-        Some(files) => count(files, &mut judge, &mut 0)?,
+        Some(files) => count(files, &mut judge, &mut 0, &mut Alike::default())?,
         None => 0,
     };
     // Test rows must not widen a model.

@@ -36,6 +36,7 @@ use self::{
 };
 use super::{
     DataError, Dataset, DatasetEntry, Encoding, Files, InMemory, Loaded,
+    alike::{Alike, named},
     cache::{self, CacheKey, CacheKeys, CachePlan},
     encoding::{Reopened, Scaling},
     holdout::Holdout,
@@ -168,6 +169,9 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
     let mut judge = Judge::Train(Labels::new(meaning));
     let mut train = read_all(&keys.train, folder, features_max, &mut judge)?.0;
     labels_of(&judge).check_train(NAME)?;
+    let mut alike = Alike::default();
+    alike.see(&train.labels);
+    check_labels(&alike, &keys.train, folder)?;
     let mut test = match &keys.test {
         Some(files) => Some(read_all(files, folder, features_max, &mut judge)?.0),
         None => None,
@@ -242,6 +246,19 @@ fn read_all(
         Ok(())
     })?;
     Ok((rows, labelled))
+}
+
+/// Refuses rows to train on whose labels are all the same.
+fn check_labels(alike: &Alike, files: &Files, folder: &Path) -> Result<(), DataError> {
+    let Some(only) = alike.only() else {
+        return Ok(());
+    };
+    let paths = files.resolve(folder)?;
+    Err(refuse(format!(
+        "expected two or more different labels in {}, found only {only}; name rows whose labels differ with \
+         `train` in [data]",
+        named(paths.iter().map(AsRef::as_ref))
+    )))
 }
 
 fn labels_of(judge: &Judge) -> &Labels {
