@@ -1,9 +1,12 @@
 //! How fast text files are read: `cargo run --release -p thalweg-worker --example parse_speed [--peers PYTHON] NAME KEYS…`.
 //!
-//! Prints the best of three loads and, on Linux, the most memory that the process has held (with
-//! `cache=true` the first load also makes the cache: remove it to measure that). With `--peers`, that Python then reads the same file: scikit-learn's
-//! `load_svmlight_file` for `libsvm`, pandas' `read_csv` for `csv`; where it cannot, a line says so. The
-//! keys are those of a job's `[data]` table, each `key=value` in TOML, and `train` is one plain file.
+//! Prints the best of five loads and, on Linux, the most memory that the process has held (with
+//! `cache=true` the first load also makes the cache: remove it to measure that). With `--peers`, that
+//! Python reads the same rows between our loads, so that what else the machine does disturbs all alike:
+//! scikit-learn's `load_svmlight_file` for `libsvm`, pandas' `read_csv` and `numpy.loadtxt` for `csv`, and for
+//! both Vowpal Wabbit, which reads them in its own text form and learns nothing (`--noop`); where one
+//! cannot, a line says so. The keys are those of a job's `[data]` table, each `key=value` in TOML, and
+//! `train` is one plain file.
 
 #![expect(
     clippy::print_stdout,
@@ -11,25 +14,82 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
-use std::{env, error::Error, fs, path::Path, process::Command, time::Instant};
+use std::{
+    env,
+    error::Error,
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Instant,
+};
 
 use thalweg_worker::data;
 
-/// Reads the file of its second argument as the first says, and prints the best of three in seconds.
-const PEERS: &str = r#"
-import sys, time
-name, path = sys.argv[1:]
-if name == "libsvm":
-    from sklearn.datasets import load_svmlight_file as read
-else:
-    from pandas import read_csv as read
-best = float("inf")
-for _ in range(3):
-    start = time.perf_counter()
-    read(path)
-    best = min(best, time.perf_counter() - start)
-print(best)
-"#;
+/// Loads of ours, and of each peer.
+const ROUNDS: usize = 5;
+
+/// Answers each name of a peer on standard input with the seconds of one reading, or with what is wrong.
+const PEERS: &str = r##"
+import os, sys, tempfile, time
+
+kind, path, target = sys.argv[1:]
+folder = tempfile.TemporaryDirectory()
+wabbit = os.path.join(folder.name, "rows.vw")
+
+
+def write_for_wabbit():
+    with open(path) as rows, open(wabbit, "w") as out:
+        if kind == "libsvm":
+            for row in rows:
+                label, _, pairs = row.split("#")[0].strip().partition(" ")
+                if label:
+                    out.write(f"{label} | {pairs}\n")
+            return
+        names = next(rows).strip().split(",")
+        wanted = [target] if target else ["label", "target", "y", "class"]
+        at = names.index(next(name for name in wanted if name in names))
+        heads = [f" {name}:" for name in names[:at] + names[at + 1:]]
+        for row in rows:
+            fields = row.strip().split(",")
+            label = fields.pop(at)
+            out.write(label + " |" + "".join(map(str.__add__, heads, fields)) + "\n")
+
+
+def reader(name):
+    if name == "scikit-learn":
+        from sklearn.datasets import load_svmlight_file
+        return lambda: load_svmlight_file(path)
+    if name == "pandas":
+        from pandas import read_csv
+        return lambda: read_csv(path)
+    if name == "numpy":
+        from numpy import loadtxt
+        return lambda: loadtxt(path, delimiter=",", skiprows=1)
+    from vowpalwabbit import Workspace
+    if not os.path.exists(wabbit):
+        write_for_wabbit()
+    return lambda: Workspace(arg_list=["--noop", "--quiet", "--data", wabbit]).finish()
+
+
+for line in sys.stdin:
+    try:
+        read = reader(line.strip())
+        start = time.perf_counter()
+        read()
+        print(time.perf_counter() - start, flush=True)
+    except Exception as error:
+        print(type(error).__name__, str(error).replace("\n", " "), flush=True)
+"##;
+
+/// Others who read such files.
+fn peers(name: &str) -> &'static [&'static str] {
+    match name {
+        "libsvm" => &["scikit-learn", "Vowpal Wabbit"],
+        "csv" => &["pandas", "numpy", "Vowpal Wabbit"],
+        _ => &[],
+    }
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut words: Vec<String> = env::args().skip(1).collect();
@@ -43,15 +103,30 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let name = words.remove(0);
     let keys: toml::Table = words.join("\n").parse()?;
-    let path = keys.get("train").and_then(toml::Value::as_str);
-    let path = path.ok_or("expected the key `train`")?;
+    let text = |key: &str| keys.get(key).and_then(toml::Value::as_str);
+    let path = text("train").ok_or("expected the key `train`")?;
     let bytes = fs::metadata(path)?.len();
+    let mut python = match python {
+        Some(python) => Some(Python::start(
+            &python,
+            &[&name, path, text("target").unwrap_or("")],
+        )?),
+        None => None,
+    };
+    let peers = peers(&name);
+    let mut theirs: Vec<Result<f64, String>> = vec![Ok(f64::INFINITY); peers.len()];
     let (mut best, mut rows) = (f64::INFINITY, 0);
-    for _ in 0..3 {
+    for _ in 0..ROUNDS {
         let start = Instant::now();
         let loaded = data::load(&name, &keys, Path::new("."))?;
         best = best.min(start.elapsed().as_secs_f64());
         rows = loaded.train.rows();
+        drop(loaded);
+        for (peer, best) in peers.iter().zip(&mut theirs) {
+            if let (Some(python), Ok(so_far)) = (&mut python, &*best) {
+                *best = python.read(peer)?.map(|seconds| seconds.min(*so_far));
+            }
+        }
     }
     println!(
         "{name}: {rows} rows, {best:.3} s, {:.0} MB/s",
@@ -60,24 +135,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(peak) = peak_memory() {
         println!("most memory held: {peak}");
     }
-    if let Some(python) = python {
-        match peer(&python, &name, path) {
+    for (peer, theirs) in peers.iter().zip(theirs).filter(|_| python.is_some()) {
+        match theirs {
             Ok(seconds) => println!(
-                "{}: {seconds:.3} s, {:.0} MB/s; ours takes {:.2} of that time",
-                if name == "libsvm" {
-                    "scikit-learn"
-                } else {
-                    "pandas"
-                },
+                "{peer}: {seconds:.3} s, {:.0} MB/s; ours is {:.2} times as fast",
                 rate(bytes, seconds),
-                best / seconds
+                seconds / best
             ),
-            Err(problem) => println!("SKIPPED the comparison: {python}: {problem}"),
+            Err(problem) => println!("SKIPPED the comparison with {peer}: {problem}"),
         }
     }
     Ok(())
 }
 
+/// Megabytes of our file per second, also for those who read the same rows in another form.
 #[expect(clippy::cast_precision_loss, reason = "a file's size")]
 fn rate(bytes: u64, seconds: f64) -> f64 {
     bytes as f64 / seconds / 1e6
@@ -92,14 +163,43 @@ fn peak_memory() -> Option<String> {
     Some(line.trim().to_owned())
 }
 
-/// Seconds that the other library needs.
-fn peer(python: &str, name: &str, path: &str) -> Result<f64, Box<dyn Error>> {
-    let output = Command::new(python)
-        .args(["-c", PEERS, name, path])
-        .output()?;
-    if !output.status.success() {
-        let problem = String::from_utf8_lossy(&output.stderr);
-        return Err(problem.lines().last().unwrap_or("it failed").into());
+/// A Python that reads files when it is told to.
+struct Python {
+    child: Child,
+    questions: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Python {
+    fn start(python: &str, words: &[&str]) -> Result<Self, Box<dyn Error>> {
+        let mut child = Command::new(python)
+            .args(["-c", PEERS])
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        Ok(Self {
+            questions: child.stdin.take(),
+            answers: BufReader::new(child.stdout.take().ok_or("expected a pipe")?),
+            child,
+        })
     }
-    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+
+    /// Seconds of one reading by this peer, or why there is none.
+    fn read(&mut self, peer: &str) -> Result<Result<f64, String>, Box<dyn Error>> {
+        let questions = self.questions.as_mut().ok_or("expected a pipe")?;
+        writeln!(questions, "{peer}")?;
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer)?;
+        let answer = answer.trim();
+        Ok(answer.parse().map_err(|_| answer.to_owned()))
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        // Without questions it ends.
+        self.questions = None;
+        drop(self.child.wait());
+    }
 }

@@ -212,7 +212,7 @@ fn arrays_that_do_not_fit_are_refused_with_what_was_found() {
         (
             "x",
             "constant",
-            "constant: expected two or more different labels, found only 3",
+            "constant: expected two or more different labels, found only 3; name labels that differ",
         ),
     ] {
         let error = folder.refused("npy", &format!("train = '{train}'\nlabels = '{labels}'"));

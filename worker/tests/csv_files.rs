@@ -264,17 +264,17 @@ const MISFITS: &[(&str, &str, &str)] = &[
     (
         "a,y\n1,5\n2,5\n",
         "",
-        "data set \"csv\": expected two or more different values in the target column `y`, found only 5",
+        "data set \"csv\": expected two or more different values in the target column `y` of train.csv, found only 5; name",
     ),
     (
         "a,y\n1,no\n2,no\n",
         "",
-        "data set \"csv\": expected two or more different values in the target column `y`, found only \"no\"",
+        "data set \"csv\": expected two or more different values in the target column `y` of train.csv, found only \"no\"",
     ),
     (
         "a,y\n1,1\n2,1\n",
         "task = 'binary'",
-        "data set \"csv\": expected labels of two or more kinds in the target column `y`",
+        "data set \"csv\": expected two or more different values in the target column `y` of train.csv, found only 1; name",
     ),
     (
         "a,y\n1,0\n2,\n",

@@ -69,7 +69,7 @@ fn plain_gzip_and_joined_gzip_files_are_the_same_data_whatever_their_names() {
 #[test]
 fn test_rows_do_not_widen_the_model_and_what_they_have_beyond_it_is_told() {
     let folder = Folder::new();
-    folder.write("a", b"1 4:1\n");
+    folder.write("a", b"1 4:1\n-1 1:1\n");
     folder.write("b", b"-1 9:1\n1 3:2 4:3 5:4 7:5\n-1 1:7\n");
     let loaded = folder.load("train = \"a\"\ntest = \"b\"").unwrap();
     let test = loaded.test.unwrap();
@@ -93,7 +93,7 @@ fn test_rows_do_not_widen_the_model_and_what_they_have_beyond_it_is_told() {
 #[test]
 fn a_declared_number_of_features_binds_train_and_test() {
     let folder = Folder::new();
-    folder.write("a", b"1 4:1\n");
+    folder.write("a", b"1 4:1\n-1 1:1\n");
     folder.write("b", b"-1 9:1\n");
     let loaded = folder
         .load("train = \"a\"\ntest = \"b\"\nfeatures = 123")
@@ -123,7 +123,7 @@ fn labels_of_train_and_test_are_read_in_one_way() {
     let mut rows = Rows::new();
     loaded.test.unwrap().fill(&[0], &mut rows);
     assert_eq!(rows.labels(), [2.0]);
-    folder.write("c", b"0 1:1\n");
+    folder.write("c", b"0 1:1\n1 1:1\n");
     folder.write("d", b"-1 1:1\n");
     let error = folder.load("train = \"c\"\ntest = \"d\"").unwrap_err();
     let DataError::Line {
@@ -216,6 +216,21 @@ const MISFITS: &[(&str, &str, &str)] = &[
         "",
         "train.svm:1:4: expected an index up to 4294967296, found 4294967297",
     ),
+    (
+        "+1 1:1\n+1 2:1\n",
+        "",
+        "data set \"libsvm\": expected two or more different labels in train.svm, found only 1; name rows",
+    ),
+    (
+        "2.5 1:1\n2.5 2:1\n",
+        "task = \"real\"\ncache = true",
+        "data set \"libsvm\": expected two or more different labels in train.svm, found only 2.5; name rows",
+    ),
+    (
+        "3 1:1\n4 2:1\n",
+        "label_positive = [3, 4]",
+        "data set \"libsvm\": expected `label_positive` to name some labels of the train file, found only [3, 4]",
+    ),
     ("", "", "train.svm: expected at least one row, found none"),
     (
         "# nothing\n\n",
@@ -292,6 +307,10 @@ fn impossible_keys_are_refused_before_any_file_is_opened() {
         (
             "train = \"a\"\nlabel_positive = []",
             "expected `label_positive` to list labels",
+        ),
+        (
+            "train = \"a\"\nscale = \"standard\"",
+            "expected `scale` to be \"none\" or \"maxabs\", found \"standard\", which would move the zeros",
         ),
         (
             "train = \"a\"\ntask = \"ranking\"",
@@ -468,6 +487,63 @@ fn other_files_are_read_as_the_training_files_were_with_labels_or_without() {
         ),
         "{error}"
     );
+}
+
+#[test]
+fn a_scale_of_training_rows_holds_for_test_rows_the_cache_and_files_read_later() {
+    let folder = Folder::new();
+    folder.write("a", b"1 1:-4 3:1\n2 2:5\n3 1:2 3:0.5\n");
+    folder.write("b", b"2 1:8 2:1 3:3\n");
+    folder.write("wide", b"1 1:1\n1 4:7 6:1\n");
+    let keys = "train = 'a'\ntest = 'b'\nclasses = 3\nscale = 'maxabs'";
+    let (mut rows, mut hashes) = (Rows::new(), Vec::new());
+    for keys in [keys.to_owned(), format!("{keys}\ncache = 'c'")] {
+        let loaded = folder.load(&keys).unwrap();
+        loaded.train.fill(&[0, 1, 2], &mut rows);
+        assert_eq!(rows.values(), [-1.0, 1.0, 1.0, 0.5, 0.5]);
+        assert_eq!(rows.features(), [0, 2, 1, 0, 2], "rows stay sparse");
+        loaded.test.unwrap().fill(&[0], &mut rows);
+        assert_eq!(rows.values(), [2.0, 0.2, 3.0]);
+        let encoding = loaded.encoding.unwrap();
+        let again = reopened(&folder, &encoding, "b", LabelsIn::Needed).unwrap();
+        again.rows.fill(&[0], &mut rows);
+        assert_eq!(rows.values(), [2.0, 0.2, 3.0]);
+        hashes.push(loaded.train.content_hash());
+    }
+    assert_eq!(hashes[0], hashes[1]);
+    // The same rows as a table, brought to the same scale.
+    folder.write("a.csv", b"f,g,h,y\n-4,0,1,1\n0,5,0,2\n2,0,0.5,3\n");
+    let keys = "train = 'a.csv'\nclasses = 3\nscale = 'maxabs'"
+        .parse()
+        .unwrap();
+    let table = load("csv", &keys, folder.0.path()).unwrap();
+    assert_eq!(table.train.content_hash(), hashes[0]);
+    // A declared feature that no training row has is 0; so is what only rows that judge have.
+    let keys = "train = 'a'\ntest = 'wide'\nclasses = 3\nfeatures = 6\nscale = 'maxabs'";
+    folder
+        .load(keys)
+        .unwrap()
+        .test
+        .unwrap()
+        .fill(&[0, 1], &mut rows);
+    assert_eq!(rows.values(), [0.25, 0.0, 0.0]);
+    for cache in ["", "cache = 'd'"] {
+        let keys = format!("train = 'a'\nclasses = 3\nholdout = 0.3\nscale = 'maxabs'\n{cache}");
+        let loaded = folder.load(&keys).unwrap();
+        loaded.train.fill(&[0, 1], &mut rows);
+        let greatest = |index| {
+            let each = rows.features().iter().zip(rows.values());
+            let of_it = each.filter(|(feature, _)| **feature == index);
+            of_it.map(|(_, value)| value.abs()).fold(0.0, f32::max)
+        };
+        assert!(
+            [0, 1, 2]
+                .map(greatest)
+                .iter()
+                .all(|value| [0.0, 1.0].contains(value)),
+            "{rows:?}"
+        );
+    }
 }
 
 #[test]

@@ -97,6 +97,18 @@ pub enum Scaling {
     Factor(f64),
     /// Shift and factor of each feature.
     Each(Vec<(f64, f64)>),
+    /// The factor of each feature, so that zeros stay zeros; that of features beyond them is 0.
+    Factors(Vec<f64>),
+}
+
+/// The factor that makes this width 1; 0 for a feature without width, which then becomes 0.
+pub(super) fn inverse(width: f64) -> f64 {
+    let inverse = width.recip();
+    if inverse.is_finite() && 0.0 < width {
+        inverse
+    } else {
+        0.0
+    }
 }
 
 impl Scaling {
@@ -110,6 +122,9 @@ impl Scaling {
             Self::Each(each) => {
                 let (shift, factor) = each[feature];
                 ((value - shift) * factor) as f32
+            }
+            Self::Factors(factors) => {
+                (value * factors.get(feature).copied().unwrap_or_default()) as f32
             }
         }
     }
@@ -173,6 +188,16 @@ impl Target {
                 Some(label_of_class(class, names.len()))
             }
             Self::Real | Self::Numbers(_) | Self::Positive(_) => None,
+        }
+    }
+
+    /// A label of the task as the files write it.
+    pub(super) fn shown_label(&self, label: f32) -> String {
+        let mut names = self.class_names();
+        let is_same = |class: &usize| same(label_of_class(*class, names.len()), label);
+        match (0..names.len()).find(is_same) {
+            Some(class) => names.swap_remove(class),
+            None => label.to_string(),
         }
     }
 
@@ -281,6 +306,9 @@ mod tests {
             (Some(2.0), None)
         );
         assert_eq!(Target::Real.label_of_number(0.5), Some(0.5));
+        assert_eq!(words.shown_label(2.0), "c");
+        assert_eq!(written.shown_label(-1.0), "1");
+        assert_eq!(Target::Real.shown_label(0.5), "0.5");
         assert_eq!(Target::Positive([3].into()).label_of_number(3.0), Some(1.0));
         let many = Target::Numbers((0_u8..20).map(f32::from).collect());
         assert!(
@@ -315,8 +343,14 @@ mod tests {
             ],
             scaling: Scaling::Each(vec![(0.1, 0.7)]),
         };
-        let text = serde_json::to_string(&encoding).unwrap();
-        assert_eq!(serde_json::from_str::<Encoding>(&text).unwrap(), encoding);
+        let factors = Encoding {
+            scaling: Scaling::Factors(vec![0.1 + 0.2, 0.0]),
+            ..encoding.clone()
+        };
+        for encoding in [&encoding, &factors] {
+            let text = serde_json::to_string(encoding).unwrap();
+            assert_eq!(serde_json::from_str::<Encoding>(&text).unwrap(), *encoding);
+        }
         let ranges: Vec<_> = encoding.fields().into_iter().map(|f| f.features).collect();
         assert_eq!(ranges, [0..1, 1..4, 4..8]);
     }

@@ -5,7 +5,7 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Dataset, Field, Ideal, Rows, Task};
+use super::{Dataset, Field, Ideal, Rows, Task, encoding::Scaling};
 
 /// A data set in compressed sparse row form.
 #[derive(Clone, Debug)]
@@ -84,12 +84,31 @@ impl Columns {
     #[inline]
     pub(crate) fn push(&mut self, feature: u32, value: f32) {
         if value.to_bits() != 1_f32.to_bits() && self.values.is_none() {
-            self.values = Some(vec![1.0; self.features.len()]);
+            self.give_values();
         }
         if let Some(values) = &mut self.values {
             values.push(value);
         }
         self.features.push(feature);
+    }
+
+    /// Adds non-zeros to the row that is not closed yet.
+    pub(crate) fn push_all(&mut self, features: &[u32], values: &[f32]) {
+        let is_one = |value: &f32| value.to_bits() == 1_f32.to_bits();
+        if self.values.is_none() && !values.iter().all(is_one) {
+            self.give_values();
+        }
+        if let Some(all) = &mut self.values {
+            all.extend_from_slice(values);
+        }
+        self.features.extend_from_slice(features);
+    }
+
+    /// Gives every non-zero so far a value of its own, with room for as many as there is for features.
+    fn give_values(&mut self) {
+        let mut values = Vec::with_capacity(self.features.capacity());
+        values.resize(self.features.len(), 1.0);
+        self.values = Some(values);
     }
 
     /// Ends a row.
@@ -164,6 +183,24 @@ impl Columns {
             values.truncate(kept);
         }
         left_out
+    }
+
+    /// Brings the values to a scale, and those that it makes too great to the greatest of f32. Rows keep
+    /// their non-zeros, also those that become 0.
+    pub(crate) fn scale(&mut self, scaling: &Scaling) {
+        if matches!(scaling, Scaling::None) {
+            return;
+        }
+        let mut values = self
+            .values
+            .take()
+            .unwrap_or_else(|| vec![1.0; self.features.len()]);
+        for (feature, value) in self.features.iter().zip(&mut values) {
+            let scaled = scaling.apply(*feature as usize, f64::from(*value));
+            *value = scaled.clamp(f32::MIN, f32::MAX);
+        }
+        let is_one = |value: &f32| value.to_bits() == 1_f32.to_bits();
+        self.values = (!values.iter().all(is_one)).then_some(values);
     }
 
     /// The shape, then each column as a whole.

@@ -83,6 +83,7 @@ pub(super) struct Labels {
     /// Where the other way of writing (−1 of two classes, k of k) was seen first.
     other: Option<String>,
     has_positive: bool,
+    has_negative: bool,
 }
 
 impl Labels {
@@ -92,6 +93,7 @@ impl Labels {
             zero: None,
             other: None,
             has_positive: false,
+            has_negative: false,
         }
     }
 
@@ -105,7 +107,9 @@ impl Labels {
             Meaning::Real => Ok(()),
             Meaning::Positive(positive) => {
                 let label = whole(label).ok_or_else(|| out_of_range(&self.meaning, label))?;
-                self.has_positive |= positive.contains(&label);
+                let is_positive = positive.contains(&label);
+                self.has_positive |= is_positive;
+                self.has_negative |= !is_positive;
                 Ok(())
             }
             Meaning::Binary => self.accept_one_way(label, -1, 1, place),
@@ -145,22 +149,25 @@ impl Labels {
         Ok(())
     }
 
-    /// After the train file: a list of positive labels that hits no row is a slip.
+    /// After the train file: a list of positive labels that hits no row, or every row, is a slip.
     pub(super) fn check_train(&self, dataset: &'static str) -> Result<(), DataError> {
-        match &self.meaning {
-            Meaning::Positive(positive) if !self.has_positive => {
-                let listed: Vec<_> = positive.iter().map(i64::to_string).collect();
-                Err(DataError::Options {
-                    dataset,
-                    problem: format!(
-                        "expected `label_positive` to name labels of the train file, found none of \
-                         [{}] in it; mend the list",
-                        listed.join(", ")
-                    ),
-                })
-            }
-            _ => Ok(()),
-        }
+        let Meaning::Positive(positive) = &self.meaning else {
+            return Ok(());
+        };
+        let listed: Vec<_> = positive.iter().map(i64::to_string).collect();
+        let listed = listed.join(", ");
+        let problem = match (self.has_positive, self.has_negative) {
+            (true, true) => return Ok(()),
+            (false, _) => format!(
+                "expected `label_positive` to name labels of the train file, found none of [{listed}] in \
+                 it; mend the list"
+            ),
+            (true, false) => format!(
+                "expected `label_positive` to name some labels of the train file, found only [{listed}] in \
+                 it; mend the list"
+            ),
+        };
+        Err(DataError::Options { dataset, problem })
     }
 
     /// How the accepted labels are written, for files that are read later.
@@ -339,15 +346,17 @@ mod tests {
     }
 
     #[test]
-    fn a_positive_list_that_hits_nothing_is_refused() {
-        let mut labels = Labels::new(Meaning::Positive([7].into()));
-        labels.accept(3.0, String::new).unwrap();
-        assert!(
-            labels
-                .check_train("libsvm")
-                .unwrap_err()
-                .to_string()
-                .contains("found none of [7] in it")
-        );
+    fn a_positive_list_that_hits_nothing_or_all_is_refused() {
+        let checked = |seen: &[f32]| {
+            let mut labels = Labels::new(Meaning::Positive([7, 8].into()));
+            for label in seen {
+                labels.accept(*label, String::new).unwrap();
+            }
+            let error = labels.check_train("libsvm").err();
+            error.map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(checked(&[3.0, 4.0]).contains("found none of [7, 8] in it"));
+        assert!(checked(&[7.0, 8.0]).contains("found only [7, 8] in it"));
+        assert_eq!(checked(&[3.0, 7.0]), "");
     }
 }

@@ -22,6 +22,7 @@ pub mod stream;
 pub mod weighted;
 pub mod sniff;
 mod labels;
+mod alike;
 mod number;
 
 use std::{

@@ -104,15 +104,34 @@ impl<'a> Encoder<'a> {
     pub(super) fn encode(&self, table: &Table, labels: &[f32]) -> (Columns, Unseen) {
         let (mut rows, mut unseen) = (Columns::new(), Unseen::default());
         rows.reserve(labels.len(), labels.len() * self.cells.len());
+        let mut nonzeros = Nonzeros::default();
         for (row, label) in labels.iter().enumerate() {
             let before = unseen.values;
+            nonzeros.features.clear();
+            nonzeros.values.clear();
             for (cell, column) in self.cells.iter().zip(&table.columns) {
-                cell.push(column, row, &mut rows, &mut unseen.values);
+                cell.push(column, row, &mut nonzeros, &mut unseen.values);
             }
+            rows.push_all(&nonzeros.features, &nonzeros.values);
             unseen.rows += u64::from(before < unseen.values);
             rows.close(*label);
         }
         (rows, unseen)
+    }
+}
+
+/// Those of one row.
+#[derive(Debug, Default)]
+struct Nonzeros {
+    features: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl Nonzeros {
+    #[inline]
+    fn push(&mut self, feature: u32, value: f32) {
+        self.features.push(feature);
+        self.values.push(value);
     }
 }
 
@@ -125,7 +144,7 @@ fn feature_of(names: &[Option<String>], first: u32, name: &Option<String>) -> u3
 impl Cell<'_> {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "rows are f32")]
-    fn push(&self, column: &Column, row: usize, rows: &mut Columns, unseen: &mut u64) {
+    fn push(&self, column: &Column, row: usize, rows: &mut Nonzeros, unseen: &mut u64) {
         match (self, column) {
             (
                 Self::Number {

@@ -86,6 +86,8 @@ pub(in crate::data) enum Scale {
     Standard,
     /// From 0 to 1 over the training rows.
     Minmax,
+    /// Divided by the greatest absolute value in the training rows; 0 stays 0.
+    Maxabs,
 }
 
 /// How labels are read.

@@ -12,7 +12,7 @@ use super::{
     table::{Column, Shown, State, Table},
     words::{Dictionary, MISSING},
 };
-use crate::data::{ColumnKind, DataError, Target};
+use crate::data::{ColumnKind, DataError, Target, encoding::inverse};
 
 /// More classes than this a job must ask for.
 const CLASSES_AUTO_MAX: usize = 1_000;
@@ -179,8 +179,9 @@ impl Statistics {
         for value in values {
             self.count += 1.0;
             self.sum += value;
-            self.min = self.min.min(value);
-            self.max = self.max.max(value);
+            // One instruction each: `f64::min` also reckons with NaN, which never comes here.
+            self.min = if value < self.min { value } else { self.min };
+            self.max = if self.max < value { value } else { self.max };
         }
     }
 
@@ -200,20 +201,13 @@ impl Statistics {
 
     /// Mean, and shift and factor of the scale.
     fn kind(&self, scale: Scale) -> ColumnKind {
-        let inverse = |width: f64| {
-            let inverse = width.recip();
-            if inverse.is_finite() && width > 0.0 {
-                inverse
-            } else {
-                0.0
-            }
-        };
         let mean = self.mean();
         let (shift, factor) = match scale {
             _ if self.count < 1.0 => (0.0, 0.0),
             Scale::None => (0.0, 1.0),
             Scale::Standard => (mean, inverse((self.squares / self.count).sqrt())),
             Scale::Minmax => (self.min, inverse(self.max - self.min)),
+            Scale::Maxabs => (0.0, inverse(self.min.abs().max(self.max.abs()))),
         };
         ColumnKind::Number {
             missing: mean,
@@ -223,25 +217,29 @@ impl Statistics {
     }
 }
 
+/// The error of a target column in some files whose values can be no target.
+pub(super) fn refused((name, files): (&str, &str), found: &str) -> DataError {
+    DataError::Options {
+        dataset: NAME,
+        problem: format!(
+            "expected two or more different values in the target column `{name}` of {files}, found {found}; \
+             name another column with `target` in [data], or rows that differ with `train`"
+        ),
+    }
+}
+
 /// What a target means whose values are to say so, and the sentence that tells it.
 pub(super) fn target_of(
-    name: &str,
+    column: (&str, &str),
     words: Option<&Dictionary>,
     numbers: &Distinct,
 ) -> Result<(Target, String), DataError> {
-    let refuse = |found: String| DataError::Options {
-        dataset: NAME,
-        problem: format!(
-            "expected two or more different values in the target column `{name}`, found {found}; name \
-             another column with `target` in [data]"
-        ),
-    };
     let target = match words {
         Some(words) => target_of_words(words),
         None => numbers.target(),
     };
-    let target = target.map_err(refuse)?;
-    let names = target.class_names();
+    let target = target.map_err(|found| refused(column, &found))?;
+    let (name, names) = (column.0, target.class_names());
     let note = match &names[..] {
         [] => format!("the target `{name}` is read as real numbers"),
         [lower, upper] => format!("of the target `{name}`, {upper} is +1 and {lower} is -1"),
@@ -329,7 +327,8 @@ mod tests {
 
     #[test]
     fn scales_are_those_of_scikit_learn_and_constants_become_zero() {
-        // StandardScaler().fit([[1], [2], [6]]): mean 3, scale √(14/3); MinMaxScaler: 1 to 6.
+        // StandardScaler().fit([[1], [2], [6]]): mean 3, scale √(14/3); MinMaxScaler: 1 to 6;
+        // MaxAbsScaler: 6.
         let of = |values: &[f64], scale| {
             let mut statistics = Statistics::new();
             statistics.see(values.iter().copied());
@@ -356,6 +355,12 @@ mod tests {
         ));
         assert!(close(of(&values, Scale::Minmax), [3.0, 1.0, 0.2]));
         assert!(close(of(&values, Scale::None), [3.0, 0.0, 1.0]));
+        assert!(close(
+            of(&values, Scale::Maxabs),
+            [3.0, 0.0, 6.0_f64.recip()]
+        ));
+        assert!(close(of(&[-8.0, 4.0], Scale::Maxabs), [-2.0, 0.0, 0.125]));
+        assert!(close(of(&[0.0], Scale::Maxabs), [0.0, 0.0, 0.0]));
         assert!(close(of(&[5.0, 5.0], Scale::Standard), [5.0, 5.0, 0.0]));
         assert!(close(of(&[], Scale::Minmax), [0.0, 0.0, 0.0]));
     }

@@ -14,7 +14,7 @@
 //! | `categorical` | `"auto"` | columns of categories; else those in which a training value is no number |
 //! | `encoding`, `hash_bits` | `"index"`, 16 | a feature per category, or one of 2^`hash_bits` |
 //! | `missing` | `["", "NA", "NaN", "?", "null"]` | fields that say nothing |
-//! | `scale` | `"none"` | of numbers: `"standard"`, `"minmax"` |
+//! | `scale` | `"none"` | of numbers: `"standard"`, `"minmax"`, `"maxabs"` |
 //! | `cache`, `cache_memory_mb` | none, 64 | the rows in a compact file: `data::cache` |
 //! | `task`, `classes`, `label_positive` | | what labels that are numbers mean, as for `libsvm` |
 //! | `labels` | | the words for the classes, in their order |
@@ -25,6 +25,7 @@ pub(super) mod dialect;
 mod encode;
 pub(super) mod keys;
 mod learn;
+mod plain;
 mod prefix;
 mod reading;
 mod records;

@@ -1,12 +1,12 @@
 //! The records of a block of a CSV file, field by field, each with its place.
 //!
-//! A line without a quote is cut at its delimiters where it lies; one with quotes goes through
-//! `csv-core`, which knows quoted delimiters, doubled quotes and line breaks in quotes. Blanks around a
-//! field are no part of it. Blank lines are no records.
+//! A line without a quote is cut where it lies, at delimiters and its end in one go; one with quotes goes
+//! through `csv-core`, which knows quoted delimiters, doubled quotes and line breaks in quotes. Blanks
+//! around a field are no part of it. Blank lines are no records.
 //!
 //! Source: RFC 4180.
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 use memchr::memchr;
@@ -25,7 +25,8 @@ pub(super) struct Records<'t> {
     /// The line at `at`.
     line: u64,
     delimiter: u8,
-    has_quotes: bool,
+    /// The next quote from `at` on; behind the text if there is none.
+    quote: usize,
     quoted: Option<Box<Reader>>,
     /// The fields of a quoted record, without their quotes.
     unquoted: Vec<u8>,
@@ -46,8 +47,12 @@ pub(super) struct Record<'a> {
 /// Where the fields of a record stand in the file.
 #[derive(Clone, Copy, Debug)]
 enum Places<'a> {
-    /// In one line, cut by the delimiter: looked for when asked.
-    Cut { line: u64, delimiter: u8 },
+    /// In one line, which begins at `start` and is cut by the delimiter: looked for when asked.
+    Cut {
+        line: u64,
+        start: usize,
+        delimiter: u8,
+    },
     /// Line and column of each.
     Each(&'a [(u64, usize)]),
 }
@@ -65,12 +70,24 @@ impl<'a> Record<'a> {
         &self.text[start..end]
     }
 
+    /// The text in which the field of this index stands, and where.
+    #[inline]
+    pub(super) fn field_within(self, index: usize) -> (&'a [u8], Range<usize>) {
+        let (start, end) = self.fields[index];
+        (self.text, start..end)
+    }
+
     /// Line and column of a field.
     fn position(self, index: usize) -> (u64, usize) {
         match self.places {
             Places::Each(places) => places[index],
-            Places::Cut { line, delimiter } => {
-                let before = self.text.split(|byte| *byte == delimiter).take(index);
+            Places::Cut {
+                line,
+                start,
+                delimiter,
+            } => {
+                let fields = self.text[start..].split(|byte| *byte == delimiter);
+                let before = fields.take(index);
                 (line, before.map(|field| field.len() + 1).sum::<usize>() + 1)
             }
         }
@@ -103,12 +120,23 @@ impl<'t> Records<'t> {
             at: if is_marked { MARK.len() } else { 0 },
             line: block.line,
             delimiter,
-            has_quotes: memchr(b'"', text).is_some(),
+            quote: next_quote(text, 0),
             quoted: None,
             unquoted: Vec::new(),
             places: Vec::new(),
             fields: Vec::new(),
         }
+    }
+
+    /// The text, and where the next record begins in it.
+    pub(super) fn rest(&self) -> (&'t [u8], usize) {
+        (self.text, self.at)
+    }
+
+    /// Goes on with the line that begins at `end`, behind one that was read elsewhere and has no quotes.
+    pub(super) fn pass(&mut self, end: usize) {
+        self.at = end;
+        self.line += 1;
     }
 
     /// Bytes that were read, and the line behind them.
@@ -130,19 +158,21 @@ impl<'t> Records<'t> {
     }
 
     /// The next record; `None` at the end of the block.
+    #[inline]
     pub(super) fn next_record(&mut self) -> Result<Option<Record<'_>>, DataError> {
         loop {
-            let Some((number, line)) = self.next_line() else {
+            let (start, number) = (self.at, self.line);
+            if start == self.text.len() {
                 return Ok(None);
-            };
-            // A line that begins with ink is not blank, which is what nearly all lines do.
-            let is_blank = || line.iter().all(u8::is_ascii_whitespace);
-            if line.first().is_none_or(|first| *first <= b' ') && is_blank() {
-                continue;
             }
-            self.fields.clear();
-            if self.has_quotes && memchr(b'"', line).is_some() {
-                self.read_quoted(number, line)?;
+            let end = self.cut(start);
+            self.at = self.text.len().min(end + 1);
+            self.line += 1;
+            let line = &self.text[start..end];
+            if self.quote < end {
+                self.fields.clear();
+                self.read_quoted(number, line.strip_suffix(b"\r").unwrap_or(line))?;
+                self.quote = next_quote(self.text, self.at);
                 return Ok(Some(Record {
                     path: self.path,
                     text: &self.unquoted,
@@ -150,35 +180,56 @@ impl<'t> Records<'t> {
                     places: Places::Each(&self.places),
                 }));
             }
-            self.cut(line);
+            // A line that begins with ink is not blank, which is what nearly all lines do.
+            let is_blank = || line.iter().all(u8::is_ascii_whitespace);
+            if line.first().is_none_or(|first| *first <= b' ') && is_blank() {
+                continue;
+            }
             return Ok(Some(Record {
                 path: self.path,
-                text: line,
+                text: self.text,
                 fields: &self.fields,
                 places: Places::Cut {
                     line: number,
+                    start,
                     delimiter: self.delimiter,
                 },
             }));
         }
     }
 
-    fn cut(&mut self, line: &[u8]) {
-        let mut start = 0;
-        for field in line.split(|byte| *byte == self.delimiter) {
-            let end = start + field.len();
-            let is_trimmed = match field {
-                [first, .., last] => b' ' < *first && b' ' < *last,
-                [only] => b' ' < *only,
-                [] => true,
-            };
-            self.fields.push(if is_trimmed {
-                (start, end)
-            } else {
-                trimmed(&line[..end], start)
-            });
-            start = end + 1;
+    /// Cuts the line that begins here into fields, as if it had no quotes: where it ends. Eight bytes are
+    /// looked at together.
+    fn cut(&mut self, start: usize) -> usize {
+        self.fields.clear();
+        let text = self.text;
+        let [delimiters, ends] = [self.delimiter, b'\n'].map(|byte| EACH * u64::from(byte));
+        let (mut field, mut at) = (start, start);
+        while let Some(word) = text[at..].first_chunk() {
+            let word = u64::from_le_bytes(*word);
+            let found = first_zero(word ^ delimiters) | first_zero(word ^ ends);
+            if found == 0 {
+                at += size_of_val(&word);
+                continue;
+            }
+            let end = at + (found.trailing_zeros() / u8::BITS) as usize;
+            self.fields.push(trimmed(text, field, end));
+            if text[end] == b'\n' {
+                return end;
+            }
+            (field, at) = (end + 1, end + 1);
         }
+        for (end, byte) in text.iter().enumerate().skip(at) {
+            if *byte == self.delimiter || *byte == b'\n' {
+                self.fields.push(trimmed(text, field, end));
+                field = end + 1;
+            }
+            if *byte == b'\n' {
+                return end;
+            }
+        }
+        self.fields.push(trimmed(text, field, text.len()));
+        text.len()
     }
 
     /// Reads a record that begins with line `number` and may take more lines.
@@ -201,7 +252,8 @@ impl<'t> Records<'t> {
             match result {
                 ReadFieldResult::OutputFull => {}
                 ReadFieldResult::Field { record_end } => {
-                    self.fields.push(trimmed(&self.unquoted, start));
+                    let end = self.unquoted.len();
+                    self.fields.push(trimmed(&self.unquoted, start, end));
                     self.places.push(place);
                     if record_end {
                         self.quoted = Some(reader);
@@ -224,12 +276,34 @@ impl<'t> Records<'t> {
     }
 }
 
-/// Where the field lies that reaches from `start` to the end of the text, without blanks around it.
-fn trimmed(text: &[u8], start: usize) -> (usize, usize) {
-    let field = &text[start..];
-    let end = field.trim_ascii_end().len();
-    let blanks = field.len() - field.trim_ascii_start().len();
-    (start + blanks.min(end), start + end)
+/// Each byte of a word, one in eight times.
+const EACH: u64 = u64::MAX / 0xff;
+
+/// A word whose lowest bit is in the first byte that is zero; 0 if none is.
+#[inline]
+fn first_zero(word: u64) -> u64 {
+    word.wrapping_sub(EACH) & !word & (EACH << 7)
+}
+
+/// The next quote from here on; behind the text if there is none.
+fn next_quote(text: &[u8], from: usize) -> usize {
+    memchr(b'"', &text[from..]).map_or(text.len(), |quote| from + quote)
+}
+
+/// Where a field lies without the blanks around it.
+#[inline]
+fn trimmed(text: &[u8], start: usize, end: usize) -> (usize, usize) {
+    let field = &text[start..end];
+    match field {
+        [] => (start, end),
+        [first, .., last] if b' ' < *first && b' ' < *last => (start, end),
+        [only] if b' ' < *only => (start, end),
+        _ => {
+            let inked = field.trim_ascii_end().len();
+            let blanks = field.len() - field.trim_ascii_start().len();
+            (start + blanks.min(inked), start + inked)
+        }
+    }
 }
 
 fn unclosed(path: &Path, (line, column): (u64, usize)) -> DataError {

@@ -8,12 +8,13 @@ use super::{
     dialect::Input,
     encode::{Encoder, Unseen},
     keys::{Keys, LabelKeys},
-    learn::{Distinct, Learnt, learn, target_of},
+    learn::{Distinct, Learnt, learn, refused, target_of},
     reading::Reading,
     table::{Column, Spec, Table, Want, words},
 };
 use crate::data::{
     ColumnEncoding, DataError, Encoding, LabelsIn, Target,
+    alike::{Alike, named},
     encoding::Scaling,
     in_memory::{Columns, RowSink},
     in_order::{InOrder, in_order},
@@ -105,11 +106,15 @@ pub(super) fn settle<'a>(
         }
         Ok(())
     })?;
+    let column = (&names[last][..], &*named(inputs.iter().map(Input::path)));
     let (target, rule) = match known {
         Some(known) => known,
-        None => target_of_values(&names[last], &reading, &distinct, notes)?,
+        None => target_of_values(column, &reading, &distinct, notes)?,
     };
-    alike.check(&names[last])?;
+    if let Some(only) = alike.only() {
+        let found = format!("only {}", target.shown_label(only));
+        return Err(refused(column, &found));
+    }
     notes.extend(note_columns(&names, &reading, &learnt));
     let encoding = encoding_of(&names, &learnt, &reading, keys, target)?;
     Ok(Settled {
@@ -148,7 +153,7 @@ fn known_target(
 
 /// The target as its values have it.
 fn target_of_values(
-    name: &str,
+    column: (&str, &str),
     reading: &Reading<'_>,
     distinct: &Distinct,
     notes: &mut Vec<String>,
@@ -158,7 +163,7 @@ fn target_of_values(
         .words
         .last()
         .filter(|words| !words.names.is_empty());
-    let (target, note) = target_of(name, words, distinct)?;
+    let (target, note) = target_of(column, words, distinct)?;
     notes.push(note);
     let label = |name: &String| target.label_of_word(name).expect(MADE_OF_THEM);
     let rule = match words {
@@ -188,35 +193,6 @@ impl LabelRule {
             }
             (rule, column) => unreachable!("{rule:?} was read as {column:?}"),
         }
-    }
-}
-
-/// Whether all labels are one.
-#[derive(Debug, Default)]
-struct Alike {
-    first: Option<f32>,
-    is_other_seen: bool,
-}
-
-impl Alike {
-    fn see(&mut self, labels: &[f32]) {
-        if let (false, Some(label)) = (self.is_other_seen, labels.first()) {
-            let first = self.first.get_or_insert(*label).to_bits();
-            self.is_other_seen = labels.iter().any(|label| label.to_bits() != first);
-        }
-    }
-
-    fn check(&self, target: &str) -> Result<(), DataError> {
-        if self.first.is_none() || self.is_other_seen {
-            return Ok(());
-        }
-        Err(DataError::Options {
-            dataset: NAME,
-            problem: format!(
-                "expected labels of two or more kinds in the target column `{target}`, found one only; \
-                 name another column with `target` in [data]"
-            ),
-        })
     }
 }
 

@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     keys::Keys,
+    plain::{Plain, are_numbers},
     records::{Record, Records},
     words::{Dictionary, MISSING},
 };
@@ -136,7 +137,15 @@ pub(super) fn read_block(
         state: state.clone(),
     };
     let mut records = Records::new(&shape.path, block, shape.delimiter);
-    while let Some(record) = records.next_record()? {
+    let mut plain = Plain::of(shape, specs, keys).filter(|_| are_numbers(&table.columns));
+    loop {
+        if let Some(row) = plain.as_mut().and_then(|plain| plain.next(&mut records)) {
+            table.push_row(&shape.places, row);
+            continue;
+        }
+        let Some(record) = records.next_record()? else {
+            break;
+        };
         if record.len() != shape.width {
             return Err(ragged(record, shape.width));
         }
@@ -147,6 +156,7 @@ pub(super) fn read_block(
             }
         }
         table.rows += 1;
+        plain = plain.filter(|_| are_numbers(&table.columns));
     }
     for (shown, column) in table.state.columns.iter_mut().zip(&table.columns) {
         match column {
@@ -184,6 +194,16 @@ impl Table {
         }
     }
 
+    /// Adds a record of numbers, each column being one of numbers.
+    fn push_row(&mut self, places: &[Option<usize>], row: &[f32]) {
+        for (column, place) in self.columns.iter_mut().zip(places) {
+            if let (Column::Numbers(values), Some(place)) = (column, place) {
+                values.push(row[*place]);
+            }
+        }
+        self.rows += 1;
+    }
+
     /// Adds a field to a column.
     #[inline]
     fn push(
@@ -193,10 +213,10 @@ impl Table {
         keys: &Keys,
         (record, place): (Record<'_>, usize),
     ) -> Result<(), DataError> {
-        let field = record.field(place);
         if let Column::Numbers(values) = &mut self.columns[index] {
-            let is_plain = matches!(spec.want, Want::Auto | Want::Numbers | Want::AutoTarget);
-            match number::parse_short(field) {
+            let is_plain = spec.want.takes_numbers();
+            let (text, within) = record.field_within(place);
+            match number::parse_short(text, within) {
                 Some(number) if is_plain && !keys.has_missing_number => {
                     values.push(number);
                     Ok(())
@@ -204,7 +224,7 @@ impl Table {
                 _ => self.push_number(index, spec, keys, (record, place)),
             }
         } else {
-            let problem = self.push_word(index, spec, keys, field);
+            let problem = self.push_word(index, spec, keys, record.field(place));
             problem.map_err(|problem| record.error(place, problem))
         }
     }

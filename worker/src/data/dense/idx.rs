@@ -10,7 +10,7 @@
 //! | `train_images`, `train_labels` | | files to train on |
 //! | `test_images`, `test_labels` | none | files that judge |
 //! | `holdout`, `holdout_seed` | | instead of test files |
-//! | `scale` | `"unit"` | `"unit"`: value/255; `"none"`, `"standard"`, `"minmax"` |
+//! | `scale` | `"unit"` | `"unit"`: value/255; `"none"`, `"standard"`, `"minmax"`, `"maxabs"` |
 //! | `task` | | `"real"`: labels are no classes |
 //!
 //! Source: `LeCun`, Cortes, Burges, "The MNIST database of handwritten digits".

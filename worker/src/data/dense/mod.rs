@@ -180,7 +180,9 @@ fn target_of(labels: &Array, is_real: bool) -> Result<Target, DataError> {
     let mut distinct: Vec<f32> = seen.into_iter().map(f32::from_bits).collect();
     distinct.sort_by(f32::total_cmp);
     if let [only] = distinct[..] {
-        let found = format!("expected two or more different labels, found only {only}");
+        let found = format!(
+            "expected two or more different labels, found only {only}; name labels that differ in [data]"
+        );
         return Err(problem(&labels.path, found));
     }
     let counts_up = distinct

@@ -13,7 +13,7 @@
 //! | `train`, `labels` | | files to train on: rows, and one label per row |
 //! | `test`, `test_labels` | none | files that judge |
 //! | `holdout`, `holdout_seed` | | instead of test files |
-//! | `scale` | `"none"` | `"unit"`: value/255; `"standard"`, `"minmax"` |
+//! | `scale` | `"none"` | `"unit"`: value/255; `"standard"`, `"minmax"`, `"maxabs"` |
 //! | `task` | | `"real"`: labels are no classes |
 //!
 //! Source: `numpy.lib.format`, versions 1.0 to 3.0.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Array, Values};
-use crate::data::encoding::Scaling;
+use crate::data::encoding::{Scaling, inverse};
 
 /// What is done to the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -17,6 +17,8 @@ pub(in crate::data) enum ArrayScale {
     Standard,
     /// From 0 to 1 for each feature, over the training rows.
     Minmax,
+    /// Each feature divided by its greatest absolute value in the training rows; 0 stays 0.
+    Maxabs,
 }
 
 impl ArrayScale {
@@ -31,17 +33,10 @@ impl ArrayScale {
             Self::Minmax => Scaling::Each(each(array, width, judges, |s| {
                 (s.min, inverse(s.max - s.min))
             })),
+            Self::Maxabs => Scaling::Each(each(array, width, judges, |s| {
+                (0.0, inverse(s.min.abs().max(s.max.abs())))
+            })),
         }
-    }
-}
-
-/// Of a constant feature 0, so that it becomes 0.
-fn inverse(width: f64) -> f64 {
-    let inverse = width.recip();
-    if inverse.is_finite() && 0.0 < width {
-        inverse
-    } else {
-        0.0
     }
 }
 

@@ -1,18 +1,21 @@
 //! libsvm files into a cache, in pieces: a first reading settles what labels mean and how many features
-//! there are, a second writes the rows.
+//! there are, the last writes the rows. A scale is learnt between them, once it is known which rows judge.
 //!
 //! Weights are read as a whole: four bytes per row.
 
 use std::path::Path;
 
 use super::{
-    Checked, FEATURES_MAX, NAME, encoding, labels_of, note_unseen,
+    Checked, FEATURES_MAX, NAME, check_labels, encoding, judges, labels_of, note_unseen,
     read::{Judge, read},
+    scale::Greatest,
     weights,
 };
 use crate::data::{
     DataError, Files,
+    alike::Alike,
     cache::{CachePlan, CacheWriter},
+    encoding::Scaling,
     in_memory::{Columns, LeftOut},
     labels::Labels,
 };
@@ -23,25 +26,46 @@ pub(super) fn convert(checked: &Checked, folder: &Path, plan: &CachePlan) -> Res
     let features_max = keys.features.unwrap_or(FEATURES_MAX);
     let mut judge = Judge::Train(Labels::new(checked.meaning.clone()));
     let mut needed = 1;
-    let count = |files: &Files, judge: &mut Judge, needed: &mut u64| {
+    let mut alike = Alike::default();
+    let count = |files: &Files, judge: &mut Judge, needed: &mut u64, alike: &mut Alike| {
         let mut rows = 0;
         read(files, folder, features_max, judge, &mut |piece| {
             rows += piece.rows();
             *needed = piece.features_needed().max(*needed);
+            alike.see(&piece.labels);
             Ok(())
         })?;
         Ok::<usize, DataError>(rows)
     };
-    let rows = count(&keys.train, &mut judge, &mut needed)?;
+    let rows = count(&keys.train, &mut judge, &mut needed, &mut alike)?;
     labels_of(&judge).check_train(NAME)?;
+    check_labels(&alike, &keys.train, folder)?;
     let test_rows = match &keys.test {
-        Some(files) => count(files, &mut judge, &mut 0)?,
+        Some(files) => count(files, &mut judge, &mut 0, &mut Alike::default())?,
         None => 0,
     };
     // Test rows must not widen a model.
     let features = keys.features.unwrap_or(needed);
+    let mut scaling = Scaling::None;
+    if checked.divides {
+        let mut greatest = Greatest::default();
+        let judging = judges(checked.holdout, rows)?;
+        read(
+            &keys.train,
+            folder,
+            features_max,
+            &mut judge,
+            &mut |piece| {
+                greatest.see(&piece, judging.as_deref());
+                Ok(())
+            },
+        )?;
+        scaling = greatest.scaling()?;
+    }
+    let encoding = encoding(features, labels_of(&judge), scaling);
     let mut conversion = Conversion {
-        writer: CacheWriter::create(plan, &encoding(features, labels_of(&judge)))?,
+        writer: CacheWriter::create(plan, &encoding)?,
+        scaling: encoding.scaling,
         folder,
         features_max,
         features,
@@ -56,12 +80,13 @@ pub(super) fn convert(checked: &Checked, folder: &Path, plan: &CachePlan) -> Res
     conversion.writer.finish(&notes)
 }
 
-/// The second reading.
+/// The last reading.
 struct Conversion<'c> {
     writer: CacheWriter,
     folder: &'c Path,
     features_max: u64,
     features: u64,
+    scaling: Scaling,
     judge: Judge,
 }
 
@@ -81,12 +106,14 @@ impl Conversion<'_> {
         };
         let labels = labels_of(&self.judge).clone();
         let mut unseen = LeftOut { values: 0, rows: 0 };
-        let (features, writer, mut start) = (self.features, &mut self.writer, 0);
+        let (features, scaling) = (self.features, &self.scaling);
+        let (writer, mut start) = (&mut self.writer, 0);
         writer.begin_part(weights.is_some());
         let mut sink = |mut piece: Columns| {
             let left_out = piece.leave_out_from(features);
             unseen.values += left_out.values;
             unseen.rows += left_out.rows;
+            piece.scale(scaling);
             labels.settle(&mut piece.labels);
             let end = start + piece.rows();
             if let Some(weights) = &weights {

@@ -60,7 +60,7 @@ fn parse_words(
         let feature =
             judge_index(index, previous, features_max).map_err(|problem| (column, problem))?;
         let value_column = at - value_word.len() + 1;
-        let value = number::parse(value_word)
+        let value = number::parse_within(line, at - value_word.len()..at)
             .ok_or_else(|| (column, LineProblem::Pair { found: shown(word) }))?;
         if !value.is_finite() {
             return Err((

@@ -11,6 +11,7 @@
 //! | `holdout`, `holdout_seed` | instead of `test`: the share of the rows that judges, and which |
 //! | `train_weights`, `test_weights` | files with one weight per row; without, all count 1 |
 //! | `features` | number of features: a larger index is refused. Without it the training rows decide, and what test rows have beyond is left out, with a note |
+//! | `scale` | `"none"`; `"maxabs"`: each feature divided by its greatest absolute value in the training rows |
 //! | `cache`, `cache_memory_mb` | the rows in a compact file: `data::cache` |
 //! | `task` | `"binary"` (also without the key), `"real"`; `classes` stands for the third task |
 //! | `classes` | number of classes; 2 is the binary task with any of the ways to write labels |
@@ -21,6 +22,7 @@
 mod convert;
 mod line;
 mod read;
+mod scale;
 mod weights;
 
 use std::{path::Path, sync::Arc};
@@ -28,9 +30,13 @@ use std::{path::Path, sync::Arc};
 use serde::Deserialize;
 
 pub(super) use self::line::parse_row;
-use self::read::{Judge, read};
+use self::{
+    read::{Judge, read},
+    scale::{Greatest, SparseScale},
+};
 use super::{
     DataError, Dataset, DatasetEntry, Encoding, Files, InMemory, Loaded,
+    alike::{Alike, named},
     cache::{self, CacheKey, CacheKeys, CachePlan},
     encoding::{Reopened, Scaling},
     holdout::Holdout,
@@ -44,7 +50,7 @@ pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     about: "libsvm text files of your own: plain, gzip or zstd",
     keys: "train = \"train.svm.gz\"\ntest = \"test-*.svm.gz\"\nholdout = 0.1\nholdout_seed = 0\n\
            train_weights = \"train.weights\"\ntest_weights = \"test.weights\"\nfeatures = 1000\nclasses = 3\n\
-           cache = true\ncache_memory_mb = 64",
+           scale = \"none\"\ncache = true\ncache_memory_mb = 64",
     exclusive: &["holdout", "holdout_seed"],
     check: |keys| checked(keys).map(drop),
     load,
@@ -69,6 +75,8 @@ struct Keys {
     task: Option<NamedTask>,
     classes: Option<u32>,
     label_positive: Option<Vec<i64>>,
+    #[serde(default)]
+    scale: SparseScale,
     cache: Option<CacheKey>,
     cache_memory_mb: Option<u64>,
 }
@@ -79,6 +87,8 @@ struct Checked {
     keys: Keys,
     meaning: Meaning,
     holdout: Option<Holdout>,
+    /// Whether each feature is divided by its greatest value.
+    divides: bool,
     cache: Option<CacheKeys>,
 }
 
@@ -94,6 +104,7 @@ fn checked(keys: &toml::Table) -> Result<Checked, DataError> {
     let positive = keys.label_positive.as_deref();
     let meaning = Meaning::of_keys(NAME, keys.task, keys.classes, positive)?;
     let holdout = Holdout::of_keys(NAME, keys.holdout, keys.holdout_seed, keys.test.is_some())?;
+    let divides = keys.scale.divides()?;
     keys.train.check(NAME, "train")?;
     let files = files_of(&keys);
     let has_input = files.iter().any(|files| files.reads_standard_input());
@@ -126,6 +137,7 @@ fn checked(keys: &toml::Table) -> Result<Checked, DataError> {
             keys,
             meaning,
             holdout,
+            divides,
             cache,
         }),
     }
@@ -149,6 +161,7 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
         keys,
         meaning,
         holdout,
+        divides,
         ..
     } = checked;
     let features_max = keys.features.unwrap_or(FEATURES_MAX);
@@ -156,6 +169,9 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
     let mut judge = Judge::Train(Labels::new(meaning));
     let mut train = read_all(&keys.train, folder, features_max, &mut judge)?.0;
     labels_of(&judge).check_train(NAME)?;
+    let mut alike = Alike::default();
+    alike.see(&train.labels);
+    check_labels(&alike, &keys.train, folder)?;
     let mut test = match &keys.test {
         Some(files) => Some(read_all(files, folder, features_max, &mut judge)?.0),
         None => None,
@@ -174,7 +190,15 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
     if let Some(test) = &mut test {
         weigh(test, &keys.test_weights)?;
     }
+    let mut scaling = Scaling::None;
+    if divides {
+        let mut greatest = Greatest::default();
+        let judges = judges(holdout, train.rows())?;
+        greatest.see(&train, judges.as_deref());
+        scaling = greatest.scaling()?;
+    }
     let finish = |mut columns: Columns| -> Arc<dyn Dataset> {
+        columns.scale(&scaling);
         labels.settle(&mut columns.labels);
         Arc::new(InMemory::new(columns, features, task))
     };
@@ -188,18 +212,24 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
         train,
         test,
         notes: notes.into_iter().collect(),
-        encoding: Some(encoding(features, labels)),
+        encoding: Some(encoding(features, labels, scaling)),
     })
 }
 
-fn encoding(features: u64, labels: &Labels) -> Encoding {
+/// For each of so many training rows, whether it judges; `None` if none does.
+fn judges(holdout: Option<Holdout>, rows: usize) -> Result<Option<Vec<bool>>, DataError> {
+    let judges = holdout.map(|holdout| holdout.judges(NAME, rows as u64));
+    judges.transpose()
+}
+
+fn encoding(features: u64, labels: &Labels, scaling: Scaling) -> Encoding {
     Encoding {
         dataset: NAME.into(),
         features,
         target_name: None,
         target: labels.target(),
         columns: Vec::new(),
-        scaling: Scaling::None,
+        scaling,
     }
 }
 
@@ -216,6 +246,19 @@ fn read_all(
         Ok(())
     })?;
     Ok((rows, labelled))
+}
+
+/// Refuses rows to train on whose labels are all the same.
+fn check_labels(alike: &Alike, files: &Files, folder: &Path) -> Result<(), DataError> {
+    let Some(only) = alike.only() else {
+        return Ok(());
+    };
+    let paths = files.resolve(folder)?;
+    Err(refuse(format!(
+        "expected two or more different labels in {}, found only {only}; name rows whose labels differ with \
+         `train` in [data]",
+        named(paths.iter().map(AsRef::as_ref))
+    )))
 }
 
 fn labels_of(judge: &Judge) -> &Labels {
@@ -242,6 +285,7 @@ fn reopen(again: &Reopening<'_>) -> Result<Reopened, DataError> {
     };
     let (mut columns, labelled) = read_all(files, folder, FEATURES_MAX, &mut judge)?;
     let unseen = columns.leave_out_from(encoding.features);
+    columns.scale(&encoding.scaling);
     let task = encoding.target.task();
     Ok(Reopened {
         rows: Arc::new(InMemory::new(columns, encoding.features, task)),

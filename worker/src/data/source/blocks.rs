@@ -3,7 +3,11 @@
 //! A block ends behind a line; where fields can be quoted, behind a line at whose end no quote is
 //! open. The first block is small: what it says of the file spares the others a second parsing.
 
-use std::{io::Read, mem, path::Path};
+use std::{
+    io::{ErrorKind, Read},
+    mem,
+    path::Path,
+};
 
 use memchr::{memchr, memchr_iter, memrchr};
 
@@ -103,19 +107,26 @@ impl Blocks {
     }
 
     fn read_up_to(&mut self, bytes: usize, text: &mut Vec<u8>) {
-        let wanted = bytes.saturating_sub(text.len()) as u64;
-        if self.has_ended || wanted == 0 {
+        let mut filled = text.len();
+        if self.has_ended || bytes <= filled {
             return;
         }
-        text.reserve_exact(bytes.saturating_sub(text.len()));
-        match (&mut self.source.reader).take(wanted).read_to_end(text) {
-            Ok(read) => self.has_ended = (read as u64) < wanted,
-            Err(source) => {
-                let lines = self.line - 1 + memchr_iter(b'\n', text).count() as u64;
-                self.has_ended = true;
-                self.failure = Some(self.source.failed(lines, source));
+        // Large reads go past the reader's own buffer, straight into the block.
+        text.reserve_exact(bytes - filled);
+        text.resize(bytes, 0);
+        while filled < bytes && !self.has_ended {
+            match self.source.reader.read(&mut text[filled..]) {
+                Ok(0) => self.has_ended = true,
+                Ok(read) => filled += read,
+                Err(source) if source.kind() == ErrorKind::Interrupted => {}
+                Err(source) => {
+                    let lines = memchr_iter(b'\n', &text[..filled]).count() as u64;
+                    self.has_ended = true;
+                    self.failure = Some(self.source.failed(self.line - 1 + lines, source));
+                }
             }
         }
+        text.truncate(filled);
     }
 
     fn too_long(&self) -> DataError {
