@@ -32,6 +32,10 @@ pub(super) struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     workers: Option<u32>,
 
+    /// Only server 0 reads the data, the workers take the training rows from it.
+    #[arg(long, conflicts_with = "join")]
+    data_from_server: bool,
+
     /// What to do when a worker is lost: the job's `cluster.on_worker_loss`.
     #[arg(long, value_name = "continue|stop", value_parser = ["continue", "stop"])]
     on_worker_loss: Option<String>,
@@ -79,6 +83,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         },
         join: arguments.join.clone(),
         patience: patience(arguments.patience)?,
+        data_from_server: arguments.data_from_server,
         out: arguments.out.clone(),
         report: arguments.report.clone(),
         quiet: arguments.quiet,

@@ -1,5 +1,6 @@
 //! `thalweg worker`: one worker of a job.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use clap::Args;
 use thalweg_common::config::{Draft, JobConfig};
 use thalweg_common::ids::WorkerId;
 use thalweg_common::seed::{self, Purpose};
+use thalweg_worker::data::import_rows;
 use thalweg_worker::transport::{
-    Contact, Ended, LinkOptions, Links, Member, Stopper, drive, find_job, join,
+    Contact, Ended, LinkOptions, Links, Member, Stopper, drive, fetch_data, find_job, join,
 };
 use thalweg_worker::worker::{Outcome, Place, Work, Worker};
 
@@ -17,8 +19,13 @@ use super::options::{PATIENCE_SECONDS, patience};
 use super::stop::told_to_stop;
 use super::{Ending, say, say_error};
 use crate::job::{
-    REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, training_method, transforms,
+    REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, resolve_fetched,
+    training_method, transforms,
 };
+use crate::view::units::bytes;
+
+/// How long server 0 may take to read the data, if nothing else is said.
+const DATA_PATIENCE_SECONDS: f64 = 600.0;
 
 /// Arguments of `thalweg worker`.
 #[derive(Debug, Args)]
@@ -40,6 +47,16 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE_SECONDS)]
     patience: f64,
 
+    /// Read no data here: take the training rows from server 0, which reads them where it runs. They go
+    /// into a file without a name in the folder for temporary files (TMPDIR).
+    #[arg(long)]
+    data_from_server: bool,
+
+    /// With --data-from-server: how long server 0 may take until it has read the data, and for each
+    /// piece of them, seconds.
+    #[arg(long, value_name = "SECONDS", requires = "data_from_server", default_value_t = DATA_PATIENCE_SECONDS)]
+    data_patience: f64,
+
     /// End when standard input ends: the launcher holds its other end.
     #[arg(long, hide = true)]
     exit_with_parent: bool,
@@ -53,7 +70,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         .context("cannot start the runtime")?;
     let patience = patience(arguments.patience)?;
     let contact = runtime.block_on(find_job(&arguments.join, patience))?;
-    let job = resolve_here(&contact)?;
+    let job = match arguments.data_from_server {
+        true => resolve_with_rows(&contact, |rows| {
+            let patience = self::patience(arguments.data_patience)?;
+            Ok(runtime.block_on(fetch_data(&contact, rows, patience))?)
+        })?,
+        false => resolve_here(&contact)?,
+    };
     let place = runtime.block_on(register(arguments, &contact, &job, patience))?;
     say(&format!(
         "worker {} of job {}",
@@ -83,6 +106,27 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
 fn resolve_here(contact: &Contact) -> Result<ResolvedJob> {
     let draft = Draft::parse("the servers' job", &contact.job)?;
     Ok(resolve(draft.check(&REGISTRIES)?, Path::new("."))?)
+}
+
+/// Resolves the servers' job with the training rows that `fetch` writes into a file.
+fn resolve_with_rows(
+    contact: &Contact,
+    fetch: impl FnOnce(&mut File) -> Result<u64>,
+) -> Result<ResolvedJob> {
+    let config = Draft::parse("the servers' job", &contact.job)?.check(&REGISTRIES)?;
+    let resolved = config.data.resolved.as_ref();
+    let hash = resolved.map_or(0, |resolved| resolved.hash);
+    // Opened, the file needs no name any more: it is gone with the process, however that ends.
+    let folder = tempfile::tempdir().context("no folder for the training rows")?;
+    let path = folder.path().join("rows");
+    let mut file = File::create_new(&path).with_context(|| path.display().to_string())?;
+    let fetched = fetch(&mut file)?;
+    say(&format!(
+        "{} of training rows from server 0",
+        bytes(fetched)
+    ));
+    let rows = import_rows(&path, hash)?;
+    Ok(resolve_fetched(config, rows)?)
 }
 
 async fn register(

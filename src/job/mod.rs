@@ -20,5 +20,7 @@ pub use plan::{
     PlanError, check_method, loop_settings, serve_options, server_plan, training_method, transforms,
 };
 pub use registries::REGISTRIES;
-pub use resolve::{Blueprint, ResolveError, ResolvedJob, blueprint, resolve, resolve_own};
+pub use resolve::{
+    Blueprint, ResolveError, ResolvedJob, blueprint, resolve, resolve_fetched, resolve_own,
+};
 pub use source::{SHIPPED, SourceError, draft, draft_with};

@@ -179,6 +179,40 @@ pub fn resolve_own(
     resolve_loaded(config, data, |config| blueprint_of(config, model))
 }
 
+/// A job that was resolved elsewhere, with training rows from there: nothing is read here.
+///
+/// # Errors
+/// [`ResolveError`] if nobody has resolved the job, or the rows are not those of it.
+pub fn resolve_fetched(
+    config: JobConfig,
+    rows: Arc<dyn Dataset>,
+) -> Result<ResolvedJob, ResolveError> {
+    let expected = config.data.resolved.as_ref().map(summary);
+    let found = DataSummary {
+        rows: rows.rows(),
+        features: rows.features(),
+        hash: rows.content_hash(),
+    };
+    match expected {
+        Some(expected) if expected != found => {
+            return Err(ResolveError::Changed { found, expected });
+        }
+        Some(_) | None => {}
+    }
+    let data = Loaded {
+        train: rows,
+        test: None,
+        notes: Vec::new(),
+        encoding: None,
+    };
+    let data = match &config.train.class_weight {
+        Some(weights) => weigh(data, weights)?,
+        None => data,
+    };
+    let blueprint = blueprint(config)?;
+    Ok(ResolvedJob { blueprint, data })
+}
+
 fn resolve_loaded(
     config: JobConfig,
     data: Loaded,

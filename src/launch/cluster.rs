@@ -99,15 +99,16 @@ impl LocalCluster {
         Ok(cluster)
     }
 
-    /// Starts `workers` workers.
+    /// Starts `workers` workers with these arguments beside those that each needs.
     ///
     /// # Errors
     /// [`LaunchError`] if one does not start.
-    pub fn start_workers(&mut self, workers: u32) -> Result<(), LaunchError> {
+    pub fn start_workers(&mut self, workers: u32, further: &[&str]) -> Result<(), LaunchError> {
         let join = self.addresses.join(",");
         for index in 0..workers {
-            let arguments = ["worker", "--join", &join, "--worker", &index.to_string()];
-            let arguments = arguments.map(str::to_owned);
+            let number = index.to_string();
+            let own = ["worker", "--join", &join, "--worker", &number];
+            let arguments: Vec<_> = own.iter().chain(further).map(ToString::to_string).collect();
             self.workers
                 .push(start(Role::Worker(index), &arguments, &self.logs)?);
         }

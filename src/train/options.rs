@@ -14,6 +14,8 @@ pub struct TrainOptions {
     pub join: Vec<String>,
     /// How long these are waited for if they are not up yet.
     pub patience: Duration,
+    /// Whether workers take the training rows from server 0 instead of reading the data.
+    pub data_from_server: bool,
     /// Where the run folder goes; `None` below `runs`.
     pub out: Option<PathBuf>,
     /// Where the report is to be copied.

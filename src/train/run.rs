@@ -145,7 +145,11 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     let (job_path, logs) = (folder.job_path(), folder.logs_path());
     let mut cluster = LocalCluster::start_servers(&job_path, servers, &logs, patience).await?;
     let observer = Observer::attach(cluster.addresses(), patience).await?;
-    cluster.start_workers(config.cluster.workers)?;
+    let further: &[&str] = match options.data_from_server {
+        true => &["--data-from-server"],
+        false => &[],
+    };
+    cluster.start_workers(config.cluster.workers, further)?;
     folder.write_processes(&cluster.processes())?;
     Ok(Started {
         job,

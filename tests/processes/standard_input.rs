@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
@@ -113,4 +113,40 @@ fn a_stream_that_cannot_go_on_ends_the_job_with_the_place() {
         said.contains("expected at least 1000 rows") && said.contains("found 21 lines"),
         "{said}"
     );
+}
+
+#[test]
+fn workers_that_have_no_data_take_the_rows_from_server_0() {
+    let bench = Bench::new();
+    let elsewhere = Bench::new();
+    fs::write(bench.path("a.csv"), table(3_000)).unwrap();
+    let own = ["--data", "a.csv", "--holdout", "0.2", "--workers", "2"];
+    let train = ["train", "-q", "--out", "run", "--data-from-server"];
+    let output = bench.run(&[&train[..], &own].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report = bench.report();
+    assert_eq!(report["epochs_used"][0]["complete"], true, "{report}");
+    for worker in ["worker-0", "worker-1"] {
+        let log = fs::read_to_string(bench.path(&format!("run/logs/{worker}.log"))).unwrap();
+        assert!(log.contains("of training rows from server 0"), "{log}");
+    }
+    // By hand, in a folder where the file is not.
+    let listen = ["server", "run/job.toml", "--listen", "127.0.0.1:0"];
+    let one = ["--set", "cluster.servers=1", "--set", "cluster.workers=1"];
+    let mut server = bench
+        .command(&[&listen[..], &one].concat())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(server.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let address = line.trim().rsplit(' ').next().unwrap().to_owned();
+    let without = elsewhere.run(&["worker", "--join", &address]);
+    assert_eq!(without.status.code(), Some(1));
+    assert!(stderr(&without).contains("a.csv"), "{}", stderr(&without));
+    let with = elsewhere.run(&["worker", "--join", &address, "--data-from-server"]);
+    assert!(with.status.success(), "{}", stderr(&with));
+    server.kill().unwrap();
+    server.wait().unwrap();
 }

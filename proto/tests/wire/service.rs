@@ -173,6 +173,10 @@ impl ParameterServer for Service {
         Err(Status::unimplemented("not in these tests"))
     }
 
+    async fn read_data(&self, _: tonic::Request<v1::ReadDataRequest>) -> Answer<v1::DataPiece> {
+        Err(Status::unimplemented("not in these tests"))
+    }
+
     async fn leave(&self, _: tonic::Request<v1::Leave>) -> Answer<v1::LeaveReply> {
         Err(Status::unimplemented("not in these tests"))
     }

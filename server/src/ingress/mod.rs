@@ -7,6 +7,7 @@
 
 mod clock;
 mod counted;
+mod data;
 mod meter;
 mod listen;
 mod owners;
@@ -16,5 +17,6 @@ mod session;
 mod unary;
 mod serve;
 
+pub use data::DataFile;
 pub use listen::{ListenError, listen};
 pub use serve::{End, ServeError, ServeOptions, serve};

@@ -16,6 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::clock::Clock;
 use super::counted::{Connection, Entry};
+use super::data::{DataDesk, DataFile};
 use super::handle::Handler;
 use super::owners::Owners;
 use super::unary::Service;
@@ -29,7 +30,7 @@ const TICK: Duration = Duration::from_millis(50);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How a server is to be run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ServeOptions {
     /// Bounds of frames and parts.
     pub limits: FrameLimits,
@@ -45,6 +46,8 @@ pub struct ServeOptions {
     pub request_time_max: Duration,
     /// How long an orderly end may take.
     pub stop_time_max: Duration,
+    /// The training rows, if this server is to hand them out.
+    pub data: Option<DataFile>,
 }
 
 /// How a server ended.
@@ -95,7 +98,7 @@ pub async fn serve(
         ending: watch::Sender::new(false),
     });
     let (finish, finished) = oneshot::channel::<()>();
-    let transport = transport(&handler, listener, address, options, finished)?;
+    let transport = transport(&handler, listener, address, &options, finished)?;
     let mut transport = tokio::spawn(transport);
     let end = tokio::select! {
         biased;
@@ -128,13 +131,14 @@ fn transport(
     handler: &Arc<Handler>,
     listener: TcpListener,
     address: SocketAddr,
-    options: ServeOptions,
+    options: &ServeOptions,
     finished: oneshot::Receiver<()>,
 ) -> Result<impl Future<Output = Result<(), tonic::transport::Error>> + use<>, ServeError> {
     let service = Service {
         handler: handler.clone(),
         limits: options.limits,
         requests_max: options.requests_max,
+        data: Arc::new(DataDesk::new(options.data.clone())),
     };
     let service = WireServer::new(service, options.limits.message_bytes_max);
     let reflection = address

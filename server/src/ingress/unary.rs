@@ -20,6 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status, Streaming};
 
 use super::counted::SocketBytes;
+use super::data::{DataDesk, Piece};
 use super::handle::Handler;
 use super::session::{Frames, Session};
 
@@ -29,6 +30,7 @@ pub(super) struct Service {
     pub(super) handler: Arc<Handler>,
     pub(super) limits: FrameLimits,
     pub(super) requests_max: u32,
+    pub(super) data: Arc<DataDesk>,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -182,6 +184,30 @@ impl ParameterServer for Service {
             Reply::Concluded => Ok(Response::new(v1::ConcludeReply {})),
             other => Err(unexpected(&other)),
         }
+    }
+
+    async fn read_data(
+        &self,
+        request: tonic::Request<v1::ReadDataRequest>,
+    ) -> Answer<v1::DataPiece> {
+        let request = request.into_inner();
+        let fingerprint = self.handler.server.plan().fingerprint;
+        if *request.fingerprint != fingerprint.to_bytes() {
+            return Err(to_status(&Refusal::new(
+                RefusalKind::WrongJob,
+                format!(
+                    "the training rows of another job are asked for; this one is {fingerprint}"
+                ),
+            )));
+        }
+        let Piece { file_bytes, data } = match self.data.piece(request.offset).await {
+            Ok(piece) => piece,
+            Err(refusal) => return Err(to_status(&refusal)),
+        };
+        Ok(Response::new(v1::DataPiece {
+            file_bytes,
+            data: data.into(),
+        }))
     }
 
     async fn offer(&self, request: tonic::Request<v1::Offer>) -> Answer<v1::OfferReply> {

@@ -152,6 +152,10 @@ impl ParameterServer for Sink {
     async fn offer(&self, _: Request<v1::Offer>) -> Answer<v1::OfferReply> {
         Err(unsupported())
     }
+
+    async fn read_data(&self, _: Request<v1::ReadDataRequest>) -> Answer<v1::DataPiece> {
+        Err(unsupported())
+    }
 }
 
 /// Assembles requests and sends their answers until the stream ends.

@@ -50,6 +50,7 @@ pub(super) async fn serve_real(listener: TcpListener) -> anyhow::Result<()> {
         owner_threads: 1,
         request_time_max: PATIENCE,
         stop_time_max: Duration::from_secs(1),
+        data: None,
     };
     serve(server, listener, options, std::future::pending()).await?;
     Ok(())

@@ -52,6 +52,18 @@ impl Columns {
         }
     }
 
+    /// The rows of a batch, with their weights.
+    pub(crate) fn of_rows(rows: &Rows) -> Self {
+        let mut columns = Self::new();
+        for (row, &label) in rows.labels().iter().enumerate() {
+            let (features, values) = rows.row(row);
+            columns.push_all(features, values);
+            columns.close(label);
+        }
+        columns.weights = rows.weights().map(<[f32]>::to_vec);
+        columns
+    }
+
     /// Makes room for so many more rows and non-zeros.
     pub(crate) fn reserve(&mut self, rows: usize, nonzeros: usize) {
         self.labels.reserve(rows);
@@ -296,15 +308,7 @@ impl InMemory {
     /// When a row has a feature that is not below `features`.
     #[must_use]
     pub fn from_rows(rows: &Rows, features: u64, task: Task) -> Self {
-        let mut columns = Columns::new();
-        for (row, &label) in rows.labels().iter().enumerate() {
-            let (row_features, values) = rows.row(row);
-            for (&feature, &value) in row_features.iter().zip(values) {
-                columns.push(feature, value);
-            }
-            columns.close(label);
-        }
-        columns.weights = rows.weights().map(<[f32]>::to_vec);
+        let columns = Columns::of_rows(rows);
         assert!(
             columns.features_needed() <= features,
             "a feature lies past the declared number"

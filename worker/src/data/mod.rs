@@ -31,6 +31,7 @@ use std::{
 };
 
 pub use self::{
+    cache::{export_rows, import_rows},
     encoding::{ColumnEncoding, ColumnKind, Encoding, LabelsIn, Reopened, Target},
     error::{DataError, LineProblem},
     in_memory::InMemory,

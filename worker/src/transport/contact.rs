@@ -155,7 +155,7 @@ pub(super) async fn ask(
     clippy::disallowed_methods,
     reason = "joining is a driver's work, before any decision"
 )]
-async fn pause() {
+pub(super) async fn pause() {
     tokio::time::sleep(PAUSE).await;
 }
 

@@ -12,6 +12,7 @@ mod join_error;
 pub mod links;
 mod link;
 pub mod driver;
+mod fetch;
 mod computer;
 mod clock;
 mod grpc;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use contact::{Contact, find_job, introduce};
 pub use driver::{Ended, drive};
+pub use fetch::fetch_data;
 pub use join_error::JoinError;
 pub use links::{LinkOptions, Links, Stopper};
 pub use register::{Enlisted, Member, join, observe};

@@ -51,6 +51,15 @@ impl Identity {
         })
     }
 
+    /// That of rows with this hash, wherever they are from.
+    pub(super) fn of_rows(hash: u64) -> Self {
+        Self {
+            dataset: "rows".into(),
+            keys_hash: hash,
+            files: Vec::new(),
+        }
+    }
+
     /// Whether all files are still as they were.
     pub(super) fn is_current(&self) -> bool {
         let is_same =

@@ -11,6 +11,7 @@
 //! | `cache` | none | the file; `true` for one beside the first of `train` |
 //! | `cache_memory_mb` | 64 | blocks that are kept in memory, megabytes |
 
+mod carried;
 mod dataset;
 mod format;
 mod held;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use self::carried::{export_rows, import_rows};
 pub(super) use self::write::CacheWriter;
 use self::{
     identity::Identity,

@@ -117,7 +117,8 @@ mod tests {
         let mut other = rows(&[(0, 3.0), (1, 3.0), (2, 4.0), (7, 1.0)]);
         other.scale(&scaling);
         let found = [0, 1, 2, 3].map(|row| other.row(row).1[0]);
-        assert_eq!(found, [1.5, 0.0, 1.0, 0.0]);
+        let expected = [1.5, 0.0, 1.0, 0.0];
+        assert_eq!(found.map(f32::to_bits), expected.map(f32::to_bits));
     }
 
     #[test]

@@ -151,4 +151,8 @@ impl ParameterServer for Service {
     async fn offer(&self, _: Call<v1::Offer>) -> Answer<v1::OfferReply> {
         unused()
     }
+
+    async fn read_data(&self, _: Call<v1::ReadDataRequest>) -> Answer<v1::DataPiece> {
+        unused()
+    }
 }
