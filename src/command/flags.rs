@@ -151,7 +151,7 @@ pub(super) fn look(first: &str) -> Result<Sniffed> {
     let found = sniff(&path)?;
     if found.dataset.is_none() {
         anyhow::bail!(
-            "{}: expected libsvm, CSV, TSV, IDX or npy data, found none of these; `thalweg list datasets` \
+            "{}: expected libsvm, CSV, TSV, Parquet, IDX or npy data, found none of these; `thalweg list datasets` \
              shows what can be read",
             path.display()
         );

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use super::{
-    NAME,
     keys::{Keys, Scale},
     reading::Reading,
     table::{Column, Shown, State, Table},
@@ -225,12 +224,13 @@ impl Statistics {
 
 /// What a target means whose values are to say so, and the sentence that tells it.
 pub(super) fn target_of(
+    dataset: &'static str,
     name: &str,
     words: Option<&Dictionary>,
     numbers: &Distinct,
 ) -> Result<(Target, String), DataError> {
     let refuse = |found: String| DataError::Options {
-        dataset: NAME,
+        dataset,
         problem: format!(
             "expected two or more different values in the target column `{name}`, found {found}; name \
              another column with `target` in [data]"
