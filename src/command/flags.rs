@@ -164,7 +164,7 @@ pub(super) fn look(first: &str) -> Result<Sniffed> {
             anyhow::bail!("{problem}");
         }
         anyhow::bail!(
-            "{}: expected libsvm, CSV, TSV, IDX or npy data, found none of these; `thalweg list datasets` \
+            "{}: expected libsvm, CSV, TSV, Parquet, IDX or npy data, found none of these; `thalweg list datasets` \
              shows what can be read",
             path.display()
         );

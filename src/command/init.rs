@@ -139,7 +139,10 @@ const LARGE_BYTES: u64 = 1 << 20;
 
 /// Passes after which the plain models come to rest: many over a file of few rows, few over a large one.
 fn epochs(rows: u64, files: &[String]) -> u32 {
-    let is_large = |file: &String| fs::metadata(file).is_ok_and(|of| LARGE_BYTES <= of.len());
+    // What lies at an address is taken to be large.
+    let is_large = |file: &String| {
+        file.contains("://") || fs::metadata(file).is_ok_and(|of| LARGE_BYTES <= of.len())
+    };
     match rows {
         _ if 1 < files.len() || files.iter().any(is_large) => 5,
         0..2_000 => 100,

@@ -27,6 +27,14 @@ pub enum DataError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A server does not give an object.
+    #[error("{}: {problem}", path.display())]
+    Remote {
+        /// The address, without secrets.
+        path: PathBuf,
+        /// What was expected, what was found, what to do.
+        problem: String,
+    },
     /// A packed stream is cut short or damaged.
     #[error("{}: expected a whole {format} stream, found one that is damaged or breaks off after line {lines} ({source}); copy the file again", path.display())]
     Packed {
@@ -96,6 +104,38 @@ pub enum DataError {
         column: usize,
         /// What is wrong there.
         problem: LineProblem,
+    },
+    /// A file of typed columns is not what it should be.
+    #[error("{}: {problem}", path.display())]
+    Typed {
+        /// The file.
+        path: PathBuf,
+        /// What was expected, what was found, what to do.
+        problem: String,
+    },
+    /// A value of a file of typed columns cannot be used.
+    #[error("{}: row {row} (row group {group}), column `{column}`: {problem}", path.display())]
+    Cell {
+        /// The file.
+        path: PathBuf,
+        /// The row, counted from 1.
+        row: u64,
+        /// The row group that it is in, counted from 1.
+        group: usize,
+        /// The name of the column.
+        column: String,
+        /// What is wrong there.
+        problem: Box<LineProblem>,
+    },
+    /// The program was built without what the job needs.
+    #[error("{}: expected a program that reads {what}, found one that was built without; build it with `cargo install --path . --features {feature}`", path.display())]
+    Feature {
+        /// The file.
+        path: PathBuf,
+        /// What cannot be read.
+        what: &'static str,
+        /// The feature of the crate.
+        feature: &'static str,
     },
     /// A file of weights is not as long as the file of rows.
     #[error("{}: expected {rows} weights, one for each row, found {found}; write one number per line, in the order of the rows", path.display())]

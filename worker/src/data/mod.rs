@@ -16,6 +16,7 @@ pub mod holdout;
 pub mod flights;
 pub mod libsvm;
 pub mod csv;
+pub mod parquet;
 pub mod dense;
 pub mod steady;
 pub mod stream;

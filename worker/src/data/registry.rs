@@ -12,7 +12,7 @@ use super::{
     DataError, Encoding, Files, Loaded, csv,
     dense::{idx, npy},
     encoding::{LabelsIn, Reopened},
-    flights, libsvm, steady, stream,
+    flights, libsvm, parquet, steady, stream,
 };
 
 /// One kind of data.
@@ -59,6 +59,7 @@ pub static DATASETS: &[DatasetEntry] = &[
     flights::ENTRY,
     libsvm::ENTRY,
     csv::ENTRY,
+    parquet::ENTRY,
     idx::ENTRY,
     npy::ENTRY,
     stream::ENTRY,

@@ -8,15 +8,22 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 use toml::{Table, Value};
 
 use super::{
-    ColumnKind, DataError, LabelsIn, Target,
+    ColumnKind, DataError, Encoding, LabelsIn, Target,
     csv::{self, Survey},
     in_memory::Columns,
     libsvm::parse_row,
+    parquet::{self, ParquetFile},
     source::{Compression, STANDARD_INPUT, Source, StandardInput},
 };
 
 /// Unpacked bytes that are looked at.
 const PREFIX_BYTES: u64 = 1 << 20;
+
+/// Rows of a Parquet file that are looked at.
+const PREFIX_ROWS: u64 = 1 << 14;
+
+/// What pandas names the row labels that it writes as a column.
+const ROW_LABELS: &str = "__index_level_";
 
 /// What a file seems to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +86,18 @@ pub fn sniff(path: &Path) -> Result<Sniffed, DataError> {
         true => source.read_cut(PREFIX_BYTES),
         false => source.read_all(PREFIX_BYTES)?,
     };
+    if text.starts_with(&parquet::MAGIC) && is_cut {
+        sniffed.problem = Some(
+            "standard input: expected text, found a Parquet file, which is read from its end; write it to \
+             a file and name that"
+                .into(),
+        );
+        return Ok(sniffed);
+    }
+    if text.starts_with(&parquet::MAGIC) {
+        sniffed.is_parquet(path)?;
+        return Ok(sniffed);
+    }
     if is_cut || text.len() as u64 == PREFIX_BYTES {
         // The last line may be cut: it says nothing.
         let end = text.iter().rposition(|byte| *byte == b'\n');
@@ -186,6 +205,58 @@ impl Sniffed {
         }
     }
 
+    /// Takes the columns that can be read; the target is looked for as in a CSV file with a header.
+    fn is_parquet(&mut self, path: &Path) -> Result<(), DataError> {
+        let file = ParquetFile::open(path)?.head(PREFIX_ROWS);
+        let (mut names, mut ignored) = (file.names(), Vec::new());
+        for (name, what) in file.refused() {
+            self.notes
+                .push(format!("column `{name}` is left out: it is {what}"));
+            ignored.push(name);
+        }
+        for name in names.iter().filter(|name| name.starts_with(ROW_LABELS)) {
+            self.notes
+                .push(format!("column `{name}` is left out: it numbers the rows"));
+            ignored.push(name.clone());
+        }
+        names.retain(|name| !ignored.contains(name));
+        let usual = names.iter().find(|name| csv::TARGETS.contains(&&name[..]));
+        let mut refusal = None;
+        for target in [usual, names.last(), names.first()].into_iter().flatten() {
+            self.keys = Table::new();
+            self.names("parquet", "train", path);
+            if !ignored.is_empty() {
+                self.set("ignore", ignored.clone());
+            }
+            if usual.is_none() {
+                self.set("target", target.clone());
+            }
+            match csv::learn_parquet(file.clone(), &self.keys) {
+                Ok(learnt) => {
+                    self.learnt(learnt, usual.is_none().then_some(target));
+                    return Ok(());
+                }
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        self.dataset = None;
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// What the first rows of a table have taught; `guessed` is the target if no name told it.
+    fn learnt(&mut self, (rows, encoding): (u64, Encoding), guessed: Option<&String>) {
+        if let Some(target) = guessed {
+            self.notes.push(format!(
+                "no column is called {}: column `{target}` is taken to be the target",
+                csv::TARGETS.join(", ")
+            ));
+        }
+        (self.rows, self.features) = (rows, encoding.features);
+        let column = |column: super::ColumnEncoding| (column.name, column.kind);
+        self.columns = encoding.columns.into_iter().map(column).collect();
+        self.target = Some(encoding.target);
+    }
+
     /// Tries the columns that may be the target: those of the usual names, then the last, then the first.
     fn is_csv(&mut self, path: &Path, text: Vec<u8>) {
         let text: Arc<[u8]> = text.into();
@@ -206,7 +277,7 @@ impl Sniffed {
             if usual.is_none() {
                 self.set("target", target.clone());
             }
-            let (rows, encoding) = match csv::learn_prefix(path, &text, &self.keys) {
+            let learnt = match csv::learn_prefix(path, &text, &self.keys) {
                 Ok(learnt) => learnt,
                 Err(error) => {
                     self.dataset = None;
@@ -218,16 +289,7 @@ impl Sniffed {
                 }
             };
             self.problem = None;
-            if usual.is_none() {
-                self.notes.push(format!(
-                    "no column is called {}: column `{target}` is taken to be the target",
-                    csv::TARGETS.join(", ")
-                ));
-            }
-            (self.rows, self.features) = (rows, encoding.features);
-            let column = |column: super::ColumnEncoding| (column.name, column.kind);
-            self.columns = encoding.columns.into_iter().map(column).collect();
-            self.target = Some(encoding.target);
+            self.learnt(learnt, usual.is_none().then_some(target));
             (self.delimiter, self.header) = (Some(char::from(delimiter)), Some(header));
             return;
         }

@@ -1,21 +1,32 @@
 //! Of which files, read with which keys, a cache was made.
 
-use std::{collections::BTreeMap, fs, path::Path, time::UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::data::{DataError, Files};
+use crate::data::{
+    DataError, Files,
+    source::{About, about, is_file, shown},
+};
 
 /// The keys that say where a cache is, and not what is in it.
 pub(super) const OWN_KEYS: [&str; 2] = ["cache", "cache_memory_mb"];
 
 /// Two caches of the same identity hold the same rows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::data) struct Identity {
     dataset: String,
     keys_hash: u64,
     files: Vec<SourceFile>,
+    /// The files as they were named, an address with its secrets; they are not written.
+    #[serde(skip)]
+    named: Vec<PathBuf>,
 }
 
 /// One file as it was when it was read.
@@ -24,6 +35,9 @@ struct SourceFile {
     path: String,
     bytes: u64,
     modified_nanoseconds: u128,
+    /// The word of a server for this state of an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
 }
 
 impl Identity {
@@ -34,10 +48,11 @@ impl Identity {
         files: &[&Files],
         folder: &Path,
     ) -> Result<Self, DataError> {
-        let mut sources = Vec::new();
+        let (mut sources, mut named) = (Vec::new(), Vec::new());
         for files in files {
             for path in files.resolve(folder)? {
                 sources.push(SourceFile::of(&path)?);
+                named.push(path);
             }
         }
         let keys = keys
@@ -48,6 +63,7 @@ impl Identity {
             dataset: dataset.into(),
             keys_hash: xxh3_64(format!("{sorted:?}").as_bytes()),
             files: sources,
+            named,
         })
     }
 
@@ -57,23 +73,23 @@ impl Identity {
             dataset: "rows".into(),
             keys_hash: hash,
             files: Vec::new(),
+            named: Vec::new(),
         }
     }
 
     /// Whether all files are still as they were.
     pub(super) fn is_current(&self) -> bool {
-        let is_same =
-            |file: &SourceFile| SourceFile::of(Path::new(&file.path)).is_ok_and(|now| now == *file);
-        self.files.iter().all(is_same)
+        let mut files = self.files.iter().zip(&self.named);
+        files.all(|(file, name)| SourceFile::of(name).is_ok_and(|now| now == *file))
     }
 
     /// What has changed since `then`; `None` if nothing has.
     pub(super) fn changed_since(&self, then: &Self) -> Option<String> {
-        if self == then {
-            return None;
-        }
         if self.dataset != then.dataset || self.keys_hash != then.keys_hash {
             return Some("other keys of [data]".into());
+        }
+        if self.files == then.files {
+            return None;
         }
         let other = self.files.iter().find(|file| !then.files.contains(file));
         Some(match other {
@@ -85,6 +101,19 @@ impl Identity {
 
 impl SourceFile {
     fn of(path: &Path) -> Result<Self, DataError> {
+        if !is_file(path) {
+            let About {
+                bytes,
+                modified_nanoseconds,
+                etag,
+            } = about(path)?;
+            return Ok(Self {
+                path: shown(path).to_string_lossy().into_owned(),
+                bytes,
+                modified_nanoseconds,
+                etag,
+            });
+        }
         let read = |source| DataError::Read {
             path: path.to_owned(),
             source,
@@ -99,6 +128,7 @@ impl SourceFile {
                 .into_owned(),
             bytes: about.len(),
             modified_nanoseconds: since.as_nanos(),
+            etag: None,
         })
     }
 }

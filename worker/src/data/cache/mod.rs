@@ -31,7 +31,11 @@ use self::{
     identity::Identity,
     open::{Found, open},
 };
-use super::{DataError, Files, Loaded, holdout::Holdout};
+use super::{
+    DataError, Files, Loaded,
+    holdout::Holdout,
+    source::{is_file, shown},
+};
 
 /// What the name of a cache ends in if the job does not name it.
 pub(super) const SUFFIX: &str = ".twcache";
@@ -115,6 +119,16 @@ impl CacheKeys {
             Some(file) => folder.join(file),
             None => {
                 let first = files[0].resolve(folder)?.swap_remove(0);
+                if !is_file(&first) {
+                    return Err(DataError::Options {
+                        dataset,
+                        problem: format!(
+                            "expected `cache` to name a file of this machine, found true beside the address {}; \
+                             write cache = \"NAME{SUFFIX}\"",
+                            shown(&first).display()
+                        ),
+                    });
+                }
                 let mut name = first.into_os_string();
                 name.push(SUFFIX);
                 name.into()

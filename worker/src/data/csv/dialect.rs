@@ -1,9 +1,8 @@
 //! How a CSV file is written (delimiter, header) and which of its columns is what.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use super::{NAME, keys::Keys, records::Records};
+use super::{input::Opened, keys::Keys, records::Records};
 use crate::data::{
     DataError, LineProblem,
     source::{Block, Blocks, Cut, Lines, Source},
@@ -18,85 +17,49 @@ pub(in crate::data) const TARGETS: [&str; 4] = ["label", "target", "y", "class"]
 /// Columns that a message lists.
 const COLUMNS_SHOWN_MAX: usize = 30;
 
-/// One file; standard input is kept, since it is read more than once.
-#[derive(Clone, Debug)]
-pub(super) struct Input {
-    path: PathBuf,
-    kept: Option<Arc<[u8]>>,
-}
-
-/// A file that is open behind its header.
+/// How a text file is written, and its data behind the header.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct Written {
     /// The blocks of data.
     pub(super) blocks: Blocks,
     /// The columns' names; where there is no header, their numbers from 1.
     pub(super) names: Vec<String>,
-    /// The path as messages show it.
-    pub(super) path: PathBuf,
     pub(super) delimiter: u8,
     pub(super) has_header: bool,
 }
 
-impl Input {
-    pub(super) fn new(path: PathBuf) -> Result<Self, DataError> {
-        let kept = match path.to_str() {
-            Some("-") => Some(Source::open(&path)?.read_all(u64::MAX)?.into()),
-            _ => None,
+/// Opens a file as the keys say, and looks at its first line where they say nothing; `source` gives
+/// the file from its start.
+pub(super) fn open(
+    source: impl Fn() -> Result<Source, DataError>,
+    keys: &Keys,
+) -> Result<Written, DataError> {
+    let first = source()?;
+    let path = first.path().to_owned();
+    let delimiter = match keys.delimiter.or_else(|| delimiter_by_name(&path)) {
+        Some(delimiter) => delimiter,
+        None => delimiter_of(&first_line(&mut Lines::of(first))?),
+    };
+    let mut blocks = Blocks::of(source()?, Cut::Records(delimiter));
+    while let Some(mut block) = blocks.next_block()? {
+        let Some((names, data)) = header(&path, &block, delimiter, keys)? else {
+            continue;
         };
-        Ok(Self { path, kept })
-    }
-
-    /// The first bytes of a file, in memory.
-    pub(super) fn of_bytes(path: &Path, bytes: Arc<[u8]>) -> Self {
-        Self {
-            path: path.to_owned(),
-            kept: Some(bytes),
-        }
-    }
-
-    /// The path as it was named.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn source(&self) -> Result<Source, DataError> {
-        match &self.kept {
-            Some(bytes) => Source::of_bytes(&self.path, Arc::clone(bytes)),
-            None => Source::open(&self.path),
-        }
-    }
-
-    /// Opens the file as the keys say, and looks at its first line where they say nothing.
-    pub(super) fn open(&self, keys: &Keys) -> Result<Opened, DataError> {
-        let source = self.source()?;
-        let path = source.path().to_owned();
-        let delimiter = match keys.delimiter.or_else(|| delimiter_by_name(&path)) {
-            Some(delimiter) => delimiter,
-            None => delimiter_of(&first_line(&mut Lines::of(source))?),
-        };
-        let mut blocks = Blocks::of(self.source()?, Cut::Records(delimiter));
-        while let Some(mut block) = blocks.next_block()? {
-            let Some((names, data)) = header(&path, &block, delimiter, keys)? else {
-                continue;
+        if let Some((start, line)) = data {
+            block = Block {
+                text: block.text.split_off(start),
+                line,
             };
-            if let Some((start, line)) = data {
-                block = Block {
-                    text: block.text.split_off(start),
-                    line,
-                };
-            }
-            blocks.put_back(block);
-            return Ok(Opened {
-                blocks,
-                names,
-                path,
-                delimiter,
-                has_header: data.is_some(),
-            });
         }
-        Err(DataError::Empty { path })
+        blocks.put_back(block);
+        return Ok(Written {
+            blocks,
+            names,
+            delimiter,
+            has_header: data.is_some(),
+        });
     }
+    Err(DataError::Empty { path })
 }
 
 /// Where data begin in a block that begins with a header, and in which line.
@@ -173,7 +136,11 @@ fn delimiter_of(line: &[u8]) -> u8 {
 }
 
 /// Where among these columns the target is.
-pub(super) fn target_of(wanted: Option<&str>, opened: &Opened) -> Result<usize, DataError> {
+pub(super) fn target_of(
+    dataset: &'static str,
+    wanted: Option<&str>,
+    opened: &Opened,
+) -> Result<usize, DataError> {
     let names = &opened.names;
     let found = match wanted {
         Some(name) => names.iter().position(|column| column == name),
@@ -181,10 +148,10 @@ pub(super) fn target_of(wanted: Option<&str>, opened: &Opened) -> Result<usize, 
             .iter()
             .find_map(|name| names.iter().position(|column| column == name)),
     };
-    found.ok_or_else(|| no_column(wanted, opened))
+    found.ok_or_else(|| no_column(dataset, wanted, opened))
 }
 
-fn no_column(wanted: Option<&str>, opened: &Opened) -> DataError {
+fn no_column(dataset: &'static str, wanted: Option<&str>, opened: &Opened) -> DataError {
     let names = &opened.names;
     let more = match names.len().checked_sub(COLUMNS_SHOWN_MAX) {
         Some(more @ 1..) => format!(" and {more} more"),
@@ -199,7 +166,7 @@ fn no_column(wanted: Option<&str>, opened: &Opened) -> DataError {
         ),
     };
     DataError::Options {
-        dataset: NAME,
+        dataset,
         problem: format!(
             "{}: expected {wanted}, found the columns {listed}{more}; set `target` in [data] to a name \
              or a number from 1",

@@ -1,8 +1,7 @@
-//! The keys of the data set `csv`, judged.
+//! The keys of the data sets `csv` and `parquet`, judged.
 
 use serde::Deserialize;
 
-use super::NAME;
 use crate::data::{
     DataError, Files,
     cache::{CacheKey, CacheKeys},
@@ -11,6 +10,25 @@ use crate::data::{
     number::parse,
     registry::read_keys,
 };
+
+/// How the files are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::data) enum Format {
+    /// Text, cut by a delimiter.
+    Text,
+    /// Columns of typed values.
+    Parquet,
+}
+
+impl Format {
+    /// The name of the data set.
+    pub(in crate::data) fn dataset(self) -> &'static str {
+        match self {
+            Self::Text => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +122,7 @@ pub(super) enum LabelKeys {
 /// What the keys say.
 #[derive(Debug)]
 pub(super) struct Keys {
+    pub(super) format: Format,
     pub(super) train: Files,
     pub(super) test: Option<Files>,
     pub(super) holdout: Option<Holdout>,
@@ -130,47 +149,54 @@ const HASH_BITS: u32 = 16;
 const HASH_BITS_MAX: u32 = 24;
 const MISSING: [&str; 5] = ["", "NA", "NaN", "?", "null"];
 
-fn refuse<T>(problem: String) -> Result<T, DataError> {
+fn refuse<T>(format: Format, problem: String) -> Result<T, DataError> {
     Err(DataError::Options {
-        dataset: NAME,
+        dataset: format.dataset(),
         problem,
     })
 }
 
 impl Keys {
     /// Reads and judges the keys of a `[data]` table.
-    pub(super) fn of(table: &toml::Table) -> Result<Self, DataError> {
-        let written: Written = read_keys(NAME, table)?;
-        written.train.check(NAME, "train")?;
+    pub(super) fn of(format: Format, table: &toml::Table) -> Result<Self, DataError> {
+        let dataset = format.dataset();
+        let written: Written = read_keys(dataset, table)?;
+        if format == Format::Parquet {
+            refuse_text_keys(&written)?;
+        }
+        written.train.check(dataset, "train")?;
         if let Some(test) = &written.test {
-            test.check(NAME, "test")?;
+            test.check(dataset, "test")?;
             if test.reads_standard_input() && written.train.reads_standard_input() {
                 return refuse(
+                    format,
                     "expected standard input (\"-\") in one key, found it in `train` and `test`; write one \
                      of them to a file"
                         .into(),
                 );
             }
         }
-        let missing = written
-            .missing
-            .clone()
-            .unwrap_or_else(|| MISSING.map(String::from).to_vec());
+        let missing = written.missing.clone().unwrap_or_else(|| match format {
+            Format::Text => MISSING.map(String::from).to_vec(),
+            // Nulls say so themselves.
+            Format::Parquet => Vec::new(),
+        });
         let is_number = |word: &String| parse(word.as_bytes()).is_some_and(|n| !n.is_nan());
         Ok(Self {
+            format,
             has_missing_number: missing.iter().any(is_number),
             missing,
             holdout: Holdout::of_keys(
-                NAME,
+                dataset,
                 written.holdout,
                 written.holdout_seed,
                 written.test.is_some(),
             )?,
-            hash_bits: hash_bits(written.encoding, written.hash_bits)?,
-            delimiter: delimiter(written.delimiter.as_deref())?,
-            labels: label_keys(&written)?,
+            hash_bits: hash_bits(format, written.encoding, written.hash_bits)?,
+            delimiter: delimiter(format, written.delimiter.as_deref())?,
+            labels: label_keys(format, &written)?,
             cache: CacheKeys::of_keys(
-                NAME,
+                dataset,
                 written.cache,
                 written.cache_memory_mb,
                 [Some(&written.train), written.test.as_ref()]
@@ -206,18 +232,22 @@ fn names(columns: Vec<NameOrNumber>) -> Vec<String> {
     columns.into_iter().map(name).collect()
 }
 
-fn delimiter(written: Option<&str>) -> Result<Option<u8>, DataError> {
+fn delimiter(format: Format, written: Option<&str>) -> Result<Option<u8>, DataError> {
     match written.map(str::as_bytes) {
         None | Some(b"auto") => Ok(None),
         Some(&[byte]) if byte.is_ascii() && !b"\"\r\n".contains(&byte) => Ok(Some(byte)),
-        Some(_) => refuse(format!(
-            "expected `delimiter` to be \",\", \"\\t\", \";\", another ASCII character or \"auto\", found {:?}",
-            written.unwrap_or_default()
-        )),
+        Some(_) => refuse(
+            format,
+            format!(
+                "expected `delimiter` to be \",\", \"\\t\", \";\", another ASCII character or \"auto\", found {:?}",
+                written.unwrap_or_default()
+            ),
+        ),
     }
 }
 
 fn hash_bits(
+    format: Format,
     encoding: Option<CategoryEncoding>,
     bits: Option<u32>,
 ) -> Result<Option<u32>, DataError> {
@@ -227,40 +257,77 @@ fn hash_bits(
             if (1..=HASH_BITS_MAX).contains(&bits) {
                 return Ok(Some(bits));
             }
-            refuse(format!(
-                "expected `hash_bits` from 1 to {HASH_BITS_MAX}, found {bits}"
-            ))
+            refuse(
+                format,
+                format!("expected `hash_bits` from 1 to {HASH_BITS_MAX}, found {bits}"),
+            )
         }
         (_, Some(_)) => refuse(
+            format,
             "expected encoding = \"hash\" with `hash_bits`, found none; add it or remove `hash_bits`".into(),
         ),
         (_, None) => Ok(None),
     }
 }
 
-fn label_keys(written: &Written) -> Result<LabelKeys, DataError> {
+fn label_keys(format: Format, written: &Written) -> Result<LabelKeys, DataError> {
     let positive = written.label_positive.as_deref();
     let is_silent = written.task.is_none() && written.classes.is_none() && positive.is_none();
     match &written.labels {
         Some(_) if !is_silent => refuse(
+            format,
             "expected either `labels` or one of `task`, `classes` and `label_positive`, found both; remove \
              one"
                 .into(),
         ),
-        Some(labels) if labels.len() < 2 => refuse(format!(
-            "expected `labels` to list two or more classes, found {}",
-            labels.len()
-        )),
+        Some(labels) if labels.len() < 2 => refuse(
+            format,
+            format!(
+                "expected `labels` to list two or more classes, found {}",
+                labels.len()
+            ),
+        ),
         Some(labels) => Ok(LabelKeys::Words(labels.clone())),
         None if is_silent => Ok(LabelKeys::Auto),
-        None => Meaning::of_keys(NAME, written.task, written.classes, positive)
+        None => Meaning::of_keys(format.dataset(), written.task, written.classes, positive)
             .map(LabelKeys::Numbers),
+    }
+}
+
+/// Refuses what says how text is cut.
+fn refuse_text_keys(written: &Written) -> Result<(), DataError> {
+    let named = [
+        ("delimiter", written.delimiter.is_some()),
+        ("header", written.header.is_some()),
+    ];
+    match named.iter().find(|(_, is_named)| *is_named) {
+        None => Ok(()),
+        Some((key, _)) => refuse(
+            Format::Parquet,
+            format!(
+                "expected no `{key}`, found one: the columns of a Parquet file have bounds and names of \
+                 their own; remove the key"
+            ),
+        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Keys;
+    use super::{Format, Keys};
+
+    #[test]
+    fn parquet_has_no_delimiter_and_no_header() {
+        for key in ["delimiter = 'auto'", "header = true"] {
+            let table = format!("train = 'a'\n{key}").parse().unwrap();
+            let error = Keys::of(Format::Parquet, &table).unwrap_err().to_string();
+            assert!(
+                error.starts_with("data set \"parquet\": expected no `"),
+                "{error}"
+            );
+            assert!(Keys::of(Format::Text, &table).is_ok());
+        }
+    }
 
     #[test]
     fn impossible_keys_are_refused_before_any_file_is_opened() {
@@ -285,7 +352,7 @@ mod tests {
             ("holdout = 2.0", "between 0 and 1, found 2"),
         ] {
             let table = format!("train = '-'\n{keys}").parse().unwrap();
-            let error = Keys::of(&table).unwrap_err().to_string();
+            let error = Keys::of(Format::Text, &table).unwrap_err().to_string();
             assert!(error.contains(words) && !error.contains('\n'), "{error}");
         }
     }

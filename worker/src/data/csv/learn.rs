@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use super::{
-    NAME,
     keys::{Keys, Scale},
     reading::Reading,
     table::{Column, Shown, State, Table},
@@ -218,9 +217,13 @@ impl Statistics {
 }
 
 /// The error of a target column in some files whose values can be no target.
-pub(super) fn refused((name, files): (&str, &str), found: &str) -> DataError {
+pub(super) fn refused(
+    dataset: &'static str,
+    (name, files): (&str, &str),
+    found: &str,
+) -> DataError {
     DataError::Options {
-        dataset: NAME,
+        dataset,
         problem: format!(
             "expected two or more different values in the target column `{name}` of {files}, found {found}; \
              name another column with `target` in [data], or rows that differ with `train`"
@@ -230,6 +233,7 @@ pub(super) fn refused((name, files): (&str, &str), found: &str) -> DataError {
 
 /// What a target means whose values are to say so, and the sentence that tells it.
 pub(super) fn target_of(
+    dataset: &'static str,
     column: (&str, &str),
     words: Option<&Dictionary>,
     numbers: &Distinct,
@@ -238,7 +242,7 @@ pub(super) fn target_of(
         Some(words) => target_of_words(words),
         None => numbers.target(),
     };
-    let target = target.map_err(|found| refused(column, &found))?;
+    let target = target.map_err(|found| refused(dataset, column, &found))?;
     let (name, names) = (column.0, target.class_names());
     let note = match &names[..] {
         [] => format!("the target `{name}` is read as real numbers"),

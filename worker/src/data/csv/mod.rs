@@ -1,4 +1,5 @@
-//! CSV and TSV files: one row per record, one column of it the target, the others features.
+//! CSV and TSV files: one row per record, one column of it the target, the others features. The data set
+//! `parquet` has the same keys and goes the same way, from typed columns instead of text.
 //!
 //! A column whose training values are all numbers becomes one feature; any other becomes categories,
 //! each a feature of value 1. How is learnt from the training rows (without those that are held out)
@@ -22,6 +23,7 @@
 //! Source of the format: RFC 4180.
 
 pub(super) mod dialect;
+mod input;
 mod encode;
 pub(super) mod keys;
 mod learn;
@@ -31,22 +33,27 @@ mod reading;
 mod records;
 mod settle;
 mod table;
+mod typed;
 mod words;
 
 use std::{path::Path, sync::Arc};
 
+#[cfg(feature = "parquet")]
+pub(super) use self::typed::{Texts, Values};
+pub(super) use self::{
+    dialect::TARGETS,
+    keys::Format,
+    learn::target_of_numbers,
+    prefix::{Survey, learn_parquet, learn_prefix, survey},
+    typed::Cells,
+};
 use self::{
-    dialect::Input,
     encode::{Encoder, Unseen},
+    input::Input,
     keys::Keys,
     reading::pass,
     settle::settle,
     table::{Column, Spec, State, Want},
-};
-pub(super) use self::{
-    dialect::TARGETS,
-    learn::target_of_numbers,
-    prefix::{Survey, learn_prefix, survey},
 };
 use super::{
     ColumnEncoding, ColumnKind, DataError, Dataset, DatasetEntry, Encoding, Files, InMemory,
@@ -57,7 +64,7 @@ use super::{
 };
 
 pub(super) const ENTRY: DatasetEntry = DatasetEntry {
-    name: NAME,
+    name: "csv",
     about: "CSV and TSV files of your own: numbers, categories, missing values",
     keys: "train = \"train.csv\"\ntest = \"test.csv\"\nholdout = 0.1\nholdout_seed = 0\ntarget = \"label\"\n\
            ignore = []\ndelimiter = \"auto\"\nheader = \"auto\"\ncategorical = \"auto\"\nencoding = \"index\"\n\
@@ -72,30 +79,39 @@ pub(super) const ENTRY: DatasetEntry = DatasetEntry {
         "classes",
         "label_positive",
     ],
-    check: |keys| Keys::of(keys).map(drop),
-    load,
-    reopen: Some(reopen),
+    check: |keys| check(Format::Text, keys),
+    load: |keys, folder| load(Format::Text, keys, folder),
+    reopen: Some(|again| reopen(Format::Text, again)),
 };
-
-const NAME: &str = "csv";
 
 /// Feature numbers are 32-bit everywhere.
 const FEATURES_MAX: u64 = 1 << 32;
 
-fn inputs(files: &Files, folder: &Path) -> Result<Vec<Input>, DataError> {
-    let paths = files.resolve(folder)?;
-    paths.into_iter().map(Input::new).collect()
+fn inputs(keys: &Keys, files: &Files, folder: &Path) -> Result<Vec<Input>, DataError> {
+    let paths = files.resolve(folder)?.into_iter();
+    paths.map(|path| Input::new(path, keys.format)).collect()
 }
 
-fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
-    let keys = Keys::of(table)?;
+/// Judges the keys of a data set of columns.
+pub(super) fn check(format: Format, table: &toml::Table) -> Result<(), DataError> {
+    Keys::of(format, table).map(drop)
+}
+
+/// Loads the rows of files with columns.
+pub(super) fn load(
+    format: Format,
+    table: &toml::Table,
+    folder: &Path,
+) -> Result<Loaded, DataError> {
+    let keys = Keys::of(format, table)?;
+    let dataset = format.dataset();
     if let Some(cache) = &keys.cache {
         let files = [&keys.train].into_iter().chain(&keys.test);
-        let plan = cache.plan(NAME, table, &files.collect::<Vec<_>>(), folder)?;
+        let plan = cache.plan(dataset, table, &files.collect::<Vec<_>>(), folder)?;
         let convert = |plan: &CachePlan| convert(&keys, folder, plan);
-        return cache::load(&plan, NAME, keys.holdout, convert);
+        return cache::load(&plan, dataset, keys.holdout, convert);
     }
-    let inputs = inputs(&keys.train, folder)?;
+    let inputs = inputs(&keys, &keys.train, folder)?;
     let mut notes = Vec::new();
     let settled = settle(&inputs, &keys, true, &mut notes)?;
     let encoding = settled.encoding.clone();
@@ -107,7 +123,7 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
     let mut train = in_memory(rows, &encoding);
     let mut test = None;
     if let Some(holdout) = keys.holdout {
-        let [trained, judging] = holdout.split(NAME, &train)?;
+        let [trained, judging] = holdout.split(dataset, &train)?;
         (train, test) = (trained, Some(judging));
     }
     if let Some(files) = &keys.test {
@@ -126,7 +142,7 @@ fn load(table: &toml::Table, folder: &Path) -> Result<Loaded, DataError> {
 /// Writes the cache of a plan: the files are read for each step anew, and never held.
 fn convert(keys: &Keys, folder: &Path, plan: &CachePlan) -> Result<(), DataError> {
     let mut notes = Vec::new();
-    let trained = inputs(&keys.train, folder)?;
+    let trained = inputs(keys, &keys.train, folder)?;
     let settled = settle(&trained, keys, false, &mut notes)?;
     let encoding = settled.encoding.clone();
     let mut writer = CacheWriter::create(plan, &encoding)?;
@@ -134,7 +150,7 @@ fn convert(keys: &Keys, folder: &Path, plan: &CachePlan) -> Result<(), DataError
     settled.each(&mut |piece| writer.push(&piece))?;
     writer.end_part()?;
     if let Some(files) = &keys.test {
-        let judging = inputs(files, folder)?;
+        let judging = inputs(keys, files, folder)?;
         writer.begin_part(false);
         let mut sink = |piece: Columns| writer.push(&piece);
         let (_, more) = read_known(keys, &encoding, &judging, LabelsIn::Needed, &mut sink)?;
@@ -149,9 +165,10 @@ fn in_memory(rows: Columns, encoding: &Encoding) -> Arc<dyn Dataset> {
     Arc::new(set.with_fields(encoding.fields()))
 }
 
-fn reopen(again: &Reopening<'_>) -> Result<Reopened, DataError> {
-    let keys = Keys::of(again.keys)?;
-    again.files.check(NAME, "files")?;
+/// Reads other files with columns as the training files were read.
+pub(super) fn reopen(format: Format, again: &Reopening<'_>) -> Result<Reopened, DataError> {
+    let keys = Keys::of(format, again.keys)?;
+    again.files.check(format.dataset(), "files")?;
     reopened(
         &keys,
         again.encoding,
@@ -168,7 +185,7 @@ fn reopened(
     folder: &Path,
     labels: LabelsIn,
 ) -> Result<Reopened, DataError> {
-    let inputs = inputs(files, folder)?;
+    let inputs = inputs(keys, files, folder)?;
     let mut rows = Columns::new();
     let (labelled, notes) = read_known(keys, encoding, &inputs, labels, &mut |piece| {
         rows.append(&piece);

@@ -23,14 +23,17 @@ pub(super) struct Plain {
 
 impl Plain {
     /// For files of which every field is a number that may be taken as it is; `None` for others.
-    pub(super) fn of(shape: &Shape, specs: &[Spec], keys: &Keys) -> Option<Self> {
-        let is_apart =
-            !shape.delimiter.is_ascii_alphanumeric() && !b"+-.".contains(&shape.delimiter);
+    pub(super) fn of(
+        (shape, delimiter): (&Shape, u8),
+        specs: &[Spec],
+        keys: &Keys,
+    ) -> Option<Self> {
+        let is_apart = !delimiter.is_ascii_alphanumeric() && !b"+-.".contains(&delimiter);
         let is_plain = specs.len() == shape.width
             && shape.places.iter().all(Option::is_some)
             && specs.iter().all(|spec| spec.want.takes_numbers());
         (is_apart && is_plain && !keys.has_missing_number).then(|| Self {
-            delimiter: shape.delimiter,
+            delimiter,
             width: shape.width,
             row: Vec::with_capacity(shape.width),
             tried: 0,

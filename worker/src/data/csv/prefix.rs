@@ -2,8 +2,12 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{dialect::Input, keys::Keys, settle::settle};
-use crate::data::{DataError, Encoding};
+use super::{
+    input::{Input, Unread},
+    keys::{Format, Keys},
+    settle::settle,
+};
+use crate::data::{DataError, Encoding, parquet::ParquetFile};
 
 /// How a file is written.
 #[derive(Debug)]
@@ -20,13 +24,20 @@ pub(in crate::data) struct Survey {
 pub(in crate::data) fn survey(path: &Path, text: &Arc<[u8]>) -> Option<Survey> {
     let mut train = toml::Table::new();
     train.insert("train".into(), path.to_string_lossy().into_owned().into());
-    let keys = Keys::of(&train).ok()?;
+    let keys = Keys::of(Format::Text, &train).ok()?;
     let opened = Input::of_bytes(path, Arc::clone(text)).open(&keys).ok()?;
-    Some(Survey {
-        names: opened.names,
-        delimiter: opened.delimiter,
-        header: opened.has_header,
-    })
+    match opened.rows {
+        Unread::Text {
+            delimiter,
+            has_header,
+            ..
+        } => Some(Survey {
+            names: opened.names,
+            delimiter,
+            header: has_header,
+        }),
+        Unread::Parquet(_) => None,
+    }
 }
 
 /// Rows and encoding of these first bytes of a file, read with these keys.
@@ -36,7 +47,19 @@ pub(in crate::data) fn learn_prefix(
     keys: &toml::Table,
 ) -> Result<(u64, Encoding), DataError> {
     let input = Input::of_bytes(path, Arc::clone(text));
-    let (inputs, keys) = ([input], Keys::of(keys)?);
-    let settled = settle(&inputs, &keys, true, &mut Vec::new())?;
+    learnt(input, &Keys::of(Format::Text, keys)?)
+}
+
+/// Rows and encoding of these first rows of a Parquet file, read with these keys.
+pub(in crate::data) fn learn_parquet(
+    file: ParquetFile,
+    keys: &toml::Table,
+) -> Result<(u64, Encoding), DataError> {
+    learnt(Input::of_parquet(file), &Keys::of(Format::Parquet, keys)?)
+}
+
+fn learnt(input: Input, keys: &Keys) -> Result<(u64, Encoding), DataError> {
+    let inputs = [input];
+    let settled = settle(&inputs, keys, true, &mut Vec::new())?;
     Ok((settled.rows(), settled.encoding))
 }

@@ -1,4 +1,4 @@
-//! All blocks of some CSV files, read by several threads, in the files' order.
+//! All blocks of some files with columns, read by several threads, in the files' order.
 //!
 //! A block is parsed with what those before it had shown when it was handed out. If that has changed
 //! by its turn, it is parsed once more: so what is read, and the first error, are those of one thread
@@ -7,9 +7,11 @@
 use std::{path::PathBuf, sync::Arc};
 
 use super::{
-    dialect::{Input, Opened, places},
+    dialect::places,
+    input::{Input, Opened, Piece, Unread},
     keys::Keys,
     table::{Column, Shape, Shown, Spec, State, Table, Want, read_block, words},
+    typed,
     words::Dictionary,
 };
 use crate::data::{
@@ -17,7 +19,6 @@ use crate::data::{
     encoding::LabelsIn,
     in_order::{InOrder, in_order},
     labels::Labels,
-    source::{Block, Blocks},
 };
 
 /// Files, how they are to be read, and what a first pass has found in them.
@@ -162,7 +163,7 @@ pub(super) fn pass(
         let shape = shape(specs, &mut opened)?;
         let before = found.rows;
         let mut pass = Pass {
-            blocks: &mut opened.blocks,
+            rows: &mut opened.rows,
             shape: &shape,
             specs,
             keys,
@@ -171,7 +172,7 @@ pub(super) fn pass(
             sink,
         };
         in_order(&mut pass, |work: Work| {
-            let table = read_block(&work.block, &shape, specs, keys, &work.state);
+            let table = read_piece(&work.piece, &shape, specs, keys, &work.state);
             (work, table)
         })?;
         if found.rows == before {
@@ -179,6 +180,22 @@ pub(super) fn pass(
         }
     }
     Ok(found)
+}
+
+/// Parses some rows, given what those before them have shown.
+fn read_piece(
+    piece: &Piece,
+    shape: &Shape,
+    specs: &[Spec],
+    keys: &Keys,
+    state: &State,
+) -> Result<Table, DataError> {
+    match piece {
+        Piece::Text { block, delimiter } => {
+            read_block((block, *delimiter), shape, specs, keys, state)
+        }
+        Piece::Parquet(rows) => typed::read_rows(rows, shape, specs, keys, state),
+    }
 }
 
 fn shape(specs: &[Spec], opened: &mut Opened) -> Result<Shape, DataError> {
@@ -190,7 +207,6 @@ fn shape(specs: &[Spec], opened: &mut Opened) -> Result<Shape, DataError> {
     let places = specs.iter().map(place).collect::<Result<_, _>>()?;
     Ok(Shape {
         path: PathBuf::clone(&opened.path),
-        delimiter: opened.delimiter,
         width: opened.names.len(),
         places,
     })
@@ -199,13 +215,13 @@ fn shape(specs: &[Spec], opened: &mut Opened) -> Result<Shape, DataError> {
 /// A block to be parsed.
 #[derive(Debug)]
 struct Work {
-    block: Block,
+    piece: Piece,
     state: Arc<State>,
 }
 
 /// One pass over one file.
 struct Pass<'p, 's> {
-    blocks: &'p mut Blocks,
+    rows: &'p mut Unread,
     shape: &'p Shape,
     specs: &'p [Spec],
     keys: &'p Keys,
@@ -220,9 +236,9 @@ impl InOrder for Pass<'_, '_> {
     type Done = (Work, Result<Table, DataError>);
 
     fn next(&mut self) -> Result<Option<Work>, DataError> {
-        let block = self.blocks.next_block()?;
-        Ok(block.map(|block| Work {
-            block,
+        let piece = self.rows.next_piece()?;
+        Ok(piece.map(|piece| Work {
+            piece,
             state: Arc::clone(&self.state),
         }))
     }
@@ -231,7 +247,7 @@ impl InOrder for Pass<'_, '_> {
         let mut table = match table {
             Ok(table) if fits(&work.state, &self.state, &table) => table,
             Err(error) if work.state == self.state => return Err(error),
-            _ => read_block(&work.block, self.shape, self.specs, self.keys, &self.state)?,
+            _ => read_piece(&work.piece, self.shape, self.specs, self.keys, &self.state)?,
         };
         for (shown, before) in table.state.columns.iter_mut().zip(&self.state.columns) {
             if *shown == Shown::Nothing {

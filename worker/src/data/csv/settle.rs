@@ -4,13 +4,14 @@
 use std::{sync::Arc, vec};
 
 use super::{
-    FEATURES_MAX, NAME, dialect,
-    dialect::Input,
+    FEATURES_MAX, dialect,
     encode::{Encoder, Unseen},
+    input::Input,
     keys::{Keys, LabelKeys},
     learn::{Distinct, Learnt, learn, refused, target_of},
     reading::Reading,
     table::{Column, Spec, Table, Want, words},
+    typed,
 };
 use crate::data::{
     ColumnEncoding, DataError, Encoding, LabelsIn, Target,
@@ -54,7 +55,9 @@ fn specs(inputs: &[Input], keys: &Keys) -> Result<Vec<Spec>, DataError> {
     };
     let resolved = |names: &[String]| names.iter().map(resolve).collect::<Vec<_>>();
     let wanted = keys.target.as_ref().map(resolve);
-    let target = opened.names[dialect::target_of(wanted.as_deref(), &opened)?].clone();
+    let target = opened.names
+        [dialect::target_of(keys.format.dataset(), wanted.as_deref(), &opened)?]
+    .clone();
     let ignored = resolved(&keys.ignore);
     let categorical = keys.categorical.as_deref().map(resolved);
     dialect::places(&ignored, &opened)?;
@@ -76,6 +79,7 @@ fn specs(inputs: &[Input], keys: &Keys) -> Result<Vec<Spec>, DataError> {
         name: target,
         want: Want::AutoTarget,
     });
+    typed::settle_specs(inputs, keys, &mut specs)?;
     Ok(specs)
 }
 
@@ -86,15 +90,15 @@ pub(super) fn settle<'a>(
     is_to_hold: bool,
     notes: &mut Vec<String>,
 ) -> Result<Settled<'a>, DataError> {
+    let dataset = keys.format.dataset();
     let mut specs = specs(inputs, keys)?;
     let names: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
     let last = specs.len() - 1;
-    let (want, labels) = want_of_target(&keys.labels);
-    specs[last].want = want;
+    let labels = want_target(&keys.labels, &mut specs[last]);
     let reading = Reading::of(inputs, keys, specs, labels, is_to_hold)?;
-    let known = known_target(&reading, &keys.labels)?;
+    let known = known_target(&reading, keys)?;
     let judges = match keys.holdout {
-        Some(holdout) => Some(holdout.judges(NAME, reading.found.rows)?),
+        Some(holdout) => Some(holdout.judges(dataset, reading.found.rows)?),
         None => None,
     };
     let (mut distinct, mut alike) = (Distinct::default(), Alike::default());
@@ -109,11 +113,11 @@ pub(super) fn settle<'a>(
     let column = (&names[last][..], &*named(inputs.iter().map(Input::path)));
     let (target, rule) = match known {
         Some(known) => known,
-        None => target_of_values(column, &reading, &distinct, notes)?,
+        None => target_of_values(dataset, column, &reading, &distinct, notes)?,
     };
     if let Some(only) = alike.only() {
         let found = format!("only {}", target.shown_label(only));
-        return Err(refused(column, &found));
+        return Err(refused(dataset, column, &found));
     }
     notes.extend(note_columns(&names, &reading, &learnt));
     let encoding = encoding_of(&names, &learnt, &reading, keys, target)?;
@@ -124,27 +128,31 @@ pub(super) fn settle<'a>(
     })
 }
 
-/// What the keys want of the target, and who judges its labels.
-fn want_of_target(keys: &LabelKeys) -> (Want, Option<Labels>) {
+/// Sets what the keys want of the target; returns who judges its labels.
+fn want_target(keys: &LabelKeys, target: &mut Spec) -> Option<Labels> {
     match keys {
-        LabelKeys::Auto => (Want::AutoTarget, None),
+        LabelKeys::Auto => None,
         LabelKeys::Words(words) => {
-            let target = Arc::new(Target::Words(words.clone()));
-            (Want::Known(target, LabelsIn::Needed), None)
+            let words = Arc::new(Target::Words(words.clone()));
+            target.want = Want::Known(words, LabelsIn::Needed);
+            None
         }
-        LabelKeys::Numbers(meaning) => (Want::Judged, Some(Labels::new(meaning.clone()))),
+        LabelKeys::Numbers(meaning) => {
+            target.want = Want::Judged;
+            Some(Labels::new(meaning.clone()))
+        }
     }
 }
 
 /// The target, if the keys say what it is.
 fn known_target(
     reading: &Reading<'_>,
-    keys: &LabelKeys,
+    keys: &Keys,
 ) -> Result<Option<(Target, LabelRule)>, DataError> {
-    match (keys, &reading.found.state.labels) {
+    match (&keys.labels, &reading.found.state.labels) {
         (LabelKeys::Words(words), _) => Ok(Some((Target::Words(words.clone()), LabelRule::None))),
         (_, Some(labels)) => {
-            labels.check_train(NAME)?;
+            labels.check_train(keys.format.dataset())?;
             Ok(Some((labels.target(), LabelRule::Judged(labels.clone()))))
         }
         (_, None) => Ok(None),
@@ -153,6 +161,7 @@ fn known_target(
 
 /// The target as its values have it.
 fn target_of_values(
+    dataset: &'static str,
     column: (&str, &str),
     reading: &Reading<'_>,
     distinct: &Distinct,
@@ -163,7 +172,7 @@ fn target_of_values(
         .words
         .last()
         .filter(|words| !words.names.is_empty());
-    let (target, note) = target_of(column, words, distinct)?;
+    let (target, note) = target_of(dataset, column, words, distinct)?;
     notes.push(note);
     let label = |name: &String| target.label_of_word(name).expect(MADE_OF_THEM);
     let rule = match words {
@@ -213,7 +222,7 @@ fn encoding_of(
     let features = columns.iter().map(|column| column.kind.features()).sum();
     if FEATURES_MAX < features || features == 0 {
         return Err(DataError::Options {
-            dataset: NAME,
+            dataset: keys.format.dataset(),
             problem: format!(
                 "expected columns that become 1 to {FEATURES_MAX} features, found {features}; mend \
                  `ignore` or `hash_bits`"
@@ -221,7 +230,7 @@ fn encoding_of(
         });
     }
     Ok(Encoding {
-        dataset: NAME.into(),
+        dataset: keys.format.dataset().into(),
         features,
         target_name: names.last().cloned(),
         target,

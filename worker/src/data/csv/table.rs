@@ -1,4 +1,4 @@
-//! The columns of a block of a CSV file as they were read, before it is settled what they become.
+//! The columns of a block of rows as they were read, before it is settled what they become.
 //!
 //! A column whose values are to say what it is holds numbers until a word comes. Where numbers came
 //! before, their own spelling is gone: the files are then read once more, with that column as words.
@@ -82,7 +82,6 @@ pub(super) enum Shown {
 #[derive(Debug)]
 pub(super) struct Shape {
     pub(super) path: PathBuf,
-    pub(super) delimiter: u8,
     /// Fields of each record.
     pub(super) width: usize,
     /// Which of them each column is; `None` where the file has no such column.
@@ -123,21 +122,16 @@ impl State {
 
 /// Reads the rows of a block, given what those before it have shown.
 pub(super) fn read_block(
-    block: &Block,
+    (block, delimiter): (&Block, u8),
     shape: &Shape,
     specs: &[Spec],
     keys: &Keys,
     state: &State,
 ) -> Result<Table, DataError> {
-    let columns = specs.iter().zip(&state.columns);
-    let mut table = Table {
-        columns: columns.map(|(spec, shown)| empty(spec, *shown)).collect(),
-        rows: 0,
-        turned: Vec::new(),
-        state: state.clone(),
-    };
-    let mut records = Records::new(&shape.path, block, shape.delimiter);
-    let mut plain = Plain::of(shape, specs, keys).filter(|_| are_numbers(&table.columns));
+    let mut table = Table::new(specs, state);
+    let mut records = Records::new(&shape.path, block, delimiter);
+    let mut plain =
+        Plain::of((shape, delimiter), specs, keys).filter(|_| are_numbers(&table.columns));
     loop {
         if let Some(row) = plain.as_mut().and_then(|plain| plain.next(&mut records)) {
             table.push_row(&shape.places, row);
@@ -158,15 +152,7 @@ pub(super) fn read_block(
         table.rows += 1;
         plain = plain.filter(|_| are_numbers(&table.columns));
     }
-    for (shown, column) in table.state.columns.iter_mut().zip(&table.columns) {
-        match column {
-            Column::Words(..) => *shown = Shown::Words,
-            Column::Numbers(values) if values.iter().any(|value| !value.is_nan()) => {
-                *shown = Shown::Numbers;
-            }
-            Column::Numbers(_) | Column::Hashed(_) | Column::Labels(_) => {}
-        }
-    }
+    table.show();
     Ok(table)
 }
 
@@ -188,6 +174,30 @@ fn empty(spec: &Spec, shown: Shown) -> Column {
 }
 
 impl Table {
+    /// No rows, behind those that have shown this.
+    pub(super) fn new(specs: &[Spec], state: &State) -> Self {
+        let columns = specs.iter().zip(&state.columns);
+        Self {
+            columns: columns.map(|(spec, shown)| empty(spec, *shown)).collect(),
+            rows: 0,
+            turned: Vec::new(),
+            state: state.clone(),
+        }
+    }
+
+    /// Notes what the rows have shown, once all are there.
+    pub(super) fn show(&mut self) {
+        for (shown, column) in self.state.columns.iter_mut().zip(&self.columns) {
+            match column {
+                Column::Words(..) => *shown = Shown::Words,
+                Column::Numbers(values) if values.iter().any(|value| !value.is_nan()) => {
+                    *shown = Shown::Numbers;
+                }
+                Column::Numbers(_) | Column::Hashed(_) | Column::Labels(_) => {}
+            }
+        }
+    }
+
     fn push_none(&mut self, index: usize) {
         if let Column::Labels(labels) = &mut self.columns[index] {
             labels.push(f32::NAN);
@@ -224,7 +234,7 @@ impl Table {
                 _ => self.push_number(index, spec, keys, (record, place)),
             }
         } else {
-            let problem = self.push_word(index, spec, keys, record.field(place));
+            let problem = self.push_word(index, spec, keys, Some(record.field(place)));
             problem.map_err(|problem| record.error(place, problem))
         }
     }
@@ -260,12 +270,23 @@ impl Table {
             let found = shown(&String::from_utf8_lossy(field));
             return refuse(LineProblem::NotFinite { found });
         }
+        let pushed = self.push_finite(index, spec, number, || record.place(place));
+        pushed.map_err(|problem| record.error(place, problem))
+    }
+
+    /// Adds a number, NaN for a missing one, to a column of numbers; `place` is where it stands.
+    pub(super) fn push_finite(
+        &mut self,
+        index: usize,
+        spec: &Spec,
+        number: f32,
+        place: impl Fn() -> String,
+    ) -> Result<(), LineProblem> {
         if number.is_nan() && matches!(spec.want, Want::Judged | Want::AutoTarget) {
-            return refuse(missing_label(&spec.name));
+            return Err(missing_label(&spec.name));
         }
         if let (Want::Judged, Some(labels)) = (&spec.want, &mut self.state.labels) {
-            let judged = labels.accept(number, || record.place(place));
-            judged.map_err(|problem| record.error(place, problem))?;
+            labels.accept(number, place)?;
         }
         if let Column::Numbers(values) = &mut self.columns[index] {
             values.push(number);
@@ -273,27 +294,28 @@ impl Table {
         Ok(())
     }
 
-    /// Adds a field to a column of anything but numbers.
-    fn push_word(
+    /// Adds a field, `None` for one that is not there, to a column of anything but numbers.
+    pub(super) fn push_word(
         &mut self,
         index: usize,
         spec: &Spec,
         keys: &Keys,
-        field: &[u8],
+        field: Option<&[u8]>,
     ) -> Result<(), LineProblem> {
+        let field = field.filter(|field| !is_missing(field, keys));
         match (&mut self.columns[index], &spec.want) {
-            (Column::Words(ids, words), want) => ids.push(match is_missing(field, keys) {
-                true if matches!(want, Want::AutoTarget | Want::WordTarget) => {
+            (Column::Words(ids, words), want) => ids.push(match field {
+                None if matches!(want, Want::AutoTarget | Want::WordTarget) => {
                     return Err(missing_label(&spec.name));
                 }
-                true => MISSING,
-                false => words.id(field)?,
+                None => MISSING,
+                Some(field) => words.id(field)?,
             }),
             (Column::Hashed(hashes), Want::Hashed(bits)) => {
-                hashes.push(hash(word_of(field, keys)?, *bits));
+                hashes.push(hash(field.map(text).transpose()?, *bits));
             }
             (Column::Labels(labels), Want::Known(target, needed)) => {
-                labels.push(label_of(field, keys, target, *needed)?);
+                labels.push(label_of(field, target, (&spec.name, *needed))?);
             }
             (column, want) => unreachable!("{want:?} is never read as {column:?}"),
         }
@@ -341,13 +363,6 @@ fn is_missing(field: &[u8], keys: &Keys) -> bool {
     keys.missing.iter().any(|word| word.as_bytes() == field)
 }
 
-fn word_of<'f>(field: &'f [u8], keys: &Keys) -> Result<Option<&'f str>, LineProblem> {
-    match is_missing(field, keys) {
-        true => Ok(None),
-        false => text(field).map(Some),
-    }
-}
-
 /// A field as UTF-8.
 pub(super) fn text(field: &[u8]) -> Result<&str, LineProblem> {
     str::from_utf8(field).map_err(|error| LineProblem::NotUtf8 {
@@ -357,23 +372,18 @@ pub(super) fn text(field: &[u8]) -> Result<&str, LineProblem> {
 
 /// The label of a field in the form of the task; NaN where there is none and none is needed.
 fn label_of(
-    field: &[u8],
-    keys: &Keys,
+    field: Option<&[u8]>,
     target: &Target,
-    needed: LabelsIn,
+    (column, needed): (&str, LabelsIn),
 ) -> Result<f32, LineProblem> {
-    let word = match (word_of(field, keys)?, needed) {
-        (Some(word), _) => word,
+    let word = match (field, needed) {
+        (Some(field), _) => text(field)?,
         (None, LabelsIn::Optional) => return Ok(f32::NAN),
-        (None, LabelsIn::Needed) => {
-            return Err(LineProblem::Label {
-                found: String::new(),
-            });
-        }
+        (None, LabelsIn::Needed) => return Err(missing_label(column)),
     };
     let label = match target {
         Target::Words(_) => target.label_of_word(word),
-        Target::Real | Target::Numbers(_) | Target::Positive(_) => number::parse(field)
+        Target::Real | Target::Numbers(_) | Target::Positive(_) => number::parse(word.as_bytes())
             .filter(|number| number.is_finite())
             .and_then(|number| target.label_of_number(number)),
     };
@@ -397,7 +407,7 @@ fn hash(word: Option<&str>, bits: u32) -> u32 {
 /// Longest piece of a file that an error repeats, in characters.
 const SHOWN_MAX: usize = 40;
 
-fn shown(word: &str) -> String {
+pub(super) fn shown(word: &str) -> String {
     let start: String = word.chars().take(SHOWN_MAX).collect();
     let more = if start.len() < word.len() { "…" } else { "" };
     format!("{}{more}", start.escape_debug())

@@ -11,11 +11,15 @@ use serde::{
     de::{self, SeqAccess, Visitor},
 };
 
-use super::STANDARD_INPUT;
+use super::{
+    STANDARD_INPUT,
+    address::{Address, SCHEMES},
+    remote,
+};
 use crate::data::{DataError, cache::SUFFIX as CACHE_SUFFIX};
 
-/// One path, several, or a pattern such as `part-*.svm.gz`, whose files come sorted by name; `-` is
-/// standard input.
+/// One path or address, several, or a pattern such as `part-*.svm.gz`, whose files come sorted by name;
+/// `-` is standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files(Vec<String>);
 
@@ -48,11 +52,10 @@ impl Files {
                 "expected `{key}` to name a file, found an empty list"
             ));
         }
-        if let Some(address) = self.0.iter().find(|path| path.contains("://")) {
-            return refuse(format!(
-                "expected `{key}` to be a path of this machine, found the address {address}; addresses \
-                 and object stores are not read: copy the data to a folder first"
-            ));
+        for name in &self.0 {
+            if let Some(address) = Address::of(name) {
+                check_address(&address, key).or_else(refuse)?;
+            }
         }
         if 1 < self.0.len() && self.reads_standard_input() {
             return refuse(format!(
@@ -76,6 +79,13 @@ impl Files {
                 paths.push(name.into());
                 continue;
             }
+            if let Some(address) = Address::of(name) {
+                match address.is_pattern() {
+                    true => paths.extend(remote::list(Path::new(name))?),
+                    false => paths.push(name.into()),
+                }
+                continue;
+            }
             let path = folder.join(name);
             // A file may have a bracket in its name: what exists is no pattern.
             if !name.contains(['*', '?', '[']) || matches!(path.try_exists(), Ok(true)) {
@@ -86,6 +96,37 @@ impl Files {
         }
         Ok(paths)
     }
+}
+
+/// Refuses an address that this program cannot read, whatever lies there.
+fn check_address(address: &Address<'_>, key: &str) -> Result<(), String> {
+    let shown = address.shown();
+    if !SCHEMES.contains(&address.scheme) {
+        return Err(format!(
+            "expected `{key}` to be a path of this machine or an address that begins with one of {}, found \
+             {shown}; mend it, or copy the data to a folder first",
+            SCHEMES.map(|scheme| format!("{scheme}://")).join(", ")
+        ));
+    }
+    if !cfg!(feature = "object-store") {
+        return Err(format!(
+            "expected `{key}` to be a path of this machine, found the address {shown}; copy the data to a \
+             folder first, or build the program with `cargo install --path . --features {}`",
+            remote::FEATURE
+        ));
+    }
+    if address.place.is_empty() || address.path.is_empty() {
+        return Err(format!(
+            "expected `{key}` to name a bucket or host and a file in it, found the address {shown}; mend it"
+        ));
+    }
+    if address.is_web() && address.is_pattern() {
+        return Err(format!(
+            "expected `{key}` to name each file of a web server, which has no list of them, found the pattern \
+             {shown}; write a list of addresses"
+        ));
+    }
+    Ok(())
 }
 
 /// The files that a pattern names, sorted.
@@ -206,10 +247,19 @@ mod tests {
     fn what_cannot_be_read_is_refused_by_its_key() {
         for (text, words) in [
             (
-                "'s3://bucket/a'",
-                "expected `train` to be a path of this machine, found the address s3://",
+                "'ftp://a.b/c.csv'",
+                "begins with one of s3://, gs://, az://",
             ),
-            ("'https://a.b/c.csv'", "copy the data to a folder first"),
+            #[cfg(not(feature = "object-store"))]
+            (
+                "'s3://bucket/a'",
+                "expected `train` to be a path of this machine, found the address s3://bucket/a; copy the data \
+                 to a folder first, or build the program with `cargo install --path . --features object-store`",
+            ),
+            #[cfg(feature = "object-store")]
+            ("'https://a.b/*.csv'", "expected `train` to name each file"),
+            #[cfg(feature = "object-store")]
+            ("'s3://bucket'", "found the address s3://bucket/; mend it"),
             ("[]", "expected `train` to name a file"),
             ("['-', 'a']", "expected standard input (\"-\") alone"),
         ] {

@@ -1,9 +1,11 @@
-//! Where the bytes of every file format come from: files, lists and patterns of files, or standard
-//! input; plain, gzip or zstd. The first bytes decide which of the three, since names lie.
+//! Where the bytes of every file format come from: files, lists and patterns of files, addresses, or
+//! standard input; plain, gzip or zstd. The first bytes decide which of the three, since names lie.
 
+mod address;
 mod blocks;
 mod files;
 mod lines;
+mod remote;
 mod standard_input;
 mod zstd;
 
@@ -19,8 +21,10 @@ use flate2::bufread::MultiGzDecoder;
 
 use self::zstd::ZstdReader;
 pub(super) use self::{
+    address::{is_file, shown},
     blocks::{Block, Blocks, Cut},
     lines::Lines,
+    remote::{About, about},
 };
 pub use self::{files::Files, standard_input::StandardInput};
 use super::DataError;
@@ -76,10 +80,13 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Opens the file, or standard input for `-`, and looks at its first bytes.
+    /// Opens the file, the object at an address, or standard input for `-`, and looks at its first bytes.
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
         if path.as_os_str() == STANDARD_INPUT {
             return Self::unpack(shown(path), StandardInput);
+        }
+        if !is_file(path) {
+            return Self::unpack(shown(path), remote::open(path)?);
         }
         let file = File::open(path).map_err(|source| DataError::Read {
             path: path.to_owned(),
@@ -91,7 +98,7 @@ impl Source {
     fn unpack(path: PathBuf, packed: impl Read + Send + 'static) -> Result<Self, DataError> {
         let (start, packed) = match peek(packed) {
             Ok(both) => both,
-            Err(source) => return Err(DataError::Read { path, source }),
+            Err(source) => return Err(read_error(path, source)),
         };
         let compression = Compression::of(&start);
         let reader: Box<dyn BufRead + Send> = match compression {
@@ -147,11 +154,31 @@ impl Source {
         bytes
     }
 
+    /// Writes all bytes to a file; `failed` tells what the file cannot take.
+    #[cfg(feature = "parquet")]
+    pub(super) fn copy_to(
+        mut self,
+        file: &mut impl io::Write,
+        failed: impl Fn(io::Error) -> DataError,
+    ) -> Result<(), DataError> {
+        loop {
+            let bytes = match self.reader.fill_buf() {
+                Ok([]) => return Ok(()),
+                Ok(bytes) => bytes,
+                Err(source) => return Err(self.failed(0, source)),
+            };
+            file.write_all(bytes).map_err(&failed)?;
+            let read = bytes.len();
+            self.reader.consume(read);
+        }
+    }
+
     /// The error of a read after so many whole lines.
     fn failed(&self, lines: u64, source: io::Error) -> DataError {
         let path = self.path.clone();
         match self.compression {
-            Compression::Plain => DataError::Read { path, source },
+            Compression::Plain => read_error(path, source),
+            _ if remote::problem_of(&source).is_some() => read_error(path, source),
             packed => DataError::Packed {
                 path,
                 format: packed.word(),
@@ -171,12 +198,12 @@ impl Debug for Source {
     }
 }
 
-/// The path as messages show it.
-fn shown(path: &Path) -> PathBuf {
-    if path.as_os_str() == STANDARD_INPUT {
-        return "standard input".into();
+/// The error of bytes that do not come: the server's where there is one.
+fn read_error(path: PathBuf, source: io::Error) -> DataError {
+    match remote::problem_of(&source) {
+        Some(problem) => DataError::Remote { path, problem },
+        None => DataError::Read { path, source },
     }
-    path.to_owned()
 }
 
 /// The first bytes, as many as a magic number has, and a reader that still has them: a pipe may
