@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
-use thalweg_worker::data::sniff::{Sniffed, sniff};
+use thalweg_worker::data::sniff::{Sniffed, sniff_for};
 use thalweg_worker::data::{ColumnKind, Files, Target};
 use toml::{Table, Value};
 
@@ -83,7 +83,7 @@ impl JobFlags {
         let mut keys = Keys::default();
         let is_set = |key: &str| sets.iter().any(|set| set.starts_with(&format!("{key}=")));
         if let Some(first) = self.data.first() {
-            let mut found = look(first)?;
+            let mut found = look(first, self.target.as_deref())?;
             keys.notes.append(&mut found.notes);
             keys.data(&found, &self.data, &self.test);
             if self.stream {
@@ -151,10 +151,10 @@ impl JobFlags {
 }
 
 /// What the first of the named files seems to be.
-pub(super) fn look(first: &str) -> Result<Sniffed> {
+pub(super) fn look(first: &str, target: Option<&str>) -> Result<Sniffed> {
     let path = Files::new(vec![first.to_owned()]).first(Path::new("."))?;
     let path = path.expect("one path or pattern names at least one file");
-    let found = sniff(&path)?;
+    let found = sniff_for(&path, target)?;
     if found.dataset.is_none() {
         let path = match first {
             "-" => Path::new("standard input"),

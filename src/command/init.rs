@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use serde_json::{Value, json};
 use thalweg_worker::data::sniff::Sniffed;
 use thalweg_worker::data::{ColumnKind, Target};
 
@@ -31,6 +32,10 @@ pub(super) struct Arguments {
     /// The job file to write; it must not be there yet.
     #[arg(long, short, value_name = "FILE", default_value = "JOB.toml")]
     output: PathBuf,
+
+    /// For programs: what was seen, as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
@@ -50,9 +55,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
              file, or train on it at once: thalweg train --data -"
         );
     }
-    let found = look(&arguments.data[0])?;
+    let found = look(&arguments.data[0], arguments.target.as_deref())?;
     let text = job(arguments, &found);
     write_text(path, &text)?;
+    if arguments.json {
+        say(&serde_json::to_string_pretty(&for_programs(path, &found))?);
+        return Ok(Ending::Done);
+    }
     say(&format!(
         "{} is written: {}\nnext: thalweg check {}",
         path.display(),
@@ -60,6 +69,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         path.display()
     ));
     Ok(Ending::Done)
+}
+
+/// What was written and seen.
+fn for_programs(path: &Path, found: &Sniffed) -> Value {
+    let column =
+        |(name, kind): &(String, ColumnKind)| json!({ "name": name, "kind": kind_in_words(kind) });
+    let target = found.target.as_ref();
+    json!({
+        "job": path,
+        "dataset": found.dataset,
+        "compression": found.compression.word(),
+        "features": found.features,
+        "rows_seen": found.rows,
+        "columns": found.columns.iter().map(column).collect::<Vec<_>>(),
+        "labels": target.map(labels),
+        "classes": target.map(Target::class_names),
+        "model": model_for(target),
+        "notes": found.notes,
+    })
 }
 
 /// What was seen, in one line.

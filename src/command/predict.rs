@@ -32,6 +32,10 @@ pub(super) struct Arguments {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
+    /// For programs: a line of JSON per row instead of CSV, with the columns as keys.
+    #[arg(long)]
+    json: bool,
+
     /// Write over a file that is there.
     #[arg(long, requires = "output")]
     force: bool,
@@ -58,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
             .for_each(|note| say_error(&format!("note: {note}")));
         again.rows
     };
-    let predictor = Predictor::new(&trained);
+    let predictor = Predictor::new(&trained, arguments.json);
     match &arguments.output {
         Some(path) => {
             write_with(path, |file| predictor.write(rows.as_ref(), file))?;
@@ -80,10 +84,11 @@ struct Predictor<'a> {
     x: &'a [f32],
     /// The classes' names as the files write them.
     classes: Vec<String>,
+    as_json: bool,
 }
 
 impl<'a> Predictor<'a> {
-    fn new(trained: &'a TrainedModel) -> Self {
+    fn new(trained: &'a TrainedModel, as_json: bool) -> Self {
         let resolved = &trained.blueprint.resolved;
         let named = trained
             .encoding
@@ -97,11 +102,15 @@ impl<'a> Predictor<'a> {
             model: trained.blueprint.model.as_ref(),
             x: &trained.x,
             classes: named.unwrap_or_else(numbered),
+            as_json,
         }
     }
 
     fn write(&self, rows: &dyn Dataset, to: &mut dyn Write) -> std::io::Result<()> {
-        writeln!(to, "{}", self.head())?;
+        let head = self.head();
+        if !self.as_json {
+            writeln!(to, "{}", csv_line(&head))?;
+        }
         let coverage = Coverage::Whole(self.x.len() as u64);
         let (mut block, mut located, mut scores) = (Rows::new(), Located::default(), Vec::new());
         let (mut numbers, mut start) = (Vec::new(), 0);
@@ -117,7 +126,8 @@ impl<'a> Predictor<'a> {
             self.model.scores(&block, &located, self.x, &mut scores);
             let mut text = String::new();
             for scores in scores.chunks(width) {
-                self.line(scores, &mut text);
+                text.push_str(&self.line(&head, scores));
+                text.push('\n');
             }
             to.write_all(text.as_bytes())?;
             start = end;
@@ -125,30 +135,34 @@ impl<'a> Predictor<'a> {
         to.flush()
     }
 
-    fn head(&self) -> String {
+    /// The names of what is said of a row.
+    fn head(&self) -> Vec<String> {
+        let named = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         match self.model.output() {
-            Output::Logit => "prediction,probability,margin".to_owned(),
+            Output::Logit => named(&["prediction", "probability", "margin"]),
             Output::Logits(_) => {
-                let named = |name: &String| format!(",{}", quoted(&format!("probability_{name}")));
-                "prediction".to_owned() + &self.classes.iter().map(named).collect::<String>()
+                let probability = |name: &String| format!("probability_{name}");
+                let classes = self.classes.iter().map(probability);
+                ["prediction".to_owned()]
+                    .into_iter()
+                    .chain(classes)
+                    .collect()
             }
-            Output::Margin => "prediction,margin".to_owned(),
-            Output::Value => "prediction".to_owned(),
+            Output::Margin => named(&["prediction", "margin"]),
+            Output::Value => named(&["prediction"]),
         }
     }
 
     /// One row's prediction: its class or number, then probabilities and the margin.
-    fn line(&self, scores: &[f32], text: &mut String) {
-        let class = |class: usize| quoted(self.classes.get(class).map_or("", String::as_str));
+    fn said(&self, scores: &[f32]) -> (Option<&str>, Vec<f64>) {
+        let class = |class: usize| Some(self.classes.get(class).map_or("", String::as_str));
+        let score = shortest(scores[0]);
         match self.model.output() {
             Output::Logit => {
-                let margin = f64::from(scores[0]);
-                let probability = 1.0 / (1.0 + (-margin).exp());
-                let class = class(usize::from(0.0 < margin));
-                text.push_str(&format!("{class},{probability},{margin}\n"));
+                let probability = 1.0 / (1.0 + (-score).exp());
+                (class(usize::from(0.0 < score)), vec![probability, score])
             }
             Output::Logits(_) => {
-                let probabilities = softmax(scores);
                 let likeliest = (0..scores.len()).fold(0, |best, class| {
                     if scores[best] < scores[class] {
                         class
@@ -156,19 +170,30 @@ impl<'a> Predictor<'a> {
                         best
                     }
                 });
-                text.push_str(&class(likeliest));
-                for probability in probabilities {
-                    text.push_str(&format!(",{probability}"));
-                }
-                text.push('\n');
+                (class(likeliest), softmax(scores))
             }
-            Output::Margin => {
-                let class = class(usize::from(0.0 < scores[0]));
-                text.push_str(&format!("{class},{}\n", scores[0]));
-            }
-            Output::Value => text.push_str(&format!("{}\n", scores[0])),
+            Output::Margin => (class(usize::from(0.0 < score)), vec![score]),
+            Output::Value => (None, vec![score]),
         }
     }
+
+    fn line(&self, head: &[String], scores: &[f32]) -> String {
+        let (class, numbers) = self.said(scores);
+        if self.as_json {
+            let class = class.map(serde_json::Value::from);
+            let values = class.into_iter().chain(numbers.into_iter().map(Into::into));
+            let row: serde_json::Map<_, _> = head.iter().cloned().zip(values).collect();
+            return serde_json::Value::Object(row).to_string();
+        }
+        let class = class.map(str::to_owned);
+        let numbers = numbers.iter().map(f64::to_string);
+        csv_line(&class.into_iter().chain(numbers).collect::<Vec<_>>())
+    }
+}
+
+/// The shortest decimal that is this score, as a number of its own: 0.1, not 0.10000000149011612.
+fn shortest(score: f32) -> f64 {
+    score.to_string().parse().unwrap_or(f64::NAN)
 }
 
 fn softmax(scores: &[f32]) -> Vec<f64> {
@@ -179,6 +204,11 @@ fn softmax(scores: &[f32]) -> Vec<f64> {
         .collect();
     let sum: f64 = powers.iter().sum();
     powers.iter().map(|power| power / sum).collect()
+}
+
+fn csv_line(fields: &[String]) -> String {
+    let fields: Vec<_> = fields.iter().map(|field| quoted(field)).collect();
+    fields.join(",")
 }
 
 /// A field of CSV.

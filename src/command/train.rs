@@ -60,6 +60,11 @@ pub(super) struct Arguments {
     /// Show no progress.
     #[arg(long, short)]
     quiet: bool,
+
+    /// For programs: print the report as JSON (docs/REPORT.md) instead of the summary; with --dry-run
+    /// the resolved job.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
@@ -74,7 +79,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         .filter_map(|(key, value)| Some(format!("cluster.{key}={}", value?)))
         .collect();
     if arguments.dry_run {
-        return check::show(arguments.job.config_with(&arguments.flags, &further)?);
+        return check::show(
+            arguments.job.config_with(&arguments.flags, &further)?,
+            arguments.json,
+        );
     }
     let options = TrainOptions {
         config: match arguments.join.is_empty() {
@@ -87,6 +95,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         out: arguments.out.clone(),
         report: arguments.report.clone(),
         quiet: arguments.quiet,
+        json: arguments.json,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

@@ -1,6 +1,5 @@
 //! The end of a run: the last evaluation, the files, the end of the processes.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -97,12 +96,7 @@ pub(super) async fn finish(
     };
     let report = Report::new(&facts(&watch.job), outcome, &view);
     watch.display.finish();
-    tell(
-        &report,
-        &watch.job,
-        (&folder, mark),
-        options.report.as_ref(),
-    )?;
+    tell(&report, &watch.job, (&folder, mark), options)?;
     Ok(end)
 }
 
@@ -111,17 +105,20 @@ fn tell(
     report: &Report,
     job: &ResolvedJob,
     (folder, mark): (&RunFolder, RunMark),
-    copy: Option<&PathBuf>,
+    options: &TrainOptions,
 ) -> Result<()> {
     folder.write_report(report)?;
     folder.write_page(report, &job.blueprint.config.to_toml())?;
     mark.settle(report.status)?;
     let mut files = vec![folder.path().to_owned()];
-    if let Some(path) = copy {
+    if let Some(path) = &options.report {
         write_report(path, report)?;
         files.push(path.clone());
     }
-    say_out(&render_summary(report, &files, Look::of_stdout()));
+    say_out(&match options.json {
+        true => serde_json::to_string_pretty(report)?,
+        false => render_summary(report, &files, Look::of_stdout()),
+    });
     Ok(())
 }
 

@@ -17,15 +17,14 @@ use crate::view::units::bytes;
 /// The name that stands for standard input.
 const STANDARD_INPUT: &str = "-";
 
-/// What standard input is to a job.
-pub(super) enum Input {
-    /// A file of the run folder by now.
-    Copied {
-        /// What the user is told of it.
-        note: String,
-    },
-    /// Rows that arrive while the job runs.
-    Stream(Feed),
+/// A job whose standard input has been taken.
+pub(super) struct Taken {
+    /// The job, which names where it is.
+    pub(super) config: JobConfig,
+    /// What the user is told of it.
+    pub(super) note: Option<String>,
+    /// Its rows, if they arrive while the job runs.
+    pub(super) feed: Option<Feed>,
 }
 
 /// Whether a job reads standard input.
@@ -37,13 +36,17 @@ pub(super) fn is_wanted(config: &JobConfig) -> bool {
 ///
 /// # Errors
 /// If it cannot be read or kept, or has too few rows for a stream.
-pub(super) fn take(config: JobConfig, run: &Path) -> Result<(JobConfig, Input)> {
+pub(super) fn take(config: JobConfig, run: &Path) -> Result<Taken> {
     let run = std::path::absolute(run).with_context(|| run.display().to_string())?;
     if is_stream(&config.data.name) {
         let folder = run.join("stream");
         let feed = Feed::begin(&config.data.options, &folder)?;
         let config = config.with_data_at("folder", &folder.to_string_lossy());
-        return Ok((config, Input::Stream(feed)));
+        return Ok(Taken {
+            config,
+            note: None,
+            feed: Some(feed),
+        });
     }
     let key = key_of_input(&config).expect("a job that wants standard input names it");
     let path = run.join("input").join(&key);
@@ -54,7 +57,11 @@ pub(super) fn take(config: JobConfig, run: &Path) -> Result<(JobConfig, Input)> 
         path.display()
     );
     let config = config.with_data_at(&key, &path.to_string_lossy());
-    Ok((config, Input::Copied { note }))
+    Ok(Taken {
+        config,
+        note: Some(note),
+        feed: None,
+    })
 }
 
 fn key_of_input(config: &JobConfig) -> Option<String> {

@@ -22,6 +22,8 @@ pub struct TrainOptions {
     pub report: Option<PathBuf>,
     /// Whether to show no progress.
     pub quiet: bool,
+    /// Whether to print the report as JSON instead of the summary.
+    pub json: bool,
 }
 
 /// How a run ended.

@@ -9,7 +9,7 @@ use thalweg_common::config::JobConfig;
 use super::divergence::DivergenceWatch;
 use super::feed::Feeding;
 use super::finish::finish;
-use super::input::{self, Input};
+use super::input;
 use super::interrupts::Interrupts;
 use super::judge::Judge;
 use super::options::{RunEnd, TrainOptions};
@@ -114,12 +114,9 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     let (mut early, mut feed, mut notes) = (None, None, Vec::new());
     if input::is_wanted(&config) {
         let folder = new_folder(&config)?;
-        let (placed, input) = input::take(config, folder.path())?;
-        match input {
-            Input::Copied { note } => notes.push(note),
-            Input::Stream(begun) => feed = Some(begun),
-        }
-        config = placed;
+        let taken = input::take(config, folder.path())?;
+        notes.extend(taken.note);
+        (config, feed) = (taken.config, taken.feed);
         early = Some(folder);
     }
     let job = resolve(config, Path::new("."))?;

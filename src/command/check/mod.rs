@@ -6,13 +6,14 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
+use serde_json::{Value, json};
 use thalweg_common::config::JobConfig;
 use thalweg_common::ids::ServerId;
 
 use super::flags::JobFlags;
 use super::options::JobOptions;
 use super::{Ending, say};
-use crate::job::{Blueprint, Memory, resolve};
+use crate::job::{Blueprint, Memory, ResolvedJob, resolve};
 
 /// Arguments of `thalweg check`.
 #[derive(Debug, Args)]
@@ -26,6 +27,10 @@ pub(super) struct Arguments {
     /// Compare the model's gradient with the slopes of its loss, on rows of the training set.
     #[arg(long)]
     gradient: bool,
+
+    /// For programs: the same as JSON.
+    #[arg(long)]
+    json: bool,
 
     /// Rows of the batch on which the gradient is checked.
     #[arg(long, requires = "gradient", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=65_536))]
@@ -54,15 +59,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let config = arguments.job.config_with(&arguments.flags, &[])?;
     if arguments.gradient {
         let job = resolve(config, Path::new("."))?;
-        return gradient::run(&job, arguments.rows, arguments.elements);
+        return gradient::run(&job, (arguments.rows, arguments.elements), arguments.json);
     }
-    show(config)
+    show(config, arguments.json)
 }
 
 /// Resolves a job and prints it, with what its servers will need.
-pub(super) fn show(config: JobConfig) -> Result<Ending> {
+pub(super) fn show(config: JobConfig, as_json: bool) -> Result<Ending> {
     let job = resolve(config, Path::new("."))?;
     let blueprint = &job.blueprint;
+    let mut servers = Vec::new();
+    for server in (0..blueprint.map.servers()).map(ServerId) {
+        servers.push(Memory::plan(blueprint, server).check(server, &blueprint.config.limits)?);
+    }
+    if as_json {
+        say(&serde_json::to_string_pretty(&for_programs(
+            &job, &servers,
+        )?)?);
+        return Ok(Ending::Done);
+    }
     say(&blueprint.config.to_toml());
     for note in job.notes() {
         say(&format!("# note: {note}"));
@@ -78,9 +93,33 @@ pub(super) fn show(config: JobConfig) -> Result<Ending> {
         blueprint.examples_total(),
         job.data.train.memory_bytes()
     ));
-    for server in (0..blueprint.map.servers()).map(ServerId) {
-        let memory = Memory::plan(blueprint, server).check(server, &blueprint.config.limits)?;
+    for (server, memory) in servers.iter().enumerate() {
         say(&format!("# server {server}: {memory}"));
     }
     Ok(Ending::Done)
+}
+
+/// The resolved job and what follows from it.
+fn for_programs(job: &ResolvedJob, servers: &[Memory]) -> Result<Value> {
+    let blueprint = &job.blueprint;
+    let resolved: toml::Table = blueprint.config.to_toml().parse()?;
+    let memory = |memory: &Memory| {
+        let terms: serde_json::Map<_, _> = memory
+            .terms
+            .iter()
+            .map(|(name, bytes)| ((*name).to_owned(), Value::from(*bytes)))
+            .collect();
+        json!({ "bytes_max": memory.total(), "terms": terms })
+    };
+    Ok(json!({
+        "job": resolved,
+        "fingerprint": blueprint.config.fingerprint().to_string(),
+        "notes": job.notes(),
+        "schedules": moving(blueprint),
+        "elements": blueprint.map.elements(),
+        "shards": blueprint.map.shards().len(),
+        "examples_total": blueprint.examples_total(),
+        "data_bytes_per_worker": job.data.train.memory_bytes(),
+        "servers": servers.iter().map(memory).collect::<Vec<_>>(),
+    }))
 }

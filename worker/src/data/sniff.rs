@@ -59,6 +59,14 @@ pub struct Sniffed {
 /// # Errors
 /// [`DataError`] when it cannot be read. A file that no data set reads is no error.
 pub fn sniff(path: &Path) -> Result<Sniffed, DataError> {
+    sniff_for(path, None)
+}
+
+/// As [`sniff`], with the target column, by name or number from 1, if it is known.
+///
+/// # Errors
+/// As [`sniff`]. A column that is not there is the problem of [`Sniffed::problem`].
+pub fn sniff_for(path: &Path, target: Option<&str>) -> Result<Sniffed, DataError> {
     let source = if path.as_os_str() == STANDARD_INPUT {
         let seen = StandardInput.look().map_err(|source| DataError::Read {
             path: "standard input".into(),
@@ -95,7 +103,7 @@ pub fn sniff(path: &Path) -> Result<Sniffed, DataError> {
         return Ok(sniffed);
     }
     if text.starts_with(&parquet::MAGIC) {
-        sniffed.is_parquet(path)?;
+        sniffed.is_parquet(path, target)?;
         return Ok(sniffed);
     }
     if is_cut || text.len() as u64 == PREFIX_BYTES {
@@ -112,7 +120,7 @@ pub fn sniff(path: &Path) -> Result<Sniffed, DataError> {
                 .push("`labels` has to name the file of the labels".into());
         }
         _ if sniffed.is_libsvm(path, &text) => {}
-        _ => sniffed.is_csv(path, text),
+        _ => sniffed.is_csv(path, text, target),
     }
     Ok(sniffed)
 }
@@ -206,7 +214,7 @@ impl Sniffed {
     }
 
     /// Takes the columns that can be read; the target is looked for as in a CSV file with a header.
-    fn is_parquet(&mut self, path: &Path) -> Result<(), DataError> {
+    fn is_parquet(&mut self, path: &Path, wanted: Option<&str>) -> Result<(), DataError> {
         let file = ParquetFile::open(path)?.head(PREFIX_ROWS);
         let (mut names, mut ignored) = (file.names(), Vec::new());
         for (name, what) in file.refused() {
@@ -220,20 +228,17 @@ impl Sniffed {
             ignored.push(name.clone());
         }
         names.retain(|name| !ignored.contains(name));
-        let usual = names.iter().find(|name| csv::TARGETS.contains(&&name[..]));
         let mut refusal = None;
-        for target in [usual, names.last(), names.first()].into_iter().flatten() {
+        for Candidate { target, is_guess } in candidates(&names, wanted, true) {
             self.keys = Table::new();
             self.names("parquet", "train", path);
             if !ignored.is_empty() {
                 self.set("ignore", ignored.clone());
             }
-            if usual.is_none() {
-                self.set("target", target.clone());
-            }
+            self.set_target(&target);
             match csv::learn_parquet(file.clone(), &self.keys) {
                 Ok(learnt) => {
-                    self.learnt(learnt, usual.is_none().then_some(target));
+                    self.learnt(learnt, is_guess.then_some(&target));
                     return Ok(());
                 }
                 Err(error) => refusal = refusal.or(Some(error)),
@@ -257,8 +262,15 @@ impl Sniffed {
         self.target = Some(encoding.target);
     }
 
-    /// Tries the columns that may be the target: those of the usual names, then the last, then the first.
-    fn is_csv(&mut self, path: &Path, text: Vec<u8>) {
+    /// Names the target if it does not go by one of the usual names.
+    fn set_target(&mut self, target: &str) {
+        if !csv::TARGETS.contains(&target) {
+            self.set("target", target);
+        }
+    }
+
+    /// Tries the columns that may be the target.
+    fn is_csv(&mut self, path: &Path, text: Vec<u8>, wanted: Option<&str>) {
         let text: Arc<[u8]> = text.into();
         let Some(Survey {
             names,
@@ -268,15 +280,10 @@ impl Sniffed {
         else {
             return;
         };
-        let usual = names.iter().find(|name| csv::TARGETS.contains(&&name[..]));
-        let (first, last) = (names.first(), names.last());
-        let others = if header { [last, first] } else { [first, last] };
-        for target in [usual].into_iter().chain(others).flatten() {
+        for Candidate { target, is_guess } in candidates(&names, wanted, header) {
             self.keys = Table::new();
             self.names("csv", "train", path);
-            if usual.is_none() {
-                self.set("target", target.clone());
-            }
+            self.set_target(&target);
             let learnt = match csv::learn_prefix(path, &text, &self.keys) {
                 Ok(learnt) => learnt,
                 Err(error) => {
@@ -289,11 +296,38 @@ impl Sniffed {
                 }
             };
             self.problem = None;
-            self.learnt(learnt, usual.is_none().then_some(target));
+            self.learnt(learnt, is_guess.then_some(&target));
             (self.delimiter, self.header) = (Some(char::from(delimiter)), Some(header));
             return;
         }
     }
+}
+
+/// A column that may be the target.
+struct Candidate {
+    target: String,
+    is_guess: bool,
+}
+
+/// The wanted column alone, or else one of the usual names, then the last and the first; without names
+/// the first and the last.
+fn candidates(names: &[String], wanted: Option<&str>, header: bool) -> Vec<Candidate> {
+    let usual = names.iter().find(|name| csv::TARGETS.contains(&&name[..]));
+    let (first, last) = (names.first(), names.last());
+    let others = if header { [last, first] } else { [first, last] };
+    let is_guess = wanted.is_none() && usual.is_none();
+    let list: Vec<&str> = match wanted {
+        Some(wanted) => vec![wanted],
+        None => {
+            let all = [usual].into_iter().chain(others).flatten();
+            all.map(String::as_str).collect()
+        }
+    };
+    let candidate = |target: &str| Candidate {
+        target: target.to_owned(),
+        is_guess,
+    };
+    list.into_iter().map(candidate).collect()
 }
 
 #[cfg(test)]
@@ -317,6 +351,23 @@ mod tests {
             found.dataset,
             found.keys.to_string().trim().replace('\n', "; "),
         )
+    }
+
+    #[test]
+    fn the_wanted_target_says_what_the_labels_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        fs::write(&path, "kind,size,y\na,1.5,0\nb,2.5,1\nc,7,0\n").unwrap();
+        let classes = |wanted| {
+            let found = super::sniff_for(&path, Some(wanted)).unwrap();
+            found.target.map(|target| target.task().classes())
+        };
+        assert_eq!(
+            [classes("kind"), classes("2"), classes("y")],
+            [Some(3), Some(0), Some(2)]
+        );
+        let found = super::sniff_for(&path, Some("colour")).unwrap();
+        assert!(found.dataset.is_none() && found.problem.unwrap().contains("colour"));
     }
 
     #[test]
