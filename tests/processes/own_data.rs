@@ -236,3 +236,42 @@ fn what_is_wrong_with_a_file_is_told_with_its_place() {
     let said = refused(&bench, &["train", "--data", "-", "--lr", "0.1"]);
     assert!(said.contains("standard input"), "{said}");
 }
+
+#[test]
+fn programs_get_the_same_as_people_as_json() {
+    let bench = Bench::new();
+    fs::write(bench.path("flowers.csv"), flowers(300)).unwrap();
+    let json =
+        |arguments: &[&str]| -> Value { serde_json::from_str(&ok(&bench, arguments)).unwrap() };
+    let init = [
+        "init",
+        "--data",
+        "flowers.csv",
+        "--target",
+        "kind",
+        "--json",
+    ];
+    let seen = json(&[&init[..], &["-o", "mine.toml"]].concat());
+    assert_eq!(seen["model"], "softmax_regression");
+    assert_eq!(seen["classes"], serde_json::json!(["k0", "k1", "k2"]));
+    let job = json(&["check", "mine.toml", "--json"]);
+    assert_eq!(job["job"]["data"]["resolved"]["rows"], 270);
+    assert_eq!(job["servers"].as_array().unwrap().len(), 2);
+    assert_eq!(json(&["train", "mine.toml", "--dry-run", "--json"]), job);
+    let gradient = json(&["check", "mine.toml", "--gradient", "--json"]);
+    let tensors = gradient["tensors"].as_array().unwrap();
+    assert!(
+        tensors.iter().all(|tensor| tensor["is_right"] == true),
+        "{gradient}"
+    );
+    let report = json(&["train", "-q", "mine.toml", "--json", "--out", "run"]);
+    assert_eq!(report, bench.report());
+    let lines = ok(
+        &bench,
+        &["predict", "run", "--data", "flowers.csv", "--json"],
+    );
+    assert_eq!(lines.lines().count(), 300);
+    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(first["prediction"], "k0");
+    assert!(first["probability_k0"].as_f64().unwrap() > 0.5, "{first}");
+}
