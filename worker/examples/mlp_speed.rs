@@ -1,8 +1,11 @@
-//! How fast a perceptron's gradients are: `cargo run --release -p thalweg-worker --example mlp_speed`.
+//! How fast a perceptron's gradients are: `cargo run --release -p thalweg-worker --example mlp_speed [--peer
+//! PYTHON]`.
 //!
 //! Of a network 784-256-10 in f32 it prints samples per second of loss and gradient, beside the five
-//! products of matrices that these consist of, alone, which is the limit; then the same for batches
-//! with fewer non-zeros, beside the way that takes the first layer row by row. Medians, one thread.
+//! products of matrices that these consist of, alone, which is the limit; on two threads, each with batches
+//! of its own, as two workers have them; and with a Python that has torch, torch's autograd on as many
+//! threads. Then one thread on batches with fewer non-zeros, beside the way that takes the first layer
+//! row by row. Medians.
 
 #![expect(
     clippy::print_stdout,
@@ -10,7 +13,15 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
-use std::{error::Error, hint::black_box, time::Instant};
+use std::{
+    env,
+    error::Error,
+    hint::black_box,
+    io::{BufRead, BufReader, Write},
+    process::{ChildStdin, ChildStdout, Command, Stdio},
+    thread,
+    time::Instant,
+};
 
 use ndarray::{Array2, linalg::general_mat_mul};
 use rand::{Rng, SeedableRng};
@@ -29,13 +40,23 @@ const TIMES: usize = 15;
 const SAMPLES: usize = 12_800;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let mut peer = Peer::of_arguments()?;
     for batch in [64, 256] {
-        let model = gradients(batch, 1.0, FEATURES)?;
-        let limit = products(batch);
-        println!(
-            "batch {batch}: {model:.0} samples/s, the products alone {limit:.0}, share {:.2}",
-            model / limit
-        );
+        for threads in [1, 2] {
+            let model = together(threads, || gradients(batch, 1.0, FEATURES))?;
+            let limit = together(threads, || Ok(products(batch)))?;
+            println!(
+                "batch {batch}, threads {threads}: {model:.0} samples/s, the products alone {limit:.0}, share {:.2}",
+                model / limit
+            );
+            if let (64, Some(peer)) = (batch, &mut peer) {
+                let torch = peer.ask(threads)?;
+                println!(
+                    "  torch's autograd {torch:.0}; ours is {:.2} times as fast",
+                    model / torch
+                );
+            }
+        }
     }
     for percent in [5, 10, 15, 20, 25, 30, 40, 50, 70, 90] {
         let share = f64::from(percent) / 100.0;
@@ -45,6 +66,63 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("batch 64, {percent} % non-zeros: {chosen:.0} samples/s, row by row {by_row:.0}");
     }
     Ok(())
+}
+
+/// The rates of so many threads that measure at once, added up.
+fn together(
+    threads: usize,
+    measure: impl Fn() -> Result<f64, Box<dyn Error>> + Sync,
+) -> Result<f64, Box<dyn Error>> {
+    let one = || measure().map_err(|error| error.to_string());
+    let rates: Result<Vec<f64>, String> = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        let joined = running.into_iter().map(|thread| thread.join());
+        joined
+            .map(|rate| rate.map_err(|_| "a thread panicked".to_owned())?)
+            .collect()
+    });
+    Ok(rates?.iter().sum())
+}
+
+/// A Python with torch.
+struct Peer {
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    /// The one that the command line names; `None` if it names none.
+    fn of_arguments() -> Result<Option<Self>, Box<dyn Error>> {
+        let mut arguments = env::args().skip(1);
+        let python = match (arguments.next().as_deref(), arguments.next()) {
+            (None, None) => return Ok(None),
+            (Some("--peer"), Some(python)) => python,
+            other => {
+                return Err(format!("expected --peer PYTHON or nothing, found {other:?}").into());
+            }
+        };
+        let mut process = Command::new(python)
+            .args(["-c", include_str!("mlp_peer.py")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let pipes = (process.stdin.take(), process.stdout.take());
+        let (Some(questions), Some(answers)) = pipes else {
+            return Err("the pipes of the peer are missing".into());
+        };
+        let answers = BufReader::new(answers);
+        Ok(Some(Self { questions, answers }))
+    }
+
+    /// Its samples per second on so many threads.
+    fn ask(&mut self, threads: usize) -> Result<f64, Box<dyn Error>> {
+        writeln!(self.questions, "{threads}")?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        line.trim()
+            .parse()
+            .map_err(|_| "the peer gave no number; has it torch?".into())
+    }
 }
 
 /// Numbers from −1 to 1.
