@@ -54,20 +54,30 @@ pub enum PlanError {
     Initial(Box<ResolveError>),
 }
 
-/// The part of server `index` in a job.
+/// Judges whether a job has a server `index` that it permits the memory it needs, and reads no file.
 ///
 /// # Errors
-/// [`PlanError`] if the job has no such server, or it does not fit into memory.
-pub fn server_plan(blueprint: &Blueprint, index: u32) -> Result<Plan, PlanError> {
-    let config = &blueprint.config;
-    let server = ServerId(index);
+/// [`PlanError::Index`] or [`PlanError::Memory`].
+pub fn check_server(blueprint: &Blueprint, index: u32) -> Result<(), PlanError> {
     if blueprint.map.servers() <= index {
         return Err(PlanError::Index {
             last: blueprint.map.servers() - 1,
             index,
         });
     }
-    Memory::plan(blueprint, server).check(server, &config.limits)?;
+    let server = ServerId(index);
+    Memory::plan(blueprint, server).check(server, &blueprint.config.limits)?;
+    Ok(())
+}
+
+/// The part of server `index` in a job.
+///
+/// # Errors
+/// [`PlanError`] if the job has no such server, or it does not fit into memory.
+pub fn server_plan(blueprint: &Blueprint, index: u32) -> Result<Plan, PlanError> {
+    check_server(blueprint, index)?;
+    let config = &blueprint.config;
+    let server = ServerId(index);
     Ok(Plan {
         life: Life(0),
         job: config.name.clone(),

@@ -15,7 +15,7 @@ use super::judge::Judge;
 use super::options::{RunEnd, TrainOptions};
 use super::stopping::Stopping;
 use super::watch::{Watch, Watched};
-use crate::job::{ResolvedJob, available, check_cluster_fits, resolve, server_plan};
+use crate::job::{ResolvedJob, available, check_cluster_fits, check_server, resolve};
 use crate::launch::LocalCluster;
 use crate::observe::Observer;
 use crate::progress::{Display, Mode};
@@ -123,7 +123,7 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     Judge::new(job.clone())?.check_metric()?;
     let config = &job.blueprint.config;
     for index in 0..job.blueprint.map.servers() {
-        server_plan(&job.blueprint, index)?;
+        check_server(&job.blueprint, index)?;
     }
     check_cluster_fits(&job.blueprint, available())?;
     let feeding = match (feed, &job.data.encoding) {

@@ -10,6 +10,7 @@ use thalweg::job::{REGISTRIES, ResolvedJob, blueprint, draft};
 use thalweg::simulate::{History, Physics, Simulation};
 use thalweg_common::config::{Draft, JobConfig, Resolved};
 use thalweg_worker::data::{self, Loaded};
+use thalweg_worker::model::Shape;
 
 /// A job's text and its data.
 #[derive(Debug)]
@@ -91,7 +92,7 @@ impl Bench {
             test_rows: data.test.as_ref().map_or(0, |test| test.rows()),
             features: data.train.features(),
             classes: data.train.task().classes(),
-            fields: Vec::new(),
+            fields: Shape::of(data.train.as_ref()).fields,
             hash: data.train.content_hash(),
         };
         let config = self
