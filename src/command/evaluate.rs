@@ -42,8 +42,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         .context("cannot start threads for evaluation")?;
     let model = trained.blueprint.model.as_ref();
     let found = evaluate(model, rows.as_ref(), u64::MAX, &trained.x, &pool)?;
+    let run = trained.shown();
     if arguments.json {
-        let json = serde_json::json!({ "rows": found.rows, "scores": found.scores });
+        let json = serde_json::json!({ "run": run, "rows": found.rows, "scores": found.scores });
         say(&serde_json::to_string_pretty(&json)?);
         return Ok(Ending::Done);
     }
@@ -57,6 +58,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     table.row([rows].into_iter().chain(values));
     let mut text = String::new();
     table.write(Look::of_stdout(), &mut text);
-    say(text.trim_end());
+    say(&format!("{}\n\nrun  {run}", text.trim_end()));
     Ok(Ending::Done)
 }

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
-use thalweg_worker::data::sniff::{Sniffed, sniff_for};
+use thalweg_worker::data::sniff::{Known, Sniffed, sniff_for};
 use thalweg_worker::data::{ColumnKind, Files, Target};
 use toml::{Table, Value};
+
+use super::init::epochs;
 
 /// The usual keys of a job as flags.
 #[derive(Clone, Debug, Default, Args)]
@@ -33,6 +35,15 @@ pub(super) struct JobFlags {
     /// The target column of a CSV file, by name or number from 1: `data.target`.
     #[arg(long, value_name = "COLUMN", requires = "data")]
     target: Option<String>,
+
+    /// What stands between the columns of a CSV file, if it is not found out: `data.delimiter`.
+    #[arg(long, value_name = "CHARACTER", requires = "data")]
+    delimiter: Option<String>,
+
+    /// The labels of npy or IDX rows, if they lie under a name that does not tell: `data.labels` or
+    /// `data.train_labels`.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    labels: Option<String>,
 
     /// `model.name`.
     #[arg(long, value_name = "NAME")]
@@ -83,7 +94,7 @@ impl JobFlags {
         let mut keys = Keys::default();
         let is_set = |key: &str| sets.iter().any(|set| set.starts_with(&format!("{key}=")));
         if let Some(first) = self.data.first() {
-            let mut found = look(first, self.target.as_deref())?;
+            let mut found = look(first, self.known())?;
             keys.notes.append(&mut found.notes);
             keys.data(&found, &self.data, &self.test);
             if self.stream {
@@ -94,6 +105,26 @@ impl JobFlags {
                             \"standard\"";
                 keys.notes.push(note.to_owned());
                 keys.set("data.scale", "standard");
+            }
+            let named = self.model.as_deref();
+            if takes_target_scale(&found, named) && !is_set("data.target_scale") {
+                let note = "labels are brought to mean 0 and spread 1, and predictions and errors back: \
+                            [data] target_scale = \"standard\"";
+                keys.notes.push(note.to_owned());
+                keys.set("data.target_scale", "standard");
+            }
+            // Ratings from 1 to 5 may be classes, or numbers: the model says which.
+            let is_real = matches!(named, Some("linear_regression" | "matrix_factorization"));
+            if is_real && !keys.has("data.task") && !is_set("data.task") {
+                keys.set("data.task", "real");
+            }
+            if self.epochs.is_none() && !self.stream && !is_set("train.epochs") && !has_limit(sets)
+            {
+                let epochs = epochs(found.rows, &self.data);
+                keys.notes.push(format!(
+                    "no --epochs is named: {epochs} passes over the data"
+                ));
+                keys.set("train.epochs", f64::from(epochs));
             }
             let model = model_for(found.target.as_ref());
             if self.model.is_none() && !is_set("model.name") {
@@ -127,6 +158,14 @@ impl JobFlags {
         Ok((keys.list, keys.notes))
     }
 
+    fn known(&self) -> Known<'_> {
+        Known {
+            target: self.target.as_deref(),
+            delimiter: self.delimiter.as_deref(),
+            labels: self.labels.as_deref(),
+        }
+    }
+
     /// The names of the flags that were given.
     pub(super) fn given(&self) -> Vec<&'static str> {
         [
@@ -135,6 +174,8 @@ impl JobFlags {
             ("--test", !self.test.is_empty()),
             ("--holdout", self.holdout.is_some()),
             ("--target", self.target.is_some()),
+            ("--delimiter", self.delimiter.is_some()),
+            ("--labels", self.labels.is_some()),
             ("--model", self.model.is_some()),
             ("--init-from", self.init_from.is_some()),
             ("--optimizer", self.optimizer.is_some()),
@@ -151,17 +192,17 @@ impl JobFlags {
 }
 
 /// What the first of the named files seems to be.
-pub(super) fn look(first: &str, target: Option<&str>) -> Result<Sniffed> {
+pub(super) fn look(first: &str, known: Known<'_>) -> Result<Sniffed> {
     let path = Files::new(vec![first.to_owned()]).first(Path::new("."))?;
     let path = path.expect("one path or pattern names at least one file");
-    let found = sniff_for(&path, target)?;
+    let found = sniff_for(&path, known)?;
     if found.dataset.is_none() {
         let path = match first {
             "-" => Path::new("standard input"),
             _ => &path,
         };
         if let Some(problem) = &found.problem {
-            anyhow::bail!("{problem}");
+            anyhow::bail!("{problem} (looked for libsvm, CSV, TSV, Parquet, IDX and npy data)");
         }
         anyhow::bail!(
             "{}: expected libsvm, CSV, TSV, Parquet, IDX or npy data, found none of these; `thalweg list datasets` \
@@ -176,6 +217,21 @@ pub(super) fn look(first: &str, target: Option<&str>) -> Result<Sniffed> {
 pub(super) fn has_numbers(found: &Sniffed) -> bool {
     let is_number = |kind: &ColumnKind| matches!(kind, ColumnKind::Number { .. });
     found.columns.iter().any(|(_, kind)| is_number(kind))
+}
+
+/// Whether labels are numbers of a table, which may have any size, for a model of which only the errors have
+/// that size. Bounds of ratings are in the file's units.
+pub(super) fn takes_target_scale(found: &Sniffed, model: Option<&str>) -> bool {
+    let is_table = matches!(found.dataset, Some("csv" | "parquet"));
+    let is_real = found.target == Some(Target::Real);
+    is_table && is_real && model != Some("matrix_factorization")
+}
+
+/// Whether assignments say when training ends.
+fn has_limit(sets: &[String]) -> bool {
+    let ends = ["train.examples=", "train.seconds="];
+    sets.iter()
+        .any(|set| ends.iter().any(|end| set.starts_with(end)))
 }
 
 /// The plainest model for labels of this kind.
@@ -197,6 +253,12 @@ struct Keys {
 impl Keys {
     fn set(&mut self, key: &str, value: impl Into<Value>) {
         self.list.push(format!("{key}={}", value.into()));
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.list
+            .iter()
+            .any(|set| set.starts_with(&format!("{key}=")))
     }
 
     fn set_some(&mut self, key: &str, value: Option<impl Into<Value>>) {
@@ -320,7 +382,7 @@ mod tests {
         let (_folder, flags) = flags("just some words\n\nand more, of them\n");
         let refused = flags.assignments(&[]).unwrap_err().to_string();
         assert!(
-            refused.contains("mine.csv: expected libsvm, CSV"),
+            refused.contains("mine.csv:1:1:") && refused.contains("looked for libsvm, CSV"),
             "{refused}"
         );
     }

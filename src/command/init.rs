@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
-use thalweg_worker::data::sniff::Sniffed;
+use thalweg_worker::data::sniff::{Known, Sniffed};
 use thalweg_worker::data::{ColumnKind, Target};
 
-use super::flags::{data_table, has_numbers, look, model_for};
-use super::{Ending, say};
+use super::flags::{data_table, has_numbers, look, model_for, takes_target_scale};
+use super::{Ending, say, say_error};
 use crate::report::write_text;
 
 /// Arguments of `thalweg init`.
@@ -28,6 +28,14 @@ pub(super) struct Arguments {
     /// The target column of a CSV file, by name or number from 1.
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
+
+    /// What stands between the columns of a CSV file, if it is not found out.
+    #[arg(long, value_name = "CHARACTER")]
+    delimiter: Option<String>,
+
+    /// The labels of npy or IDX rows, if they lie under a name that does not tell.
+    #[arg(long, value_name = "FILE")]
+    labels: Option<String>,
 
     /// The job file to write; it must not be there yet.
     #[arg(long, short, value_name = "FILE", default_value = "JOB.toml")]
@@ -55,12 +63,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
              file, or train on it at once: thalweg train --data -"
         );
     }
-    let found = look(&arguments.data[0], arguments.target.as_deref())?;
+    let known = Known {
+        target: arguments.target.as_deref(),
+        delimiter: arguments.delimiter.as_deref(),
+        labels: arguments.labels.as_deref(),
+    };
+    let found = look(&arguments.data[0], known)?;
     let text = job(arguments, &found);
     write_text(path, &text)?;
     if arguments.json {
         say(&serde_json::to_string_pretty(&for_programs(path, &found))?);
         return Ok(Ending::Done);
+    }
+    for note in &found.notes {
+        say_error(&format!("note: {note}"));
     }
     say(&format!(
         "{} is written: {}\nnext: thalweg check {}",
@@ -106,7 +122,7 @@ fn summary(found: &Sniffed) -> String {
 
 fn labels(target: &Target) -> String {
     match target {
-        Target::Real => "real labels".to_owned(),
+        Target::Real | Target::Standard { .. } => "real labels".to_owned(),
         other => {
             let names = other.class_names();
             let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
@@ -125,12 +141,12 @@ fn job(arguments: &Arguments, found: &Sniffed) -> String {
         "# A job for {}. `thalweg check {}` prints it with every default;\n\
          # docs/JOB.md has every key.\n\
          # Seen: {}.\n",
-        arguments.data[0],
-        arguments.output.display(),
-        summary(found)
+        in_comment(&arguments.data[0]),
+        in_comment(&arguments.output.display().to_string()),
+        in_comment(&summary(found))
     );
     for note in &found.notes {
-        text += &format!("# Note: {note}.\n");
+        text += &format!("# Note: {}.\n", in_comment(note));
     }
     let name = name_of(&arguments.output);
     // Writing to a string cannot fail.
@@ -138,7 +154,12 @@ fn job(arguments: &Arguments, found: &Sniffed) -> String {
     let _ = writeln!(text, "name = \"{}\"", found.dataset.unwrap_or_default());
     text += &table.to_string();
     for (column, kind) in found.columns.iter().take(40) {
-        let _ = writeln!(text, "# column {column}: {}", kind_in_words(kind));
+        let _ = writeln!(
+            text,
+            "# column {}: {}",
+            in_comment(column),
+            kind_in_words(kind)
+        );
     }
     if arguments.test.is_empty() {
         text += "# This share of the rows judges and is not trained on; or name files: test = \"…\".\n\
@@ -147,6 +168,10 @@ fn job(arguments: &Arguments, found: &Sniffed) -> String {
     if has_numbers(found) {
         text += "# Numbers of about one size train best; the training rows say mean and spread.\n\
                  scale = \"standard\"\n";
+    }
+    if takes_target_scale(found, None) {
+        text += "# Labels of about one size train best, too; predictions and errors are in the file's units.\n\
+                 target_scale = \"standard\"\n";
     }
     let _ = write!(
         text,
@@ -162,11 +187,17 @@ fn job(arguments: &Arguments, found: &Sniffed) -> String {
     text
 }
 
+/// Text of the data's in a comment, which ends at the end of a line.
+fn in_comment(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(visible).collect()
+}
+
 /// Files of at least so many bytes were not seen whole.
 const LARGE_BYTES: u64 = 1 << 20;
 
 /// Passes after which the plain models come to rest: many over a file of few rows, few over a large one.
-fn epochs(rows: u64, files: &[String]) -> u32 {
+pub(super) fn epochs(rows: u64, files: &[String]) -> u32 {
     // What lies at an address is taken to be large.
     let is_large = |file: &String| {
         file.contains("://") || fs::metadata(file).is_ok_and(|of| LARGE_BYTES <= of.len())

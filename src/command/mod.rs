@@ -32,7 +32,7 @@ const FAILED: u8 = 1;
 
 /// Exit code of a job that went to its end and made a model that is worth nothing. 2 is the code of
 /// a command line that is wrong.
-const DIVERGED: u8 = 3;
+pub(crate) const DIVERGED: u8 = 3;
 
 /// Exit code of a command that was interrupted, as shells have it for Ctrl-C.
 const INTERRUPTED: u8 = 130;

@@ -59,7 +59,8 @@ impl ModelOptions {
             None if self.best => folder.join("best.safetensors"),
             None => folder.join("parameters.safetensors"),
         };
-        let x = read_parameters(&parameters, blueprint.model.layout())?;
+        let named = &blueprint.config.model.name;
+        let x = read_parameters(&parameters, blueprint.model.layout(), named)?;
         let encoding = encoding(&folder.join("encoding.json"))?;
         Ok(TrainedModel {
             folder,
@@ -71,6 +72,16 @@ impl ModelOptions {
 }
 
 impl TrainedModel {
+    /// The run's folder, and not the link by which it was found.
+    pub(super) fn shown(&self) -> String {
+        let target = fs::read_link(&self.folder);
+        let folder = match (target, self.folder.parent()) {
+            (Ok(target), Some(parent)) => parent.join(target),
+            _ => self.folder.clone(),
+        };
+        folder.display().to_string()
+    }
+
     /// Other files, read as the training files were.
     pub(super) fn reopen(&self, files: &[String], labels: LabelsIn) -> Result<Reopened> {
         let data = &self.blueprint.config.data;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use thalweg_worker::data::{Dataset, LabelsIn, Rows};
+use thalweg_worker::data::{Dataset, LabelsIn, Rows, Target};
 use thalweg_worker::model::{Coverage, Located, Model, Output};
 
 use super::model_of_run::{ModelOptions, TrainedModel};
@@ -67,7 +67,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         Some(path) => {
             write_with(path, |file| predictor.write(rows.as_ref(), file))?;
             let count = grouped(rows.rows());
-            say_error(&format!("{count} predictions are in {}", path.display()));
+            say_error(&format!(
+                "{count} predictions of {} are in {}",
+                trained.shown(),
+                path.display()
+            ));
         }
         None => match predictor.write(rows.as_ref(), &mut std::io::stdout().lock()) {
             // Whoever stops reading has read enough.
@@ -84,6 +88,8 @@ struct Predictor<'a> {
     x: &'a [f32],
     /// The classes' names as the files write them.
     classes: Vec<String>,
+    /// What labels are in the files.
+    target: Option<&'a Target>,
     as_json: bool,
 }
 
@@ -102,6 +108,7 @@ impl<'a> Predictor<'a> {
             model: trained.blueprint.model.as_ref(),
             x: &trained.x,
             classes: named.unwrap_or_else(numbered),
+            target: trained.encoding.as_ref().map(|encoding| &encoding.target),
             as_json,
         }
     }
@@ -173,8 +180,13 @@ impl<'a> Predictor<'a> {
                 (class(likeliest), softmax(scores))
             }
             Output::Margin => (class(usize::from(0.0 < score)), vec![score]),
-            Output::Value => (None, vec![score]),
+            Output::Value => (None, vec![self.in_file(score)]),
         }
+    }
+
+    /// A predicted number in the units of the training file.
+    fn in_file(&self, score: f64) -> f64 {
+        self.target.map_or(score, |target| target.in_file(score))
     }
 
     fn line(&self, head: &[String], scores: &[f32]) -> String {

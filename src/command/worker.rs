@@ -13,7 +13,7 @@ use thalweg_worker::data::import_rows;
 use thalweg_worker::transport::{
     Contact, Ended, LinkOptions, Links, Member, Stopper, drive, fetch_data, find_job, join,
 };
-use thalweg_worker::worker::{Outcome, Place, Work, Worker};
+use thalweg_worker::worker::{Failure, Outcome, Place, Work, Worker};
 
 use super::options::{PATIENCE_SECONDS, patience};
 use super::stop::told_to_stop;
@@ -179,6 +179,10 @@ fn report(ended: &Ended, config: &JobConfig) -> Result<Ending> {
             Ok(Ending::Done)
         }
         Outcome::Stopped => Ok(Ending::Done),
+        Outcome::Failed(failure @ Failure::NonFinite { .. }) => {
+            say_error(&format!("error: {failure}"));
+            Ok(Ending::Diverged)
+        }
         Outcome::Failed(failure) => bail!("{failure}"),
     }
 }

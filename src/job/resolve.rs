@@ -30,6 +30,14 @@ pub enum ResolveError {
     /// The model does not fit the data.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The model does not fit the labels, of which there are several.
+    #[error("{error}; the labels are: {labels}")]
+    Labels {
+        /// What the model says.
+        error: ModelError,
+        /// The classes as the files write them.
+        labels: String,
+    },
     /// The job does not fit the data.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -237,13 +245,37 @@ fn resolve_loaded(
         Some(weights) => weigh(data, weights)?,
         None => data,
     };
-    let blueprint = blueprint(config)?;
+    let blueprint = blueprint(config).map_err(|error| with_labels(error, &data))?;
     if begins.is_some() {
         // Judged here as well, so that no server finds out what the launcher could have said.
         initial_values(&blueprint)?;
     }
     Ok(ResolvedJob { blueprint, data })
 }
+
+/// An error of the model with the labels that it may be about: a word among numbers is easily overlooked.
+fn with_labels(error: ResolveError, data: &Loaded) -> ResolveError {
+    let classes = data
+        .encoding
+        .as_ref()
+        .map(|encoding| encoding.target.class_names());
+    match (error, classes.unwrap_or_default()) {
+        (ResolveError::Model(error), classes) if !classes.is_empty() => {
+            let shown = classes.iter().take(LABELS_SHOWN_MAX).cloned();
+            let more = if LABELS_SHOWN_MAX < classes.len() {
+                ", …"
+            } else {
+                ""
+            };
+            let labels = shown.collect::<Vec<_>>().join(", ") + more;
+            ResolveError::Labels { error, labels }
+        }
+        (error, _) => error,
+    }
+}
+
+/// Labels that an error lists.
+const LABELS_SHOWN_MAX: usize = 12;
 
 /// The parameters that the job begins with, if a file says them.
 ///
@@ -265,7 +297,10 @@ pub(super) fn initial_values(blueprint: &Blueprint) -> Result<Option<Vec<f32>>, 
                 expected,
             })
         }
-        Some(_) | None => Ok(Some(read_parameters(path, blueprint.model.layout())?)),
+        Some(_) | None => {
+            let (layout, name) = (blueprint.model.layout(), &blueprint.config.model.name);
+            Ok(Some(read_parameters(path, layout, name)?))
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use thalweg_common::ids::WorkerId;
 use thiserror::Error;
 use tokio::task::JoinSet;
 
+use crate::command::DIVERGED;
+
 use super::member::{Member, Process, Role};
 
 /// Why a cluster does not start.
@@ -44,6 +46,8 @@ pub struct Loss {
     pub end: String,
     /// Whether it ended in order.
     pub in_order: bool,
+    /// Whether it ended because its gradient was no number.
+    pub diverged: bool,
 }
 
 impl fmt::Display for Loss {
@@ -145,6 +149,7 @@ impl LocalCluster {
                     role: member.role,
                     end: member.describe_end(),
                     in_order: status.success(),
+                    diverged: status.code() == Some(DIVERGED.into()),
                 });
             }
         }

@@ -58,8 +58,8 @@ pub enum RunFolderError {
 }
 
 impl RunFolder {
-    /// Makes the folder `path`, or, if none is named, `runs/<job>-<yyyymmdd-hhmmss>` (UTC) with
-    /// `runs/latest` pointing at it.
+    /// Makes the folder `path`, or, if none is named, `runs/<job>-<yyyymmdd-hhmmss>` (UTC). `runs/latest`
+    /// points at a run below `runs`, named or not.
     ///
     /// # Errors
     /// [`RunFolderError`] if `path` holds something already, or cannot be made.
@@ -95,12 +95,16 @@ impl RunFolder {
             tries += 1;
             path = runs.join(format!("{name}-{tries}"));
         }
-        let mut folder = Self::furnish(path)?;
-        folder.warning = point_latest(runs, &folder.path).err().map(|error| {
+        Ok(Self::furnish(path)?.made_the_latest(runs))
+    }
+
+    /// Points `<runs>/latest` at this run; that it cannot be is no harm, but is to be told.
+    fn made_the_latest(mut self, runs: &Path) -> Self {
+        self.warning = point_latest(runs, &self.path).err().map(|error| {
             let latest = runs.join("latest");
             format!("{} does not point at this run: {error}", latest.display())
         });
-        Ok(folder)
+        self
     }
 
     fn create_at(path: PathBuf) -> Result<Self, RunFolderError> {
@@ -114,7 +118,12 @@ impl RunFolder {
             let found = entry.file_name().to_string_lossy().into_owned();
             return Err(RunFolderError::NotEmpty { path, found });
         }
-        Self::furnish(path)
+        let folder = Self::furnish(path)?;
+        let runs = folder.path.parent().map(Path::to_owned);
+        Ok(match runs.filter(|runs| is_runs(runs)) {
+            Some(runs) => folder.made_the_latest(&runs),
+            None => folder,
+        })
     }
 
     fn furnish(path: PathBuf) -> Result<Self, RunFolderError> {
@@ -296,6 +305,12 @@ fn file_name(job: &str) -> String {
 }
 
 /// Replaces the link in one step, so that it never points nowhere.
+/// Whether this is the folder of runs that have no place of their own.
+fn is_runs(folder: &Path) -> bool {
+    let same = (fs::canonicalize(folder), fs::canonicalize(RUNS));
+    matches!(same, (Ok(one), Ok(other)) if one == other)
+}
+
 #[cfg(unix)]
 fn point_latest(runs: &Path, run: &Path) -> io::Result<()> {
     let name = run

@@ -108,7 +108,9 @@ impl Feed {
             .name("stream-writer".into())
             .spawn(move || {
                 let end = write(&mut spool, &lines, &own).map_err(|error| error.to_string());
-                own.state.lock().end = Some(end);
+                let mut state = own.state.lock();
+                state.rows = spool.rows();
+                state.end = Some(end);
             })
             .context("cannot start a thread that writes the stream")?;
         Ok(Feeding {
@@ -205,7 +207,6 @@ fn write(spool: &mut Spool, lines: &Receiver<Line>, shared: &Shared) -> Result<(
         };
         spool.write_segment()?;
         if ended {
-            shared.state.lock().rows = spool.rows();
             return Ok(());
         }
     }

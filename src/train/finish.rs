@@ -94,10 +94,26 @@ pub(super) async fn finish(
         final_scores,
         parameters: counts,
     };
+    if let Some(words) = worse_than_the_mean(&outcome.final_scores) {
+        watch.display.message(&words);
+    }
     let report = Report::new(&facts(&watch.job), outcome, &view);
     watch.display.finish();
     tell(&report, &watch.job, (&folder, mark), options)?;
     Ok(end)
+}
+
+/// A word on a model that predicts worse than one number would, though training went to its end.
+fn worse_than_the_mean(scores: &Final) -> Option<String> {
+    let test = scores.test.and_then(|test| test.r2);
+    let r2 = test.or(scores.train.and_then(|train| train.scores.r2))?;
+    (r2 < 0.0).then(|| {
+        format!(
+            "note: R² is {r2:.2}, below 0: the mean of the labels would predict better; bring labels and \
+             columns to one size (target_scale and scale = \"standard\" of [data]), or try another \
+             optimizer.lr or more epochs"
+        )
+    })
 }
 
 /// Writes the report in every form that it has.
@@ -142,6 +158,7 @@ pub(super) fn provenance(job: &ResolvedJob, view: &ClusterView) -> Provenance {
     let versions = view.servers.iter().flat_map(|server| &server.shards);
     Provenance {
         job: job.blueprint.config.name.clone(),
+        model: job.blueprint.config.model.name.clone(),
         fingerprint: job.blueprint.config.fingerprint(),
         shard_version_min: versions
             .map(|shard| shard.version)

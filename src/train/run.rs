@@ -75,6 +75,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
         cluster,
         observer,
         feeding,
+        stream_problem: None,
         job,
     };
     let watched: Watched = watch.run().await?;

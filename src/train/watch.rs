@@ -47,6 +47,8 @@ pub(super) struct Watch {
     pub(super) observer: Observer,
     /// The stream that is trained on, while it flows.
     pub(super) feeding: Option<Feeding>,
+    /// Why it cannot go on, though it was to.
+    pub(super) stream_problem: Option<String>,
     pub(super) job: ResolvedJob,
 }
 
@@ -123,9 +125,7 @@ impl Watch {
                 Ok(now) => *statuses = now,
                 Err(error) => return Ok(self.lost_a_server(&error.to_string()).await),
             }
-            if let Some(over) = self.feed().await {
-                return Ok(over);
-            }
+            self.feed().await;
             let view = ClusterView::from(&statuses[..]);
             let epoch = self.epoch(&view);
             self.divergence
@@ -141,9 +141,11 @@ impl Watch {
             }
             match view.phase {
                 Phase::Done => {
+                    let told = |problem| format!("the stream cannot go on: {problem}");
+                    let cause = self.stream_problem.take().map(told);
                     return Ok(Over {
-                        end: RunEnd::Done,
-                        cause: None,
+                        end: cause.as_ref().map_or(RunEnd::Done, |_| RunEnd::Failed),
+                        cause,
                     });
                 }
                 Phase::Failed => {
@@ -160,30 +162,25 @@ impl Watch {
         }
     }
 
-    /// Tells the servers of rows that have arrived. A stream that cannot go on ends the job.
-    async fn feed(&mut self) -> Option<Over> {
-        let feeding = self.feeding.as_mut().filter(|feeding| !feeding.is_told())?;
+    /// Tells the servers of rows that have arrived, and when there will be no more.
+    async fn feed(&mut self) {
+        let Some(feeding) = self.feeding.as_mut().filter(|feeding| !feeding.is_told()) else {
+            return;
+        };
         let Arrived { rows, end } = feeding.arrived();
-        if let Some(Err(problem)) = end {
-            feeding.tell();
-            if let Some(cluster) = &mut self.cluster {
-                cluster.stop_workers();
-            }
-            return Some(Over {
-                end: RunEnd::Failed,
-                cause: Some(format!("the stream cannot go on: {problem}")),
-            });
-        }
         let closed = end.is_some();
         // A server that does not answer is noticed by the next poll.
         if let Ok(used) = self.observer.offer(rows, closed).await {
             feeding.used(used);
-            if closed {
+            if let Some(end) = end {
                 feeding.tell();
-                self.end_of_stream(rows);
+                match end {
+                    Ok(()) => self.end_of_stream(rows),
+                    // What came before is whole, and is trained on first.
+                    Err(problem) => self.stream_problem = Some(problem),
+                }
             }
         }
-        None
     }
 
     fn end_of_stream(&mut self, rows: u64) {
@@ -290,6 +287,7 @@ impl Watch {
                 role,
                 end,
                 in_order,
+                diverged,
             } = loss;
             match role {
                 Role::Server(_) => {
@@ -299,6 +297,12 @@ impl Watch {
                     });
                 }
                 Role::Worker(_) if in_order => {}
+                Role::Worker(_) if diverged => {
+                    return Some(Over {
+                        end: RunEnd::Diverged,
+                        cause: Some(cause),
+                    });
+                }
                 Role::Worker(worker) => {
                     self.display.message(&cause);
                     let row = statuses

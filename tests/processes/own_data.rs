@@ -199,13 +199,14 @@ fn flags_alone_make_a_job_and_a_model_goes_on_from_another() {
             "a.svm",
             "--model",
             "linear_svm",
-            "--set",
-            "model.bias=false",
             "--init-from",
             "one/parameters.safetensors",
         ],
     );
-    assert!(other.contains("found `bias` beside them"), "{other}");
+    assert!(
+        other.contains("found those of `logistic_regression`"),
+        "{other}"
+    );
 }
 
 #[test]
@@ -274,4 +275,109 @@ fn programs_get_the_same_as_people_as_json() {
     let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert_eq!(first["prediction"], "k0");
     assert!(first["probability_k0"].as_f64().unwrap() > 0.5, "{first}");
+}
+
+#[test]
+fn prices_in_thousands_are_learnt_and_predicted_in_their_own_units() {
+    let bench = Bench::new();
+    let mut text = "size,town,price\n".to_owned();
+    for row in 0..600_u32 {
+        let (size, town) = (row * 37 % 101, row % 2);
+        let price = 2_000 + 15 * size + 700 * town + row % 7;
+        writeln!(text, "{size},t{town},{price}").unwrap();
+    }
+    fs::write(bench.path("prices.csv"), text).unwrap();
+    ok(&bench, &["init", "--data", "prices.csv", "-o", "mine.toml"]);
+    for (out, arguments) in [
+        ("run", vec!["train", "-q", "mine.toml"]),
+        (
+            "flags",
+            vec!["train", "-q", "--data", "prices.csv", "--holdout", "0.1"],
+        ),
+    ] {
+        ok(&bench, &[&arguments[..], &["--out", out]].concat());
+        let report = crate::support::json(&bench.path(out).join("report.json"));
+        let score = |name: &str| report["final"]["test"][name].as_f64().unwrap();
+        assert!(score("r2") > 0.95 && score("rmse") < 120.0, "{report}");
+    }
+    let predicted = ok(&bench, &["predict", "run", "--data", "prices.csv"]);
+    let first: f64 = predicted.lines().nth(1).unwrap().parse().unwrap();
+    assert!((1_500.0..2_500.0).contains(&first), "{first}");
+    // A table of classes has no such scale, and the file of one model is none of another's.
+    let classes = ["check", "mine.toml", "--set", "data.target=town"];
+    let said = refused(&bench, &classes);
+    assert!(said.contains("target_scale"), "{said}");
+    fs::write(bench.path("flowers.csv"), flowers(90)).unwrap();
+    let other = [
+        "train",
+        "-q",
+        "--data",
+        "flowers.csv",
+        "--target",
+        "kind",
+        "--out",
+        "other",
+    ];
+    let said = refused(
+        &bench,
+        &[&other[..], &["--init-from", "run/parameters.safetensors"]].concat(),
+    );
+    assert!(
+        said.contains("found those of `linear_regression`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_cannot_be_trained_on_is_no_reason_to_train_on_something_else() {
+    let bench = Bench::new();
+    for (text, told) in [
+        ("a,b,label\n1,2,1\n3,4,1\n5,6,1\n", "`label`"),
+        ("a,b,label\n1,2,1\n3,4,0\n5,6,\n", "own:4:5:"),
+        (
+            "1 0:2 3:1\n0 0:1 2:1\n",
+            "own:1:3: expected an index from 1 on",
+        ),
+        ("a,a,y\n1,2,0\n3,4,1\n", "found `a` twice"),
+        ("a:b:y\n1:2:0\n3:4:1\n", "set `delimiter`"),
+    ] {
+        fs::write(bench.path("own"), text).unwrap();
+        let init = ["init", "--data", "own", "-o", "own.toml"];
+        let train = ["train", "-q", "--data", "own"];
+        for arguments in [&init[..], &train] {
+            let said = refused(&bench, arguments);
+            assert!(said.contains(told), "{told}: {said}");
+        }
+    }
+    let colons = [
+        "check",
+        "--data",
+        "own",
+        "--delimiter",
+        ":",
+        "--holdout",
+        "0.5",
+    ];
+    let said = refused(&bench, &colons);
+    assert!(!said.contains("delimiter"), "{said}");
+}
+
+#[test]
+fn a_run_that_ends_in_numbers_that_are_none_has_an_exit_code_of_its_own() {
+    let bench = Bench::new();
+    let mut text = "x,y\n".to_owned();
+    for row in 0..400 {
+        writeln!(text, "{},{row}.5", row * 1_000).unwrap();
+    }
+    fs::write(bench.path("steep.csv"), text).unwrap();
+    let flags = ["--data", "steep.csv", "--optimizer", "sgd", "--lr", "5"];
+    let raw = ["--set", "data.scale=none", "--epochs", "20", "--out", "run"];
+    let output = bench.run(&[&["train", "-q"], &flags[..], &raw].concat());
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let report = bench.report();
+    assert_eq!(report["status"], "diverged");
+    assert!(
+        report["cause"].as_str().unwrap().contains("learning rate"),
+        "{report}"
+    );
 }

@@ -105,6 +105,7 @@ fn a_stream_that_cannot_go_on_ends_the_job_with_the_place() {
     let report = json(&bench.path("run/report.json"));
     let cause = report["cause"].as_str().unwrap();
     assert!(cause.contains("standard input:30002:"), "{cause}");
+    assert_eq!(report["examples"], 30_000, "what came before is trained on");
     let short = ["train", "-q", "--out", "short", "--data", "-", "--stream"];
     let output = piped(&bench, &table(20), &short);
     assert_eq!(output.status.code(), Some(1));

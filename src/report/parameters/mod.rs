@@ -37,6 +37,8 @@ use super::atomic::write_whole;
 pub struct Provenance {
     /// The job's name.
     pub job: String,
+    /// The name of its model.
+    pub model: String,
     /// The fingerprint of the resolved job.
     pub fingerprint: Fingerprint,
     /// The least version of the shards that were read.
@@ -110,6 +112,7 @@ fn header(layout: &ParameterLayout, provenance: &Provenance) -> String {
     let metadata = BTreeMap::from([
         ("fingerprint", provenance.fingerprint.to_string()),
         ("job", provenance.job.clone()),
+        ("model", provenance.model.clone()),
         ("schema_version", PARAMETERS_SCHEMA_VERSION.to_string()),
         (
             "shard_version_min",
@@ -161,6 +164,7 @@ mod tests {
     fn provenance() -> Provenance {
         Provenance {
             job: "a \"quoted\" job".into(),
+            model: "own".into(),
             fingerprint: Fingerprint(0xabc),
             shard_version_min: Version(42),
         }

@@ -32,6 +32,20 @@ pub enum ReadError {
         /// What is wrong with it.
         source: SafeTensorError,
     },
+    /// It is of another model, whatever its tensors are called.
+    #[error(
+        "{}: expected parameters of the model `{expected}`, found those of `{found}`; name a file of the \
+         same [model]",
+        path.display()
+    )]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// The model that is to have them.
+        expected: String,
+        /// The one that had them.
+        found: String,
+    },
     /// A tensor of the model is not in it.
     #[error(
         "{}: expected the tensor `{name}` of this model, found none{}; it has: {found}; was it trained \
@@ -94,16 +108,32 @@ pub enum ReadError {
     },
 }
 
-/// The elements of `layout` by flat index, as the file at `path` has them.
+/// The elements of `layout` by flat index, as the file at `path` has them, for the model of this name. A file
+/// that another program wrote does not say of which model it is.
 ///
 /// # Errors
 /// [`ReadError`] if the file cannot be read or holds other tensors than the layout.
-pub fn read_parameters(path: &Path, layout: &ParameterLayout) -> Result<Vec<f32>, ReadError> {
+pub fn read_parameters(
+    path: &Path,
+    layout: &ParameterLayout,
+    model: &str,
+) -> Result<Vec<f32>, ReadError> {
     let bytes = bytes(path)?;
     let file = SafeTensors::deserialize(&bytes).map_err(|source| ReadError::Format {
         path: path.to_owned(),
         source,
     })?;
+    let about = SafeTensors::read_metadata(&bytes).ok();
+    let about = about.and_then(|(_, about)| about.metadata().clone());
+    let named = about.and_then(|about| about.get("model").cloned());
+    if let Some(found) = named.filter(|named| named != model) {
+        let (path, expected) = (path.to_owned(), model.to_owned());
+        return Err(ReadError::Model {
+            path,
+            expected,
+            found,
+        });
+    }
     if let Some(name) = file
         .names()
         .into_iter()
@@ -195,6 +225,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("parameters.safetensors");
         let provenance = Provenance {
+            model: "own".into(),
             job: "job".into(),
             fingerprint: Fingerprint(1),
             shard_version_min: Version(1),
@@ -207,7 +238,13 @@ mod tests {
     fn what_was_written_is_read_back_element_by_element() {
         let values = [1.0, -2.0, 3.5, 4.0, 5.0, -0.0, 7.0, 8.0];
         let (_folder, path) = written(&values);
-        assert_eq!(read_parameters(&path, &layout(3)).unwrap(), values);
+        assert_eq!(read_parameters(&path, &layout(3), "own").unwrap(), values);
+        let other = read_parameters(&path, &layout(3), "another").unwrap_err();
+        let text = other.to_string();
+        assert!(
+            text.contains("of the model `another`, found those of `own`"),
+            "{text}"
+        );
         let hash = hash_parameters(&path).unwrap();
         let (_other, other) = written(&[0.0; 8]);
         assert_ne!(hash, hash_parameters(&other).unwrap());
@@ -217,7 +254,9 @@ mod tests {
     fn parameters_of_another_model_are_refused_by_name_and_shape() {
         let (folder, path) = written(&[0.0; 8]);
         let refused = |layout: &ParameterLayout| {
-            let text = read_parameters(&path, layout).unwrap_err().to_string();
+            let text = read_parameters(&path, layout, "own")
+                .unwrap_err()
+                .to_string();
             text.replace(&path.display().to_string(), "FILE")
         };
         assert_eq!(
@@ -235,7 +274,7 @@ mod tests {
         );
         let fewer = ParameterLayout::new(vec![Tensor::trainable("bias", vec![2])]).unwrap();
         assert!(refused(&fewer).contains("found `weight` beside them"));
-        let text = read_parameters(&folder.path().join("no"), &fewer).unwrap_err();
+        let text = read_parameters(&folder.path().join("no"), &fewer, "own").unwrap_err();
         assert!(text.to_string().contains("name a safetensors file"));
         fs::write(&path, "no such thing").unwrap();
         assert!(refused(&fewer).starts_with("FILE: expected a safetensors file, found"));
@@ -244,7 +283,9 @@ mod tests {
     #[test]
     fn a_model_that_has_diverged_is_no_model() {
         let (_folder, path) = written(&[0.0, f32::NAN, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        let text = read_parameters(&path, &layout(3)).unwrap_err().to_string();
+        let text = read_parameters(&path, &layout(3), "own")
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("found NaN in the tensor `weight`"), "{text}");
     }
 }

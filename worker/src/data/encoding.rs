@@ -35,6 +35,13 @@ pub struct Encoding {
 pub enum Target {
     /// Any finite number.
     Real,
+    /// Any finite number y, trained on as (y − `mean`) / `spread`.
+    Standard {
+        /// The mean of the training labels.
+        mean: f64,
+        /// Their standard deviation, above 0.
+        spread: f64,
+    },
     /// Classes that are written as these numbers.
     Numbers(Vec<f32>),
     /// Classes that are written as these words.
@@ -144,7 +151,7 @@ impl Target {
                 .expect("two or more classes")
         };
         match self {
-            Self::Real => Task::Real,
+            Self::Real | Self::Standard { .. } => Task::Real,
             Self::Numbers(values) => of(values.len()),
             Self::Words(names) => of(names.len()),
             Self::Positive(_) => Task::Binary,
@@ -155,7 +162,7 @@ impl Target {
     #[must_use]
     pub fn class_names(&self) -> Vec<String> {
         match self {
-            Self::Real => Vec::new(),
+            Self::Real | Self::Standard { .. } => Vec::new(),
             Self::Numbers(values) => values.iter().map(f32::to_string).collect(),
             Self::Words(names) => names.clone(),
             Self::Positive(positive) => {
@@ -167,15 +174,35 @@ impl Target {
 
     /// The label of the task for a number in a file; `None` if it is no label.
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "labels are f32")]
     pub fn label_of_number(&self, number: f32) -> Option<f32> {
         match self {
             Self::Real => Some(number),
+            Self::Standard { mean, spread } => Some(((f64::from(number) - mean) / spread) as f32),
             Self::Positive(positive) => Some(sign(is_one_of(positive, number))),
             Self::Numbers(values) => {
                 let class = values.iter().position(|value| same(*value, number))?;
                 Some(label_of_class(class, values.len()))
             }
             Self::Words(_) => None,
+        }
+    }
+
+    /// One unit of a label that is trained on, in units of the file.
+    #[must_use]
+    pub fn unit(&self) -> f64 {
+        match self {
+            Self::Standard { spread, .. } => *spread,
+            Self::Real | Self::Numbers(_) | Self::Words(_) | Self::Positive(_) => 1.0,
+        }
+    }
+
+    /// A predicted number, or a label that is trained on, as the file would have it.
+    #[must_use]
+    pub fn in_file(&self, number: f64) -> f64 {
+        match self {
+            Self::Standard { mean, spread } => mean + spread * number,
+            Self::Real | Self::Numbers(_) | Self::Words(_) | Self::Positive(_) => number,
         }
     }
 
@@ -187,7 +214,7 @@ impl Target {
                 let class = names.iter().position(|name| name == word)?;
                 Some(label_of_class(class, names.len()))
             }
-            Self::Real | Self::Numbers(_) | Self::Positive(_) => None,
+            Self::Real | Self::Standard { .. } | Self::Numbers(_) | Self::Positive(_) => None,
         }
     }
 
@@ -197,14 +224,14 @@ impl Target {
         let is_same = |class: &usize| same(label_of_class(*class, names.len()), label);
         match (0..names.len()).find(is_same) {
             Some(class) => names.swap_remove(class),
-            None => label.to_string(),
+            None => self.in_file(label.into()).to_string(),
         }
     }
 
     /// The labels as a message lists them.
     pub(super) fn shown(&self) -> String {
         match self {
-            Self::Real => "any number".into(),
+            Self::Real | Self::Standard { .. } => "any number".into(),
             Self::Positive(_) => "any whole number".into(),
             Self::Numbers(_) | Self::Words(_) => {
                 let names = self.class_names();

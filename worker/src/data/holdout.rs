@@ -140,6 +140,10 @@ impl Dataset for Part {
         xxh3_64(part.map(u64::to_le_bytes).as_flattened())
     }
 
+    fn label_unit(&self) -> f64 {
+        self.data.label_unit()
+    }
+
     /// This part's share of the whole.
     fn memory_bytes(&self) -> u64 {
         let share = u128::from(self.data.memory_bytes()) * u128::from(self.rows)

@@ -11,6 +11,7 @@ use super::{Dataset, Field, Ideal, Rows, Task, encoding::Scaling};
 #[derive(Clone, Debug)]
 pub struct InMemory {
     task: Task,
+    label_unit: f64,
     features_max: u64,
     hash: u64,
     columns: Columns,
@@ -276,6 +277,7 @@ impl InMemory {
         }
         Self {
             task,
+            label_unit: 1.0,
             features_max: features,
             hash: columns.hash(),
             columns,
@@ -299,6 +301,13 @@ impl InMemory {
             "fields cover all features"
         );
         self.fields = fields;
+        self
+    }
+
+    /// The same rows, whose real labels have this unit: [`Dataset::label_unit`].
+    #[must_use]
+    pub(crate) fn with_label_unit(mut self, unit: f64) -> Self {
+        self.label_unit = unit;
         self
     }
 
@@ -328,6 +337,10 @@ impl Dataset for InMemory {
 
     fn task(&self) -> Task {
         self.task
+    }
+
+    fn label_unit(&self) -> f64 {
+        self.label_unit
     }
 
     fn fill(&self, rows: &[u64], out: &mut Rows) {

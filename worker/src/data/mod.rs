@@ -135,6 +135,12 @@ pub trait Dataset: Debug + Send + Sync {
     /// Bytes of memory that the data set holds.
     fn memory_bytes(&self) -> u64;
 
+    /// One unit of a real label, in units of the file that it came from: labels may be trained on at
+    /// another scale, and errors are told in the file's.
+    fn label_unit(&self) -> f64 {
+        1.0
+    }
+
     /// Whether the rows arrive while they are trained on. Then [`Self::rows`] is only a window by which
     /// epochs are counted: position p of epoch e is row e · rows + p, nothing is permuted, and row
     /// numbers beyond a window are as good as the first ones.

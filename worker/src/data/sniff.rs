@@ -13,6 +13,7 @@ use super::{
     in_memory::Columns,
     libsvm::parse_row,
     parquet::{self, ParquetFile},
+    registry,
     source::{Compression, STANDARD_INPUT, Source, StandardInput},
 };
 
@@ -59,14 +60,25 @@ pub struct Sniffed {
 /// # Errors
 /// [`DataError`] when it cannot be read. A file that no data set reads is no error.
 pub fn sniff(path: &Path) -> Result<Sniffed, DataError> {
-    sniff_for(path, None)
+    sniff_for(path, Known::default())
 }
 
-/// As [`sniff`], with the target column, by name or number from 1, if it is known.
+/// What is known of a file before it is looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// The target column, by name or number from 1.
+    pub target: Option<&'a str>,
+    /// What stands between columns.
+    pub delimiter: Option<&'a str>,
+    /// The file with the labels of rows that have none of their own.
+    pub labels: Option<&'a str>,
+}
+
+/// As [`sniff`], of a file of which something is known.
 ///
 /// # Errors
-/// As [`sniff`]. A column that is not there is the problem of [`Sniffed::problem`].
-pub fn sniff_for(path: &Path, target: Option<&str>) -> Result<Sniffed, DataError> {
+/// As [`sniff`]. What is known and wrong is the problem of [`Sniffed::problem`].
+pub fn sniff_for(path: &Path, known: Known<'_>) -> Result<Sniffed, DataError> {
     let source = if path.as_os_str() == STANDARD_INPUT {
         let seen = StandardInput.look().map_err(|source| DataError::Read {
             path: "standard input".into(),
@@ -103,7 +115,7 @@ pub fn sniff_for(path: &Path, target: Option<&str>) -> Result<Sniffed, DataError
         return Ok(sniffed);
     }
     if text.starts_with(&parquet::MAGIC) {
-        sniffed.is_parquet(path, target)?;
+        sniffed.is_parquet(path, known.target)?;
         return Ok(sniffed);
     }
     if is_cut || text.len() as u64 == PREFIX_BYTES {
@@ -112,15 +124,14 @@ pub fn sniff_for(path: &Path, target: Option<&str>) -> Result<Sniffed, DataError
         text.truncate(end.map_or(text.len(), |end| end + 1));
     }
     match text[..] {
-        [0, 0, 0x08..=0x0e, 1..=8, ..] => sniffed.is_idx(path),
+        [0, 0, 0x08..=0x0e, 1..=8, ..] => {
+            sniffed.is_array(path, ("idx", "train_images", "train_labels"), known.labels)
+        }
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => {
-            sniffed.names("npy", "train", path);
-            sniffed
-                .notes
-                .push("`labels` has to name the file of the labels".into());
+            sniffed.is_array(path, ("npy", "train", "labels"), known.labels);
         }
         _ if sniffed.is_libsvm(path, &text) => {}
-        _ => sniffed.is_csv(path, text, target),
+        _ => sniffed.is_csv(path, text, known),
     }
     Ok(sniffed)
 }
@@ -135,16 +146,37 @@ impl Sniffed {
         self.keys.insert(key.into(), value.into());
     }
 
-    /// Labels lie beside the images, under a name that differs in two words.
-    fn is_idx(&mut self, path: &Path) {
-        self.names("idx", "train_images", path);
-        let name = path.to_string_lossy().replace("images", "labels");
-        let labels = name.replace("idx3", "idx1");
-        if labels != path.to_string_lossy() && matches!(Path::new(&labels).try_exists(), Ok(true)) {
-            self.set("train_labels", labels);
-        } else {
-            self.notes
-                .push("`train_labels` has to name the file of the labels".into());
+    /// Labels lie in a file of their own, which is named or lies beside under a name of the same form.
+    fn is_array(
+        &mut self,
+        path: &Path,
+        (dataset, rows_key, labels_key): (&'static str, &str, &str),
+        named: Option<&str>,
+    ) {
+        let beside = || {
+            beside(path)
+                .into_iter()
+                .find(|other| Path::new(other).is_file())
+        };
+        let Some(labels) = named.map(str::to_owned).or_else(beside) else {
+            let path = path.display();
+            self.problem = Some(format!(
+                "{path}: expected the file of the labels beside these rows, found none of a name like it; name \
+                 it with --labels FILE"
+            ));
+            return;
+        };
+        self.names(dataset, rows_key, path);
+        self.set(labels_key, labels);
+        match registry::load(dataset, &self.keys, Path::new(".")) {
+            Ok(loaded) => {
+                (self.rows, self.features) = (loaded.train.rows(), loaded.train.features());
+                self.target = loaded.encoding.map(|encoding| encoding.target);
+            }
+            Err(error) => {
+                self.dataset = None;
+                self.problem = Some(error.to_string());
+            }
         }
     }
 
@@ -159,7 +191,7 @@ impl Sniffed {
                 }
                 Ok(_) => {}
                 Err((column, problem)) => {
-                    if 0 < columns.features_needed() {
+                    if 0 < columns.features_needed() || is_like_a_row(line) {
                         let (path, line) = (path.to_owned(), number);
                         let error = DataError::Line {
                             path,
@@ -183,7 +215,7 @@ impl Sniffed {
         match self.target.clone() {
             Some(Target::Real) => self.set("task", "real"),
             Some(Target::Numbers(values)) => self.classes(&values),
-            Some(Target::Words(_) | Target::Positive(_)) | None => {}
+            Some(Target::Words(_) | Target::Positive(_) | Target::Standard { .. }) | None => {}
         }
         true
     }
@@ -270,28 +302,32 @@ impl Sniffed {
     }
 
     /// Tries the columns that may be the target.
-    fn is_csv(&mut self, path: &Path, text: Vec<u8>, wanted: Option<&str>) {
+    fn is_csv(&mut self, path: &Path, text: Vec<u8>, known: Known<'_>) {
         let text: Arc<[u8]> = text.into();
-        let Some(Survey {
+        let survey = match csv::survey(path, &text, known.delimiter) {
+            Ok(survey) => survey,
+            Err(error) => {
+                self.problem.get_or_insert_with(|| error.to_string());
+                return;
+            }
+        };
+        let Survey {
             names,
             delimiter,
             header,
-        }) = csv::survey(path, &text)
-        else {
-            return;
-        };
-        for Candidate { target, is_guess } in candidates(&names, wanted, header) {
+        } = survey;
+        for Candidate { target, is_guess } in candidates(&names, known.target, header) {
             self.keys = Table::new();
             self.names("csv", "train", path);
+            if let Some(delimiter) = known.delimiter {
+                self.set("delimiter", delimiter);
+            }
             self.set_target(&target);
             let learnt = match csv::learn_prefix(path, &text, &self.keys) {
                 Ok(learnt) => learnt,
                 Err(error) => {
                     self.dataset = None;
-                    // One column is any text.
-                    if 1 < names.len() {
-                        self.problem.get_or_insert_with(|| error.to_string());
-                    }
+                    self.problem.get_or_insert_with(|| error.to_string());
                     continue;
                 }
             };
@@ -303,25 +339,54 @@ impl Sniffed {
     }
 }
 
+/// Names under which the labels of these rows may lie: `X_train.npy` has `y_train.npy`,
+/// `train-images-idx3-ubyte` has `train-labels-idx1-ubyte`.
+fn beside(path: &Path) -> Vec<String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let words = [
+        ("images", "labels"),
+        ("features", "labels"),
+        ("data", "labels"),
+        ("train", "labels"),
+        ("X", "y"),
+        ("x", "y"),
+    ];
+    let with = |(rows, labels): (&str, &str)| {
+        let other = name.replacen(rows, labels, 1).replace("idx3", "idx1");
+        let is_other = name.contains(rows) && other != name;
+        is_other.then(|| path.with_file_name(other).to_string_lossy().into_owned())
+    };
+    words.into_iter().filter_map(with).collect()
+}
+
+/// Whether a line has a number and then a pair of numbers, whatever else may be wrong with it.
+fn is_like_a_row(line: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(line);
+    let mut words = text.split_ascii_whitespace();
+    let is_number = |word: &str| word.parse::<f64>().is_ok();
+    let is_pair = |word: &str| {
+        let (index, value) = word.split_once(':').unwrap_or_default();
+        is_number(index) && is_number(value)
+    };
+    words.next().is_some_and(is_number) && words.next().is_some_and(is_pair)
+}
+
 /// A column that may be the target.
 struct Candidate {
     target: String,
     is_guess: bool,
 }
 
-/// The wanted column alone, or else one of the usual names, then the last and the first; without names
-/// the first and the last.
+/// The wanted column alone, or else one of the usual names alone: if it cannot be the target, no other was
+/// meant. Else the last and the first; without names the first and the last.
 fn candidates(names: &[String], wanted: Option<&str>, header: bool) -> Vec<Candidate> {
     let usual = names.iter().find(|name| csv::TARGETS.contains(&&name[..]));
     let (first, last) = (names.first(), names.last());
     let others = if header { [last, first] } else { [first, last] };
     let is_guess = wanted.is_none() && usual.is_none();
-    let list: Vec<&str> = match wanted {
-        Some(wanted) => vec![wanted],
-        None => {
-            let all = [usual].into_iter().chain(others).flatten();
-            all.map(String::as_str).collect()
-        }
+    let list: Vec<&str> = match wanted.or(usual.map(String::as_str)) {
+        Some(known) => vec![known],
+        None => others.into_iter().flatten().map(String::as_str).collect(),
     };
     let candidate = |target: &str| Candidate {
         target: target.to_owned(),
@@ -359,14 +424,28 @@ mod tests {
         let path = folder.path().join("a.csv");
         fs::write(&path, "kind,size,y\na,1.5,0\nb,2.5,1\nc,7,0\n").unwrap();
         let classes = |wanted| {
-            let found = super::sniff_for(&path, Some(wanted)).unwrap();
+            let found = super::sniff_for(
+                &path,
+                super::Known {
+                    target: Some(wanted),
+                    ..Default::default()
+                },
+            )
+            .unwrap();
             found.target.map(|target| target.task().classes())
         };
         assert_eq!(
             [classes("kind"), classes("2"), classes("y")],
             [Some(3), Some(0), Some(2)]
         );
-        let found = super::sniff_for(&path, Some("colour")).unwrap();
+        let found = super::sniff_for(
+            &path,
+            super::Known {
+                target: Some("colour"),
+                ..Default::default()
+            },
+        )
+        .unwrap();
         assert!(found.dataset.is_none() && found.problem.unwrap().contains("colour"));
     }
 
@@ -377,7 +456,18 @@ mod tests {
         for (text, place) in [
             ("a,b,y\n1,2,0\n3,4,1\n5,1\n", Some("near:4:")),
             ("1 1:2\n0 2:3\n1 x\n", Some("near:3:")),
-            ("nothing\nof the kind\n", None),
+            ("1 0:2 3:1\n", Some("near:1:3: expected an index from 1 on")),
+            (
+                "a,a,y\n1,2,0\n3,4,1\n",
+                Some("near:1:3: expected a name for each column"),
+            ),
+            (
+                "a:y\n1:0\n2:1\n",
+                Some("near:1:1: expected two or more columns"),
+            ),
+            ("a,b,label\n1,2,0\n3,4,0\n", Some("`label`")),
+            ("a,b,label\n1,2,0\n3,4,1\n5,6,\n", Some("near:4:5:")),
+            ("", Some("expected at least one row")),
         ] {
             fs::write(&path, text).unwrap();
             let found = sniff(&path).unwrap();

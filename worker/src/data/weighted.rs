@@ -69,6 +69,10 @@ impl Dataset for Weighted {
         self.rows.is_streamed()
     }
 
+    fn label_unit(&self) -> f64 {
+        self.rows.label_unit()
+    }
+
     fn memory_bytes(&self) -> u64 {
         self.rows.memory_bytes()
     }

@@ -78,7 +78,7 @@ pub fn evaluate(
     })?;
     let mut total = Sums::default();
     blocks.into_iter().for_each(|block| total.add(block));
-    Ok(total.finish(rows, model.output(), data.task()))
+    Ok(total.finish((rows, data.label_unit()), model.output(), data.task()))
 }
 
 #[derive(Debug, Default)]
@@ -204,7 +204,7 @@ impl Sums {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of rows stay below 2^53")]
-    fn finish(mut self, rows: u64, output: Output, task: Task) -> Evaluation {
+    fn finish(mut self, (rows, unit): (u64, f64), output: Output, task: Task) -> Evaluation {
         let mean = |sum: f64| sum / rows as f64;
         let is_class = task != Task::Real && output != Output::Value;
         let has_odds = is_class && output != Output::Margin;
@@ -216,8 +216,8 @@ impl Sums {
             auc: auc(&mut self.scored),
             f1: is_class.then(|| f1::f1(&self.judged, task.classes())),
             calibration_error: has_odds.then(|| self.calibration.error()),
-            rmse: is_value.then(|| self.errors.rmse()),
-            mae: is_value.then(|| self.errors.mae()),
+            rmse: is_value.then(|| unit * self.errors.rmse()),
+            mae: is_value.then(|| unit * self.errors.mae()),
             r2: is_value.then(|| self.errors.r2()),
         };
         Evaluation { rows, scores }

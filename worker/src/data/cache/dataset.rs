@@ -29,6 +29,7 @@ pub(super) struct Cached {
     part: Part,
     features: u64,
     task: Task,
+    label_unit: f64,
     fields: Vec<Field>,
 }
 
@@ -47,6 +48,7 @@ impl Cached {
             part,
             features: encoding.features,
             task: encoding.target.task(),
+            label_unit: encoding.target.unit(),
             fields: encoding.fields(),
         }
     }
@@ -135,6 +137,10 @@ impl Dataset for Cached {
         let index = size_of_val(&self.part.blocks[..]);
         let held = self.held.bytes_of(&self.part.blocks);
         (index + held) as u64
+    }
+
+    fn label_unit(&self) -> f64 {
+        self.label_unit
     }
 
     fn fields(&self) -> &[Field] {

@@ -46,6 +46,7 @@ struct Written {
     hash_bits: Option<u32>,
     missing: Option<Vec<String>>,
     scale: Option<Scale>,
+    target_scale: Option<TargetScale>,
     task: Option<NamedTask>,
     classes: Option<u32>,
     label_positive: Option<Vec<i64>>,
@@ -108,6 +109,16 @@ pub(in crate::data) enum Scale {
     Maxabs,
 }
 
+/// What is done to real labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum TargetScale {
+    /// Nothing.
+    None,
+    /// Mean 0 and standard deviation 1 over the training rows; undone in predictions and errors.
+    Standard,
+}
+
 /// How labels are read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum LabelKeys {
@@ -141,6 +152,7 @@ pub(super) struct Keys {
     /// Whether a word that is missing is a number, such as -999.
     pub(super) has_missing_number: bool,
     pub(super) scale: Scale,
+    pub(super) target_scale: TargetScale,
     pub(super) labels: LabelKeys,
     pub(super) cache: Option<CacheKeys>,
 }
@@ -217,6 +229,7 @@ impl Keys {
                 Some(NamesOrAuto::Word(Auto::Auto)) | None => None,
             },
             scale: written.scale.unwrap_or(Scale::None),
+            target_scale: written.target_scale.unwrap_or(TargetScale::None),
         })
     }
 }

@@ -16,6 +16,7 @@
 //! | `encoding`, `hash_bits` | `"index"`, 16 | a feature per category, or one of 2^`hash_bits` |
 //! | `missing` | `["", "NA", "NaN", "?", "null"]` | fields that say nothing |
 //! | `scale` | `"none"` | of numbers: `"standard"`, `"minmax"`, `"maxabs"` |
+//! | `target_scale` | `"none"` | of real labels: `"standard"` |
 //! | `cache`, `cache_memory_mb` | none, 64 | the rows in a compact file: `data::cache` |
 //! | `task`, `classes`, `label_positive` | | what labels that are numbers mean, as for `libsvm` |
 //! | `labels` | | the words for the classes, in their order |
@@ -27,6 +28,7 @@ mod input;
 mod encode;
 pub(super) mod keys;
 mod learn;
+mod moments;
 mod plain;
 mod prefix;
 mod reading;
@@ -68,7 +70,7 @@ pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     about: "CSV and TSV files of your own: numbers, categories, missing values",
     keys: "train = \"train.csv\"\ntest = \"test.csv\"\nholdout = 0.1\nholdout_seed = 0\ntarget = \"label\"\n\
            ignore = []\ndelimiter = \"auto\"\nheader = \"auto\"\ncategorical = \"auto\"\nencoding = \"index\"\n\
-           hash_bits = 16\nmissing = [\"\", \"NA\", \"NaN\", \"?\", \"null\"]\nscale = \"none\"\n\
+           hash_bits = 16\nmissing = [\"\", \"NA\", \"NaN\", \"?\", \"null\"]\nscale = \"none\"\ntarget_scale = \"none\"\n\
            labels = [\"no\", \"yes\"]\ntask = \"real\"\nclasses = 3\nlabel_positive = [1]\n\
            cache = true\ncache_memory_mb = 64",
     exclusive: &[
@@ -162,7 +164,8 @@ fn convert(keys: &Keys, folder: &Path, plan: &CachePlan) -> Result<(), DataError
 
 fn in_memory(rows: Columns, encoding: &Encoding) -> Arc<dyn Dataset> {
     let set = InMemory::new(rows, encoding.features, encoding.target.task());
-    Arc::new(set.with_fields(encoding.fields()))
+    let unit = encoding.target.unit();
+    Arc::new(set.with_fields(encoding.fields()).with_label_unit(unit))
 }
 
 /// Reads other files with columns as the training files were read.

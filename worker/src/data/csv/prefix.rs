@@ -20,23 +20,30 @@ pub(in crate::data) struct Survey {
     pub(in crate::data) header: bool,
 }
 
-/// How these first bytes of a file are written; `None` if they are no table.
-pub(in crate::data) fn survey(path: &Path, text: &Arc<[u8]>) -> Option<Survey> {
+/// How these first bytes of a file are written.
+pub(in crate::data) fn survey(
+    path: &Path,
+    text: &Arc<[u8]>,
+    delimiter: Option<&str>,
+) -> Result<Survey, DataError> {
     let mut train = toml::Table::new();
     train.insert("train".into(), path.to_string_lossy().into_owned().into());
-    let keys = Keys::of(Format::Text, &train).ok()?;
-    let opened = Input::of_bytes(path, Arc::clone(text)).open(&keys).ok()?;
+    if let Some(delimiter) = delimiter {
+        train.insert("delimiter".into(), delimiter.into());
+    }
+    let keys = Keys::of(Format::Text, &train)?;
+    let opened = Input::of_bytes(path, Arc::clone(text)).open(&keys)?;
     match opened.rows {
         Unread::Text {
             delimiter,
             has_header,
             ..
-        } => Some(Survey {
+        } => Ok(Survey {
             names: opened.names,
             delimiter,
             header: has_header,
         }),
-        Unread::Parquet(_) => None,
+        Unread::Parquet(_) => unreachable!("text is opened as text"),
     }
 }
 

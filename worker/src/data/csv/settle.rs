@@ -7,8 +7,9 @@ use super::{
     FEATURES_MAX, dialect,
     encode::{Encoder, Unseen},
     input::Input,
-    keys::{Keys, LabelKeys},
+    keys::{Keys, LabelKeys, TargetScale},
     learn::{Distinct, Learnt, learn, refused, target_of},
+    moments::Moments,
     reading::Reading,
     table::{Column, Spec, Table, Want, words},
     typed,
@@ -102,7 +103,11 @@ pub(super) fn settle<'a>(
         None => None,
     };
     let (mut distinct, mut alike) = (Distinct::default(), Alike::default());
+    let mut moments = Moments::default();
     let learnt = learn(&reading, keys, judges.as_deref(), |column| {
+        if let (TargetScale::Standard, Column::Numbers(values)) = (keys.target_scale, column) {
+            moments.see(values);
+        }
         match (&known, column) {
             (Some((_, rule)), column) => alike.see(&rule.labels(column)),
             (None, Column::Numbers(values)) => distinct.see(values),
@@ -114,6 +119,10 @@ pub(super) fn settle<'a>(
     let (target, rule) = match known {
         Some(known) => known,
         None => target_of_values(dataset, column, &reading, &distinct, notes)?,
+    };
+    let (target, rule) = match keys.target_scale {
+        TargetScale::None => (target, rule),
+        TargetScale::Standard => standard(dataset, column, &target, &moments)?,
     };
     if let Some(only) = alike.only() {
         let found = format!("only {}", target.shown_label(only));
@@ -180,6 +189,32 @@ fn target_of_values(
         None => LabelRule::Numbers(target.clone()),
     };
     Ok((target, rule))
+}
+
+/// Real labels at mean 0 and spread 1.
+fn standard(
+    dataset: &'static str,
+    (name, _): (&str, &str),
+    target: &Target,
+    moments: &Moments,
+) -> Result<(Target, LabelRule), DataError> {
+    if *target != Target::Real {
+        return Err(DataError::Options {
+            dataset,
+            problem: format!(
+                "expected real labels with `target_scale`, found classes in the target column `{name}` ({}); \
+                 remove `target_scale`, or set task = \"real\"",
+                target.shown()
+            ),
+        });
+    }
+    let (mean, spread) = moments.mean_and_spread();
+    let target = Target::Standard {
+        mean,
+        // Labels that are all the same are refused elsewhere.
+        spread: if 0.0 < spread { spread } else { 1.0 },
+    };
+    Ok((target.clone(), LabelRule::Numbers(target)))
 }
 
 const MADE_OF_THEM: &str = "the target was made from these values";

@@ -383,9 +383,11 @@ fn label_of(
     };
     let label = match target {
         Target::Words(_) => target.label_of_word(word),
-        Target::Real | Target::Numbers(_) | Target::Positive(_) => number::parse(word.as_bytes())
-            .filter(|number| number.is_finite())
-            .and_then(|number| target.label_of_number(number)),
+        Target::Real | Target::Standard { .. } | Target::Numbers(_) | Target::Positive(_) => {
+            number::parse(word.as_bytes())
+                .filter(|number| number.is_finite())
+                .and_then(|number| target.label_of_number(number))
+        }
     };
     label.ok_or_else(|| LineProblem::LabelRange {
         expected: format!("a label of the training data ({})", target.shown()),

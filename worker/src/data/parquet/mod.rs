@@ -45,7 +45,7 @@ pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     about: "Parquet files of your own: columns of numbers, booleans and text",
     keys: "train = \"train.parquet\"\ntest = \"test.parquet\"\nholdout = 0.1\nholdout_seed = 0\n\
            target = \"label\"\nignore = []\ncategorical = \"auto\"\nencoding = \"index\"\nhash_bits = 16\n\
-           missing = []\nscale = \"none\"\nlabels = [\"no\", \"yes\"]\ntask = \"real\"\nclasses = 3\n\
+           missing = []\nscale = \"none\"\ntarget_scale = \"none\"\nlabels = [\"no\", \"yes\"]\ntask = \"real\"\nclasses = 3\n\
            label_positive = [1]\ncache = true\ncache_memory_mb = 64",
     exclusive: &[
         "holdout",

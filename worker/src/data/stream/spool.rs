@@ -164,8 +164,8 @@ impl Spool {
     /// Writes the lines so far as a segment. Answers with how many rows have arrived in all.
     ///
     /// # Errors
-    /// [`StreamError`] if a line is no row, with its place in the stream, or the folder does not take
-    /// them; nothing of these lines is then there.
+    /// [`StreamError`] if a line is no row, with its place in the stream: the lines before it are then
+    /// written. Or if the folder does not take them.
     ///
     /// # Panics
     /// Before [`Self::learnt`].
@@ -187,7 +187,16 @@ impl Spool {
             Err(DataError::Empty { .. }) => 0,
             Err(error) => {
                 self.segments.remove(self.rows).ok();
-                return Err(self.in_stream(error).into());
+                let line = match &error {
+                    DataError::Line { line, .. } => *line,
+                    _ => 0,
+                };
+                let error = self.in_stream(error);
+                self.keep_before(line);
+                if self.has_lines() {
+                    self.write_segment()?;
+                }
+                return Err(error.into());
             }
         };
         if added == 0 {
@@ -226,6 +235,22 @@ impl Spool {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Keeps the lines of the next segment that stand before this line of its file, counted from 1.
+    fn keep_before(&mut self, line: u64) {
+        let names = u64::from(!self.header.is_empty());
+        let kept = line.saturating_sub(1 + names);
+        let ends = memchr::memchr_iter(b'\n', &self.text);
+        let end = match kept {
+            0 => 0,
+            kept => ends
+                .zip(1..)
+                .find(|(_, number)| *number == kept)
+                .map_or(0, |(end, _)| end + 1),
+        };
+        self.text.truncate(end);
+        self.text_lines = if end == 0 { 0 } else { kept };
     }
 
     /// Lines of the head that may be names of columns.

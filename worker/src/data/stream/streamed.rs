@@ -156,6 +156,10 @@ impl Dataset for Streamed {
         self.head.content_hash()
     }
 
+    fn label_unit(&self) -> f64 {
+        self.head.label_unit()
+    }
+
     /// The head and the segments that are held.
     fn memory_bytes(&self) -> u64 {
         let held = self.held.lock();
