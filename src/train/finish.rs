@@ -7,6 +7,7 @@ use thalweg_common::ids::Version;
 use thalweg_common::message::WorkerState;
 
 use super::divergence::advice;
+use super::feed::Feeding;
 use super::options::{RunEnd, TrainOptions};
 use super::references::references;
 use super::watch::{Since, Watched};
@@ -41,11 +42,8 @@ pub(super) async fn finish(
     let model = watch.job.blueprint.model.clone();
     let layout = model.layout();
     let counts = parameters.as_ref().map(|x| Counts::of(layout, x));
-    if let Some(feeding) = watch.feeding.take()
-        && end == RunEnd::Done
-    {
-        feeding.clear();
-    }
+    let feeding = watch.feeding.take().filter(|_| end == RunEnd::Done);
+    feeding.into_iter().for_each(Feeding::clear);
     if let Some(parameters) = &parameters {
         folder.write_parameters(layout, parameters, &provenance(&watch.job, &view))?;
         if !watch.at_once {

@@ -76,7 +76,7 @@ fn together(
     let one = || measure().map_err(|error| error.to_string());
     let rates: Result<Vec<f64>, String> = thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
-        let joined = running.into_iter().map(|thread| thread.join());
+        let joined = running.into_iter().map(thread::ScopedJoinHandle::join);
         joined
             .map(|rate| rate.map_err(|_| "a thread panicked".to_owned())?)
             .collect()

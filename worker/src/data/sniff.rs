@@ -125,7 +125,7 @@ pub fn sniff_for(path: &Path, known: Known<'_>) -> Result<Sniffed, DataError> {
     }
     match text[..] {
         [0, 0, 0x08..=0x0e, 1..=8, ..] => {
-            sniffed.is_array(path, ("idx", "train_images", "train_labels"), known.labels)
+            sniffed.is_array(path, ("idx", "train_images", "train_labels"), known.labels);
         }
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => {
             sniffed.is_array(path, ("npy", "train", "labels"), known.labels);
