@@ -156,13 +156,7 @@ fn lost(row: &WorkerView) -> Option<LostWorker> {
 fn epochs_used(epochs: &[EpochView], rows: u64) -> Vec<EpochUse> {
     let ended = epochs.iter().any(|epoch| epoch.rows >= rows);
     let expected = ended.then(|| epoch_checksum(rows));
-    let used = |epoch: &EpochView| EpochUse {
-        epoch: epoch.epoch,
-        rows: epoch.rows,
-        checksum: format!("{:016x}", epoch.checksum),
-        expected_checksum: expected.map(|expected| format!("{expected:016x}")),
-        complete: epoch.rows == rows && Some(epoch.checksum) == expected,
-    };
+    let used = |epoch: &EpochView| epoch_used(epoch, rows, expected);
     epochs.iter().map(used).collect()
 }
 
@@ -172,15 +166,19 @@ fn windows_used(epochs: &[EpochView], window: u64, total: u64) -> Vec<EpochUse> 
         let first = epoch.epoch.saturating_mul(window);
         let rows = window.min(total.saturating_sub(first));
         let expected = (rows <= epoch.rows).then(|| rows_checksum(first..first + rows));
-        EpochUse {
-            epoch: epoch.epoch,
-            rows: epoch.rows,
-            checksum: format!("{:016x}", epoch.checksum),
-            expected_checksum: expected.map(|expected| format!("{expected:016x}")),
-            complete: epoch.rows == rows && Some(epoch.checksum) == expected,
-        }
+        epoch_used(epoch, rows, expected)
     };
     epochs.iter().map(used).collect()
+}
+
+fn epoch_used(epoch: &EpochView, rows: u64, expected: Option<u64>) -> EpochUse {
+    EpochUse {
+        epoch: epoch.epoch,
+        rows: epoch.rows,
+        checksum: format!("{:016x}", epoch.checksum),
+        expected_checksum: expected.map(|expected| format!("{expected:016x}")),
+        complete: epoch.rows == rows && Some(epoch.checksum) == expected,
+    }
 }
 
 #[cfg(test)]

@@ -292,6 +292,14 @@ impl Sniffed {
         let column = |column: super::ColumnEncoding| (column.name, column.kind);
         self.columns = encoding.columns.into_iter().map(column).collect();
         self.target = Some(encoding.target);
+        let is_number = |kind: &ColumnKind| matches!(kind, ColumnKind::Number { .. });
+        let mut numbers = self.columns.iter().filter(|(_, kind)| is_number(kind));
+        if let Some((name, _)) = numbers.find(|(name, _)| is_row_label(name)) {
+            self.notes.push(format!(
+                "column `{name}` is trained on like any other; if it only tells rows apart, leave it out: \
+                 ignore = [\"{name}\"] in [data]"
+            ));
+        }
     }
 
     /// Names the target if it does not go by one of the usual names.
@@ -357,6 +365,15 @@ fn beside(path: &Path) -> Vec<String> {
         is_other.then(|| path.with_file_name(other).to_string_lossy().into_owned())
     };
     words.into_iter().filter_map(with).collect()
+}
+
+/// Whether a column of this name is likely to say which row it is, and nothing of it.
+fn is_row_label(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    matches!(
+        &name[..],
+        "id" | "index" | "row" | "rownames" | "unnamed: 0"
+    ) || name.ends_with("_id")
 }
 
 /// Whether a line has a number and then a pair of numbers, whatever else may be wrong with it.
@@ -539,11 +556,25 @@ mod tests {
         );
         fs::write(file.path(), [0, 0, 8, 1, 0, 0, 0, 1, 5]).unwrap();
         let found = sniff(file.path()).unwrap();
-        assert_eq!(found.dataset, Some("idx"));
+        let problem = found.problem.unwrap();
         assert!(
-            found.notes[0].contains("`train_labels` has to name"),
-            "{:?}",
-            found.notes
+            found.dataset.is_none() && problem.contains("--labels FILE"),
+            "{problem}"
         );
+    }
+
+    #[test]
+    fn labels_of_arrays_are_found_beside_them_and_say_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let images = folder.path().join("a-images-idx3-ubyte");
+        let rows = [0, 0, 8, 2, 0, 0, 0, 3, 0, 0, 0, 2, 5, 1, 2, 7, 9, 3];
+        fs::write(&images, rows).unwrap();
+        let labels = [0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 2];
+        fs::write(folder.path().join("a-labels-idx1-ubyte"), labels).unwrap();
+        let found = sniff(&images).unwrap();
+        assert_eq!((found.dataset, found.problem), (Some("idx"), None));
+        assert_eq!((found.rows, found.features), (3, 2));
+        let classes = found.target.map(|target| target.task().classes());
+        assert_eq!(classes, Some(3));
     }
 }

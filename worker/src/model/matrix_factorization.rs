@@ -146,7 +146,7 @@ fn build(keys: &toml::Table, shape: &Shape) -> Result<Arc<dyn Model>, ModelError
             model: NAME,
             expected: "real labels",
             found: shape.task,
-            mend: "set task = \"real\" in [data], or use factorization_machine for two classes",
+            mend: "set task = \"real\" in [data], so that ratings are numbers and no classes",
         });
     }
     let users = users(&keys, shape)?;
