@@ -6,16 +6,18 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use serde_json::{Value, json};
 
 use crate::report::{RunState, StateWord};
 
 /// Run folders shown; the last ones.
 const RUNS_SHOWN_MAX: usize = 100;
 
-/// A line per run below `runs`, the oldest first; `None` if there is none.
-pub(super) fn list(runs: &Path) -> Option<String> {
+/// The runs below `runs`, the oldest first.
+fn found(runs: &Path) -> Vec<(String, RunState)> {
     let mut found: Vec<(String, RunState)> = fs::read_dir(runs)
-        .ok()?
+        .into_iter()
+        .flatten()
         .flatten()
         // `latest` is a link to one of the others.
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
@@ -25,6 +27,12 @@ pub(super) fn list(runs: &Path) -> Option<String> {
         })
         .collect();
     found.sort_by(|(a, one), (b, other)| (&one.since, a).cmp(&(&other.since, b)));
+    found
+}
+
+/// A line per run below `runs`, the oldest first; `None` if there is none.
+pub(super) fn list(runs: &Path) -> Option<String> {
+    let found = found(runs);
     let hidden = found.len().saturating_sub(RUNS_SHOWN_MAX);
     let width = found.iter().map(|(name, _)| name.len()).max()?;
     let mut text = format!("runs below {}\n", runs.display());
@@ -38,6 +46,22 @@ pub(super) fn list(runs: &Path) -> Option<String> {
         ));
     }
     Some(text)
+}
+
+/// All runs below `runs` for programs, the oldest first: what `state.json` says, the folder, and whether the
+/// process that it names is there.
+pub(super) fn for_programs(runs: &Path) -> Vec<Value> {
+    let one = |(name, state): (String, RunState)| {
+        json!({
+            "folder": runs.join(name),
+            "state": state.state,
+            "job": state.job,
+            "pid": state.pid,
+            "since": state.since,
+            "is_alive": is_alive(state.pid),
+        })
+    };
+    found(runs).into_iter().map(one).collect()
 }
 
 fn words(state: &RunState, is_alive: bool) -> String {
@@ -86,5 +110,11 @@ mod tests {
         assert!(lines[1].starts_with("b  aborted: began 2026-01-02") && lines[1].ends_with("gone"));
         assert!(lines[2].starts_with("a  running since 2026-01-03"));
         assert_eq!(lines.len(), 3);
+        let told = for_programs(runs.path());
+        assert_eq!((told.len(), &told[0]["state"]), (3, &"done".into()));
+        assert_eq!(
+            (&told[1]["is_alive"], &told[2]["is_alive"]),
+            (&false.into(), &true.into())
+        );
     }
 }

@@ -275,6 +275,14 @@ fn programs_get_the_same_as_people_as_json() {
     let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert_eq!(first["prediction"], "k0");
     assert!(first["probability_k0"].as_f64().unwrap() > 0.5, "{first}");
+    // Rows that are to be labelled may have a label that nobody knows.
+    fs::write(bench.path("odd.csv"), "length,colour,kind\n0.2,blue,k9\n").unwrap();
+    let odd = ok(&bench, &["predict", "run", "--data", "odd.csv"]);
+    assert!(odd.lines().nth(1).unwrap().starts_with("k0,"), "{odd}");
+    assert_eq!(
+        json(&["list", "runs", "--json"])["runs"],
+        serde_json::json!([])
+    );
 }
 
 #[test]

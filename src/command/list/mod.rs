@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let mut objects = Map::new();
     for kind in Kind::value_variants().iter().filter(wanted) {
         let Some((title, mut lines)) = section(*kind)? else {
-            list_runs(arguments)?;
+            list_runs(arguments, &mut objects)?;
             continue;
         };
         if let Some(name) = &arguments.name {
@@ -100,15 +100,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
-/// The runs below this folder, which have files of their own for programs.
-fn list_runs(arguments: &Arguments) -> Result<()> {
+/// The runs below this folder.
+fn list_runs(arguments: &Arguments, objects: &mut Map<String, Value>) -> Result<()> {
     let is_asked_for = arguments.kind.is_some();
-    if arguments.json || arguments.name.is_some() {
+    if arguments.name.is_some() {
         if is_asked_for {
-            bail!(
-                "`thalweg list runs` takes no name and no --json: each run folder has its report.json"
-            );
+            bail!("`thalweg list runs` takes no name: each run folder has its report.json");
         }
+        return Ok(());
+    }
+    if arguments.json {
+        let runs = runs::for_programs(Path::new(RUNS));
+        objects.insert(Kind::Runs.word(), runs.into());
         return Ok(());
     }
     match runs::list(Path::new(RUNS)) {

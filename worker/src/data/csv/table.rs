@@ -389,6 +389,8 @@ fn label_of(
                 .and_then(|number| target.label_of_number(number))
         }
     };
+    // Rows that are to be labelled may have any.
+    let label = label.or((needed == LabelsIn::Optional).then_some(f32::NAN));
     label.ok_or_else(|| LineProblem::LabelRange {
         expected: format!("a label of the training data ({})", target.shown()),
         found: shown(word),

@@ -290,7 +290,8 @@ fn label_of(
             }),
         };
     }
-    let label = target.label_of_number(number);
+    let any = (needed == LabelsIn::Optional).then_some(f32::NAN);
+    let label = target.label_of_number(number).or(any);
     label.ok_or_else(|| LineProblem::LabelRange {
         expected: format!("a label of the training data ({})", target.shown()),
         found: number.to_string(),
