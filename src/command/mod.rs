@@ -25,14 +25,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::launch::DIVERGED;
 use crate::progress::{say_err as say_error, say_out as say};
 
 /// Exit code of a job that ended early or a command that failed.
 const FAILED: u8 = 1;
-
-/// Exit code of a job that went to its end and made a model that is worth nothing. 2 is the code of
-/// a command line that is wrong.
-pub(crate) const DIVERGED: u8 = 3;
 
 /// Exit code of a command that was interrupted, as shells have it for Ctrl-C.
 const INTERRUPTED: u8 = 130;

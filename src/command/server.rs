@@ -1,15 +1,18 @@
 //! `thalweg server`: one server of a job.
 
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use thalweg_common::config::Data;
 use thalweg_common::ids::{Life, ServerId};
 use thalweg_common::time::Time;
-use thalweg_server::ingress::{End, listen, serve};
+use thalweg_server::ingress::{DataFile, End, ServeOptions, listen, serve};
 use thalweg_server::{Plan, Server};
+use thalweg_worker::data;
 
 use super::options::JobOptions;
 use super::stop::told_to_stop;
@@ -67,7 +70,10 @@ async fn run_server(
             Err(error) => format!("signals cannot be heard: {error}"),
         }
     };
-    let options = serve_options(blueprint, arguments.index);
+    let options = ServeOptions {
+        data: (arguments.index == 0).then(|| training_rows(blueprint)),
+        ..serve_options(blueprint, arguments.index)
+    };
     match serve(server, listener, options, stop).await? {
         End::Finished => Ok(Ending::Done),
         End::Failed(cause) => {
@@ -75,6 +81,26 @@ async fn run_server(
             Ok(Ending::Failed)
         }
     }
+}
+
+/// The training rows for workers that have none, read here when the first of them asks.
+fn training_rows(blueprint: &Blueprint) -> DataFile {
+    let data = blueprint.config.data.clone();
+    DataFile::new(move || export(&data).map_err(|words| format!("the training rows: {words}")))
+}
+
+/// Reads the data and writes their training rows into a file that nobody else sees: it has no name.
+fn export(section: &Data) -> Result<File, String> {
+    let loaded = data::load(&section.name, &section.options, Path::new("."));
+    let rows = loaded.map_err(|error| error.to_string())?.train;
+    let expected = section.resolved.as_ref().map(|resolved| resolved.hash);
+    if expected.is_some_and(|expected| expected != rows.content_hash()) {
+        return Err("those here are not the ones that the job was resolved with".to_owned());
+    }
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let path = folder.path().join("rows");
+    data::export_rows(rows.as_ref(), &path).map_err(|error| error.to_string())?;
+    File::open(path).map_err(|error| error.to_string())
 }
 
 /// A resolved job needs no data here; any other is resolved now.

@@ -1,12 +1,10 @@
 //! From a blueprint to the plans of server and worker.
 
-use std::fs::File;
 use std::num::NonZeroU64;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thalweg_common::config::{Data, JobConfig, OnWorkerLoss as OnLoss, Seconds};
+use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss, Seconds};
 use thalweg_common::consistency::Consistency;
 use thalweg_common::feedback::feedback;
 use thalweg_common::ids::{Life, ServerId};
@@ -14,10 +12,10 @@ use thalweg_common::registry::SettingError;
 use thalweg_common::schedule::{Moment, schedule};
 use thalweg_common::tuning::TuningError;
 use thalweg_server::coordinator::{self, Deal, RatePlan};
-use thalweg_server::ingress::{DataFile, ServeOptions};
+use thalweg_server::ingress::ServeOptions;
 use thalweg_server::shard::Tuner;
 use thalweg_server::{Bounds, OnWorkerLoss, Plan, Training};
-use thalweg_worker::data::{self, stream};
+use thalweg_worker::data::stream;
 use thalweg_worker::method::{MethodEntry, MethodSettings, TrainingMethod};
 use thalweg_worker::transform::{Numbering, Transforms};
 use thalweg_worker::worker::LoopSettings;
@@ -199,28 +197,8 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
         owner_threads: (cores / 2).max(1),
         request_time_max: limits.request_seconds.duration(),
         stop_time_max: limits.stop_seconds.duration(),
-        data: (index == 0).then(|| data_file(&blueprint.config)),
+        data: None,
     }
-}
-
-/// The training rows, read where server 0 runs.
-fn data_file(config: &JobConfig) -> DataFile {
-    let data = config.data.clone();
-    DataFile::new(move || export(&data).map_err(|words| format!("the training rows: {words}")))
-}
-
-/// Reads the data and writes their training rows into a file that nobody else sees: it has no name.
-fn export(section: &Data) -> Result<File, String> {
-    let loaded = data::load(&section.name, &section.options, Path::new("."));
-    let rows = loaded.map_err(|error| error.to_string())?.train;
-    let expected = section.resolved.as_ref().map(|resolved| resolved.hash);
-    if expected.is_some_and(|expected| expected != rows.content_hash()) {
-        return Err("those here are not the ones that the job was resolved with".to_owned());
-    }
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let path = folder.path().join("rows");
-    data::export_rows(rows.as_ref(), &path).map_err(|error| error.to_string())?;
-    File::open(path).map_err(|error| error.to_string())
 }
 
 fn training(blueprint: &Blueprint) -> Result<Training, PlanError> {

@@ -178,13 +178,9 @@ pub fn resolve_own(
     data: Arc<dyn Dataset>,
     model: Arc<dyn Model>,
 ) -> Result<ResolvedJob, ResolveError> {
-    let data = Loaded {
-        train: data,
-        test: None,
-        notes: Vec::new(),
-        encoding: None,
-    };
-    resolve_loaded(config, data, |config| blueprint_of(config, model))
+    resolve_loaded(config, rows_alone(data), |config| {
+        blueprint_of(config, model)
+    })
 }
 
 /// A job that was resolved elsewhere, with training rows from there: nothing is read here.
@@ -195,30 +191,32 @@ pub fn resolve_fetched(
     config: JobConfig,
     rows: Arc<dyn Dataset>,
 ) -> Result<ResolvedJob, ResolveError> {
-    let expected = config.data.resolved.as_ref().map(summary);
-    let found = DataSummary {
-        rows: rows.rows(),
-        features: rows.features(),
-        hash: rows.content_hash(),
-    };
-    match expected {
-        Some(expected) if expected != found => {
-            return Err(ResolveError::Changed { found, expected });
-        }
-        Some(_) | None => {}
+    // The file that they came in was held to the hash.
+    if let Some(expected) = &config.data.resolved
+        && (rows.rows(), rows.features()) != (expected.rows, expected.features)
+    {
+        let (rows, features) = (rows.rows(), rows.features());
+        let expected = summary(expected);
+        let found = DataSummary {
+            rows,
+            features,
+            ..expected
+        };
+        return Err(ResolveError::Changed { found, expected });
     }
-    let data = Loaded {
-        train: rows,
+    let data = weighed(rows_alone(rows), &config)?;
+    let blueprint = blueprint(config)?;
+    Ok(ResolvedJob { blueprint, data })
+}
+
+/// Rows of which nothing else is known.
+fn rows_alone(train: Arc<dyn Dataset>) -> Loaded {
+    Loaded {
+        train,
         test: None,
         notes: Vec::new(),
         encoding: None,
-    };
-    let data = match &config.train.class_weight {
-        Some(weights) => weigh(data, weights)?,
-        None => data,
-    };
-    let blueprint = blueprint(config)?;
-    Ok(ResolvedJob { blueprint, data })
+    }
 }
 
 fn resolve_loaded(
@@ -241,10 +239,7 @@ fn resolve_loaded(
         Some(path) => config.with_init_hash(hash_parameters(Path::new(path))?),
         None => config,
     };
-    let data = match &config.train.class_weight {
-        Some(weights) => weigh(data, weights)?,
-        None => data,
-    };
+    let data = weighed(data, &config)?;
     let blueprint = blueprint(config).map_err(|error| with_labels(error, &data))?;
     if begins.is_some() {
         // Judged here as well, so that no server finds out what the launcher could have said.
@@ -301,6 +296,14 @@ pub(super) fn initial_values(blueprint: &Blueprint) -> Result<Option<Vec<f32>>, 
             let (layout, name) = (blueprint.model.layout(), &blueprint.config.model.name);
             Ok(Some(read_parameters(path, layout, name)?))
         }
+    }
+}
+
+/// The rows with the weights that the job has for classes, if it has some.
+fn weighed(data: Loaded, config: &JobConfig) -> Result<Loaded, ResolveError> {
+    match &config.train.class_weight {
+        Some(weights) => weigh(data, weights),
+        None => Ok(data),
     }
 }
 

@@ -9,8 +9,7 @@ use thalweg_common::ids::WorkerId;
 use thiserror::Error;
 use tokio::task::JoinSet;
 
-use crate::command::DIVERGED;
-
+use super::DIVERGED;
 use super::member::{Member, Process, Role};
 
 /// Why a cluster does not start.

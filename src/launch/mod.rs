@@ -12,3 +12,7 @@ pub use in_process::train_in_process;
 pub use member::{Process, Role};
 pub use own::{InProcess, InProcessError, Trained};
 pub use parent::exit_with_parent;
+
+/// Exit code of a process whose model is worth nothing: of a worker whose gradient is no number, and of
+/// the launcher of its job. 2 is the code of a command line that is wrong.
+pub const DIVERGED: u8 = 3;

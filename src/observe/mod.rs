@@ -16,6 +16,7 @@ use thalweg_common::ids::{Clock, SessionId, WorkerId};
 use thalweg_common::message::{
     Conclude, Heartbeat, HeartbeatReply, Leave, LeaveReason, Offer, Reply, Request, Status,
 };
+use thalweg_worker::transport::JoinError;
 use thalweg_worker::transport::client::Client;
 
 use crate::job::Blueprint;
@@ -136,7 +137,11 @@ impl Observer {
             .await?
         {
             Reply::Offered(used) => Ok(used),
-            _ => Ok(0),
+            _ => Err(JoinError::Malformed {
+                address: self.clients[0].address().to_owned(),
+                found: "an answer of another kind to an offer of rows".to_owned(),
+            }
+            .into()),
         }
     }
 

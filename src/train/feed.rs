@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use parking_lot::{Condvar, Mutex};
+use thalweg_common::config::JobConfig;
 use thalweg_worker::data::stream::{Incoming, Spool, StreamError, clear};
 use thalweg_worker::data::{DataError, Dataset, Encoding};
 use toml::Table;
@@ -91,6 +92,27 @@ impl Feed {
         }
         spool.write_head()?;
         Ok(Self { spool, lines })
+    }
+
+    /// Refuses a bound on unused rows that the workers of this job could hold among themselves before they
+    /// push: all would wait for one another.
+    ///
+    /// # Errors
+    /// If it is less than twice that.
+    pub(super) fn check_bound(&self, config: &JobConfig) -> Result<()> {
+        let batch = config.train.batch_size.rows();
+        let workers = u64::from(config.cluster.workers);
+        let needed = [workers, batch, config.method.n_push]
+            .into_iter()
+            .fold(2, u64::saturating_mul);
+        let ahead = self.spool.ahead_rows();
+        anyhow::ensure!(
+            needed <= ahead,
+            "[data] ahead_rows: expected at least {needed}, twice what {workers} workers may hold before they \
+             push (batch_size {batch}, n_push {}), found {ahead}; raise it, or lower train.batch_size",
+            config.method.n_push
+        );
+        Ok(())
     }
 
     /// The head was read as `head` with this encoding: writes all that follows in the same way.

@@ -128,7 +128,10 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     }
     check_cluster_fits(&job.blueprint, available())?;
     let feeding = match (feed, &job.data.encoding) {
-        (Some(feed), Some(encoding)) => Some(feed.go_on(job.data.train.as_ref(), encoding)?),
+        (Some(feed), Some(encoding)) => {
+            feed.check_bound(config)?;
+            Some(feed.go_on(job.data.train.as_ref(), encoding)?)
+        }
         _ => None,
     };
     let folder = match early {

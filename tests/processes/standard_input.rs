@@ -106,6 +106,17 @@ fn a_stream_that_cannot_go_on_ends_the_job_with_the_place() {
     let cause = report["cause"].as_str().unwrap();
     assert!(cause.contains("standard input:30002:"), "{cause}");
     assert_eq!(report["examples"], 30_000, "what came before is trained on");
+    let held = ["--stream", "--batch-size", "20000", "--out", "held"];
+    let output = piped(
+        &bench,
+        &table(2_000),
+        &[&["train", "-q", "--data", "-"], &held[..]].concat(),
+    );
+    let said = stderr(&output);
+    assert!(
+        said.contains("ahead_rows: expected at least 160000"),
+        "{said}"
+    );
     let short = ["train", "-q", "--out", "short", "--data", "-", "--stream"];
     let output = piped(&bench, &table(20), &short);
     assert_eq!(output.status.code(), Some(1));

@@ -325,7 +325,8 @@ impl Ranges {
         (origin + in_epoch * workers * batch, origin + self.rows)
     }
 
-    /// `None`: the worker has had all its rounds, or the data of the next have not arrived. `Some(None)`: a round without a batch for it.
+    /// `None`: the worker has had all its rounds, or the data of the next have not arrived. `Some(None)`:
+    /// a round without a batch for it.
     fn take_stripe(&mut self, worker: WorkerId, batch: u64) -> Option<Option<(u64, u64)>> {
         let round = self.rounds.get(&worker).copied().unwrap_or(0);
         let (first_of_round, end_of_epoch) = self.round(round, batch);

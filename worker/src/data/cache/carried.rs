@@ -9,8 +9,7 @@ use super::{
     open::{Found, open},
 };
 use crate::data::{
-    DataError, Dataset, Encoding, Field, Ideal, Rows, Target, Task, encoding::Scaling,
-    in_memory::Columns,
+    DataError, Dataset, Encoding, Rows, Target, Task, encoding::Scaling, in_memory::Columns,
 };
 
 /// Rows that are read from the data set at once.
@@ -47,16 +46,14 @@ pub fn export_rows(data: &dyn Dataset, path: &Path) -> Result<(), DataError> {
     writer.finish(&[])
 }
 
-/// Opens such a file, which must be of rows with this content hash.
+/// Opens such a file, which must be of rows with this content hash; what it answers may hash otherwise, as
+/// rows that are a part of others do.
 ///
 /// # Errors
 /// [`DataError`] if it is damaged or of other rows.
 pub fn import_rows(path: &Path, hash: u64) -> Result<Arc<dyn Dataset>, DataError> {
     match open(&plan(path, hash))? {
-        Found::Fresh(loaded) => Ok(Arc::new(Carried {
-            rows: loaded.train,
-            hash,
-        })),
+        Found::Fresh(loaded) => Ok(loaded.train),
         Found::Nothing | Found::Stale(_) => Err(cache_error(
             path,
             "expected the training rows of the job, found others; start the worker again".into(),
@@ -91,48 +88,6 @@ fn encoding_of(data: &dyn Dataset) -> Encoding {
         },
         columns: Vec::new(),
         scaling: Scaling::None,
-    }
-}
-
-/// Rows from elsewhere, under the hash that they have there.
-#[derive(Debug)]
-struct Carried {
-    rows: Arc<dyn Dataset>,
-    hash: u64,
-}
-
-impl Dataset for Carried {
-    fn rows(&self) -> u64 {
-        self.rows.rows()
-    }
-
-    fn features(&self) -> u64 {
-        self.rows.features()
-    }
-
-    fn task(&self) -> Task {
-        self.rows.task()
-    }
-
-    fn fill(&self, rows: &[u64], out: &mut Rows) {
-        self.rows.fill(rows, out);
-    }
-
-    fn content_hash(&self) -> u64 {
-        self.hash
-    }
-
-    fn memory_bytes(&self) -> u64 {
-        self.rows.memory_bytes()
-    }
-
-    /// Known from the job alone.
-    fn fields(&self) -> &[Field] {
-        &[]
-    }
-
-    fn ideal(&self) -> Option<Ideal> {
-        None
     }
 }
 
@@ -173,7 +128,6 @@ mod tests {
                 (there.rows(), there.features(), there.task()),
                 (data.rows(), data.features(), data.task())
             );
-            assert_eq!(there.content_hash(), data.content_hash());
             let numbers = [0, data.rows() - 1, 4_097, 4_095, 17];
             assert_eq!(rows(&*there, &numbers), rows(data, &numbers), "{name}");
             let error = import_rows(&path, 1).unwrap_err().to_string();
