@@ -19,6 +19,14 @@ pub enum DataError {
         /// Which key, what was expected, what was found.
         problem: String,
     },
+    /// The labels that are there are all the same, or otherwise no target.
+    #[error("data set \"{dataset}\": {problem}")]
+    Target {
+        /// The name of the data set.
+        dataset: &'static str,
+        /// Which column, what was expected, what was found.
+        problem: String,
+    },
     /// The operating system cannot give the file's bytes.
     #[error("{}: expected a readable file: {source}; mend the path in [data] (a relative path starts at the folder in which the command runs)", path.display())]
     Read {

@@ -222,7 +222,7 @@ pub(super) fn refused(
     (name, files): (&str, &str),
     found: &str,
 ) -> DataError {
-    DataError::Options {
+    DataError::Target {
         dataset,
         problem: format!(
             "expected two or more different values in the target column `{name}` of {files}, found {found}; \

@@ -8,10 +8,14 @@ use std::{
 use parking_lot::Mutex;
 
 /// Bytes that are looked at, at most.
-const LOOK_BYTES: usize = 1 << 16;
+const LOOK_BYTES: usize = 1 << 20;
 
-/// Lines after which no more are waited for: a pipe may bring few in an hour.
-const LOOK_LINES: usize = 32;
+/// Bytes that are asked for at once.
+const READ_BYTES: usize = 1 << 16;
+
+/// Lines after which no more are waited for: as many as a stream needs anyhow, whose labels would else seem
+/// to be all the same if one kind is rare.
+const LOOK_LINES: usize = 1_001;
 
 /// What was looked at and not yet read. There is one standard input in a process.
 static LOOKED_AT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
@@ -28,7 +32,7 @@ impl StandardInput {
     pub fn look(self) -> io::Result<Arc<[u8]>> {
         let mut seen = LOOKED_AT.lock();
         let lines = |seen: &[u8]| memchr::memchr_iter(b'\n', seen).count();
-        let mut buffer = vec![0; LOOK_BYTES];
+        let mut buffer = vec![0; READ_BYTES];
         while seen.len() < LOOK_BYTES && lines(&seen) < LOOK_LINES {
             let read = io::stdin().lock().read(&mut buffer)?;
             if read == 0 {
