@@ -76,7 +76,7 @@ pub enum InProcessError {
 /// let model = model::build("linear_regression", &"bias = true".parse()?, &Shape::of(&*data))?;
 ///
 /// let job = "optimizer = { name = \"sgd\", lr = 0.1 }\n train = { batch_size = 10, epochs = 20 }\n \
-///            cluster = { servers = 2, workers = 2 }";
+///            consistency = { model = \"bsp\" }\n cluster = { servers = 2, workers = 2 }";
 /// let trained = InProcess::new(job, data, model)?.train()?;
 /// assert_eq!(trained.examples, 20 * 400);
 /// assert!((trained.tensor("weight").unwrap()[0] - 3.0).abs() < 0.05);
