@@ -28,13 +28,20 @@ init_hash = '0123456789abcdef'
 [optimizer]
 name = 'momentum'
 lr = 0.1
+[outer]
+name = 'sgd'
+lr = 1.0
 [schedules.momentum]
 name = 'constant'
 [method]
 local_lr = 0.1
+elastic_rate = 0.1
 [consistency]
 model = 'ssp'
 lag = 4
+aggregation = 'softsync'
+splits = 2
+staleness_limit = 9
 [train]
 examples = 1000
 seconds = 60.0

@@ -8,6 +8,7 @@ mod ending;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use thalweg_common::consistency::Staleness;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Life, ServerId, SessionId, WorkerId};
 use thalweg_common::message::{Granted, Heartbeat, LeaveReason, Offer, PartAck, Phase};
@@ -29,6 +30,7 @@ pub(crate) struct Note {
     pub(crate) waited: Duration,
     pub(crate) duplicates: u64,
     pub(crate) refused: u64,
+    pub(crate) late: u64,
 }
 
 /// A change of membership that the shards must follow.
@@ -56,6 +58,7 @@ pub(crate) struct Desk {
     /// Whether a worker has left with the word that the job is over.
     over_said: bool,
     on_worker_loss: OnWorkerLoss,
+    staleness: Staleness,
     started: Time,
     over_since: Option<Time>,
 }
@@ -65,7 +68,7 @@ impl Desk {
         let workers = plan.training.workers;
         let coordinates = plan.server.0 == 0;
         Self {
-            admission: Admission::new(plan.consistency, workers),
+            admission: Admission::new(plan.consistency, workers, plan.training.aggregation.backup_workers()),
             coordinator: coordinates.then(|| Coordinator::new(plan.coordinator.clone())),
             notes: vec![Note::default(); workers as usize],
             refusals: BTreeMap::new(),
@@ -78,6 +81,7 @@ impl Desk {
             contacted: false,
             over_said: false,
             on_worker_loss: plan.on_worker_loss,
+            staleness: plan.training.staleness,
             started: now,
             over_since: None,
         }
@@ -394,7 +398,11 @@ impl Desk {
                 note.refused += 1;
                 *self.refusals.entry(refusal.kind).or_default() += 1;
             }
-            Outcome::Applied { .. } | Outcome::Accepted { .. } => {}
+            Outcome::Dropped { .. } => note.late += 1,
+            Outcome::Applied { staleness, .. } => {
+                note.late += u64::from(self.staleness.is_beyond(*staleness));
+            }
+            Outcome::Accepted { .. } => {}
         }
     }
 

@@ -76,6 +76,7 @@ fn workers(desk: &Desk, now: Time) -> Vec<WorkerStatus> {
                 .map_or(0, |c| c.examples_of(worker)),
             duplicates: note.duplicates,
             refused: note.refused,
+            late: note.late,
             silent: now.since(slot.seen),
             sent_bytes: note.sent_bytes,
             received_bytes: note.received_bytes,

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thalweg_common::consistency::{Aggregation, Consistency};
+use thalweg_common::consistency::{Aggregation, Consistency, Staleness};
 use thalweg_common::ids::{Fingerprint, Life, ServerId};
 use thalweg_common::layout::ParameterLayout;
-use thalweg_common::message::DataSummary;
+use thalweg_common::message::{DataSummary, Kind};
 use thalweg_common::non_finite::NonFinite;
 use thalweg_common::regularizer::Regularization;
 use thalweg_common::shard_map::ShardMap;
@@ -34,8 +34,12 @@ pub struct Training {
     pub tuner: Tuner,
     /// What acts on each tensor beside the optimizer.
     pub regularization: Regularization,
+    /// What workers push: gradients that the optimizer turns into steps, or differences.
+    pub pushes: Kind,
     /// When the optimizer runs.
     pub aggregation: Aggregation,
+    /// What staleness does to a gradient.
+    pub staleness: Staleness,
     /// What becomes of NaN and infinity.
     pub non_finite: NonFinite,
     /// Worker slots.

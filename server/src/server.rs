@@ -175,10 +175,12 @@ impl Server {
             }
             Some(shard) => shard.lock().push(header, part),
         };
-        if !matches!(
-            ack.outcome,
-            Outcome::Applied { .. } | Outcome::Accepted { .. }
-        ) {
+        let in_time = match ack.outcome {
+            Outcome::Applied { staleness, .. } => !self.plan.training.staleness.is_beyond(staleness),
+            Outcome::Accepted { .. } => true,
+            _ => false,
+        };
+        if !in_time {
             self.desk.lock().count(header.worker, &ack);
         }
         ack
@@ -207,7 +209,7 @@ impl Server {
         let ack = shard.push(header, part);
         if matches!(
             ack.outcome,
-            Outcome::Applied { .. } | Outcome::Accepted { .. }
+            Outcome::Applied { .. } | Outcome::Accepted { .. } | Outcome::Dropped { .. }
         ) && let Some(coordinator) = &mut self.desk.lock().coordinator
         {
             coordinator.commit(now, header);

@@ -53,6 +53,10 @@ pub(super) struct JobFlags {
     #[arg(long, value_name = "FILE")]
     init_from: Option<String>,
 
+    /// The training method: `method.name`. What it stands on, such as an optimizer, comes with it.
+    #[arg(long, value_name = "NAME")]
+    method: Option<String>,
+
     /// `optimizer.name`.
     #[arg(long, value_name = "NAME")]
     optimizer: Option<String>,
@@ -142,6 +146,7 @@ impl JobFlags {
         keys.set_some("data.target", self.target.clone());
         keys.set_some("model.name", self.model.clone());
         keys.set_some("model.init_from", self.init_from.clone());
+        keys.set_some("method.name", self.method.clone());
         keys.set_some("optimizer.name", self.optimizer.clone());
         keys.set_some("optimizer.lr", self.lr);
         keys.set_some("train.epochs", self.epochs);
@@ -178,6 +183,7 @@ impl JobFlags {
             ("--labels", self.labels.is_some()),
             ("--model", self.model.is_some()),
             ("--init-from", self.init_from.is_some()),
+            ("--method", self.method.is_some()),
             ("--optimizer", self.optimizer.is_some()),
             ("--lr", self.lr.is_some()),
             ("--epochs", self.epochs.is_some()),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use clap::Args;
 use thalweg_common::config::JobConfig;
 
 use super::flags::JobFlags;
 use super::say_error;
-use crate::job::{REGISTRIES, check_method, draft_with};
+use crate::job::{REGISTRIES, draft_with};
 
 /// How long servers that are not up yet are waited for, if nothing else is said.
 pub(super) const PATIENCE_SECONDS: f64 = 30.0;
@@ -52,8 +52,6 @@ impl JobOptions {
         for note in notes {
             say_error(&format!("note: {note}"));
         }
-        let config = draft.check(&REGISTRIES)?;
-        check_method(&config).map_err(|words| anyhow!("{words}"))?;
-        Ok(config)
+        Ok(draft.check(&REGISTRIES)?)
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         data: job.data.train.clone(),
         model: job.blueprint.model.clone(),
         transforms: transforms(&job.blueprint)?,
-        method: training_method(config)?,
+        method: training_method(&job.blueprint)?,
         map: job.blueprint.map.clone(),
     };
     let worker = Worker::new(place, loop_settings(config), work);
@@ -136,7 +136,7 @@ async fn register(
     patience: Duration,
 ) -> Result<Place> {
     let blueprint = &job.blueprint;
-    let limits = frame_limits(&blueprint.config.limits, blueprint.map.elements());
+    let limits = frame_limits(&blueprint.config, blueprint.map.elements());
     let member = Member {
         worker: arguments.worker.map(WorkerId),
         data: blueprint.data_summary(),
@@ -149,7 +149,7 @@ fn link_options(contact: &Contact, job: &ResolvedJob, place: &Place) -> LinkOpti
     let config = &job.blueprint.config;
     LinkOptions {
         addresses: contact.addresses.clone(),
-        limits: frame_limits(&config.limits, job.blueprint.map.elements()),
+        limits: frame_limits(config, job.blueprint.map.elements()),
         connect_within: config.limits.connect_seconds.duration(),
         seed: seed::derive(config.seed, Purpose::Jitter, place.session.0),
     }

@@ -84,7 +84,7 @@ pub(crate) fn join(
         data: job.data.train.clone(),
         model: blueprint.model.clone(),
         transforms: transforms(blueprint)?,
-        method: training_method(&blueprint.config)?,
+        method: training_method(blueprint)?,
         map: blueprint.map.clone(),
     };
     Ok(Worker::new(place, loop_settings(&blueprint.config), work))

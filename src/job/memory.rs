@@ -3,12 +3,13 @@
 
 use std::fmt;
 
-use thalweg_common::config::Limits;
+use thalweg_common::config::{JobConfig, Limits, Optimizer};
 use thalweg_common::consistency::Aggregation;
 use thalweg_common::ids::ServerId;
 use thalweg_common::optimizer::optimizer;
 use thalweg_common::shard_map::ShardMap;
 use thalweg_proto::codec::FrameLimits;
+use thalweg_server::shard::PINS_PER_SESSION_MAX;
 use thiserror::Error;
 
 use super::machine::Available;
@@ -80,21 +81,21 @@ impl Memory {
             .sum();
         let shards = blueprint.map.of_server(server).count() as u64;
         let workers = u64::from(config.cluster.workers);
-        let entry = optimizer(&config.optimizer.name).expect("a checked job's optimizer is known");
-        let state = entry
-            .bytes_per_element(
-                &config.optimizer.options,
-                !config.regularizer.chosen().is_empty(),
-            )
-            .expect("a checked job's hyper-parameters are permitted") as u64;
-        let room = entry
-            .room_bytes(&config.optimizer.options)
-            .expect("a checked job's hyper-parameters are permitted") as u64;
-        let limits = frame_limits(&config.limits, elements);
+        let rule = config.servers_optimizer();
+        let entry = optimizer(&rule.name).expect("a checked job's optimizer is known");
+        let permitted = "a checked job's hyper-parameters are permitted";
+        let regularized = config.outer.is_none() && !config.regularizer.chosen().is_empty();
+        let state = entry.bytes_per_element(&rule.options, regularized);
+        let state = state.expect(permitted) as u64;
+        let room = entry.room_bytes(&rule.options).expect(permitted) as u64;
+        let at_read = at_read_bytes(config);
+        let limits = frame_limits(config, elements);
         let in_flight = limits.in_flight_bytes_max as u64;
         let rounds = match config.consistency.aggregation {
             Aggregation::Push => 0,
-            Aggregation::Round => (workers + 1) * 8 * elements,
+            Aggregation::Round { .. } | Aggregation::Softsync { .. } => {
+                (workers + 1) * 8 * elements
+            }
         };
         let pulls = config.limits.inflight_pulls_max as u64;
         Self {
@@ -102,8 +103,15 @@ impl Memory {
                 (STATE, state.saturating_mul(elements)),
                 ("room for steps", shards * room),
                 ("rounds in progress", rounds),
+                (
+                    "copies of what workers have read",
+                    workers * PINS_PER_SESSION_MAX as u64 * at_read * elements,
+                ),
                 ("pushes in flight", workers * in_flight),
-                ("answers to pulls", (workers + 1) * pulls * 4 * elements),
+                (
+                    "answers to pulls",
+                    (workers + 1) * pulls * (4 + at_read) * elements,
+                ),
                 (
                     "outgoing frames",
                     (workers + 1) * OUTBOUND_FRAMES * limits.chunk_bytes as u64,
@@ -211,10 +219,15 @@ fn fits(
 }
 
 /// The bounds of a session stream with a server that holds `elements` elements: as many whole
-/// pushes as may be unacknowledged, each with coordinates.
+/// pushes as may be unacknowledged, each with coordinates and what the rule wants to know of a read.
+///
+/// # Panics
+/// If the servers' optimizer or its settings are unknown; a checked job's are known.
 #[must_use]
-pub fn frame_limits(limits: &Limits, elements: u64) -> FrameLimits {
-    let whole_push = usize::try_from(8 * elements).unwrap_or(usize::MAX);
+pub fn frame_limits(config: &JobConfig, elements: u64) -> FrameLimits {
+    let limits = &config.limits;
+    let each = 8 + at_read_bytes(config);
+    let whole_push = usize::try_from(each.saturating_mul(elements)).unwrap_or(usize::MAX);
     let least = 2 * limits.part_bytes_max;
     FrameLimits {
         message_bytes_max: limits.message_bytes_max,
@@ -225,6 +238,14 @@ pub fn frame_limits(limits: &Limits, elements: u64) -> FrameLimits {
             .max(least),
         open_messages_max: requests_max(limits, elements),
     }
+}
+
+/// Bytes per element that the servers' rule wants to know of a read.
+fn at_read_bytes(config: &JobConfig) -> u64 {
+    let Optimizer { name, options, .. } = config.servers_optimizer();
+    let facts = optimizer(name).and_then(|entry| entry.facts(options));
+    let facts = facts.expect("a checked job's optimizer and its settings are permitted");
+    facts.at_read.bytes() as u64
 }
 
 /// Requests of one session in flight: pushes and pulls, each in as many pieces of a full shard as the

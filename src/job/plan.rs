@@ -8,21 +8,27 @@ use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss, Seconds};
 use thalweg_common::consistency::Consistency;
 use thalweg_common::feedback::feedback;
 use thalweg_common::ids::{Life, ServerId};
+use thalweg_common::optimizer::{Initial, StoreSpec, group_spans, optimizer};
 use thalweg_common::registry::SettingError;
+use thalweg_common::regularizer::Regularization;
 use thalweg_common::schedule::{Moment, schedule};
 use thalweg_common::tuning::TuningError;
 use thalweg_server::coordinator::{self, Deal, RatePlan};
 use thalweg_server::ingress::ServeOptions;
-use thalweg_server::shard::Tuner;
+use thalweg_server::shard::{Rate, Tuner};
 use thalweg_server::{Bounds, OnWorkerLoss, Plan, Training};
 use thalweg_worker::data::stream;
-use thalweg_worker::method::{MethodEntry, MethodSettings, TrainingMethod};
+use thalweg_worker::method::{LocalPlan, MethodEntry, MethodSettings, Place, TrainingMethod};
 use thalweg_worker::transform::{Numbering, Transforms};
 use thalweg_worker::worker::LoopSettings;
 use thiserror::Error;
 
 use super::memory::{Memory, MemoryError, frame_limits, requests_max};
 use super::resolve::{Blueprint, ResolveError, initial_values};
+
+/// β of elastic averaging, p·α: what the workers together pull the centre by, as in the paper's
+/// experiments.
+const ELASTICITY: f64 = 0.9;
 
 /// How long a server waits for its first session: for people who start processes by hand.
 const FIRST_CONTACT: Duration = Duration::from_hours(1);
@@ -106,6 +112,7 @@ pub fn loop_settings(config: &JobConfig) -> LoopSettings {
         overlap: config.method.overlap,
         prefetch: config.method.prefetch,
         pull: config.train.pull,
+        reads_every_shard: 0 < config.consistency.aggregation.backup_workers(),
         inflight_pushes_max: limits.inflight_pushes_max as u64,
         non_finite: config.train.non_finite,
         gate_wait: limits.gate_wait_seconds.duration(),
@@ -126,8 +133,71 @@ pub fn loop_settings(config: &JobConfig) -> LoopSettings {
 ///
 /// # Errors
 /// [`SettingError`] if there is no such method; a checked job's is known.
-pub fn training_method(config: &JobConfig) -> Result<Box<dyn TrainingMethod>, SettingError> {
-    Ok(MethodEntry::find(&config.method.name)?.build(&method_settings(config)))
+pub fn training_method(blueprint: &Blueprint) -> Result<Box<dyn TrainingMethod>, SettingError> {
+    method_beginning_at(blueprint, None)
+}
+
+/// The training method of a worker that begins at these parameters of its own, if it has any, and not at
+/// the first that it pulls.
+///
+/// # Errors
+/// As [`training_method`].
+pub fn training_method_from(
+    blueprint: &Blueprint,
+    start: &[f32],
+) -> Result<Box<dyn TrainingMethod>, SettingError> {
+    method_beginning_at(blueprint, Some(start.into()))
+}
+
+fn method_beginning_at(
+    blueprint: &Blueprint,
+    start: Option<Arc<[f32]>>,
+) -> Result<Box<dyn TrainingMethod>, SettingError> {
+    let config = &blueprint.config;
+    let entry = MethodEntry::find(&config.method.name)?;
+    let mut settings = method_settings(config);
+    if entry.place == Place::Workers {
+        let plan = local_plan(blueprint)?;
+        settings.local = Some(LocalPlan { start, ..plan });
+    }
+    Ok(entry.build(&settings))
+}
+
+/// How a worker of a method with local steps runs `[optimizer]`: over all parameters, as servers would.
+fn local_plan(blueprint: &Blueprint) -> Result<LocalPlan, SettingError> {
+    let config = &blueprint.config;
+    let (entry, options) = (
+        optimizer(&config.optimizer.name)?,
+        config.optimizer.options.clone(),
+    );
+    let elements = 0..blueprint.map.elements();
+    let groups = group_spans(blueprint.model.layout(), &blueprint.regularization, &elements);
+    let build = move |x: &[f32]| {
+        let at = |element: usize| x[element];
+        let spec = StoreSpec {
+            len: x.len(),
+            initial: Initial::Function(&at),
+            groups: groups.clone(),
+        };
+        let built = entry.build(&options, &spec);
+        built.expect("a checked job's hyper-parameters are permitted")
+    };
+    Ok(LocalPlan {
+        build: Arc::new(build),
+        rate: rate(blueprint)?,
+        start: None,
+    })
+}
+
+/// The learning rate of `[optimizer]` at a progress.
+fn rate(blueprint: &Blueprint) -> Result<Rate, SettingError> {
+    let config = &blueprint.config;
+    let schedule = schedule(&config.schedule.name)?.build(&config.schedule.options)?;
+    let (base, unit) = (config.optimizer.lr, config.schedule.unit);
+    let lengths = blueprint.lengths();
+    Ok(Arc::new(move |progress| {
+        schedule.value(base, &Moment::new(progress, unit, &lengths))
+    }))
 }
 
 /// What is done to every batch's gradient.
@@ -150,14 +220,9 @@ pub fn transforms(blueprint: &Blueprint) -> Result<Arc<Transforms>, SettingError
 ///
 /// # Errors
 /// What was expected, what was found, and how to mend it, in one line.
-pub fn check_method(config: &JobConfig) -> Result<(), String> {
+pub(super) fn check_method(config: &JobConfig) -> Result<(), String> {
     let entry = MethodEntry::find(&config.method.name).map_err(|error| error.to_string())?;
-    let consistency = &config.consistency;
-    entry.check(
-        &method_settings(config),
-        consistency.model,
-        consistency.aggregation,
-    )
+    entry.check(&method_settings(config), config)
 }
 
 #[expect(
@@ -171,10 +236,15 @@ fn method_settings(config: &JobConfig) -> MethodSettings {
     } else {
         0.0
     };
+    let usual_elastic_rate = ELASTICITY / f64::from(config.cluster.workers.max(1));
     MethodSettings {
         n_push: at_least_one(config.method.n_push),
         n_pull: at_least_one(config.method.n_pull),
         local_lr: config.method.local_lr.unwrap_or(usual) as f32,
+        retake: config.method.retake,
+        communication_period: at_least_one(config.method.communication_period),
+        elastic_rate: config.method.elastic_rate.unwrap_or(usual_elastic_rate) as f32,
+        local: None,
     }
 }
 
@@ -190,7 +260,7 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = blueprint.config.cluster.workers as usize;
     ServeOptions {
-        limits: frame_limits(limits, elements),
+        limits: frame_limits(&blueprint.config, elements),
         queue_parts_max: limits.queue_parts_max,
         requests_max: u32::try_from(requests_max(limits, elements)).unwrap_or(u32::MAX),
         connections_max: 4 * workers + 16,
@@ -203,25 +273,37 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
 
 fn training(blueprint: &Blueprint) -> Result<Training, PlanError> {
     let config = &blueprint.config;
-    let schedule = schedule(&config.schedule.name)?.build(&config.schedule.options)?;
-    let (base, unit) = (config.optimizer.lr, config.schedule.unit);
-    let lengths = blueprint.lengths();
     let tuning = config
         .tuning()
         .map_err(|mut errors| errors.swap_remove(0))?;
+    let entry = MethodEntry::find(&config.method.name)?;
+    let rule = config.servers_optimizer();
+    // What acts on parameters where steps are taken acts in the workers, if these take them.
+    let (rate, tuner, regularization): (Rate, _, _) = match &config.outer {
+        None => (
+            rate(blueprint)?,
+            Tuner::new(tuning, blueprint.lengths()),
+            blueprint.regularization.clone(),
+        ),
+        Some(outer) => {
+            let lr = outer.lr;
+            let none = Regularization::default();
+            (Arc::new(move |_| lr), Tuner::default(), none)
+        }
+    };
     Ok(Training {
         seed: config.seed,
         initial: initial_values(blueprint)
             .map_err(|error| PlanError::Initial(Box::new(error)))?
             .map(Arc::from),
-        optimizer: config.optimizer.name.clone(),
-        hyper_parameters: config.optimizer.options.clone(),
-        rate: Arc::new(move |progress| {
-            schedule.value(base, &Moment::new(progress, unit, &lengths))
-        }),
-        tuner: Tuner::new(tuning, lengths),
-        regularization: blueprint.regularization.clone(),
+        optimizer: rule.name.clone(),
+        hyper_parameters: rule.options.clone(),
+        rate,
+        tuner,
+        regularization,
+        pushes: entry.pushes,
         aggregation: config.consistency.aggregation,
+        staleness: config.consistency.staleness,
         non_finite: config.train.non_finite,
         workers: config.cluster.workers,
     })
@@ -231,8 +313,11 @@ fn coordinator_plan(blueprint: &Blueprint) -> Result<coordinator::Plan, SettingE
     let config = &blueprint.config;
     let batch_examples = config.train.batch_size.rows();
     let deal = match config.consistency.model {
-        Consistency::Bsp => Deal::Striped { batch_examples },
-        Consistency::Ssp { .. } | Consistency::Asp => Deal::Dynamic {
+        // A round that goes on without the slowest gives the data to those who are there.
+        Consistency::Bsp if config.consistency.aggregation.backup_workers() == 0 => {
+            Deal::Striped { batch_examples }
+        }
+        Consistency::Bsp | Consistency::Ssp { .. } | Consistency::Asp => Deal::Dynamic {
             batch_examples,
             range_examples: batch_examples.saturating_mul(config.limits.range_batches),
         },

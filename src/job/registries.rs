@@ -5,6 +5,8 @@ use thalweg_worker::method::MethodEntry;
 use thalweg_worker::transform::transform;
 use thalweg_worker::{data, model};
 
+use super::plan::check_method;
+
 /// Judges every name and every key of a job.
 pub const REGISTRIES: Registries = Registries {
     data: |name, options| match data::check(name, options) {
@@ -24,6 +26,8 @@ pub const REGISTRIES: Registries = Registries {
         Ok(_) => Ok(options.clone()),
         Err(error) => Err(error.to_string()),
     },
+    recipe: MethodEntry::recipe_of,
+    fits: check_method,
     ..Registries::COMMON
 };
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use thalweg_common::config::{ConfigError, Draft};
 use thiserror::Error;
 
+use super::REGISTRIES;
+
 /// The longest name that is made from a file's; a job may have one of 64.
 const NAME_CHARACTERS_MAX: usize = 40;
 
@@ -111,6 +113,7 @@ fn assigned(
     for assignment in assignments {
         draft.set(assignment.as_ref())?;
     }
+    draft.follow_method(&REGISTRIES);
     Ok(draft)
 }
 
@@ -158,7 +161,6 @@ mod tests {
     use thalweg_common::config::JobConfig;
 
     use super::*;
-    use crate::job::REGISTRIES;
 
     #[test]
     fn every_shipped_job_is_right() {

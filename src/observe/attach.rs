@@ -120,7 +120,7 @@ impl Observer {
         };
         let draft = Draft::parse("the server's job", &contact.job).map_err(job)?;
         let blueprint = blueprint(draft.check(&REGISTRIES).map_err(job)?)?;
-        let limits = frame_limits(&blueprint.config.limits, blueprint.map.elements());
+        let limits = frame_limits(&blueprint.config, blueprint.map.elements());
         let place = format!("process {}", std::process::id());
         let Enlisted {
             session,

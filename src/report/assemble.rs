@@ -138,6 +138,7 @@ impl From<&WorkerView> for WorkerReport {
             waited_seconds: row.waited.as_secs_f64(),
             duplicates: row.duplicates,
             refused: row.refused,
+            late: row.late,
             doing: row.doing.clone(),
         }
     }

@@ -190,6 +190,8 @@ pub struct WorkerReport {
     pub duplicates: u64,
     /// Parts refused.
     pub refused: u64,
+    /// Parts that came too late: beyond the job's limit on staleness, or after their round.
+    pub late: u64,
     /// What it last said it was doing, or why it was lost.
     pub doing: String,
 }

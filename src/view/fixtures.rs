@@ -84,6 +84,7 @@ fn worker(worker: u32) -> WorkerStatus {
         examples: 10_584,
         duplicates: 0,
         refused: 0,
+        late: 0,
         silent: Duration::from_millis(if worker == 3 { 12_000 } else { 200 }),
         sent_bytes: 750_000,
         received_bytes: 2_250_000,

@@ -115,6 +115,7 @@ fn workers(view: &ClusterView, look: Look, text: &mut String) {
         ("silent", Edge::Right),
         ("duplicates", Edge::Right),
         ("refused", Edge::Right),
+        ("late", Edge::Right),
         ("doing", Edge::Left),
         ("place", Edge::Left),
     ]);
@@ -132,7 +133,7 @@ fn worker_cells(view: &ClusterView, row: &WorkerView) -> Vec<Cell> {
         Some(_) => Cell::toned("waits", Tone::Notable),
         None => Cell::toned(word, tone),
     };
-    // Nothing is the rule for these two; their columns appear when there is something.
+    // Nothing is the rule for these three; their columns appear when there is something.
     let unusual = |count: u64| match count {
         0 => Cell::from(""),
         _ => Cell::toned(grouped(count), Tone::Notable),
@@ -150,6 +151,7 @@ fn worker_cells(view: &ClusterView, row: &WorkerView) -> Vec<Cell> {
         span(row.silent).into(),
         unusual(row.duplicates),
         unusual(row.refused),
+        unusual(row.late),
         (&row.doing).into(),
         (&row.place).into(),
     ]

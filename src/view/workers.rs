@@ -31,6 +31,9 @@ pub struct WorkerView {
     pub duplicates: u64,
     /// Parts refused, over all servers.
     pub refused: u64,
+    /// Parts that came too late, over all servers: beyond the job's limit on staleness, or after their
+    /// round.
+    pub late: u64,
     /// Since its last sign of life to any server.
     #[serde(rename = "silent_seconds", serialize_with = "super::seconds")]
     pub silent: Duration,
@@ -100,6 +103,7 @@ fn merge_one(
         examples_per_second: mean_rate(first.examples, trained),
         duplicates: units::total(rows().map(|row| row.duplicates)),
         refused: units::total(rows().map(|row| row.refused)),
+        late: units::total(rows().map(|row| row.late)),
         silent: rows().map(|row| row.silent).min().unwrap_or(first.silent),
         bytes_sent: rows().map(|row| row.sent_bytes).max().unwrap_or(0),
         bytes_received: rows().map(|row| row.received_bytes).max().unwrap_or(0),

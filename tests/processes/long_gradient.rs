@@ -80,7 +80,7 @@ fn slow_worker(place: Place, job: &ResolvedJob) -> Worker {
         data: job.data.train.clone(),
         model: Arc::new(Slow(job.blueprint.model.clone())),
         transforms: transforms(&job.blueprint).unwrap(),
-        method: training_method(config).unwrap(),
+        method: training_method(&job.blueprint).unwrap(),
         map: job.blueprint.map.clone(),
     };
     Worker::new(place, loop_settings(config), work)
@@ -94,7 +94,7 @@ fn a_worker_in_a_long_gradient_is_not_lost() {
     let contact = runtime.block_on(find_job(&[address], PATIENCE)).unwrap();
     let draft = Draft::parse("the servers' job", &contact.job).unwrap();
     let job = resolve(draft.check(&REGISTRIES).unwrap(), Path::new(".")).unwrap();
-    let limits = frame_limits(&job.blueprint.config.limits, job.blueprint.map.elements());
+    let limits = frame_limits(&job.blueprint.config, job.blueprint.map.elements());
     let member = Member {
         worker: None,
         data: job.blueprint.data_summary(),

@@ -9,12 +9,14 @@ use super::error::Problems;
 use super::job::{CheckEntry, Job, JobFile, Registries};
 use super::sections::class_weight::ClassWeight;
 use super::sections::cluster::{Cluster, INSECURE_LISTEN_WORDS, OnWorkerLoss};
-use super::sections::consistency::{ConsistencyFile, ConsistencyModel, ConsistencySection};
+use super::sections::consistency::{
+    AggregationName, ConsistencyFile, ConsistencyModel, ConsistencySection,
+};
 use super::sections::limits::Limits;
 use super::sections::named::Schedule;
 use super::sections::optimizer::Optimizer;
 use super::{decay, pairs};
-use crate::consistency::{Aggregation, Consistency};
+use crate::consistency::{Aggregation, Consistency, Staleness};
 use crate::message::DUPLICATE_WINDOW;
 use crate::optimizer::optimizer;
 use crate::registry::is_kept_by_f32;
@@ -36,11 +38,7 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
         problems.add("optimizer.lr", text);
     }
     let model = consistency_model(file.consistency, problems);
-    let usual = if model == Consistency::Bsp {
-        Aggregation::Round
-    } else {
-        Aggregation::Push
-    };
+    let aggregation = aggregation(file.consistency, model, problems);
     let loss = if model == Consistency::Bsp {
         OnWorkerLoss::Stop
     } else {
@@ -66,6 +64,11 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
             lr: file.optimizer.lr.unwrap_or(1.0),
             options: file.optimizer.options,
         },
+        outer: file.outer.map(|outer| Optimizer {
+            name: outer.name,
+            lr: outer.lr.unwrap_or(1.0),
+            options: outer.options,
+        }),
         schedule: file.schedule,
         schedules: schedules.collect(),
         feedback: file.feedback,
@@ -73,7 +76,12 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
         method: file.method,
         consistency: ConsistencySection {
             model,
-            aggregation: file.consistency.aggregation.unwrap_or(usual),
+            aggregation,
+            staleness: Staleness {
+                rate: file.consistency.staleness_rate,
+                limit: file.consistency.staleness_limit,
+                beyond: file.consistency.beyond_limit,
+            },
         },
         train: file.train,
         evaluate: file.evaluate,
@@ -96,6 +104,9 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
     ]) {
         *options = sorted(mem::take(options));
     }
+    if let Some(outer) = &mut job.outer {
+        outer.options = sorted(mem::take(&mut outer.options));
+    }
     for transform in &mut job.gradient.transforms {
         transform.options = sorted(mem::take(&mut transform.options));
     }
@@ -112,7 +123,7 @@ pub(super) fn names(job: &mut Job, registries: &Registries, problems: &mut Probl
 /// The sections that each choose one entry.
 fn sections(job: &mut Job, registries: &Registries, problems: &mut Problems) {
     let none = &mut Table::new();
-    let questions: [(&str, CheckEntry, &str, &mut Table); 6] = [
+    let mut questions: Vec<(&str, CheckEntry, &str, &mut Table)> = vec![
         (
             "data",
             registries.data,
@@ -145,6 +156,10 @@ fn sections(job: &mut Job, registries: &Registries, problems: &mut Problems) {
         ),
         ("method", registries.method, &job.method.name, none),
     ];
+    if let Some(outer) = &mut job.outer {
+        let check = registries.optimizer;
+        questions.push(("outer", check, &outer.name, &mut outer.options));
+    }
     for (section, check, name, options) in questions {
         match check(name, options) {
             Ok(complete) => {
@@ -308,6 +323,55 @@ fn consistency_model(file: ConsistencyFile, problems: &mut Problems) -> Consiste
     }
 }
 
+/// When the optimizer takes a step, with the number that belongs to it and no other.
+fn aggregation(
+    file: ConsistencyFile,
+    model: Consistency,
+    problems: &mut Problems,
+) -> Aggregation {
+    let usual = if model == Consistency::Bsp {
+        AggregationName::Round
+    } else {
+        AggregationName::Push
+    };
+    let name = file.aggregation.unwrap_or(usual);
+    let words = match name {
+        AggregationName::Push => "push",
+        AggregationName::Round => "round",
+        AggregationName::Softsync => "softsync",
+    };
+    let mut only = |key: &str, found: Option<u32>, owner: &str| {
+        if let Some(found) = found.filter(|_| words != owner) {
+            let path = format!("consistency.{key}");
+            let text = format!(
+                "`{path}` = {found} cannot go with `consistency.aggregation` = \"{words}\": only \
+                 \"{owner}\" has it; leave it out, or set `aggregation` = \"{owner}\""
+            );
+            problems.add_between(&[&path, "consistency.aggregation"], text);
+        }
+    };
+    // None of them is said to be none.
+    only("backup_workers", file.backup_workers.filter(|b| 0 < *b), "round");
+    only("splits", file.splits, "softsync");
+    match name {
+        AggregationName::Push => Aggregation::Push,
+        AggregationName::Round => Aggregation::Round {
+            backup_workers: file.backup_workers.unwrap_or(0),
+        },
+        AggregationName::Softsync => {
+            if file.splits.is_none() {
+                let text = "`consistency.splits` is missing: `consistency.aggregation` = \"softsync\" \
+                            needs to know into how many splits the workers are divided (1 steps about \
+                            once per round, the number of workers once per push); set `splits`";
+                problems.add("consistency.splits", text);
+            }
+            Aggregation::Softsync {
+                splits: file.splits.unwrap_or(1),
+            }
+        }
+    }
+}
+
 fn name(name: &str, problems: &mut Problems) {
     let small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let holds = name.len() <= NAME_BYTES_MAX
@@ -331,6 +395,13 @@ fn learning(job: &Job, problems: &mut Problems) {
     };
     let why = "at 0 nothing is learned, and below 0 the loss is climbed";
     positive("optimizer.lr", job.optimizer.lr, why);
+    if let Some(outer) = &job.outer {
+        positive("outer.lr", outer.lr, why);
+    }
+    if let Some(rate) = job.method.elastic_rate {
+        let why = "the share of its distance from the centre that a worker gives up";
+        positive("method.elastic_rate", rate, why);
+    }
     let why = "the passes over the data";
     positive("train.epochs", job.train.epochs, why);
     let why = "the epochs from one look at the loss to the next";
@@ -429,6 +500,7 @@ fn counts(job: &Job, problems: &mut Problems) {
         ("stop.patience", job.stop.patience.unwrap_or(1)),
         ("train.accumulate", job.train.accumulate),
         ("method.n_push", job.method.n_push),
+        ("method.communication_period", job.method.communication_period),
         ("method.n_pull", job.method.n_pull),
         ("cluster.servers", u64::from(job.cluster.servers)),
         ("cluster.workers", u64::from(job.cluster.workers)),

@@ -55,6 +55,7 @@ fn pull(chosen: &Chosen, lr: f64) -> Option<Pull> {
         count: 1,
         progress: 0,
         staleness: 0,
+        worker: 0,
     };
     let mut pull = Pull::NONE;
     penalty.act(&context, &mut pull);

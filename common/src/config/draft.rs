@@ -10,6 +10,7 @@ use super::error::{ConfigError, Origin, Problem, Problems};
 use super::job::{JobConfig, JobFile, Registries};
 use super::read;
 use super::sections::Section;
+use super::sections::method::Method;
 
 /// A job's text, parsed but not judged, with the place of every value.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub struct Draft {
 }
 
 /// Sections whose further keys belong to the entry that `name` chooses.
-const OF_AN_ENTRY: &[&str] = &["data", "model", "optimizer", "schedule", "feedback"];
+const OF_AN_ENTRY: &[&str] = &["data", "model", "optimizer", "outer", "schedule", "feedback"];
 
 impl Draft {
     /// Parses a job file's `text`; `source` is its name in errors.
@@ -134,9 +135,70 @@ impl Draft {
     /// # Errors
     /// Those of [`Self::read`]; if there are none, those of [`JobFile::check`].
     pub fn check(&self, registries: &Registries) -> Result<JobConfig, ConfigError> {
-        self.read()?
+        let mut whole = self.clone();
+        let method = self.written_value("method.name").and_then(Value::as_str);
+        let usual = Method::default().name;
+        whole.lay_under((registries.recipe)(method.unwrap_or(&usual)));
+        whole
+            .read()?
             .check(registries)
             .map_err(|error| self.located(error))
+    }
+
+    /// Lets the method that an assignment chose replace what the text has otherwise: another entry in a
+    /// section that the method stands on. The rate stays.
+    pub fn follow_method(&mut self, registries: &Registries) {
+        let is_assigned = |origin: Option<&Origin>| matches!(origin, Some(Origin::Flag(_)));
+        let assigned = self.origins.get("method.name").cloned();
+        let method = self.written_value("method.name").and_then(Value::as_str);
+        let (Some(Origin::Flag(assignment)), Some(method)) = (assigned, method) else {
+            return;
+        };
+        for (section, keys) in (registries.recipe)(method) {
+            let path = format!("{section}.name");
+            let (own, usual) = (self.written_value(&path), keys.get("name"));
+            if own.is_some() && usual.is_some() && own != usual {
+                if is_assigned(self.origins.get(&path)) {
+                    continue;
+                }
+                self.leave_out(&section, &assignment);
+                if let Some(Value::Table(table)) = self.table.get_mut(&section) {
+                    table.remove("name");
+                }
+                self.origins.remove(&path);
+            }
+            // What the text says of a section without an entry is the method's, too.
+            if usual.is_none() {
+                for (key, _) in keys.as_table().into_iter().flatten() {
+                    let path = format!("{section}.{key}");
+                    let is_text = matches!(self.origins.get(&path), Some(Origin::Line { .. }));
+                    if is_text && let Some(Value::Table(table)) = self.table.get_mut(&section) {
+                        table.remove(key);
+                        self.origins.remove(&path);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Fills in what is not written. A section in which another entry was chosen keeps to its own keys.
+    fn lay_under(&mut self, recipe: Table) {
+        for (section, keys) in recipe {
+            let Value::Table(keys) = keys else {
+                continue;
+            };
+            let own = self.table.entry(section);
+            let Value::Table(own) = own.or_insert_with(|| Value::Table(Table::new())) else {
+                continue;
+            };
+            let chosen = (own.get("name"), keys.get("name"));
+            if matches!(chosen, (Some(own), Some(usual)) if own != usual) {
+                continue;
+            }
+            for (key, value) in keys {
+                own.entry(key).or_insert(value);
+            }
+        }
     }
 
     fn note_lines(&mut self, text: &str, prefix: &str, table: &DeTable<'_>) {

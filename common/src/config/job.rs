@@ -39,6 +39,8 @@ pub struct JobFile {
     pub gradient: Gradient,
     /// `[optimizer]`.
     pub optimizer: OptimizerFile,
+    /// `[outer]`.
+    pub outer: Option<OptimizerFile>,
     /// `[schedule]`.
     pub schedule: Schedule,
     /// `[schedules]`, by hyper-parameter.
@@ -72,6 +74,7 @@ impl Default for JobFile {
             model: Model::default(),
             gradient: Gradient::default(),
             optimizer: OptimizerFile::default(),
+            outer: None,
             schedule: Schedule::default(),
             schedules: BTreeMap::new(),
             feedback: Feedback::default(),
@@ -98,7 +101,12 @@ impl JobFile {
         let mut job = check::resolve(self, &mut problems);
         check::names(&mut job, registries, &mut problems);
         check::judge(&job, &mut problems);
-        problems.none_or(JobConfig(job))
+        let job = problems.none_or(JobConfig(job))?;
+        let mut problems = Problems::default();
+        if let Err(refusal) = (registries.fits)(&job) {
+            problems.add("method.name", refusal);
+        }
+        problems.none_or(job)
     }
 }
 
@@ -118,6 +126,10 @@ pub struct Job {
     pub gradient: Gradient,
     /// `[optimizer]`.
     pub optimizer: Optimizer,
+    /// `[outer]`: the servers' rule for what workers with local steps push. Without it, the servers run
+    /// `[optimizer]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outer: Option<Optimizer>,
     /// `[schedule]`.
     pub schedule: Schedule,
     /// `[schedules]`: how other hyper-parameters than the rate change, by their names. Default none.
@@ -149,6 +161,12 @@ impl Job {
     pub fn lengths(&self) -> Option<Lengths> {
         let rows = self.data.resolved.as_ref()?.rows;
         Some(self.train.lengths(rows))
+    }
+
+    /// The rule that the servers run.
+    #[must_use]
+    pub fn servers_optimizer(&self) -> &Optimizer {
+        self.outer.as_ref().unwrap_or(&self.optimizer)
     }
 
     /// The optimizer's hyper-parameters over time, by `[optimizer]` and `[schedules]`.
@@ -252,6 +270,12 @@ pub struct Registries {
     pub feedback: CheckEntry,
     /// Judges the name in `[method]`; it is given no keys.
     pub method: CheckEntry,
+    /// What a method of this name sets where the job does not: sections with keys. Nothing for one
+    /// that is unknown.
+    pub recipe: fn(name: &str) -> Table,
+    /// Judges whether a job that is right by itself lets its method do what it is for. The error is one
+    /// line that names the keys.
+    pub fits: fn(&JobConfig) -> Result<(), String>,
 }
 
 impl Registries {
@@ -277,6 +301,8 @@ impl Registries {
         schedule: as_given,
         feedback: as_given,
         method: as_given,
+        recipe: |_| Table::new(),
+        fits: |_| Ok(()),
     };
 }
 

@@ -7,8 +7,10 @@ use super::error::Problems;
 use super::job::Job;
 use super::sections::limits::Limits;
 use super::sections::method::Overlap;
+use super::sections::optimizer::Optimizer;
 use super::sections::stop::Stop;
 use crate::consistency::{Aggregation, Consistency};
+use crate::optimizer::{AtRead, optimizer};
 
 /// Bytes of every message that are kept for its frame, beside the chunk.
 const FRAME_BYTES: usize = 4096;
@@ -24,6 +26,7 @@ pub(super) fn judge(job: &Job, problems: &mut Problems) {
         Consistency::Asp => {}
     }
     rounds(job, problems);
+    delays(job, problems);
     solo_phase(job, problems);
     prefetch(job, problems);
     pieces(job, problems);
@@ -90,7 +93,9 @@ fn stale_synchronous(job: &Job, lag: u64, problems: &mut Problems) {
 
 /// Only under BSP has a round an end: otherwise a worker may push twice before another pushes once.
 fn rounds(job: &Job, problems: &mut Problems) {
-    let round = job.consistency.aggregation == Aggregation::Round;
+    let aggregation = job.consistency.aggregation;
+    splits(job, problems);
+    let round = matches!(aggregation, Aggregation::Round { .. });
     if round && job.consistency.model != Consistency::Bsp {
         cannot_go(
             problems,
@@ -98,6 +103,81 @@ fn rounds(job: &Job, problems: &mut Problems) {
             ("consistency.model", &model_in_quotes(job)),
             "only bsp has rounds; set `consistency.model` = \"bsp\" or `aggregation` = \"push\"",
         );
+    }
+}
+
+/// What is divided among the workers, and what a round does without, is bounded by their number.
+fn splits(job: &Job, problems: &mut Problems) {
+    let workers = job.cluster.workers;
+    match job.consistency.aggregation {
+        Aggregation::Push => {}
+        Aggregation::Round { backup_workers } => {
+            if workers <= backup_workers && 0 < backup_workers {
+                cannot_go(
+                    problems,
+                    ("consistency.backup_workers", &backup_workers),
+                    ("cluster.workers", &workers),
+                    "a round needs the gradient of at least one worker; lower the first",
+                );
+            }
+        }
+        Aggregation::Softsync { splits } => {
+            if !(1..=workers).contains(&splits) {
+                cannot_go(
+                    problems,
+                    ("consistency.splits", &splits),
+                    ("cluster.workers", &workers),
+                    "there are from 1 to as many splits as workers; set a number between",
+                );
+            }
+            if job.consistency.model == Consistency::Bsp {
+                cannot_go(
+                    problems,
+                    ("consistency.aggregation", &"\"softsync\""),
+                    ("consistency.model", &"\"bsp\""),
+                    "under bsp every step is of all workers; set `aggregation` = \"round\", or \
+                     `consistency.model` = \"asp\" or \"ssp\"",
+                );
+            }
+        }
+    }
+}
+
+/// A rule that looks at what a worker had read needs one read for each gradient, and takes gradients
+/// one by one.
+fn delays(job: &Job, problems: &mut Problems) {
+    let Optimizer { name, options, .. } = job.servers_optimizer();
+    let facts = optimizer(name).and_then(|entry| entry.facts(options));
+    // What is unknown was refused with its own words.
+    if facts.is_ok_and(|facts| facts.at_read == AtRead::Nothing) || optimizer(name).is_err() {
+        return;
+    }
+    let key = if job.outer.is_some() {
+        "outer.name"
+    } else {
+        "optimizer.name"
+    };
+    let quoted = format!("\"{name}\"");
+    let of_rule = (key, &quoted as &dyn Display);
+    let words = match job.consistency.aggregation {
+        Aggregation::Push => None,
+        Aggregation::Round { .. } => Some("\"round\""),
+        Aggregation::Softsync { .. } => Some("\"softsync\""),
+    };
+    if let Some(words) = words {
+        let cure = "the rule corrects each gradient for what its worker could not see, and a mean of \
+                    several has no one read; set `aggregation` = \"push\"";
+        cannot_go(problems, of_rule, ("consistency.aggregation", &words), cure);
+    }
+    if 1 < job.method.n_push {
+        let cure = "gradients of several reads cannot be corrected as one; set `n_push` = 1";
+        let of_pushes = ("method.n_push", &job.method.n_push as &dyn Display);
+        cannot_go(problems, of_rule, of_pushes, cure);
+    }
+    if let Some(rate) = job.method.local_lr.filter(|rate| 0.0 < *rate) {
+        let cure = "a worker that steps by itself takes gradients elsewhere than where it has read; set \
+                    `local_lr` = 0";
+        cannot_go(problems, of_rule, ("method.local_lr", &rate), cure);
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn job(table: &Table, problems: &mut Problems) -> JobFile {
         model: reader.free("model", |model: &mut Model| &mut model.options),
         gradient: reader.fixed("gradient"),
         optimizer: reader.free("optimizer", |rule: &mut OptimizerFile| &mut rule.options),
+        outer: reader.outer(),
         schedule: reader.free("schedule", |schedule: &mut Schedule| &mut schedule.options),
         schedules: reader.schedules(),
         feedback: reader.free("feedback", |feedback: &mut Feedback| &mut feedback.options),
@@ -79,6 +80,12 @@ impl Reader<'_> {
     fn free<T: DeserializeOwned>(&mut self, name: &str, options: fn(&mut T) -> &mut Table) -> T {
         let table = self.take(name);
         free(name, &table, options, self.problems)
+    }
+
+    /// Reads `[outer]`, which most methods have no use for.
+    fn outer(&mut self) -> Option<OptimizerFile> {
+        let is_there = self.sections.contains_key("outer");
+        is_there.then(|| self.free("outer", |rule: &mut OptimizerFile| &mut rule.options))
     }
 
     fn data(&mut self) -> Data {

@@ -206,7 +206,10 @@ fn every_key_that_can_be_written_is_read_back() {
 #[test]
 fn defaults_that_depend_on_the_consistency_model_follow_it() {
     let bsp = with(&["consistency.model=bsp"]).unwrap();
-    assert_eq!(bsp.consistency.aggregation, Aggregation::Round);
+    assert_eq!(
+        bsp.consistency.aggregation,
+        Aggregation::Round { backup_workers: 0 }
+    );
     assert_eq!(bsp.cluster.on_worker_loss, OnWorkerLoss::Stop);
     let ssp = with(&["consistency.model=ssp", "consistency.lag=3"]).unwrap();
     assert_eq!(ssp.consistency.aggregation, Aggregation::Push);

@@ -47,6 +47,9 @@ pub struct Read {
     pub applied: Sequence,
     /// The values.
     pub payload: Payload,
+    /// What the reader must send along with a gradient that it computes there, if the job's rule asks
+    /// for it and the shard keeps no copy of its own.
+    pub at_read: Payload,
 }
 
 /// A worker that holds the gate: its clock is the least.

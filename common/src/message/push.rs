@@ -113,6 +113,9 @@ pub struct Part {
     pub address: Address,
     /// Their values, as many as the address names.
     pub payload: Payload,
+    /// What the worker had read of each element, for a rule that looks at it; empty where the shard
+    /// has it pinned, or the rule does not ask.
+    pub at_read: Payload,
 }
 
 /// Parts for the shards of one server, under one header.
@@ -138,6 +141,13 @@ pub enum Outcome {
     Accepted {
         /// The shard's version at acceptance.
         version: Version,
+    },
+    /// It came too late, by a bound of the job or because its round is over, and is left out.
+    Dropped {
+        /// The shard's present version.
+        version: Version,
+        /// Steps that the shard took since the worker's read.
+        staleness: u64,
     },
     /// It had arrived before and is not applied again.
     Duplicate {

@@ -67,6 +67,8 @@ pub struct WorkerStatus {
     pub duplicates: u64,
     /// Parts refused.
     pub refused: u64,
+    /// Parts that came too late: beyond the job's limit on staleness, or after their round.
+    pub late: u64,
     /// Since its last sign of life.
     pub silent: Duration,
     /// Bytes sent at its sockets, as it said.

@@ -71,7 +71,7 @@ impl<F: Real, S: Copy> Backlog<F, S> {
 fn leaves_rest<F: Real, R: UpdateRule<F>>(rule: &R, step: &Scalars<F, R::Step>) -> bool {
     let fresh = rule.init();
     let mut slots = vec![fresh; rule.turns()];
-    let x = step.apply::<R>(F::ZERO, F::ZERO, &mut slots);
+    let x = step.apply::<R>(F::ZERO, (F::ZERO, None), &mut slots);
     let stays = |slots: &R::Slots| {
         let pairs = slots.as_slice().iter().zip(fresh.as_slice());
         pairs.fold(true, |same, (a, b)| same & a.same_bits(*b))

@@ -40,14 +40,16 @@ impl<R: UpdateRule<f32>> ObviousLoop<R> {
 
 impl<R: UpdateRule<f32>> Baseline for ObviousLoop<R> {
     fn step(&mut self, context: &StepContext, gradient: &[f32]) {
-        for turn in 0..self.rule.turns() {
+        let only = self.rule.turn_of(context);
+        let taken = |turn: &usize| only.is_none_or(|only| only == *turn);
+        for turn in (0..self.rule.turns()).filter(taken) {
             let step = self.rule.prepare_turn(context, turn);
             let first = turn * R::Slots::COUNT;
             let slots = self.columns.slots[first..first + R::Slots::COUNT].iter_mut();
             let mut slots = slots.map(Vec::as_mut_slice);
             let mut next = || slots.next().unwrap_or_default();
             let x = &mut self.columns.x;
-            walk::<R>(&step, x, gradient, next(), next(), next(), next());
+            walk::<R>(&step, x, gradient, next(), next(), next(), next(), next());
         }
     }
 
@@ -70,6 +72,7 @@ fn walk<R: UpdateRule<f32>>(
     b: &mut [f32],
     c: &mut [f32],
     d: &mut [f32],
+    e: &mut [f32],
 ) {
     // One length for all, so that no index is checked in the loop.
     let len = x.len();
@@ -77,21 +80,24 @@ fn walk<R: UpdateRule<f32>>(
     let g = &g[..len];
     let (a, b) = (&mut a[..held(0)], &mut b[..held(1)]);
     let (c, d) = (&mut c[..held(2)], &mut d[..held(3)]);
+    let e = &mut e[..held(4)];
     for i in 0..len {
         let slots = R::Slots::from_fn(|slot| match slot {
             0 => a[i],
             1 => b[i],
             2 => c[i],
-            _ => d[i],
+            3 => d[i],
+            _ => e[i],
         });
-        let (moved, slots) = drive::apply::<f32, R>(step, x[i], g[i], slots);
+        let (moved, slots) = drive::apply::<f32, R>(step, x[i], (g[i], None), slots);
         x[i] = moved;
         for (slot, &value) in slots.as_slice().iter().enumerate() {
             match slot {
                 0 => a[i] = value,
                 1 => b[i] = value,
                 2 => c[i] = value,
-                _ => d[i] = value,
+                3 => d[i] = value,
+                _ => e[i] = value,
             }
         }
     }

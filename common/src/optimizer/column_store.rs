@@ -5,19 +5,20 @@
 //! or pushed to. Where a constraint acts, what a push touches is settled, stepped and projected by
 //! whole units.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::backlog::Backlog;
-use super::columns::{Columns, Room};
+use super::columns::{Columns, Room, Values};
 use super::gradient::{
-    AddressError, GradientError, GradientView, check_coordinates, check_range, covered, overlap,
-    pieces, within,
+    AddressError, AtReadView, GradientError, GradientView, check_coordinates, check_range, covered,
+    overlap, pieces, within,
 };
 use super::late;
 use super::real::Real;
 use super::replay;
 use super::retune::{ErasedRule, RetuneError};
-use super::rule::{StepContext, UpdateRule, slot_names};
+use super::rule::{AtRead, StepContext, UpdateRule, slot_names};
 use super::scalars::Scalars;
 use super::store::{GroupSpan, Reader, RestoreError, Store, StoreSpec, check_saved};
 
@@ -65,9 +66,15 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         let inside = overlap(&whole, &covered(elements.start, elements.segments));
         self.settle_range(group, &inside);
         let scale = F::from_f32(elements.scale);
-        for (start, values) in pieces(elements.start, elements.segments, &inside) {
-            let bent = &mut self.room.bent;
-            self.columns.step::<R>(step, start, (values, scale), bent);
+        for (start, bytes) in pieces(elements.start, elements.segments, &inside) {
+            let at_read = elements.at_read(start..start + bytes.len() / 4, R::AT_READ.bytes());
+            let values = Values {
+                bytes,
+                scale,
+                at_read,
+            };
+            let scratch = &mut self.room.scratch;
+            self.columns.step::<R>(step, start, values, scratch);
         }
         if inside != whole {
             self.defer(group, step, inside.clone());
@@ -81,10 +88,15 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
         let coordinates = &elements.coordinates[inside.clone()];
         let values = &elements.values[4 * inside.start..4 * inside.end];
         self.settle(group, indices(coordinates));
-        let scaled = (values, F::from_f32(elements.scale));
+        let at_read = elements.at_read(inside, R::AT_READ.bytes());
+        let values = Values {
+            bytes: values,
+            scale: F::from_f32(elements.scale),
+            at_read: &at_read,
+        };
         let room = &mut self.room;
         self.columns
-            .step_apart::<R>(step, coordinates, scaled, room);
+            .step_apart::<R>(step, coordinates, values, room);
         self.defer(group, step, indices(coordinates));
         self.project(group, indices(coordinates));
         self.bound_backlog(group);
@@ -184,6 +196,19 @@ struct Dense<'a> {
     start: usize,
     segments: &'a [&'a [u8]],
     scale: f32,
+    at_read: AtReadView<'a>,
+}
+
+impl Dense<'_> {
+    /// What was read of these elements, `bytes` of each.
+    fn at_read(&self, elements: Range<usize>, bytes: usize) -> &[u8] {
+        let (values, first) = match self.at_read {
+            AtReadView::AsItIs => return &[],
+            AtReadView::Echoed(values) => (values, self.start),
+            AtReadView::Pinned(values) => (values, 0),
+        };
+        &values[(elements.start - first) * bytes..(elements.end - first) * bytes]
+    }
 }
 
 /// A sparse gradient, as in [`GradientView::Sparse`], with its factor.
@@ -191,6 +216,24 @@ struct Sparse<'a> {
     coordinates: &'a [u32],
     values: &'a [u8],
     scale: f32,
+    at_read: AtReadView<'a>,
+}
+
+impl Sparse<'_> {
+    /// What was read of the elements at these places of the list, `bytes` of each.
+    fn at_read(&self, places: Range<usize>, bytes: usize) -> Cow<'_, [u8]> {
+        match self.at_read {
+            AtReadView::AsItIs => Cow::Borrowed(&[]),
+            AtReadView::Echoed(values) => {
+                Cow::Borrowed(&values[places.start * bytes..places.end * bytes])
+            }
+            AtReadView::Pinned(values) => {
+                let of_one = |&element: &u32| &values[element as usize * bytes..][..bytes];
+                let all = self.coordinates[places].iter().flat_map(of_one);
+                Cow::Owned(all.copied().collect())
+            }
+        }
+    }
 }
 
 fn indices(coordinates: &[u32]) -> impl Iterator<Item = usize> + Clone {
@@ -206,13 +249,15 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
         slot_names::<F, R>(&self.rule)
     }
 
-    fn step(
+    fn step_at(
         &mut self,
         context: &StepContext,
         gradient: GradientView<'_>,
+        at_read: AtReadView<'_>,
         scale: f32,
     ) -> Result<(), GradientError> {
         gradient.check(self.len())?;
+        at_read.check(&gradient, self.len(), R::AT_READ.bytes())?;
         for group in 0..self.groups.len() {
             let Group { span, backlog } = &self.groups[group];
             if backlog.is_none() && !gradient.touches(&span.range) {
@@ -228,6 +273,7 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
                             start,
                             segments,
                             scale,
+                            at_read,
                         },
                     );
                 }
@@ -242,6 +288,7 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
                             coordinates,
                             values,
                             scale,
+                            at_read,
                         },
                     );
                 }
@@ -252,6 +299,18 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
             }
         }
         Ok(())
+    }
+
+    fn add(&mut self, delta: GradientView<'_>) -> Result<(), GradientError> {
+        delta.check(self.len())?;
+        self.settle_all();
+        self.columns.add(delta);
+        Ok(())
+    }
+
+    fn overwrite(&mut self, x: &[f32]) {
+        self.settle_all();
+        self.columns.overwrite(x);
     }
 
     fn retune(&mut self, rule: ErasedRule) -> Result<(), RetuneError> {
@@ -290,6 +349,39 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
         Ok(())
     }
 
+    fn readable_range(
+        &mut self,
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
+        check_range(&range, self.len())?;
+        if R::AT_READ != AtRead::Nothing {
+            for group in 0..self.groups.len() {
+                let inside = overlap(&self.groups[group].span.range, &range);
+                self.settle_range(group, &inside);
+            }
+            self.columns.append_readable::<R>(range, out);
+        }
+        Ok(())
+    }
+
+    fn readable_coordinates(
+        &mut self,
+        coordinates: &[u32],
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
+        check_coordinates(coordinates, self.len())?;
+        if R::AT_READ != AtRead::Nothing {
+            for group in 0..self.groups.len() {
+                let inside = within(coordinates, &self.groups[group].span.range);
+                self.settle(group, indices(&coordinates[inside]));
+            }
+            let elements = indices(coordinates);
+            self.columns.append_readable::<R>(elements, out);
+        }
+        Ok(())
+    }
+
     fn columns(&mut self) -> Vec<&[F]> {
         self.settle_all();
         self.columns.columns().map(Vec::as_slice).collect()
@@ -322,13 +414,13 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
 #[cfg(test)]
 mod tests {
     use super::super::plain::PlainStore;
-    use super::super::rule::{AtRead, Grad, View};
+    use super::super::rule::{Grad, View};
     use super::super::store::Initial;
     use super::*;
     use crate::regularizer::Terms;
 
     /// Does all that a rule may do and the listed ones do not: it moves elements at rest, publishes
-    /// something else than the parameter, and looks at a slot as it was read.
+    /// something else than the parameter, and looks at what was read.
     #[derive(Debug)]
     struct Awkward;
 
@@ -336,7 +428,7 @@ mod tests {
         type Slots = [f32; 3];
         type Step = f32;
         const SLOT_NAMES: &'static [&'static str] = &["sum", "last", "seen"];
-        const AT_READ: AtRead = AtRead::Slot(1);
+        const AT_READ: AtRead = AtRead::Sum;
         const PUBLISH: View<Self, f32> = Some(|_, x, slots| x + slots[0]);
         const EVALUATE: View<Self, f32> = Some(|_, x, slots| x - slots[1]);
 
@@ -355,7 +447,11 @@ mod tests {
 
         fn update(step: &f32, x: f32, grad: Grad<f32>, slots: [f32; 3]) -> (f32, [f32; 3]) {
             let [sum, last, _] = slots;
-            (0.5 * x + grad.g + step, [sum + x, last, grad.at_read])
+            (0.5 * x + grad.g + step, [sum + x, last, grad.at_read as f32])
+        }
+
+        fn readable(_: f32, slots: &[f32; 3]) -> f64 {
+            f64::from(slots[1])
         }
     }
 
@@ -381,6 +477,7 @@ mod tests {
                 count,
                 progress: 0,
                 staleness: 0,
+                worker: 0,
             };
             let at = u32::try_from(count % 89).unwrap();
             let coordinates = [at, at + 1];

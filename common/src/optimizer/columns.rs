@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
-use super::gradient::decode;
+use super::gradient::{GradientView, decode, decode_at_read, each_value};
 use super::real::Real;
-use super::rule::{UpdateRule, View};
+use super::rule::{AtRead, UpdateRule, View};
 use super::scalars::Scalars;
 use super::slots::SlotArray;
 use super::store::Reader;
@@ -81,28 +81,47 @@ impl<F: Real> Columns<F> {
         }
     }
 
-    /// Takes one step on neighbours, with one gradient value for each, times `scale`. Values are
-    /// f32, little-endian, of any alignment; `bent` is room for a gradient that must be computed.
+    /// Appends of each element what a worker that reads it now must know later.
+    pub(super) fn append_readable<R: UpdateRule<F>>(
+        &self,
+        elements: impl Iterator<Item = usize>,
+        out: &mut Vec<u8>,
+    ) {
+        for element in elements {
+            let value = R::readable(self.x[element], &self.slots_of(0, element));
+            match R::AT_READ {
+                AtRead::Nothing => {}
+                AtRead::Parameter => out.extend(F::of(value).to_f32().to_le_bytes()),
+                AtRead::Sum => out.extend(value.to_le_bytes()),
+            }
+        }
+    }
+
+    /// Takes one step on neighbours, with one gradient value for each.
     pub(super) fn step<R: UpdateRule<F>>(
         &mut self,
         scalars: &Scalars<F, R::Step>,
         start: usize,
-        (values, scale): (&[u8], F),
-        bent: &mut Vec<F>,
+        values: Values<'_, F>,
+        scratch: &mut Scratch<F>,
     ) {
-        let as_it_came = scalars.penalties.spare_the_gradient() && scale == F::of(1.0);
-        if as_it_came && let Some(g) = F::view(values) {
-            for (block, g) in blocks(start..start + g.len()).zip(g.chunks(BLOCK)) {
-                self.advance::<R>(scalars, block, g);
+        let as_it_came = scalars.penalties.spare_the_gradient() && values.scale == F::of(1.0);
+        let elements = start..start + values.bytes.len() / 4;
+        if as_it_came && let Some(g) = F::view(values.bytes) {
+            for (number, (block, g)) in blocks(elements).zip(g.chunks(BLOCK)).enumerate() {
+                scratch.see::<R>(values.at_read, number, block.len());
+                self.advance::<R>(scalars, block, (g, &scratch.seen));
             }
             return;
         }
-        let elements = start..start + values.len() / 4;
-        for (block, values) in blocks(elements).zip(values.chunks(4 * BLOCK)) {
+        let pieces = values.bytes.chunks(4 * BLOCK);
+        for (number, (block, bytes)) in blocks(elements).zip(pieces).enumerate() {
+            scratch.see::<R>(values.at_read, number, block.len());
+            let bent = &mut scratch.bent;
             bent.resize(block.len(), F::ZERO);
-            decode(values, scale, bent);
+            decode(bytes, values.scale, bent);
             scalars.penalties.bend(&self.x[block.clone()], bent);
-            self.advance::<R>(scalars, block, bent);
+            self.advance::<R>(scalars, block, (bent, &scratch.seen));
         }
     }
 
@@ -117,7 +136,8 @@ impl<F: Real> Columns<F> {
             bent.clear();
             bent.resize(block.len(), F::ZERO);
             scalars.penalties.bend(&self.x[block.clone()], bent);
-            self.advance::<R>(scalars, block, bent);
+            // The server takes this step at what it has, so it has missed nothing.
+            self.advance::<R>(scalars, block, (bent, &[]));
         }
     }
 
@@ -126,16 +146,38 @@ impl<F: Real> Columns<F> {
         &mut self,
         scalars: &Scalars<F, R::Step>,
         coordinates: &[u32],
-        (values, scale): (&[u8], F),
+        values: Values<'_, F>,
         room: &mut Room<F>,
     ) {
-        let Room { block, bent, .. } = room;
-        let blocks = coordinates.chunks(BLOCK).zip(values.chunks(4 * BLOCK));
-        for (coordinates, values) in blocks {
+        let Room { block, scratch, .. } = room;
+        let pieces = values.bytes.chunks(4 * BLOCK);
+        for (number, (coordinates, bytes)) in coordinates.chunks(BLOCK).zip(pieces).enumerate() {
             let elements = coordinates.iter().map(|&coordinate| coordinate as usize);
             block.gather(self, &elements);
-            block.step::<R>(scalars, 0, (values, scale), bent);
+            let at_read = piece::<R, F>(values.at_read, number, coordinates.len());
+            let values = Values {
+                bytes,
+                at_read,
+                ..values
+            };
+            block.step::<R>(scalars, 0, values, scratch);
             block.scatter(self, &elements);
+        }
+    }
+
+    /// Adds to the parameters, which a gradient's form has by address.
+    pub(super) fn add(&mut self, delta: GradientView<'_>) {
+        let x = &mut self.x;
+        each_value(delta, |element, value| {
+            x[element] = x[element] + F::from_f32(value);
+        });
+    }
+
+    /// Replaces the parameters; the slots stay.
+    pub(super) fn overwrite(&mut self, x: &[f32]) {
+        assert_eq!(x.len(), self.x.len(), "a value for every parameter");
+        for (own, new) in self.x.iter_mut().zip(x) {
+            *own = F::from_f32(*new);
         }
     }
 
@@ -145,14 +187,14 @@ impl<F: Real> Columns<F> {
         &mut self,
         scalars: &Scalars<F, R::Step>,
         range: Range<usize>,
-        g: &[F],
+        gradient: (&[F], &[f64]),
     ) {
         let count = R::Slots::COUNT;
         let x = &mut self.x[range.clone()];
         scalars.penalties.decay(x);
-        for (turn, step) in scalars.turns().enumerate() {
+        for (turn, step) in scalars.turns() {
             let slots = &mut self.slots[turn * count..(turn + 1) * count];
-            R::Slots::advance::<R>(step, x, g, slots, range.clone());
+            R::Slots::advance::<R>(step, x, gradient, slots, range.clone());
         }
         scalars.penalties.shrink(x);
     }
@@ -185,13 +227,50 @@ impl<F: Real> Columns<F> {
     }
 }
 
+/// A gradient's values: f32, little-endian, of any alignment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Values<'a, F> {
+    pub(super) bytes: &'a [u8],
+    /// What they are multiplied by.
+    pub(super) scale: F,
+    /// What the worker had read of each element; empty where it is not said.
+    pub(super) at_read: &'a [u8],
+}
+
+/// What was read of the elements of block `number`, of which there are `len`.
+fn piece<R: UpdateRule<F>, F: Real>(at_read: &[u8], number: usize, len: usize) -> &[u8] {
+    let (first, bytes) = (number * BLOCK, R::AT_READ.bytes());
+    if at_read.is_empty() {
+        return at_read;
+    }
+    &at_read[first * bytes..(first + len) * bytes]
+}
+
+/// Room for what is computed of a gradient before the rule sees it.
+#[derive(Debug)]
+pub(super) struct Scratch<F> {
+    /// The gradient of a block, where it is not taken as it came.
+    pub(super) bent: Vec<F>,
+    /// What was read of the elements of a block; empty where it is not said.
+    seen: Vec<f64>,
+}
+
+impl<F: Real> Scratch<F> {
+    fn see<R: UpdateRule<F>>(&mut self, at_read: &[u8], number: usize, len: usize) {
+        if matches!(R::AT_READ, AtRead::Nothing) {
+            return;
+        }
+        let values = piece::<R, F>(at_read, number, len);
+        decode_at_read(values, R::AT_READ.bytes(), &mut self.seen);
+    }
+}
+
 /// Room to take steps in, kept from one to the next.
 #[derive(Debug)]
 pub(super) struct Room<F> {
     /// Elements apart from their neighbours, at most [`BLOCK`].
     pub(super) block: Columns<F>,
-    /// The gradient of a block, where it is not taken as it came.
-    pub(super) bent: Vec<F>,
+    pub(super) scratch: Scratch<F>,
     /// Which elements the block has, of those that owe steps.
     pub(super) late: Vec<usize>,
 }
@@ -203,7 +282,10 @@ impl<F: Real> Room<F> {
         block.columns_mut().for_each(|own| own.reserve_exact(BLOCK));
         Self {
             block,
-            bent: Vec::with_capacity(BLOCK),
+            scratch: Scratch {
+                bent: Vec::with_capacity(BLOCK),
+                seen: Vec::with_capacity(seen_max(R::AT_READ)),
+            },
             late: Vec::with_capacity(BLOCK),
         }
     }
@@ -211,15 +293,26 @@ impl<F: Real> Room<F> {
     /// Bytes of memory that it holds.
     pub(super) fn bytes(&self) -> usize {
         let values: usize = self.block.columns().map(Vec::capacity).sum();
-        let values = values + self.bent.capacity();
-        values * size_of::<F>() + self.late.capacity() * size_of::<usize>()
+        let Scratch { bent, seen } = &self.scratch;
+        (values + bent.capacity()) * size_of::<F>()
+            + seen.capacity() * size_of::<f64>()
+            + self.late.capacity() * size_of::<usize>()
     }
 }
 
-/// Bytes of the room for elements of so many singles each: those numbers, a gradient, and
-/// where they belong.
-pub(super) fn room_bytes(numbers_per_element: usize) -> usize {
+/// Elements of which a block may know what was read.
+fn seen_max(at_read: AtRead) -> usize {
+    match at_read {
+        AtRead::Nothing => 0,
+        AtRead::Parameter | AtRead::Sum => BLOCK,
+    }
+}
+
+/// Bytes of the room for elements of so many singles each: those numbers, a gradient, what was read,
+/// and where they belong.
+pub(super) fn room_bytes(numbers_per_element: usize, at_read: AtRead) -> usize {
     BLOCK * (size_of::<f32>() * (numbers_per_element + 1) + size_of::<usize>())
+        + seen_max(at_read) * size_of::<f64>()
 }
 
 /// The range in blocks.

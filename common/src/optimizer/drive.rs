@@ -27,20 +27,21 @@ use super::slots::SlotArray;
 pub(super) fn apply<F: Real, R: UpdateRule<F>>(
     step: &R::Step,
     x: F,
-    g: F,
+    (g, at_read): (F, Option<f64>),
     slots: R::Slots,
 ) -> (F, R::Slots) {
-    let at_read = match R::AT_READ {
-        AtRead::Nothing => F::ZERO,
-        AtRead::Parameter => x,
-        AtRead::Slot(slot) => slots.as_slice()[slot],
+    let at_read = match (R::AT_READ, at_read) {
+        (AtRead::Nothing, _) => 0.0,
+        (_, Some(at_read)) => at_read,
+        (_, None) => R::readable(x, &slots),
     };
     R::update(step, x, Grad { g, at_read }, slots)
 }
 
 macro_rules! advance {
     ($name:ident $(, $slot:ident $number:literal)*) => {
-        /// Applies the rule to each parameter with its gradient and its slots.
+        /// Applies the rule to each parameter with its gradient, what its worker read, and its slots.
+        /// Where nothing is said of what was read, nothing was missed.
         #[multiversion(targets(
             "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl",
             "x86_64+avx2"
@@ -48,7 +49,8 @@ macro_rules! advance {
         pub(super) fn $name<F: Real, R: UpdateRule<F>>(
             step: &R::Step,
             x: &mut [F],
-            g: &[F]
+            g: &[F],
+            at_read: &[f64]
             $(, $slot: &mut [F])*
         ) {
             // A copy of its own: a reference might lead into a column.
@@ -56,9 +58,14 @@ macro_rules! advance {
             let len = x.len();
             let g = &g[..len];
             $(let $slot = &mut $slot[..len];)*
+            // Known before the loop, so that most rules are compiled without any of it.
+            let says = !matches!(R::AT_READ, AtRead::Nothing) && !at_read.is_empty();
+            let at_read = if says { &at_read[..len] } else { &[] };
             for at in 0..len {
                 let old = [$($slot[at]),*];
-                let new = apply::<F, R>(&step, x[at], g[at], R::Slots::from_fn(|n| old[n]));
+                let seen = if says { Some(at_read[at]) } else { None };
+                let slots = R::Slots::from_fn(|n| old[n]);
+                let new = apply::<F, R>(&step, x[at], (g[at], seen), slots);
                 x[at] = new.0;
                 $($slot[at] = new.1.as_slice()[$number];)*
             }
@@ -71,3 +78,4 @@ advance!(advance_1, a 0);
 advance!(advance_2, a 0, b 1);
 advance!(advance_3, a 0, b 1, c 2);
 advance!(advance_4, a 0, b 1, c 2, d 3);
+advance!(advance_5, a 0, b 1, c 2, d 3, e 4);

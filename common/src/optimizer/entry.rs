@@ -206,7 +206,7 @@ impl OptimizerEntry {
     pub fn room_bytes(&self, table: &Table) -> Result<usize, SettingError> {
         let facts = self.facts(table)?;
         Ok(match facts.grain {
-            Grain::Rows => room_bytes(facts.numbers_per_element),
+            Grain::Rows => room_bytes(facts.numbers_per_element, facts.at_read),
             // Counted with each element.
             Grain::Tensors => 0,
         })

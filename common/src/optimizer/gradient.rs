@@ -28,6 +28,47 @@ pub enum GradientView<'a> {
     Empty,
 }
 
+/// What the worker of a gradient had read of its elements, in the form of
+/// [`AtRead::bytes`](super::AtRead::bytes).
+#[derive(Clone, Copy, Debug, Default)]
+pub enum AtReadView<'a> {
+    /// Nothing is said: nothing was missed.
+    #[default]
+    AsItIs,
+    /// One for each value of the gradient, in their order.
+    Echoed(&'a [u8]),
+    /// One for each element of the shard.
+    Pinned(&'a [u8]),
+}
+
+impl AtReadView<'_> {
+    /// Judges whether it goes with `gradient` at a shard of `len` elements, for a rule that needs so
+    /// many `bytes` of each.
+    ///
+    /// # Errors
+    /// [`GradientError::AtRead`].
+    pub fn check(
+        &self,
+        gradient: &GradientView<'_>,
+        len: usize,
+        bytes: usize,
+    ) -> Result<(), GradientError> {
+        let (found, elements) = match self {
+            AtReadView::AsItIs => return Ok(()),
+            AtReadView::Echoed(values) => (values.len(), gradient.elements()),
+            AtReadView::Pinned(values) => (values.len(), len),
+        };
+        if found == elements * bytes {
+            return Ok(());
+        }
+        Err(GradientError::AtRead {
+            elements,
+            bytes,
+            found,
+        })
+    }
+}
+
 /// Why elements cannot be addressed in a shard.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum AddressError {
@@ -70,12 +111,35 @@ pub enum GradientError {
         /// The length of the values.
         bytes: usize,
     },
+    /// What was read does not belong to the values.
+    #[error(
+        "{found} bytes of values at read came with {elements} elements; expected {}",
+        .elements * .bytes
+    )]
+    AtRead {
+        /// Elements that there must be one for.
+        elements: usize,
+        /// Bytes of each.
+        bytes: usize,
+        /// Bytes that came.
+        found: usize,
+    },
     /// The elements are not the shard's.
     #[error(transparent)]
     Address(#[from] AddressError),
 }
 
 impl GradientView<'_> {
+    /// How many values it has.
+    #[must_use]
+    pub fn elements(&self) -> usize {
+        match *self {
+            GradientView::Empty => 0,
+            GradientView::Dense { start, segments } => covered(start, segments).len(),
+            GradientView::Sparse { coordinates, .. } => coordinates.len(),
+        }
+    }
+
     /// Judges whether the gradient can be applied to a shard of `len` elements.
     ///
     /// # Errors
@@ -187,12 +251,45 @@ pub(super) fn pieces<'a>(
         .filter(|(_, bytes)| !bytes.is_empty())
 }
 
+/// Shows each value with its element.
+pub(super) fn each_value(gradient: GradientView<'_>, mut show: impl FnMut(usize, f32)) {
+    match gradient {
+        GradientView::Empty => {}
+        GradientView::Dense { start, segments } => {
+            let values = segments.iter().flat_map(|bytes| bytes.as_chunks::<4>().0);
+            for (element, bytes) in (start..).zip(values) {
+                show(element, f32::from_le_bytes(*bytes));
+            }
+        }
+        GradientView::Sparse {
+            coordinates,
+            values,
+        } => {
+            for (&coordinate, bytes) in coordinates.iter().zip(values.as_chunks::<4>().0) {
+                show(coordinate as usize, f32::from_le_bytes(*bytes));
+            }
+        }
+    }
+}
+
 /// Computes `scale` times each value, f32, little-endian.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn decode<F: Real>(bytes: &[u8], scale: F, out: &mut [F]) {
     let (values, _) = bytes.as_chunks::<4>();
     for (out, bytes) in out.iter_mut().zip(values) {
         *out = scale * F::from_f32(f32::from_le_bytes(*bytes));
+    }
+}
+
+/// Reads what was read of elements, `bytes` of each, as doubles.
+pub(super) fn decode_at_read(values: &[u8], bytes: usize, out: &mut Vec<f64>) {
+    out.clear();
+    if bytes == size_of::<f32>() {
+        let (values, _) = values.as_chunks::<4>();
+        out.extend(values.iter().map(|x| f64::from(f32::from_le_bytes(*x))));
+    } else {
+        let (values, _) = values.as_chunks::<8>();
+        out.extend(values.iter().map(|x| f64::from_le_bytes(*x)));
     }
 }
 

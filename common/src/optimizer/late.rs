@@ -38,14 +38,18 @@ fn settle<F: Real, R: UpdateRule<F>>(
     (columns, room): (&mut Columns<F>, &mut Room<F>),
     taken: &mut [u8],
 ) {
-    let Room { block, bent, late } = room;
+    let Room {
+        block,
+        scratch,
+        late,
+    } = room;
     late.sort_by_key(|&element| taken[element]);
     block.gather(columns, &late.iter().copied());
     let mut takers = 0;
     for (number, scalars) in backlog.steps().iter().enumerate() {
         let owes = |&&element: &&usize| usize::from(taken[element]) <= number;
         takers += late[takers..].iter().take_while(owes).count();
-        block.step_late::<R>(scalars, 0..takers, bent);
+        block.step_late::<R>(scalars, 0..takers, &mut scratch.bent);
     }
     block.scatter(columns, &late.iter().copied());
     for element in late.drain(..) {

@@ -8,6 +8,7 @@
 
 mod real;
 mod slots;
+mod spans;
 mod rule;
 mod drive;
 mod penalties;
@@ -28,6 +29,7 @@ mod family;
 mod entry;
 mod mean;
 mod quotient;
+mod wide;
 mod permitted;
 mod rising_momentum;
 mod sweep;
@@ -42,12 +44,13 @@ pub use self::entry::{About, Facts, OptimizerEntry, Shown};
 pub use self::family::{Algorithm, Family, RuleUser, TensorAlgorithm};
 pub use self::finite::first_non_finite;
 pub use self::gradient::{
-    AddressError, GradientError, GradientView, check_coordinates, check_range,
+    AddressError, AtReadView, GradientError, GradientView, check_coordinates, check_range,
 };
 pub use self::real::Real;
 pub use self::retune::{ErasedRule, RetuneError};
 pub use self::rule::{AtRead, Decay, Grad, Lasting, StepContext, UpdateRule, View};
 pub use self::rules::{OPTIMIZERS, optimizer};
 pub use self::slots::SlotArray;
+pub use self::spans::group_spans;
 pub use self::store::{ExactStore, GroupSpan, Initial, Reader, RestoreError, Store, StoreSpec};
 pub use self::tensor_rule::{TensorRule, TensorView};

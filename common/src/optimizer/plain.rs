@@ -6,7 +6,10 @@
 use std::ops::Range;
 
 use super::columns::Columns;
-use super::gradient::{AddressError, GradientError, GradientView, check_coordinates, check_range};
+use super::gradient::{
+    AddressError, AtReadView, GradientError, GradientView, check_coordinates, check_range,
+    decode_at_read,
+};
 use super::real::Real;
 use super::retune::{ErasedRule, RetuneError};
 use super::rule::{StepContext, UpdateRule, slot_names};
@@ -42,14 +45,19 @@ impl<F: Real, R: UpdateRule<F>> PlainStore<F, R> {
         out.extend(self.shown(reader, element).to_f32().to_le_bytes());
     }
 
-    /// Takes one step with the gradient of each element, if it has one.
-    fn advance(&mut self, context: &StepContext, gradient: &[Option<F>]) {
+    /// Takes one step with the gradient of each element, if it has one, and what was read of it.
+    fn advance(
+        &mut self,
+        context: &StepContext,
+        gradient: &[Option<F>],
+        at_read: &[Option<f64>],
+    ) {
         for group in &self.groups {
             let step = Scalars::of(&self.rule, group, context);
             for element in group.range.clone() {
                 let g = match gradient[element] {
-                    Some(g) => g,
-                    None if group.terms.act_always() => F::ZERO,
+                    Some(g) => (g, at_read.get(element).copied().flatten()),
+                    None if group.terms.act_always() => (F::ZERO, None),
                     None => continue,
                 };
                 let turns = 0..self.rule.turns();
@@ -83,20 +91,33 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
         slot_names::<F, R>(&self.rule)
     }
 
-    fn step(
+    fn step_at(
         &mut self,
         context: &StepContext,
         gradient: GradientView<'_>,
+        at_read: AtReadView<'_>,
         scale: f32,
     ) -> Result<(), GradientError> {
         gradient.check(self.len())?;
+        at_read.check(&gradient, self.len(), R::AT_READ.bytes())?;
+        let at_read = spread_at_read(gradient, at_read, self.len(), R::AT_READ.bytes());
         let scaled = |g| F::from_f32(scale) * F::from_f32(g);
         let gradient: Vec<Option<F>> = spread(gradient, self.len())
             .into_iter()
             .map(|g| g.map(scaled))
             .collect();
-        self.advance(context, &gradient);
+        self.advance(context, &gradient, &at_read);
         Ok(())
+    }
+
+    fn add(&mut self, delta: GradientView<'_>) -> Result<(), GradientError> {
+        delta.check(self.len())?;
+        self.columns.add(delta);
+        Ok(())
+    }
+
+    fn overwrite(&mut self, x: &[f32]) {
+        self.columns.overwrite(x);
     }
 
     fn retune(&mut self, rule: ErasedRule) -> Result<(), RetuneError> {
@@ -128,6 +149,27 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
         Ok(())
     }
 
+    fn readable_range(
+        &mut self,
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
+        check_range(&range, self.len())?;
+        self.columns.append_readable::<R>(range, out);
+        Ok(())
+    }
+
+    fn readable_coordinates(
+        &mut self,
+        coordinates: &[u32],
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
+        check_coordinates(coordinates, self.len())?;
+        let elements = coordinates.iter().map(|&coordinate| coordinate as usize);
+        self.columns.append_readable::<R>(elements, out);
+        Ok(())
+    }
+
     fn columns(&mut self) -> Vec<&[F]> {
         self.columns.columns().map(Vec::as_slice).collect()
     }
@@ -146,9 +188,22 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
 }
 
 impl<R: UpdateRule<f64>> ExactStore for PlainStore<f64, R> {
-    fn step_exact(&mut self, context: &StepContext, gradient: &[Option<f64>]) {
+    fn step_exact_at(
+        &mut self,
+        context: &StepContext,
+        gradient: &[Option<f64>],
+        at_read: &[f64],
+    ) {
         assert_eq!(gradient.len(), self.len(), "one entry for each element");
-        self.advance(context, gradient);
+        let says = at_read.is_empty() || at_read.len() == self.len();
+        assert!(says, "one value at read for each element, or none");
+        let at_read: Vec<_> = at_read.iter().copied().map(Some).collect();
+        self.advance(context, gradient, &at_read);
+    }
+
+    fn readable(&self) -> Vec<f64> {
+        let of_one = |element| R::readable(self.columns.x[element], &self.columns.slots_of(0, element));
+        (0..self.columns.x.len()).map(of_one).collect()
     }
 
     fn shown(&self, reader: Reader) -> Vec<f64> {
@@ -172,6 +227,37 @@ fn spread(gradient: GradientView<'_>, len: usize) -> Vec<Option<f32>> {
             values,
         } => {
             for (&coordinate, value) in coordinates.iter().zip(floats(values)) {
+                spread[coordinate as usize] = Some(value);
+            }
+        }
+    }
+    spread
+}
+
+/// What was read of each of `len` elements, if it is said.
+fn spread_at_read(
+    gradient: GradientView<'_>,
+    at_read: AtReadView<'_>,
+    len: usize,
+    bytes: usize,
+) -> Vec<Option<f64>> {
+    let mut values = Vec::new();
+    let mut spread = vec![None; len];
+    match (at_read, gradient) {
+        (AtReadView::AsItIs, _) | (_, GradientView::Empty) => {}
+        (AtReadView::Pinned(all), _) => {
+            decode_at_read(all, bytes, &mut values);
+            spread = values.into_iter().map(Some).collect();
+        }
+        (AtReadView::Echoed(echoed), GradientView::Dense { start, .. }) => {
+            decode_at_read(echoed, bytes, &mut values);
+            for (element, value) in (start..).zip(values) {
+                spread[element] = Some(value);
+            }
+        }
+        (AtReadView::Echoed(echoed), GradientView::Sparse { coordinates, .. }) => {
+            decode_at_read(echoed, bytes, &mut values);
+            for (&coordinate, value) in coordinates.iter().zip(values) {
                 spread[coordinate as usize] = Some(value);
             }
         }

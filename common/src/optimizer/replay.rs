@@ -34,7 +34,7 @@ pub(super) fn catch_up<F: Real, R: UpdateRule<F>>(
             continue;
         }
         for step in &backlog.steps()[usize::from(first)..] {
-            columns.step_late::<R>(step, unit.clone(), &mut room.bent);
+            columns.step_late::<R>(step, unit.clone(), &mut room.scratch.bent);
             span.terms.project(&mut columns.x[unit.clone()]);
         }
     }

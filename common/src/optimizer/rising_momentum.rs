@@ -72,6 +72,7 @@ mod tests {
             count,
             progress: 0,
             staleness: 0,
+            worker: 0,
         }
     }
 

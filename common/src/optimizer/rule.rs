@@ -21,6 +21,8 @@ pub struct StepContext {
     pub progress: u64,
     /// Steps that the shard has taken since the worker read it.
     pub staleness: u64,
+    /// Whose gradient it is; 0 where it is of several workers.
+    pub worker: u32,
 }
 
 impl StepContext {
@@ -42,7 +44,7 @@ pub struct Grad<F> {
     pub g: F,
     /// The quantity named by [`UpdateRule::AT_READ`] as the worker last read it; zero for rules that
     /// need nothing.
-    pub at_read: F,
+    pub at_read: f64,
 }
 
 /// What a rule must know of the worker's last read.
@@ -52,8 +54,21 @@ pub enum AtRead {
     Nothing,
     /// The parameter as it was read.
     Parameter,
-    /// This slot as it was at the time of the read.
-    Slot(usize),
+    /// The sum of all gradients that were applied before the read. Sums cancel, so they are doubles.
+    Sum,
+}
+
+impl AtRead {
+    /// Bytes of the quantity of one element, as it travels and is kept: a single of a parameter, a
+    /// double of a sum, little-endian.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Parameter => size_of::<f32>(),
+            Self::Sum => size_of::<f64>(),
+        }
+    }
 }
 
 /// Whether what changes a parameter beside the rule lasts.
@@ -90,6 +105,11 @@ pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
     /// What the rule needs to know of the worker's last read.
     const AT_READ: AtRead = AtRead::Nothing;
 
+    /// The quantity named by [`UpdateRule::AT_READ`] as it is now.
+    fn readable(_x: F, _slots: &Self::Slots) -> f64 {
+        0.0
+    }
+
     /// Whether what changes the parameter beside the rule lasts.
     const LASTING: Lasting = Lasting::Kept;
 
@@ -105,6 +125,12 @@ pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
     /// its own: rules with a number of velocities that a setting says.
     fn turns(&self) -> usize {
         1
+    }
+
+    /// Which of the [turns](Self::turns) a step takes, if it does not take them all: rules with slots
+    /// of each worker's own.
+    fn turn_of(&self, _context: &StepContext) -> Option<usize> {
+        None
     }
 
     /// Computes the scalars of a step, in f64, and rounds them.

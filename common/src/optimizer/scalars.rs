@@ -13,6 +13,8 @@ pub(super) struct Scalars<F, S> {
     first: S,
     /// The turns after the first; nearly always none, which costs no memory.
     rest: Box<[S]>,
+    /// The turn that is taken, if not all are.
+    only: Option<usize>,
 }
 
 impl<F: Real, S: Copy> Scalars<F, S> {
@@ -28,24 +30,26 @@ impl<F: Real, S: Copy> Scalars<F, S> {
             penalties: Penalties::of(&group.terms, rule.decay(), &context),
             first: turn(0),
             rest: (1..rule.turns()).map(turn).collect(),
+            only: rule.turn_of(&context),
         }
     }
 
-    /// The rule's scalars, turn by turn.
-    pub(super) fn turns(&self) -> impl Iterator<Item = &S> {
-        std::iter::once(&self.first).chain(&self.rest)
+    /// The rule's scalars of each turn that is taken, with its number.
+    pub(super) fn turns(&self) -> impl Iterator<Item = (usize, &S)> {
+        let all = std::iter::once(&self.first).chain(&self.rest).enumerate();
+        all.filter(|(turn, _)| self.only.is_none_or(|only| only == *turn))
     }
 
     /// One element, one step: its parameter, and its slots turn by turn.
     pub(super) fn apply<R: UpdateRule<F, Step = S>>(
         &self,
         x: F,
-        g: F,
+        (g, at_read): (F, Option<f64>),
         slots: &mut [R::Slots],
     ) -> F {
         let (mut x, g) = self.penalties.before(x, g);
-        for (step, slots) in self.turns().zip(slots) {
-            (x, *slots) = drive::apply::<F, R>(step, x, g, *slots);
+        for (turn, step) in self.turns() {
+            (x, slots[turn]) = drive::apply::<F, R>(step, x, (g, at_read), slots[turn]);
         }
         self.penalties.after(x)
     }

@@ -10,7 +10,7 @@ use super::drive;
 use super::real::Real;
 use super::rule::UpdateRule;
 
-/// The slots of one parameter. Implemented by `[F; N]` for N up to 4: each N has a loop of its own.
+/// The slots of one parameter. Implemented by `[F; N]` for N up to 5: each N has a loop of its own.
 pub trait SlotArray<F: Real>: Copy + Debug + Send + Sync + 'static {
     /// N.
     const COUNT: usize;
@@ -21,15 +21,15 @@ pub trait SlotArray<F: Real>: Copy + Debug + Send + Sync + 'static {
     /// The slots in the order of their names.
     fn as_slice(&self) -> &[F];
 
-    /// Applies the rule to neighbours, one gradient value for each: `x` is theirs alone, of the
-    /// `columns`, one per slot, they are the `range`.
+    /// Applies the rule to neighbours, one gradient value for each, and what was read of each or
+    /// nothing: `x` is theirs alone, of the `columns`, one per slot, they are the `range`.
     ///
     /// # Panics
     /// Unless there are N columns that have the range, and as many gradient values as parameters.
     fn advance<R: UpdateRule<F, Slots = Self>>(
         step: &R::Step,
         x: &mut [F],
-        g: &[F],
+        gradient: (&[F], &[f64]),
         columns: &mut [Vec<F>],
         range: Range<usize>,
     );
@@ -55,7 +55,7 @@ macro_rules! slot_array {
             fn advance<R: UpdateRule<F, Slots = Self>>(
                 step: &R::Step,
                 x: &mut [F],
-                g: &[F],
+                (g, at_read): (&[F], &[f64]),
                 columns: &mut [Vec<F>],
                 range: Range<usize>,
             ) {
@@ -63,7 +63,7 @@ macro_rules! slot_array {
                 let [$($slot),*] = columns else {
                     panic!("{} columns for {} slots", columns.len(), $count)
                 };
-                drive::$advance::<F, R>(step, x, g $(, &mut $slot[range.clone()])*);
+                drive::$advance::<F, R>(step, x, g, at_read $(, &mut $slot[range.clone()])*);
             }
         }
     };
@@ -74,3 +74,4 @@ slot_array!(1, advance_1, a);
 slot_array!(2, advance_2, a, b);
 slot_array!(3, advance_3, a, b, c);
 slot_array!(4, advance_4, a, b, c, d);
+slot_array!(5, advance_5, a, b, c, d, e);

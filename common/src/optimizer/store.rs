@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use thiserror::Error;
 
-use super::gradient::{AddressError, GradientError, GradientView};
+use super::gradient::{AddressError, AtReadView, GradientError, GradientView};
 use super::real::Real;
 use super::retune::{ErasedRule, RetuneError};
 use super::rule::StepContext;
@@ -185,7 +185,34 @@ pub trait Store<F: Real>: Debug + Send {
         context: &StepContext,
         gradient: GradientView<'_>,
         scale: f32,
+    ) -> Result<(), GradientError> {
+        self.step_at(context, gradient, AtReadView::AsItIs, scale)
+    }
+
+    /// The same with a gradient that was computed at what is told, for a rule that looks at that.
+    ///
+    /// # Errors
+    /// [`GradientError`] if the gradient or what was read does not fit the shard; nothing is changed
+    /// then.
+    fn step_at(
+        &mut self,
+        context: &StepContext,
+        gradient: GradientView<'_>,
+        at_read: AtReadView<'_>,
+        scale: f32,
     ) -> Result<(), GradientError>;
+
+    /// Adds a difference to the parameters as it is: no rule, no penalty, no step.
+    ///
+    /// # Errors
+    /// [`GradientError`] if it does not fit the shard; nothing is changed then.
+    fn add(&mut self, delta: GradientView<'_>) -> Result<(), GradientError>;
+
+    /// Replaces the parameters. What the rule remembers beside them stays.
+    ///
+    /// # Panics
+    /// Unless there is a value for every element.
+    fn overwrite(&mut self, x: &[f32]);
 
     /// Takes the steps to come by `rule`: the same formula with other hyper-parameters. Parameters and
     /// slots stay as they are, and elements that owe steps take them as they were prepared.
@@ -217,6 +244,27 @@ pub trait Store<F: Real>: Debug + Send {
         out: &mut Vec<u8>,
     ) -> Result<(), AddressError>;
 
+    /// Appends of each element of a range what a worker that reads it now must tell with its gradient,
+    /// in the form of [`AtRead::bytes`](super::AtRead::bytes); nothing for most rules.
+    ///
+    /// # Errors
+    /// As [`Store::read_range`].
+    fn readable_range(
+        &mut self,
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError>;
+
+    /// The same of strictly increasing coordinates.
+    ///
+    /// # Errors
+    /// As [`Store::read_coordinates`].
+    fn readable_coordinates(
+        &mut self,
+        coordinates: &[u32],
+        out: &mut Vec<u8>,
+    ) -> Result<(), AddressError>;
+
     /// The state to save: the parameters, then each slot, with nothing left to settle.
     fn columns(&mut self) -> Vec<&[F]>;
 
@@ -236,7 +284,23 @@ pub trait ExactStore: Store<f64> {
     ///
     /// # Panics
     /// Unless there is one entry for each element of the shard.
-    fn step_exact(&mut self, context: &StepContext, gradient: &[Option<f64>]);
+    fn step_exact(&mut self, context: &StepContext, gradient: &[Option<f64>]) {
+        self.step_exact_at(context, gradient, &[]);
+    }
+
+    /// The same with what was read of each element; of none, where nothing was missed.
+    ///
+    /// # Panics
+    /// Unless there is one entry for each element of the shard, of both if of one.
+    fn step_exact_at(
+        &mut self,
+        context: &StepContext,
+        gradient: &[Option<f64>],
+        at_read: &[f64],
+    );
+
+    /// What a worker that reads now must know later, element by element.
+    fn readable(&self) -> Vec<f64>;
 
     /// What `reader` sees, element by element.
     fn shown(&self, reader: Reader) -> Vec<f64>;

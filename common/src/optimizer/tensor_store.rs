@@ -6,8 +6,10 @@
 
 use std::ops::Range;
 
-use super::gradient::{AddressError, GradientError, GradientView, check_coordinates, check_range};
-use super::gradient::{covered, decode, overlap, pieces, within};
+use super::gradient::{
+    AddressError, AtReadView, GradientError, GradientView, check_coordinates, check_range, covered,
+    decode, each_value, overlap, pieces, within,
+};
 use super::real::Real;
 use super::retune::{ErasedRule, RetuneError};
 use super::rule::StepContext;
@@ -119,13 +121,16 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
         R::SLOT_NAMES.iter().map(ToString::to_string).collect()
     }
 
-    fn step(
+    fn step_at(
         &mut self,
         context: &StepContext,
         gradient: GradientView<'_>,
+        at_read: AtReadView<'_>,
         scale: f32,
     ) -> Result<(), GradientError> {
         gradient.check(self.len())?;
+        // No rule of whole tensors looks at what was read.
+        at_read.check(&gradient, self.len(), 0)?;
         let scale = F::from_f32(scale);
         self.advance(context, |tensor, room| match gradient {
             GradientView::Empty => Brought::Nothing,
@@ -138,6 +143,36 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
             } => bring_sparse(coordinates, values, scale, tensor, room),
         });
         Ok(())
+    }
+
+    fn add(&mut self, delta: GradientView<'_>) -> Result<(), GradientError> {
+        delta.check(self.len())?;
+        let x = &mut self.x;
+        each_value(delta, |element, value| x[element] = x[element] + F::from_f32(value));
+        Ok(())
+    }
+
+    fn overwrite(&mut self, x: &[f32]) {
+        assert_eq!(x.len(), self.x.len(), "a value for every parameter");
+        for (own, new) in self.x.iter_mut().zip(x) {
+            *own = F::from_f32(*new);
+        }
+    }
+
+    fn readable_range(
+        &mut self,
+        range: Range<usize>,
+        _out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
+        check_range(&range, self.len())
+    }
+
+    fn readable_coordinates(
+        &mut self,
+        coordinates: &[u32],
+        _out: &mut Vec<u8>,
+    ) -> Result<(), AddressError> {
+        check_coordinates(coordinates, self.len())
     }
 
     fn retune(&mut self, rule: ErasedRule) -> Result<(), RetuneError> {
@@ -196,7 +231,12 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
 }
 
 impl<R: TensorRule<f64>> ExactStore for TensorStore<f64, R> {
-    fn step_exact(&mut self, context: &StepContext, gradient: &[Option<f64>]) {
+    fn step_exact_at(
+        &mut self,
+        context: &StepContext,
+        gradient: &[Option<f64>],
+        _at_read: &[f64],
+    ) {
         assert_eq!(gradient.len(), self.len(), "one entry for each element");
         self.advance(context, |tensor, room| {
             let given = &gradient[tensor.clone()];
@@ -209,6 +249,10 @@ impl<R: TensorRule<f64>> ExactStore for TensorStore<f64, R> {
                 Brought::Nothing
             }
         });
+    }
+
+    fn readable(&self) -> Vec<f64> {
+        vec![0.0; self.x.len()]
     }
 
     fn shown(&self, _reader: Reader) -> Vec<f64> {

@@ -25,6 +25,7 @@ fn the_obvious_loop_gives_the_bits_of_the_store_at_every_length() {
                     count,
                     progress: 0,
                     staleness: 0,
+                    worker: u32::try_from(count % 3).unwrap(),
                 };
                 baseline.step(&context, &gradient);
                 Gradient::Dense {

@@ -46,6 +46,7 @@ fn descend(entry: &OptimizerEntry, descent: &Descent) -> f64 {
             count,
             progress: 0,
             staleness: 0,
+            worker: 0,
         };
         let (_, gradient) = evaluate(descent.surface, point);
         let bytes: Vec<u8> = gradient.iter().flat_map(|g| g.to_le_bytes()).collect();

@@ -73,6 +73,7 @@ fn context(lr: f64, count: u64) -> StepContext {
         count,
         progress: 0,
         staleness: 0,
+        worker: 0,
     }
 }
 

@@ -15,4 +15,5 @@ mod retune;
 mod regularizers;
 mod projections;
 mod identities;
+mod at_read;
 mod descent;

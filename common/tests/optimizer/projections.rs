@@ -170,6 +170,7 @@ fn step_without_gradient(chosen: &Chosen, x: f64, lr: f64) -> f64 {
         count: 1,
         progress: 0,
         staleness: 0,
+        worker: 0,
     };
     store.step_exact(&context, &[Some(0.0)]);
     store.columns()[0][0]

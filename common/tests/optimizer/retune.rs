@@ -1,6 +1,6 @@
 //! Laws of hyper-parameters that change while there is state, for every optimizer.
 
-use thalweg_common::optimizer::{Reader, RetuneError, Store, optimizer};
+use thalweg_common::optimizer::{AtRead, Reader, RetuneError, Store, optimizer};
 use thalweg_common::schedule::{Lengths, Unit, schedule};
 use thalweg_common::tuning::{Misfit, Tuning};
 use toml::{Table, Value};
@@ -151,7 +151,9 @@ fn late_steps_have_the_values_of_their_own_time() {
         let moves = between(0)
             .zip(between(3))
             .any(|(a, b)| 1e-4 < (a - b).abs());
-        if moves {
+        // What weighs a correction for what was missed does nothing here, where nothing was.
+        let acts = subject.facts().at_read != AtRead::Parameter;
+        if moves && acts {
             assert_ne!(bits(late.as_mut()), bits(still.as_mut()), "{subject}");
             moved += 1;
         }
@@ -276,6 +278,8 @@ const FIXED: &[(&str, &str)] = &[
     ("adam_survey", "eps"),
     ("nadam_survey", "eps"),
     ("ftrl", "initial_accumulator_value"),
+    ("adaptive_revision", "initial_accumulator_value"),
+    ("ftrl_adaptive_revision", "initial_accumulator_value"),
 ];
 
 #[test]

@@ -16,6 +16,7 @@ const CONTEXT: StepContext = StepContext {
     count: 1,
     progress: 0,
     staleness: 0,
+    worker: 0,
 };
 
 #[test]

@@ -7,7 +7,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use thalweg_common::layout::{ParameterLayout, Tensor};
 use thalweg_common::optimizer::{
-    Facts, GradientView, GroupSpan, Initial, OPTIMIZERS, OptimizerEntry, StepContext, Store,
+    AtReadView, Facts, GradientView, GroupSpan, Initial, OPTIMIZERS, OptimizerEntry, StepContext, Store,
     StoreSpec, optimizer,
 };
 use thalweg_common::regularizer::{Regularization, Terms};
@@ -31,6 +31,16 @@ pub(crate) enum Gradient {
 impl Gradient {
     /// Applies the gradient at step `count`, dense values in three unaligned segments.
     pub(crate) fn apply(&self, store: &mut dyn Store<f32>, count: u64) {
+        self.apply_at(store, AtReadView::AsItIs, count);
+    }
+
+    /// The same of a worker that had read something.
+    pub(crate) fn apply_at(
+        &self,
+        store: &mut dyn Store<f32>,
+        at_read: AtReadView<'_>,
+        count: u64,
+    ) {
         let context = context(count);
         let mut bytes = vec![0];
         bytes.extend(self.values().iter().flat_map(|value| value.to_le_bytes()));
@@ -52,7 +62,8 @@ impl Gradient {
             },
             Gradient::Empty => GradientView::Empty,
         };
-        store.step(&context, view, 1.0).expect("the gradient fits");
+        let done = store.step_at(&context, view, at_read, 1.0);
+        done.expect("the gradient fits");
     }
 
     /// The same gradient with a zero for every absent element.
@@ -78,7 +89,23 @@ impl Gradient {
         }
     }
 
-    fn values(&self) -> &[f32] {
+    /// How many values it has.
+    pub(crate) fn len(&self) -> usize {
+        self.values().len()
+    }
+
+    /// The elements that it has values for.
+    pub(crate) fn elements(&self) -> Vec<usize> {
+        match self {
+            Gradient::Dense { start, values } => (*start..start + values.len()).collect(),
+            Gradient::Sparse { coordinates, .. } => {
+                coordinates.iter().map(|&element| element as usize).collect()
+            }
+            Gradient::Empty => Vec::new(),
+        }
+    }
+
+    pub(crate) fn values(&self) -> &[f32] {
         match self {
             Gradient::Dense { values, .. } | Gradient::Sparse { values, .. } => values,
             Gradient::Empty => &[],
@@ -93,6 +120,7 @@ pub(crate) fn context(count: u64) -> StepContext {
         count,
         progress: 0,
         staleness: 0,
+        worker: u32::try_from(count % 3).expect("below 3"),
     }
 }
 
@@ -232,6 +260,11 @@ const VARIANTS: &[(&str, &str)] = &[
     ("nadamax", "eps_mode = 'add'"),
     ("lars", "nesterov = true"),
     ("ftrl", "lambda1 = 0.0\nbeta = 0.0"),
+    ("ftrl_adaptive_revision", "lambda1 = 0.0\nbeta = 0.0"),
+    ("averaged_sgd", "rate = 0.25"),
+    ("dc_asgd_constant", "guard = false"),
+    ("dc_asgd_adaptive", "mean_squares = 3"),
+    ("delayed_nesterov", "period = 3\nactivation = 0.25"),
 ];
 
 /// Every optimizer with its defaults, with the surveys' where they differ, and with what else

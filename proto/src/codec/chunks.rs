@@ -85,6 +85,7 @@ impl Iterator for Chunks {
         let data = match section.kind {
             SectionKind::Coordinates => Data::Coordinates(data),
             SectionKind::Values => Data::Values(data),
+            SectionKind::AtRead => Data::AtRead(data),
         };
         if section.segments.is_empty() {
             self.sections.pop_front();

@@ -17,6 +17,8 @@ pub enum Filled {
     Coordinates(Vec<Bytes>),
     /// Values.
     Values(Payload),
+    /// What was read of elements.
+    AtRead(Payload),
 }
 
 impl Filled {
@@ -61,6 +63,7 @@ impl Gather {
         let (kind, data) = match chunk.data {
             Some(Data::Coordinates(data)) => (SectionKind::Coordinates, data),
             Some(Data::Values(data)) => (SectionKind::Values, data),
+            Some(Data::AtRead(data)) => (SectionKind::AtRead, data),
             None => return Err(FrameError::EmptyChunk(request_id)),
         };
         let place = |part: u64, kind: SectionKind, offset: u64| {
@@ -86,13 +89,8 @@ impl Gather {
         let segments = std::mem::take(&mut self.segments);
         let filled = match current.kind {
             SectionKind::Coordinates => Filled::Coordinates(segments),
-            SectionKind::Values => {
-                let mut payload = Payload::default();
-                segments
-                    .into_iter()
-                    .for_each(|segment| payload.push(segment));
-                Filled::Values(payload)
-            }
+            SectionKind::Values => Filled::Values(payload(segments)),
+            SectionKind::AtRead => Filled::AtRead(payload(segments)),
         };
         Ok(Some((current.part, filled)))
     }
@@ -109,4 +107,12 @@ impl Gather {
             found,
         })
     }
+}
+
+fn payload(segments: Vec<Bytes>) -> Payload {
+    let mut payload = Payload::default();
+    segments
+        .into_iter()
+        .for_each(|segment| payload.push(segment));
+    payload
 }

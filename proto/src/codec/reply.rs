@@ -109,6 +109,10 @@ impl Arrives for v1::ServerFrame {
                 reads[part].payload = payload;
                 Ok(())
             }
+            (Reply::Pulled(PullReply::Ready(reads)), Filled::AtRead(values)) => {
+                reads[part].at_read = values;
+                Ok(())
+            }
             (other, section) => unreachable!("{other:?} announces no {section:?}"),
         }
     }

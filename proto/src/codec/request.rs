@@ -121,6 +121,7 @@ impl Arrives for v1::ClientFrame {
     fn fill(message: &mut Request, part: usize, section: Filled) -> Result<(), ConvertError> {
         match (message, section) {
             (Request::Push(push), Filled::Values(payload)) => push.parts[part].payload = payload,
+            (Request::Push(push), Filled::AtRead(values)) => push.parts[part].at_read = values,
             (Request::Push(push), Filled::Coordinates(segments)) => {
                 push.parts[part].address =
                     read(&segments).map_err(|error| error.at("push.parts", part))?;

@@ -18,6 +18,10 @@ impl From<&PartAck> for v1::PartAck {
             Outcome::Accepted { version } => {
                 WireOutcome::Accepted(v1::Accepted { version: version.0 })
             }
+            Outcome::Dropped { version, staleness } => WireOutcome::Dropped(v1::Dropped {
+                version: version.0,
+                staleness: *staleness,
+            }),
             Outcome::Duplicate { version } => {
                 WireOutcome::Duplicate(v1::Duplicate { version: version.0 })
             }
@@ -35,7 +39,7 @@ impl TryFrom<v1::PartAck> for PartAck {
     type Error = ConvertError;
 
     fn try_from(ack: v1::PartAck) -> Result<Self, ConvertError> {
-        let names = "applied, accepted, duplicate or refused";
+        let names = "applied, accepted, dropped, duplicate or refused";
         let outcome = match field::required("outcome", ack.outcome, names)? {
             WireOutcome::Applied(applied) => Outcome::Applied {
                 version: Version(applied.version),
@@ -43,6 +47,10 @@ impl TryFrom<v1::PartAck> for PartAck {
             },
             WireOutcome::Accepted(accepted) => Outcome::Accepted {
                 version: Version(accepted.version),
+            },
+            WireOutcome::Dropped(dropped) => Outcome::Dropped {
+                version: Version(dropped.version),
+                staleness: dropped.staleness,
             },
             WireOutcome::Duplicate(duplicate) => Outcome::Duplicate {
                 version: Version(duplicate.version),

@@ -51,7 +51,7 @@ pub(crate) fn inline(head: &mut v1::Pull, section: Section) {
         (SectionKind::Coordinates, Some(PartAddress::Coordinates(list))) => {
             list.offsets = section.joined();
         }
-        (SectionKind::Coordinates | SectionKind::Values, _) => {
+        (SectionKind::Coordinates | SectionKind::Values | SectionKind::AtRead, _) => {
             unreachable!("a pull is split into coordinates only")
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use thalweg_common::ids::{Clock, Sequence, ShardId, Version, WorkerId};
 use thalweg_common::message::{Holder, PullReply, Read};
 
-use super::section::{self, Opened, Section};
+use super::section::{self, Opened, Section, SectionKind};
 use super::{ConvertError, field};
 use crate::v1;
 use crate::v1::pull_reply::Outcome;
@@ -20,6 +20,7 @@ pub(crate) fn split(reply: &PullReply) -> (v1::PullReply, Vec<Section>) {
             let reads = reads
                 .map(|(index, read)| {
                     sections.extend(Section::values(index, &read.payload));
+                    sections.extend(Section::at_read(index, &read.at_read));
                     write_read(read)
                 })
                 .collect();
@@ -45,6 +46,8 @@ fn write_read(read: &Read) -> v1::Read {
         applied: read.applied.0,
         payload_bytes: read.payload.bytes() as u64,
         payload: Bytes::new(),
+        value_at_read_bytes: read.at_read.bytes() as u64,
+        value_at_read: Bytes::new(),
     }
 }
 
@@ -53,7 +56,10 @@ pub(crate) fn inline(head: &mut v1::PullReply, section: Section) {
     match &mut head.outcome {
         Some(Outcome::Ready(v1::Reads { reads })) => {
             let read = &mut reads[section.part];
-            read.payload = section.joined();
+            match section.kind {
+                SectionKind::AtRead => read.value_at_read = section.joined(),
+                _ => read.payload = section.joined(),
+            }
         }
         Some(Outcome::NotYet(_)) | None => unreachable!("only reads are split into values"),
     }
@@ -70,11 +76,16 @@ pub(crate) fn open(reply: v1::PullReply) -> Result<Opened<PullReply>, ConvertErr
                     section::open_values(index, read.payload_bytes, read.payload, None)
                         .map_err(|error| error.at("reads", index))?;
                 missing.extend(rest);
+                let (at_read, rest) =
+                    section::open_at_read(index, read.value_at_read_bytes, read.value_at_read)
+                        .map_err(|error| error.at("reads", index))?;
+                missing.extend(rest);
                 reads.push(Read {
                     shard: ShardId(read.shard),
                     version: Version(read.version),
                     applied: Sequence(read.applied),
                     payload,
+                    at_read,
                 });
             }
             field::distinct_shards(reads.iter().map(|read| read.shard), "reads")?;

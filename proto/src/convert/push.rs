@@ -25,6 +25,7 @@ pub(crate) fn split(push: &Push) -> (v1::Push, Vec<Section>) {
                 sections.extend(Section::coordinates(index, list));
             }
             sections.extend(Section::values(index, &part.payload));
+            sections.extend(Section::at_read(index, &part.at_read));
             write_part(part, form)
         })
         .collect();
@@ -64,6 +65,7 @@ fn write_part(part: &Part, common: Option<Form>) -> v1::Part {
         payload_bytes: part.payload.bytes() as u64,
         payload: Bytes::new(),
         value_at_read: Bytes::new(),
+        value_at_read_bytes: part.at_read.bytes() as u64,
     }
 }
 
@@ -78,6 +80,7 @@ pub(crate) fn inline(head: &mut v1::Push, section: Section) {
             unreachable!("only a list of coordinates is split into coordinates")
         }
         (SectionKind::Values, _) => part.payload = section.joined(),
+        (SectionKind::AtRead, _) => part.value_at_read = section.joined(),
     }
 }
 
@@ -144,10 +147,6 @@ fn read_part(
             part.sequence,
         ));
     }
-    if !part.value_at_read.is_empty() {
-        let found = format!("{} bytes", part.value_at_read.len());
-        return Err(section::reserved("value_at_read", found));
-    }
     let open = match part.address {
         None => OpenAddress::Whole(Address::NONE),
         Some(PartAddress::Range(range)) => address::open(WireAddress::Range(range))?,
@@ -158,6 +157,9 @@ fn read_part(
     let address = address::place(open, index, missing);
     let (payload, rest) = section::open_values(index, part.payload_bytes, part.payload, elements)?;
     missing.extend(rest);
+    let (at_read, rest) =
+        section::open_at_read(index, part.value_at_read_bytes, part.value_at_read)?;
+    missing.extend(rest);
     Ok(Part {
         shard: ShardId(part.shard),
         sequence: Sequence(part.sequence),
@@ -167,6 +169,7 @@ fn read_part(
         codec: form.codec,
         address,
         payload,
+        at_read,
     })
 }
 

@@ -5,7 +5,6 @@
 //! not there; whoever receives waits for them.
 
 use bytes::Bytes;
-use thalweg_common::error::RefusalKind;
 use thalweg_common::message::{Coordinates, Payload};
 
 use super::ConvertError;
@@ -17,6 +16,8 @@ pub(crate) enum SectionKind {
     Coordinates,
     /// Values.
     Values,
+    /// What was read of each element.
+    AtRead,
 }
 
 impl SectionKind {
@@ -25,6 +26,7 @@ impl SectionKind {
         match self {
             Self::Coordinates => "coordinates",
             Self::Values => "values",
+            Self::AtRead => "value_at_read",
         }
     }
 }
@@ -49,6 +51,12 @@ impl Section {
             kind: SectionKind::Values,
             segments,
         })
+    }
+
+    /// What was read of each element; `None` if nothing is said of it.
+    pub(crate) fn at_read(part: usize, payload: &Payload) -> Option<Self> {
+        let kind = SectionKind::AtRead;
+        Self::values(part, payload).map(|section| Self { kind, ..section })
     }
 
     /// Coordinates, as bytes; `None` if there are none.
@@ -132,31 +140,41 @@ pub(super) fn open_values(
         );
         return Err(ConvertError::invalid("payload_bytes", expected, announced));
     }
-    if !announced.is_multiple_of(value_bytes) {
-        return Err(ConvertError::invalid(
-            "payload_bytes",
-            "a multiple of 4",
-            announced,
-        ));
+    open_run((part, SectionKind::Values), "payload", announced, payload)
+}
+
+/// The same of what was read: how long it is for so many elements depends on the job's rule.
+pub(super) fn open_at_read(
+    part: usize,
+    announced: u64,
+    payload: Bytes,
+) -> Result<(Payload, Option<Missing>), ConvertError> {
+    let section = (part, SectionKind::AtRead);
+    open_run(section, "value_at_read", announced, payload)
+}
+
+fn open_run(
+    (part, kind): (usize, SectionKind),
+    field: &str,
+    announced: u64,
+    payload: Bytes,
+) -> Result<(Payload, Option<Missing>), ConvertError> {
+    if !announced.is_multiple_of(Payload::VALUE_BYTES as u64) {
+        let field = format!("{field}_bytes");
+        return Err(ConvertError::invalid(&field, "a multiple of 4", announced));
     }
     if announced > 0 && payload.is_empty() {
         let missing = Missing {
             part,
-            kind: SectionKind::Values,
+            kind,
             bytes: announced,
         };
         return Ok((Payload::default(), Some(missing)));
     }
     if payload.len() as u64 != announced {
-        let expected = format!("payload_bytes, {announced}, or none of them");
+        let expected = format!("{field}_bytes, {announced}, or none of them");
         let found = format!("{} bytes", payload.len());
-        return Err(ConvertError::invalid("payload", expected, found));
+        return Err(ConvertError::invalid(field, expected, found));
     }
     Ok((Payload::from_bytes(payload), None))
-}
-
-/// The refusal of a field that the schema reserves.
-pub(super) fn reserved(field: &str, found: impl ToString) -> ConvertError {
-    ConvertError::invalid(field, "nothing: the field is reserved", found)
-        .of_kind(RefusalKind::Unsupported)
 }

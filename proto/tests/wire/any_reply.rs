@@ -24,6 +24,8 @@ fn ack() -> impl Strategy<Value = PartAck> {
             .prop_map(|(version, staleness)| Outcome::Applied { version, staleness }),
         version().prop_map(|version| Outcome::Accepted { version }),
         version().prop_map(|version| Outcome::Duplicate { version }),
+        (version(), any::<u64>())
+            .prop_map(|(version, staleness)| Outcome::Dropped { version, staleness }),
         refusal().prop_map(Outcome::Refused),
     ];
     (any::<u32>(), any::<u64>(), outcome).prop_map(|(shard, sequence, outcome)| PartAck {
@@ -41,12 +43,14 @@ pub(crate) fn pull_reply() -> impl Strategy<Value = PullReply> {
             any::<u64>(),
             any::<u64>(),
             length.clone().prop_flat_map(payload),
+            length.clone().prop_flat_map(payload),
         )
-            .prop_map(move |(version, applied, payload)| Read {
+            .prop_map(move |(version, applied, payload, at_read)| Read {
                 shard: ShardId(shard),
                 version: Version(version),
                 applied: Sequence(applied),
                 payload,
+                at_read,
             })
     };
     let reads = btree_set(any::<u32>(), 0..6)

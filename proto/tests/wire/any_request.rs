@@ -59,7 +59,8 @@ fn part(shard: u32) -> impl Strategy<Value = Part> {
     (1_u64.., any::<u64>(), kind, address).prop_flat_map(
         move |(sequence, version, kind, address)| {
             let values = address.len();
-            payload(values).prop_map(move |payload| Part {
+            let at_read = prop_oneof![Just(0), Just(values), Just(2 * values)].prop_flat_map(payload);
+            (payload(values), at_read).prop_map(move |(payload, at_read)| Part {
                 shard: ShardId(shard),
                 sequence: Sequence(sequence),
                 version_read: Version(version),
@@ -68,6 +69,7 @@ fn part(shard: u32) -> impl Strategy<Value = Part> {
                 codec: Codec::Raw,
                 address: address.clone(),
                 payload,
+                at_read,
             })
         },
     )

@@ -29,6 +29,7 @@ fn part(shard: u32, address: Address) -> Part {
         codec: Codec::Raw,
         address,
         payload: Payload::from_values(&values),
+        at_read: Payload::default(),
     }
 }
 

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
 use prost::Message;
-use thalweg_common::error::RefusalKind;
 use thalweg_common::message::{Address, Coordinates, Pull, PullReply, Push};
 use thalweg_proto::codec::{ReplyAssembler, RequestAssembler};
 use thalweg_proto::convert::ConvertError;
@@ -175,13 +174,16 @@ fn a_wrong_address_is_named_with_what_was_expected_and_found() {
 }
 
 #[test]
-fn a_value_at_read_is_refused_as_unsupported_and_not_ignored() {
+fn values_at_read_are_as_long_as_they_say() {
     let error = error_of(|push| push.parts[0].value_at_read = Bytes::from_static(&[0; 12]));
-    assert_eq!(error.kind, RefusalKind::Unsupported);
-    assert!(
-        error.to_string().contains("parts[0].value_at_read"),
-        "{error}"
-    );
+    let text = "parts[0].value_at_read: expected value_at_read_bytes, 0, or none of them, found 12 bytes";
+    assert_eq!(error.to_string(), text);
+    let error = error_of(|push| {
+        push.parts[0].value_at_read = Bytes::from_static(&[0; 9]);
+        push.parts[0].value_at_read_bytes = 9;
+    });
+    let text = "parts[0].value_at_read_bytes: expected a multiple of 4, found 9";
+    assert_eq!(error.to_string(), text);
 }
 
 #[test]

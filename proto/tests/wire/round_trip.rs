@@ -129,6 +129,7 @@ fn worker_status(session: Option<SessionId>) -> WorkerStatus {
         clock: Clock(99),
         examples: 6400,
         duplicates: 1,
+        late: 3,
         refused: 2,
         silent: Duration::from_millis(20),
         sent_bytes: 5,

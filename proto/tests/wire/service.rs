@@ -99,6 +99,7 @@ fn read(pull: &Pull) -> PullReply {
         version: Version(1),
         applied: Sequence(0),
         payload: Payload::from_values(&vec![0.25; part.address.len()]),
+        at_read: Payload::default(),
     });
     PullReply::Ready(reads.collect())
 }

@@ -74,6 +74,7 @@ fn push() -> Push {
             }
             payload
         }),
+        at_read: Payload::default(),
     };
     let header = PushHeader {
         fingerprint: Fingerprint(7),

@@ -63,13 +63,15 @@ pub struct Slot {
 #[derive(Clone, Debug)]
 pub struct Clocks {
     slots: Vec<Slot>,
+    /// So many of the slowest are not waited for.
+    backup_workers: usize,
     first_entry: Option<Time>,
 }
 
 impl Clocks {
-    /// `workers` absent slots at clock 0.
+    /// `workers` absent slots at clock 0, of which the slowest `backup_workers` are not waited for.
     #[must_use]
-    pub fn new(workers: u32) -> Self {
+    pub fn new(workers: u32, backup_workers: u32) -> Self {
         let slot = Slot {
             state: SlotState::Absent,
             session: None,
@@ -81,6 +83,7 @@ impl Clocks {
         };
         Self {
             slots: vec![slot; workers as usize],
+            backup_workers: backup_workers as usize,
             first_entry: None,
         }
     }
@@ -91,14 +94,17 @@ impl Clocks {
         &self.slots
     }
 
-    /// The least clock among slots that count; `None` if none does.
+    /// The least clock among slots that count and are waited for; `None` if none counts.
     #[must_use]
     pub fn floor(&self) -> Option<Clock> {
-        self.slots
-            .iter()
-            .filter(|slot| slot.state.counts())
-            .map(|slot| slot.clock)
-            .min()
+        let counting = self.slots.iter().filter(|slot| slot.state.counts());
+        let mut clocks: Vec<Clock> = counting.map(|slot| slot.clock).collect();
+        if self.backup_workers == 0 {
+            return clocks.into_iter().min();
+        }
+        clocks.sort_unstable();
+        let place = self.backup_workers.min(clocks.len().saturating_sub(1));
+        clocks.get(place).copied()
     }
 
     /// A session's own clock on this table's scale.
@@ -180,6 +186,14 @@ impl Clocks {
         {
             slot.clock = clock;
             slot.moved = now;
+        }
+        // The round of a worker that was not waited for is over: it goes on with the open one.
+        if let Some(floor) = self.floor()
+            && let Some(slot) = self.slots.get_mut(worker.0 as usize)
+            && slot.clock < floor
+        {
+            slot.lift += floor.0 - slot.clock.0;
+            slot.clock = floor;
         }
     }
 

@@ -58,12 +58,13 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// A table for `workers` slots, none of them taken, all at clock 0.
+    /// A table for `workers` slots, none of them taken, all at clock 0; the gate does not wait for the
+    /// slowest `backup_workers` of them.
     #[must_use]
-    pub fn new(consistency: Consistency, workers: u32) -> Self {
+    pub fn new(consistency: Consistency, workers: u32, backup_workers: u32) -> Self {
         Self {
             consistency,
-            clocks: Clocks::new(workers),
+            clocks: Clocks::new(workers, backup_workers),
             parked: BTreeMap::new(),
             next_ticket: 0,
         }
@@ -123,8 +124,9 @@ impl Admission {
         self.release()
     }
 
-    /// A worker has finished `clock` iterations and their parts are applied here. Returns the
-    /// tickets that this releases.
+    /// A worker has finished `clock` iterations and their parts are applied here, or came too late
+    /// for their round: then it goes on with the round that is open. Returns the tickets that this
+    /// releases.
     pub fn advance(&mut self, now: Time, worker: WorkerId, clock: Clock) -> Vec<Ticket> {
         self.clocks.advance(now, worker, clock);
         self.release()
@@ -197,7 +199,7 @@ mod tests {
     const B: WorkerId = WorkerId(1);
 
     fn pair(consistency: Consistency) -> Admission {
-        let mut admission = Admission::new(consistency, 2);
+        let mut admission = Admission::new(consistency, 2, 0);
         admission.enter(NOW, A, SessionId(1));
         admission.enter(NOW, B, SessionId(2));
         admission
@@ -236,14 +238,37 @@ mod tests {
     }
 
     #[test]
+    fn a_round_without_the_slowest_goes_on_and_takes_the_straggler_along() {
+        let mut gate = Admission::new(Consistency::Bsp, 3, 1);
+        let c = WorkerId(2);
+        for (worker, session) in [(A, 1), (B, 2), (c, 3)] {
+            gate.enter(NOW, worker, SessionId(session));
+        }
+        gate.advance(NOW, A, Clock(1));
+        let ticket = parked(&gate.ask(NOW, A, Clock(1)));
+        assert_eq!(gate.advance(NOW, B, Clock(1)), vec![ticket]);
+        for round in 2..=4 {
+            gate.advance(NOW, A, Clock(round));
+            gate.advance(NOW, B, Clock(round));
+        }
+        // The straggler's first push comes in round 4: it may begin that one at once, and is in it.
+        gate.advance(NOW, c, Clock(1));
+        assert_eq!(gate.clocks().slots()[2].clock, Clock(4));
+        assert_eq!(gate.ask(NOW, c, Clock(1)), Gate::Open);
+        gate.advance(NOW, c, Clock(2));
+        let ticket = parked(&gate.ask(NOW, c, Clock(2)));
+        assert_eq!(gate.advance(NOW, A, Clock(5)), vec![ticket]);
+    }
+
+    #[test]
     fn asynchronous_workers_never_wait() {
-        let mut gate = Admission::new(Consistency::Asp, 2);
+        let mut gate = Admission::new(Consistency::Asp, 2, 0);
         assert_eq!(gate.ask(NOW, A, Clock(1_000)), Gate::Open);
     }
 
     #[test]
     fn a_worker_that_has_not_joined_holds_the_gate_until_it_is_given_up() {
-        let mut gate = Admission::new(Consistency::Bsp, 2);
+        let mut gate = Admission::new(Consistency::Bsp, 2, 0);
         gate.enter(NOW, A, SessionId(1));
         gate.advance(NOW, A, Clock(1));
         let ticket = parked(&gate.ask(NOW, A, Clock(1)));

@@ -5,7 +5,7 @@ mod ending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thalweg_common::consistency::{Aggregation, Consistency};
+use thalweg_common::consistency::{Aggregation, Consistency, Staleness};
 use thalweg_common::feedback::feedback;
 use thalweg_common::ids::{Clock, Life, Sequence, ServerId, Version};
 use thalweg_common::layout::{ParameterLayout, Tensor};
@@ -60,10 +60,12 @@ fn plan(consistency: Consistency, workers: u32) -> Plan {
             tuner: Tuner::default(),
             regularization: Regularization::default(),
             aggregation: if bsp {
-                Aggregation::Round
+                Aggregation::Round { backup_workers: 0 }
             } else {
                 Aggregation::Push
             },
+            staleness: Staleness::default(),
+            pushes: Kind::Gradient,
             non_finite: NonFinite::Reject,
             workers,
         },
@@ -176,6 +178,7 @@ impl Pusher {
                         Address::NONE
                     },
                     payload: Payload::from_values(if header.weight > 0 { &[1.0] } else { &[] }),
+                    at_read: Payload::default(),
                 };
                 server.push_part(Time::ZERO, &header, &part)
             })

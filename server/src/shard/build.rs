@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use thalweg_common::ids::{ServerId, ShardId};
 use thalweg_common::init::Init;
-use thalweg_common::layout::{ParameterLayout, Tensor};
-use thalweg_common::optimizer::{GroupSpan, Initial, StoreSpec, optimizer};
+use thalweg_common::layout::ParameterLayout;
+use thalweg_common::optimizer::{Initial, StoreSpec, group_spans, optimizer};
 use thalweg_common::registry::SettingError;
-use thalweg_common::regularizer::Terms;
 use thalweg_common::seed::{self, Purpose};
 use thalweg_common::shard_map::ShardMap;
 
@@ -35,7 +34,7 @@ fn shard(
     elements: &Range<u64>,
     training: &Training,
 ) -> Result<Shard, SettingError> {
-    let pieces = pieces(layout, elements, training);
+    let pieces = pieces(layout, elements);
     let value = |at: usize| {
         let flat = elements.start + at as u64;
         let piece = pieces.partition_point(|piece| piece.elements.end <= flat);
@@ -59,23 +58,19 @@ fn shard(
         } else {
             Initial::Function(&value)
         },
-        groups: pieces
-            .iter()
-            .map(|piece| GroupSpan {
-                range: offset(elements, piece.elements.start)..offset(elements, piece.elements.end),
-                lr_factor: piece.lr_factor,
-                terms: piece.terms.clone(),
-                shape: piece.shape.clone(),
-            })
-            .collect(),
+        groups: group_spans(layout, &training.regularization, elements),
     };
-    let store = optimizer(&training.optimizer)?.build(&training.hyper_parameters, &spec)?;
+    let entry = optimizer(&training.optimizer)?;
+    let store = entry.build(&training.hyper_parameters, &spec)?;
     Ok(Shard::new(ShardSpec {
         id,
         store,
         rate: training.rate.clone(),
         tuner: training.tuner.clone(),
+        at_read: entry.facts(&training.hyper_parameters)?.at_read,
+        pushes: training.pushes,
         aggregation: training.aggregation,
+        bound: training.staleness,
         non_finite: training.non_finite,
         workers: training.workers,
     }))
@@ -92,13 +87,9 @@ struct Piece {
     tensor: u64,
     tensor_start: u64,
     init: Init,
-    lr_factor: f64,
-    terms: Terms,
-    /// The tensor's sizes if all of it lies in the shard, else none.
-    shape: Vec<usize>,
 }
 
-fn pieces(layout: &ParameterLayout, elements: &Range<u64>, training: &Training) -> Vec<Piece> {
+fn pieces(layout: &ParameterLayout, elements: &Range<u64>) -> Vec<Piece> {
     layout
         .spans()
         .enumerate()
@@ -107,26 +98,9 @@ fn pieces(layout: &ParameterLayout, elements: &Range<u64>, training: &Training) 
             tensor: number as u64,
             tensor_start: span.start,
             init: tensor.init,
-            lr_factor: tensor.group.lr_factor,
-            terms: training.regularization.of_tensor(number),
-            shape: if elements.start <= span.start && span.end <= elements.end {
-                whole_shape(tensor)
-            } else {
-                Vec::new()
-            },
         })
         .filter(|piece| !piece.elements.is_empty())
         .collect()
-}
-
-/// The sizes of a tensor; a single number is a vector of one.
-fn whole_shape(tensor: &Tensor) -> Vec<usize> {
-    let size = |size: &u64| usize::try_from(*size).expect("a shard fits the address space");
-    if tensor.shape.is_empty() {
-        vec![1]
-    } else {
-        tensor.shape.iter().map(size).collect()
-    }
 }
 
 fn offset(shard: &Range<u64>, flat: u64) -> usize {

@@ -4,25 +4,27 @@
 use std::borrow::Cow;
 
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::ids::{ShardId, Version};
-use thalweg_common::message::{Address, Kind, Part, Payload, PushHeader};
+use thalweg_common::ids::ShardId;
+use thalweg_common::message::{Address, Part, Payload, PushHeader};
 use thalweg_common::non_finite::NonFinite;
-use thalweg_common::optimizer::{check_coordinates, check_range, first_non_finite};
+use thalweg_common::optimizer::{AtRead, check_coordinates, check_range, first_non_finite};
 
-/// Judges a part's header and address against a shard of `len` elements at `version`.
+use super::Shard;
+
+/// Judges a part's header and address against the shard.
 pub(super) fn part(
     shard: ShardId,
     header: &PushHeader,
     part: &Part,
-    len: usize,
-    version: Version,
+    held: &Shard,
 ) -> Result<(), Refusal> {
-    if part.kind != Kind::Gradient {
+    let (len, version) = (held.store.len(), held.version);
+    if part.kind != held.pushes && !part.address.is_empty() {
         return Err(Refusal::new(
             RefusalKind::Unsupported,
             format!(
-                "the methods of this job push gradients; shard {shard} got a {}",
-                part.kind
+                "the method of this job pushes a {}; shard {shard} got a {}",
+                held.pushes, part.kind
             ),
         ));
     }
@@ -61,6 +63,34 @@ pub(super) fn part(
         )));
     }
     Ok(())
+}
+
+/// Judges what a part says of its worker's read: one finite value for each element.
+pub(super) fn at_read(shard: ShardId, part: &Part, rule: AtRead) -> Result<(), Refusal> {
+    let (found, each) = (part.at_read.bytes(), rule.bytes());
+    let expected = part.address.len() * each;
+    if found != expected {
+        return Err(Refusal::invalid(format!(
+            "the part for shard {shard} names {} elements, {expected} bytes of values at read of {each} \
+             bytes each, but carries {found} bytes",
+            part.address.len()
+        )));
+    }
+    let bytes: Vec<u8> = part.at_read.segments().concat();
+    let finite = match rule {
+        AtRead::Sum => {
+            let (values, _) = bytes.as_chunks::<8>();
+            values.iter().all(|x| f64::from_le_bytes(*x).is_finite())
+        }
+        AtRead::Parameter | AtRead::Nothing => first_non_finite(&bytes).is_none(),
+    };
+    if finite {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        RefusalKind::NonFinite,
+        format!("a value at read of the part for shard {shard} is NaN or infinite; send back what was read"),
+    ))
 }
 
 /// Judges an address against a shard of `len` elements.

@@ -7,10 +7,12 @@
 mod build;
 mod window;
 mod judge;
+mod pins;
 mod round;
 mod tuner;
 
 pub(crate) use build::shards;
+pub use pins::PINS_PER_SESSION_MAX;
 pub use tuner::Tuner;
 pub use window::{Known, Window};
 
@@ -20,16 +22,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use thalweg_common::consistency::Aggregation;
+use thalweg_common::consistency::{Aggregation, Staleness};
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Sequence, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    Address, DUPLICATE_WINDOW, Outcome, Part, PartAck, Payload, PushHeader, Read, ShardStatus,
-    StalenessHistogram,
+    Address, DUPLICATE_WINDOW, Kind, Outcome, Part, PartAck, Payload, PushHeader, Read,
+    ShardStatus, StalenessHistogram,
 };
 use thalweg_common::non_finite::NonFinite;
-use thalweg_common::optimizer::{GradientView, Reader, StepContext, Store};
+use thalweg_common::optimizer::{AtRead, AtReadView, GradientView, Reader, StepContext, Store};
 
+use pins::Pins;
 use round::{Combined, Pending, Round};
 
 /// The learning rate at a progress, in examples.
@@ -45,8 +48,14 @@ pub struct ShardSpec {
     pub rate: Rate,
     /// The other hyper-parameters that move.
     pub tuner: Tuner,
+    /// What the optimizer must know of a worker's last read.
+    pub at_read: AtRead,
+    /// What workers push.
+    pub pushes: Kind,
     /// When the optimizer runs.
     pub aggregation: Aggregation,
+    /// What staleness does to a gradient.
+    pub bound: Staleness,
     /// What becomes of NaN and infinity.
     pub non_finite: NonFinite,
     /// Worker slots of the job: a round waits for all that are enlisted.
@@ -59,7 +68,11 @@ pub struct Shard {
     store: Box<dyn Store<f32>>,
     rate: Rate,
     tuner: Tuner,
+    at_read: AtRead,
+    pushes: Kind,
     aggregation: Aggregation,
+    bound: Staleness,
+    pins: Pins,
     non_finite: NonFinite,
     version: Version,
     progress: u64,
@@ -70,7 +83,11 @@ pub struct Shard {
 
 /// What a step takes beside its gradient.
 #[derive(Clone, Copy, Debug)]
-struct StepInputs {
+struct StepInputs<'a> {
+    /// Whose gradient it is.
+    worker: WorkerId,
+    /// What the worker had read.
+    at_read: AtReadView<'a>,
     /// The gradient's factor.
     scale: f32,
     /// Steps since the worker read.
@@ -106,12 +123,16 @@ impl Shard {
             store: spec.store,
             rate: spec.rate,
             tuner: spec.tuner,
+            at_read: spec.at_read,
+            pushes: spec.pushes,
             aggregation: spec.aggregation,
+            bound: spec.bound,
+            pins: Pins::default(),
             non_finite: spec.non_finite,
             version: Version(0),
             progress: 0,
             windows: BTreeMap::new(),
-            round: Round::new(spec.workers),
+            round: Round::new(spec.aggregation, spec.workers),
             staleness: StalenessHistogram::default(),
         };
         shard.advance(0);
@@ -133,6 +154,7 @@ impl Shard {
     /// Forgets the window of a session that can push no more.
     pub fn close(&mut self, session: SessionId) {
         self.windows.remove(&session);
+        self.pins.close(session);
     }
 
     /// Judges a part and applies or accepts it.
@@ -193,6 +215,10 @@ impl Shard {
             Address::Rows { .. } => Ok(()),
         };
         done.map_err(|error| Refusal::invalid(format!("shard {}: {error}", self.id)))?;
+        let at_read = match reader {
+            Reader::Worker => self.tell_at_read(session, address),
+            Reader::Observer => Payload::default(),
+        };
         Ok(Read {
             shard: self.id,
             version: self.version,
@@ -201,7 +227,43 @@ impl Shard {
                 .get(&session)
                 .map_or(Sequence(0), Window::contiguous),
             payload: Payload::from_bytes(Bytes::from(out)),
+            at_read,
         })
+    }
+
+    /// What a gradient that is computed at these elements must bring along: nothing, if the rule does
+    /// not ask or the shard keeps a copy itself.
+    fn tell_at_read(&mut self, session: SessionId, address: &Address) -> Payload {
+        if self.at_read == AtRead::Nothing || address.is_empty() {
+            return Payload::default();
+        }
+        let (version, len) = (self.version, self.store.len());
+        let store = &mut self.store;
+        let mut copy = |range| {
+            let mut out = Vec::new();
+            let told = store.readable_range(range, &mut out);
+            told.expect("the address was judged");
+            out
+        };
+        match address {
+            Address::Range(range) if range.len() == len => {
+                let whole = 0..len;
+                if self.pins.pin(session, version, || copy(whole.clone())) {
+                    return Payload::default();
+                }
+                Payload::from_bytes(copy(whole).into())
+            }
+            Address::Range(range) => {
+                Payload::from_bytes(copy(range.start as usize..range.end as usize).into())
+            }
+            Address::Coordinates(coordinates) => {
+                let mut out = Vec::new();
+                let told = store.readable_coordinates(coordinates.as_slice(), &mut out);
+                told.expect("the address was judged");
+                Payload::from_bytes(out.into())
+            }
+            Address::Rows { .. } => Payload::default(),
+        }
     }
 
     /// Parameters and slots.
@@ -246,13 +308,14 @@ impl Shard {
             }
             Known::New => {}
         }
-        if self.aggregation == Aggregation::Round && self.round.is_full(header.worker) {
+        if self.aggregation.combines() && self.round.is_full(header.worker) {
             return Outcome::Refused(round_open(self.id, header.worker));
         }
-        let judged = judge::part(self.id, header, part, self.store.len(), self.version)
-            .and_then(|()| judge::values(self.id, part, self.non_finite));
-        let payload = match judged {
-            Ok(payload) => payload,
+        let judged = judge::part(self.id, header, part, self)
+            .and_then(|()| judge::values(self.id, part, self.non_finite))
+            .and_then(|payload| Ok((payload, self.told_at_read(header, part)?)));
+        let (payload, at_read) = match judged {
+            Ok(judged) => judged,
             Err(refusal) => {
                 self.window(header.session)
                     .refuse(part.sequence, refusal.clone());
@@ -260,9 +323,60 @@ impl Shard {
             }
         };
         self.window(header.session).judge(part.sequence);
-        match self.aggregation {
-            Aggregation::Push => self.apply(header, part, &payload),
-            Aggregation::Round => self.accept(header, part, payload),
+        let outcome = match self.judge_age(part) {
+            None => self.leave_out(header, part),
+            Some(scale) if self.aggregation.combines() => {
+                self.accept(header, part, (payload, scale))
+            }
+            Some(scale) => self.apply(header, part, &payload, (at_read, scale)),
+        };
+        self.pins.release_before(header.session, part.version_read);
+        outcome
+    }
+
+    /// What a part is multiplied by for its age; `None` if it is left out.
+    ///
+    /// A round that does not wait for the slowest is over for their parts once it has taken its step:
+    /// they are never averaged into the next.
+    fn judge_age(&self, part: &Part) -> Option<f64> {
+        let staleness = self.version.0 - part.version_read.0;
+        if 0 < self.aggregation.backup_workers() && 0 < staleness {
+            return None;
+        }
+        // A part without elements has nothing that could be stale.
+        if part.address.is_empty() {
+            return Some(1.0);
+        }
+        self.bound.factor(staleness)
+    }
+
+    /// Leaves a part out that came too late. Its examples were used, so that the job goes on.
+    fn leave_out(&mut self, header: &PushHeader, part: &Part) -> Outcome {
+        self.advance(header.weight);
+        Outcome::Dropped {
+            version: self.version,
+            staleness: self.version.0 - part.version_read.0,
+        }
+    }
+
+    /// What the worker of a part had read of its elements, as the rule needs it: what the part brings, or
+    /// the shard's own copy.
+    ///
+    /// # Errors
+    /// [`RefusalKind::Invalid`] if it is neither told nor kept, or not one for each element.
+    fn told_at_read(&self, header: &PushHeader, part: &Part) -> Result<ToldAtRead, Refusal> {
+        if self.at_read == AtRead::Nothing || part.address.is_empty() {
+            return Ok(ToldAtRead::AsItIs);
+        }
+        if part.at_read.bytes() != 0 {
+            judge::at_read(self.id, part, self.at_read)?;
+            let segments: Vec<&[u8]> = part.at_read.segments().iter().map(|s| &s[..]).collect();
+            return Ok(ToldAtRead::Echoed(join(&segments).into_owned()));
+        }
+        match self.pins.get(header.session, part.version_read) {
+            Some(copy) => Ok(ToldAtRead::Pinned(copy)),
+            None if part.version_read == self.version => Ok(ToldAtRead::AsItIs),
+            None => Err(nothing_told(self.id, part)),
         }
     }
 
@@ -272,15 +386,27 @@ impl Shard {
             .expect("the session was looked up before the part was judged")
     }
 
-    fn apply(&mut self, header: &PushHeader, part: &Part, payload: &Payload) -> Outcome {
+    fn apply(
+        &mut self,
+        header: &PushHeader,
+        part: &Part,
+        payload: &Payload,
+        (at_read, scale): (ToldAtRead, f64),
+    ) -> Outcome {
         let staleness = self.version.0 - part.version_read.0;
         if header.weight > 0 {
+            #[expect(clippy::cast_possible_truncation, reason = "a gradient's factor is f32")]
             let inputs = StepInputs {
-                scale: 1.0,
+                worker: header.worker,
+                at_read: at_read.view(),
+                scale: scale as f32,
                 staleness,
                 rate_factor: header.rate_factor,
             };
-            self.step(&part.address, payload, inputs);
+            match self.pushes {
+                Kind::Delta => self.add(&part.address, payload),
+                Kind::Gradient | Kind::Statistic => self.step(&part.address, payload, inputs),
+            }
             self.advance(header.weight);
             if !part.address.is_empty() {
                 self.staleness.record(staleness);
@@ -292,13 +418,20 @@ impl Shard {
         }
     }
 
-    fn accept(&mut self, header: &PushHeader, part: &Part, payload: Cow<'_, Payload>) -> Outcome {
+    fn accept(
+        &mut self,
+        header: &PushHeader,
+        part: &Part,
+        (payload, scale): (Cow<'_, Payload>, f64),
+    ) -> Outcome {
         let version = self.version;
         self.round.accept(
             header.worker,
             Pending {
                 weight: header.weight,
                 rate_factor: header.rate_factor,
+                scale,
+                staleness: self.version.0 - part.version_read.0,
                 address: part.address.clone(),
                 payload: payload.into_owned(),
             },
@@ -323,24 +456,33 @@ impl Shard {
                 part.weight > 0,
                 "a part with values was judged to weigh something"
             );
-            self.staleness.record(0);
+            self.staleness.record(part.staleness);
         }
-        let Combined {
-            address,
-            payload,
-            scale,
-        } = round::mean(parts, self.store.len());
-        // Rates only fall, so the least is the one decided last.
-        let rate_factor = parts
-            .iter()
-            .map(|part| part.rate_factor)
-            .fold(1.0, f64::min);
-        let inputs = StepInputs {
-            scale,
-            staleness: 0,
-            rate_factor,
-        };
-        self.step(&address, &payload, inputs);
+        if self.pushes == Kind::Delta {
+            let Combined {
+                address, payload, ..
+            } = round::sum(parts, self.store.len());
+            self.add(&address, &payload);
+        } else {
+            let Combined {
+                address,
+                payload,
+                scale,
+            } = round::mean(parts, self.store.len());
+            // Rates only fall, so the least is the one decided last.
+            let rate_factor = parts
+                .iter()
+                .map(|part| part.rate_factor)
+                .fold(1.0, f64::min);
+            let inputs = StepInputs {
+                worker: WorkerId(0),
+                at_read: AtReadView::AsItIs,
+                scale,
+                staleness: 0,
+                rate_factor,
+            };
+            self.step(&address, &payload, inputs);
+        }
         self.advance(weight);
     }
 
@@ -351,8 +493,10 @@ impl Shard {
         self.tuner.follow(self.progress, self.store.as_mut());
     }
 
-    fn step(&mut self, address: &Address, payload: &Payload, inputs: StepInputs) {
+    fn step(&mut self, address: &Address, payload: &Payload, inputs: StepInputs<'_>) {
         let StepInputs {
+            worker,
+            at_read,
             scale,
             staleness,
             rate_factor,
@@ -362,29 +506,63 @@ impl Shard {
             count: self.version.0 + 1,
             progress: self.progress,
             staleness,
+            worker: worker.0,
         };
-        let segments: Vec<&[u8]> = payload.segments().iter().map(|bytes| &bytes[..]).collect();
-        let joined;
-        let gradient = match address {
-            _ if address.is_empty() => GradientView::Empty,
-            Address::Range(range) => GradientView::Dense {
-                start: range.start as usize,
-                segments: &segments,
-            },
-            Address::Coordinates(coordinates) => {
-                joined = join(&segments);
-                GradientView::Sparse {
-                    coordinates: coordinates.as_slice(),
-                    values: &joined,
-                }
-            }
-            Address::Rows { .. } => unreachable!("rows were refused by the judge"),
-        };
-        self.store
-            .step(&context, gradient, scale)
-            .expect("the part was judged");
+        let store = &mut self.store;
+        with_view(address, payload, |gradient| {
+            let done = store.step_at(&context, gradient, at_read, scale);
+            done.expect("the part was judged");
+        });
         self.version.0 += 1;
     }
+
+    /// Adds a difference as it is, which counts as a step.
+    fn add(&mut self, address: &Address, payload: &Payload) {
+        let store = &mut self.store;
+        with_view(address, payload, |delta| {
+            store.add(delta).expect("the part was judged");
+        });
+        self.version.0 += 1;
+    }
+}
+
+/// What a part says of its worker's read.
+#[derive(Debug)]
+enum ToldAtRead {
+    AsItIs,
+    Echoed(Vec<u8>),
+    Pinned(Arc<[u8]>),
+}
+
+impl ToldAtRead {
+    fn view(&self) -> AtReadView<'_> {
+        match self {
+            Self::AsItIs => AtReadView::AsItIs,
+            Self::Echoed(values) => AtReadView::Echoed(values),
+            Self::Pinned(values) => AtReadView::Pinned(values),
+        }
+    }
+}
+
+/// Shows a judged part as an optimizer sees it.
+fn with_view(address: &Address, payload: &Payload, show: impl FnOnce(GradientView<'_>)) {
+    let segments: Vec<&[u8]> = payload.segments().iter().map(|bytes| &bytes[..]).collect();
+    let joined;
+    show(match address {
+        _ if address.is_empty() => GradientView::Empty,
+        Address::Range(range) => GradientView::Dense {
+            start: range.start as usize,
+            segments: &segments,
+        },
+        Address::Coordinates(coordinates) => {
+            joined = join(&segments);
+            GradientView::Sparse {
+                coordinates: coordinates.as_slice(),
+                values: &joined,
+            }
+        }
+        Address::Rows { .. } => unreachable!("rows were refused by the judge"),
+    });
 }
 
 fn join<'a>(segments: &[&'a [u8]]) -> Cow<'a, [u8]> {
@@ -409,6 +587,15 @@ fn too_far(shard: ShardId, sequence: Sequence, low: Sequence) -> Refusal {
              one, {low}; send the missing parts first"
         ),
     )
+}
+
+fn nothing_told(shard: ShardId, part: &Part) -> Refusal {
+    Refusal::invalid(format!(
+        "the part for shard {shard} was computed at version {} and does not say what was read there, \
+         which the job's optimizer must know; send the read's value_at_read back with the gradient \
+         (the shard itself keeps whole reads only, {PINS_PER_SESSION_MAX} per session)",
+        part.version_read
+    ))
 }
 
 fn round_open(shard: ShardId, worker: WorkerId) -> Refusal {

@@ -1,7 +1,12 @@
-//! A round: the parts of all enlisted workers, combined in worker order into one step.
+//! A round: parts of several workers, combined into one step.
+//!
+//! A round of all enlisted workers, or of all but the slowest few, is summed in worker order, so that
+//! it does not depend on who came first. A split of n-softsync takes whatever has arrived, in the order
+//! of arrival.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use thalweg_common::consistency::Aggregation;
 use thalweg_common::ids::WorkerId;
 use thalweg_common::message::{Address, Coordinates, Payload};
 
@@ -10,6 +15,9 @@ use thalweg_common::message::{Address, Coordinates, Payload};
 pub(super) struct Pending {
     pub(super) weight: u64,
     pub(super) rate_factor: f64,
+    /// What its gradient is multiplied by for its staleness.
+    pub(super) scale: f64,
+    pub(super) staleness: u64,
     pub(super) address: Address,
     pub(super) payload: Payload,
 }
@@ -21,16 +29,35 @@ const ROUNDS_AHEAD_MAX: usize = 4;
 /// The open round, and parts of the rounds after it.
 #[derive(Debug)]
 pub(super) struct Round {
+    /// When a round is complete.
+    rule: Rule,
     enlisted: BTreeSet<WorkerId>,
     pending: BTreeMap<WorkerId, VecDeque<Pending>>,
+    /// Workers of pending parts, in the order of arrival; only where that counts.
+    arrived: VecDeque<WorkerId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    /// Of every enlisted worker but so many.
+    AllBut(usize),
+    /// So many, whosever they are.
+    Count(usize),
 }
 
 impl Round {
     /// An empty round that waits for every slot of `0..workers`.
-    pub(super) fn new(workers: u32) -> Self {
+    pub(super) fn new(aggregation: Aggregation, workers: u32) -> Self {
+        let rule = match aggregation {
+            Aggregation::Push => Rule::Count(1),
+            Aggregation::Round { backup_workers } => Rule::AllBut(backup_workers as usize),
+            Aggregation::Softsync { splits } => Rule::Count((workers / splits.max(1)) as usize),
+        };
         Self {
+            rule,
             enlisted: (0..workers).map(WorkerId).collect(),
             pending: BTreeMap::new(),
+            arrived: VecDeque::new(),
         }
     }
 
@@ -44,9 +71,9 @@ impl Round {
 
     /// Whether no further part of this worker can be taken before the open round is complete.
     pub(super) fn is_full(&self, worker: WorkerId) -> bool {
-        self.pending
-            .get(&worker)
-            .is_some_and(|parts| ROUNDS_AHEAD_MAX <= parts.len())
+        let of_worker = self.pending.get(&worker);
+        matches!(self.rule, Rule::AllBut(_))
+            && of_worker.is_some_and(|parts| ROUNDS_AHEAD_MAX <= parts.len())
     }
 
     pub(super) fn pending(&self) -> usize {
@@ -55,29 +82,45 @@ impl Round {
 
     pub(super) fn accept(&mut self, worker: WorkerId, part: Pending) {
         self.pending.entry(worker).or_default().push_back(part);
+        if matches!(self.rule, Rule::Count(_)) {
+            self.arrived.push_back(worker);
+        }
     }
 
-    /// The parts of the open round in worker order, if every enlisted worker has one.
+    /// The parts of the open round in their order, if it is complete.
     pub(super) fn take_complete(&mut self) -> Option<Vec<Pending>> {
-        let complete = !self.pending.is_empty()
-            && self
-                .enlisted
-                .iter()
-                .all(|worker| self.pending.contains_key(worker));
-        if !complete {
-            return None;
-        }
-        let parts = self
-            .pending
-            .values_mut()
-            .filter_map(VecDeque::pop_front)
-            .collect();
+        let (has, enlisted) = (self.pending(), self.enlisted.len());
+        let parts: Vec<_> = match self.rule {
+            Rule::AllBut(backup) => {
+                let here = |worker: &&WorkerId| self.pending.contains_key(*worker);
+                let came = self.enlisted.iter().filter(here).count();
+                let needed = match enlisted {
+                    0 => 0,
+                    _ => enlisted.saturating_sub(backup).max(1),
+                };
+                if has == 0 || came < needed {
+                    return None;
+                }
+                let first = |parts: &mut VecDeque<Pending>| parts.pop_front();
+                self.pending.values_mut().filter_map(first).collect()
+            }
+            Rule::Count(count) => {
+                // Of fewer workers, and of none, what there is must do.
+                let needed = count.clamp(1, enlisted.max(1));
+                if has == 0 || (has < needed && 0 < enlisted) {
+                    return None;
+                }
+                let workers: Vec<_> = self.arrived.drain(..needed.min(has)).collect();
+                let first = |worker| self.pending.get_mut(worker)?.pop_front();
+                workers.iter().filter_map(first).collect()
+            }
+        };
         self.pending.retain(|_, parts| !parts.is_empty());
         Some(parts)
     }
 }
 
-/// A combined gradient: `scale × payload` is the weighted mean.
+/// A combined part: `scale × payload` is the weighted mean of gradients, or the sum of deltas.
 #[derive(Debug)]
 pub(super) struct Combined {
     pub(super) address: Address,
@@ -98,19 +141,37 @@ pub(super) fn mean(parts: &[Pending], len: usize) -> Combined {
     let total: u64 = parts.iter().map(|part| part.weight).sum();
     let greatest = parts.iter().map(|part| part.weight).max().unwrap_or(1);
     let scale = (greatest as f64 / total as f64) as f32;
-    let ratio = |part: &Pending| (part.weight as f64 / greatest as f64) as f32;
-    let dense = parts
-        .iter()
-        .any(|part| matches!(&part.address, Address::Range(r) if !r.is_empty()));
-    let (address, payload) = if dense {
-        sum_dense(parts, len, ratio)
-    } else {
-        sum_sparse(parts, ratio)
-    };
+    let ratio = |part: &Pending| (part.weight as f64 / greatest as f64 * part.scale) as f32;
+    let (address, payload) = weighted_sum(parts, len, ratio);
     Combined {
         address,
         payload,
         scale,
+    }
+}
+
+/// The sum of the parts' deltas, in the order given.
+pub(super) fn sum(parts: &[Pending], len: usize) -> Combined {
+    let (address, payload) = weighted_sum(parts, len, |_| 1.0);
+    Combined {
+        address,
+        payload,
+        scale: 1.0,
+    }
+}
+
+fn weighted_sum(
+    parts: &[Pending],
+    len: usize,
+    ratio: impl Fn(&Pending) -> f32,
+) -> (Address, Payload) {
+    let dense = parts
+        .iter()
+        .any(|part| matches!(&part.address, Address::Range(r) if !r.is_empty()));
+    if dense {
+        sum_dense(parts, len, ratio)
+    } else {
+        sum_sparse(parts, ratio)
     }
 }
 

@@ -121,6 +121,7 @@ impl Store {
                 version: Version(1),
                 applied: Sequence(0),
                 payload: Payload::from_bytes(self.values.slice(..bytes)),
+                at_read: Payload::default(),
             }
         });
         PullReply::Ready(reads.collect())

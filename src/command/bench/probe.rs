@@ -45,6 +45,7 @@ pub(super) fn push(bytes: usize) -> Push {
         codec: Codec::Raw,
         address: Address::Range(0..elements),
         payload: Payload::from_bytes(values.slice(..elements as usize * Payload::VALUE_BYTES)),
+        at_read: Payload::default(),
     });
     Push {
         header,

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use thalweg_common::consistency::{Aggregation, Consistency};
+use thalweg_common::consistency::{Aggregation, Consistency, Staleness};
 use thalweg_common::feedback::feedback;
 use thalweg_common::ids::{Fingerprint, Generation, Life, Sequence, ServerId, SessionId};
 use thalweg_common::layout::{ParameterLayout, Tensor};
 use thalweg_common::message::{
-    DataSummary, Outcome, PROTOCOL_VERSIONS, PullReply, Register, Reply, Request, SessionRole,
+    DataSummary, Kind, Outcome, PROTOCOL_VERSIONS, PullReply, Register, Reply, Request, SessionRole,
 };
 use thalweg_common::non_finite::NonFinite;
 use thalweg_common::regularizer::Regularization;
@@ -84,6 +84,8 @@ fn plan() -> anyhow::Result<Plan> {
             tuner: Tuner::default(),
             regularization: Regularization::default(),
             aggregation: Aggregation::Push,
+            staleness: Staleness::default(),
+            pushes: Kind::Gradient,
             non_finite: NonFinite::Reject,
             workers: 1,
         },

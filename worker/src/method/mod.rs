@@ -4,18 +4,32 @@
 //! numbers and sends. A method decides and does nothing else: it is a state machine of events and
 //! effects, and knows neither data ranges nor shards nor servers. The mechanics (granting, cutting,
 //! numbering, resending, gathering) are the loop's, the same for every method.
+//!
+//! A training method of the papers is this machine together with what the servers do: their rule, when
+//! they take a step, who waits for whom. Its [`entry`] says all of it, so that one name in a job is
+//! enough.
 
-mod downpour;
+mod entry;
+mod gradients;
+mod local_optimizer;
+mod local_steps;
+mod elastic_averaging;
+mod methods;
+#[cfg(test)]
+mod tests;
 
-pub use downpour::Downpour;
+pub use elastic_averaging::ElasticAveraging;
+pub use entry::{Fixed, MethodEntry, Place, Use};
+pub use gradients::Gradients;
+pub use local_optimizer::{LocalOptimizer, LocalPlan};
+pub use local_steps::LocalSteps;
+pub use methods::METHODS;
 
 use std::fmt::Debug;
 use std::num::NonZeroU64;
 use std::ops::Range;
 
-use thalweg_common::consistency::{Aggregation, Consistency};
 use thalweg_common::message::Kind;
-use thalweg_common::registry::{self, Named, SettingError};
 
 use crate::replica::Vector;
 
@@ -27,7 +41,21 @@ pub trait TrainingMethod: Debug + Send {
 
     /// Whether own pushes that a server has not applied yet are wanted in [`Event::Arrived`]. They
     /// cost their memory until they are applied.
-    fn rereads(&self) -> bool;
+    fn rereads(&self) -> bool {
+        false
+    }
+
+    /// Whether pulls may be asked for while iterations before them are not done. A worker with
+    /// parameters of its own exchanges them as they are, not as they were.
+    fn pulls_ahead(&self) -> bool {
+        true
+    }
+
+    /// Whether the gate is asked about the first iteration that uses a pull, and not about the last:
+    /// iterations with parameters of its own are the worker's affair.
+    fn waits_for_first(&self) -> bool {
+        false
+    }
 
     /// Takes one event; answers what is to be done.
     fn step(&mut self, event: Event<'_>) -> Vec<Effect>;
@@ -49,9 +77,20 @@ pub enum Event<'a> {
         replica: &'a mut Vector,
         /// The gradient.
         gradient: Vector,
+        /// When it is, for whoever has a learning rate of its own.
+        when: When,
     },
     /// Nothing follows for a while, or ever: what is held back must be pushed.
     HandOver,
+}
+
+/// Where in the job an iteration is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct When {
+    /// Examples dealt out before this batch: the job's progress, as far as a worker can know it.
+    pub progress: u64,
+    /// What the learning rate is multiplied by, from feedback.
+    pub rate_factor: f64,
 }
 
 /// An own push that is not in what was read of one shard.
@@ -66,12 +105,12 @@ pub struct Missing<'a> {
 /// What a method wants done.
 #[derive(Debug)]
 pub enum Effect {
-    /// Push this, for everything since the last push.
-    Push(Kind, Vector),
+    /// Push this, for everything since the last push; or only the account of it.
+    Push(Kind, Option<Vector>),
 }
 
 /// The settings that methods choose from; a method that has no use for one ignores it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct MethodSettings {
     /// Iterations between two pushes.
     pub n_push: NonZeroU64,
@@ -79,55 +118,12 @@ pub struct MethodSettings {
     pub n_pull: NonZeroU64,
     /// Rate of the local steps between pulls, ≥ 0.
     pub local_lr: f32,
-}
-
-/// A method as the registry knows it.
-#[derive(Clone, Copy, Debug)]
-pub struct MethodEntry {
-    /// The name that a job file writes.
-    pub name: &'static str,
-    /// One line for `thalweg list`.
-    pub about: &'static str,
-    /// Where it comes from.
-    pub source: &'static str,
-    check: fn(&MethodSettings, Consistency, Aggregation) -> Result<(), String>,
-    build: fn(&MethodSettings) -> Box<dyn TrainingMethod>,
-}
-
-/// Every training method there is, in order of growing complexity.
-pub static METHODS: &[MethodEntry] = &[downpour::ENTRY];
-
-impl MethodEntry {
-    /// The entry called `name`.
-    ///
-    /// # Errors
-    /// [`SettingError::UnknownName`] with the names that there are.
-    pub fn find(name: &str) -> Result<&'static Self, SettingError> {
-        registry::find("training method", METHODS, name)
-    }
-
-    /// Refuses settings that cannot work together, naming both.
-    ///
-    /// # Errors
-    /// What was expected, what was found, and how to mend it, in one line.
-    pub fn check(
-        &self,
-        settings: &MethodSettings,
-        consistency: Consistency,
-        aggregation: Aggregation,
-    ) -> Result<(), String> {
-        (self.check)(settings, consistency, aggregation)
-    }
-
-    /// A method at its start.
-    #[must_use]
-    pub fn build(&self, settings: &MethodSettings) -> Box<dyn TrainingMethod> {
-        (self.build)(settings)
-    }
-}
-
-impl Named for MethodEntry {
-    fn name(&self) -> &'static str {
-        self.name
-    }
+    /// Whether own steps that no server has applied yet are taken again on parameters that arrive.
+    pub retake: bool,
+    /// Local iterations from one exchange with the servers to the next.
+    pub communication_period: NonZeroU64,
+    /// The share of its distance from the centre that a worker gives up at an exchange.
+    pub elastic_rate: f32,
+    /// How a worker with parameters of its own steps; absent for methods that have none.
+    pub local: Option<LocalPlan>,
 }

@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use bytes::Bytes;
 use thalweg_common::ids::{Sequence, ServerId, ShardId, Version};
-use thalweg_common::message::{Address, Coordinates, PullPart, Read};
+use thalweg_common::message::{Address, Coordinates, Payload, PullPart, Read};
 use thalweg_common::shard_map::ShardMap;
 
 use crate::model::Coverage;
@@ -43,16 +44,67 @@ pub struct Seen {
     pub version: Version,
     /// Own pushes up to this one are in what was read.
     pub applied: Sequence,
+    /// What is to be sent back with a gradient, if the server said something.
+    pub at_read: Option<AtRead>,
+}
+
+/// What a server said of elements that goes back to it with a gradient at them. Its meaning is the server's
+/// affair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AtRead {
+    /// The elements.
+    address: Address,
+    /// As many bytes for each of them.
+    bytes: Bytes,
+}
+
+impl AtRead {
+    fn new(address: &Address, said: &Payload) -> Option<Self> {
+        let bytes: Bytes = match said.segments() {
+            [] => return None,
+            [one] => one.clone(),
+            many => many.concat().into(),
+        };
+        let address = address.clone();
+        (!address.is_empty()).then_some(Self { address, bytes })
+    }
+
+    /// What was said of the elements of `part`, which are among those that were read.
+    pub(crate) fn of(&self, part: &Address) -> Payload {
+        if *part == self.address {
+            return Payload::from_bytes(self.bytes.clone());
+        }
+        let each = self.bytes.len() / self.address.len();
+        let mut read = offsets(&self.address).enumerate().peekable();
+        let mut said = Vec::with_capacity(part.len() * each);
+        for offset in offsets(part) {
+            while read.next_if(|(_, other)| *other < offset).is_some() {}
+            if let Some((place, _)) = read.next_if(|(_, other)| *other == offset) {
+                said.extend_from_slice(&self.bytes[place * each..(place + 1) * each]);
+            }
+        }
+        Payload::from_bytes(said.into())
+    }
+}
+
+/// The offsets of an address, in order; none of rows, which no worker asks for.
+fn offsets(address: &Address) -> Box<dyn Iterator<Item = u32> + '_> {
+    match address {
+        Address::Range(range) => Box::new(range.clone()),
+        Address::Coordinates(list) => Box::new(list.as_slice().iter().copied()),
+        Address::Rows { .. } => Box::new(std::iter::empty()),
+    }
 }
 
 impl Gather {
     /// Plans the questions for a coverage: one request per server that owns something of it, with a
-    /// part for each such shard.
+    /// part for each such shard; or for every shard, of which those that own nothing of it say their
+    /// version only.
     ///
     /// # Panics
     /// If the coverage has an element that the map has not.
     #[must_use]
-    pub fn plan(map: &ShardMap, coverage: &Coverage) -> Self {
+    pub fn plan(map: &ShardMap, coverage: &Coverage, every_shard: bool) -> Self {
         let mut slots: BTreeMap<ServerId, Vec<Slot>> = BTreeMap::new();
         let mut add = |shard: ShardId, address: Address, at: Range<usize>| {
             let span = map
@@ -77,7 +129,7 @@ impl Gather {
             }
             Coverage::Coordinates(list) => {
                 for slice in map.slice(list) {
-                    if !slice.positions.is_empty() {
+                    if every_shard || !slice.positions.is_empty() {
                         add(slice.shard, address(slice.offsets), slice.positions);
                     }
                 }
@@ -151,6 +203,7 @@ impl Gather {
                 elements: slot.elements.clone(),
                 version: read.version,
                 applied: read.applied,
+                at_read: AtRead::new(&slot.address, &read.at_read),
             });
         }
         Ok(())
@@ -197,7 +250,6 @@ fn offset(len: usize) -> u32 {
 mod tests {
     use thalweg_common::ids::Generation;
     use thalweg_common::layout::{ParameterLayout, Tensor};
-    use thalweg_common::message::Payload;
 
     use super::*;
 
@@ -222,6 +274,7 @@ mod tests {
             version: Version(version),
             applied: Sequence(0),
             payload: Payload::from_values(&values),
+            at_read: Payload::default(),
         }
     }
 
@@ -234,7 +287,7 @@ mod tests {
             (Coverage::Coordinates(sparse.clone()), 6, 3),
             (Coverage::Coordinates(vec![]), 0, 0),
         ] {
-            let mut gather = Gather::plan(&map, &coverage);
+            let mut gather = Gather::plan(&map, &coverage, false);
             let mut values = vec![-1.0; len];
             let mut parts = 0;
             for server in gather.servers().collect::<Vec<_>>() {
@@ -261,7 +314,7 @@ mod tests {
     #[test]
     fn an_answer_that_does_not_fit_is_named_and_copies_nothing() {
         let map = map();
-        let mut gather = Gather::plan(&map, &Coverage::Coordinates(vec![3, 4, 17]));
+        let mut gather = Gather::plan(&map, &Coverage::Coordinates(vec![3, 4, 17]), false);
         let mut values = vec![-1.0; 3];
         let part = &gather.parts(ServerId(0))[0];
         let mut read = answer(&map, part, 5);
@@ -272,6 +325,30 @@ mod tests {
         assert!(gather.take(ServerId(7), &[], &mut values).is_ok());
         assert_eq!(values, [-1.0; 3]);
         assert!(!gather.is_complete());
+    }
+
+    #[test]
+    fn what_was_said_of_a_read_is_said_again_of_any_part_of_it() {
+        let list = |offsets: &[u32]| Address::Coordinates(Coordinates::new(offsets).unwrap());
+        let bytes: Vec<u8> = (0..8 * 4).collect();
+        let said = Payload::from_bytes(bytes.clone().into());
+        let read = AtRead::new(&list(&[2, 3, 5, 9]), &said).unwrap();
+        let of = |part: &Address| read.of(part).segments().concat();
+        assert_eq!(of(&list(&[2, 3, 5, 9])), bytes);
+        assert_eq!(of(&Address::Range(2..4)), bytes[..16]);
+        assert_eq!(of(&list(&[3, 9])), [&bytes[8..16], &bytes[24..]].concat());
+        assert!(of(&Address::NONE).is_empty());
+        assert_eq!(AtRead::new(&list(&[1]), &Payload::default()), None);
+    }
+
+    #[test]
+    fn with_every_shard_asked_each_says_at_least_its_version() {
+        let map = map();
+        let gather = Gather::plan(&map, &Coverage::Coordinates(vec![3]), true);
+        let parts: Vec<_> = gather.servers().flat_map(|s| gather.parts(s)).collect();
+        assert_eq!(parts.len(), 8);
+        let empty = parts.iter().filter(|part| part.address.is_empty());
+        assert_eq!(empty.count(), 7);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use thalweg_common::ids::{ShardId, Version};
 use thalweg_common::message::DataRange;
 
-use crate::pull::Seen;
+use crate::pull::{AtRead, Seen};
 
 /// The account of everything since the last push.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub(crate) struct Account {
     pub(crate) ranges: Vec<DataRange>,
     /// The least version of each shard that a gradient was computed at.
     pub(crate) versions: BTreeMap<ShardId, Version>,
+    /// What servers want to be told with the gradient, as the last read of each shard said it.
+    pub(crate) at_read: BTreeMap<ShardId, AtRead>,
 }
 
 impl Account {
@@ -37,7 +39,16 @@ impl Account {
             }
             _ => self.ranges.push(range),
         }
-        for Seen { shard, version, .. } in seen {
+        for Seen {
+            shard,
+            version,
+            at_read,
+            ..
+        } in seen
+        {
+            if let Some(at_read) = at_read {
+                self.at_read.insert(*shard, at_read.clone());
+            }
             // The earliest read counts: staleness is never understated.
             let least = self.versions.entry(*shard).or_insert(*version);
             *least = (*least).min(*version);
@@ -65,6 +76,7 @@ mod tests {
             elements: 0..9,
             version: Version(version),
             applied: Sequence(0),
+            at_read: None,
         };
         account.add(range(0, 10, 14), 1.0, [seen(7)].iter());
         account.add(range(0, 14, 17), 2.0, [seen(9)].iter());

@@ -10,7 +10,7 @@ use thalweg_common::message::{Address, Codec, Dtype, Kind, Part, Payload};
 use thalweg_common::shard_map::ShardMap;
 
 use crate::model::Coverage;
-use crate::pull::address;
+use crate::pull::{AtRead, address};
 use crate::replica::Vector;
 
 /// What all parts of one push have in common.
@@ -20,6 +20,8 @@ pub(crate) struct Label<'a> {
     pub(crate) sequence: Sequence,
     /// The version read of each shard, by [`ShardId`].
     pub(crate) versions: &'a [Version],
+    /// What goes back to each shard with a gradient at what was read there.
+    pub(crate) at_read: &'a BTreeMap<ShardId, AtRead>,
 }
 
 /// Cuts what is pushed into parts for every shard of every server; `None` pushes clocks only.
@@ -54,6 +56,9 @@ pub(crate) fn cut(
     let mut parts: BTreeMap<ServerId, Vec<Part>> = BTreeMap::new();
     for ((shard, span), (address, at)) in map.numbered().zip(pieces.drain(..)) {
         let payload = bytes.slice(at.start * Payload::VALUE_BYTES..at.end * Payload::VALUE_BYTES);
+        let at_read = label.at_read.get(&shard);
+        let at_read = at_read.filter(|_| !address.is_empty());
+        let at_read = at_read.map_or_else(Payload::default, |read| read.of(&address));
         parts.entry(span.server).or_default().push(Part {
             shard,
             sequence: label.sequence,
@@ -63,6 +68,7 @@ pub(crate) fn cut(
             codec: Codec::Raw,
             address,
             payload: Payload::from_bytes(payload),
+            at_read,
         });
     }
     parts
@@ -138,6 +144,7 @@ mod tests {
             kind: Kind::Gradient,
             sequence: Sequence(4),
             versions: &versions,
+            at_read: &BTreeMap::new(),
         };
         let list: Vec<u64> = vec![0, 9, 10, 11, 12, 63, 79];
         let whole: Vec<u64> = (0..80).collect();
@@ -181,6 +188,7 @@ mod tests {
             kind: Kind::Gradient,
             sequence: Sequence(1),
             versions: &versions,
+            at_read: &BTreeMap::new(),
         };
         let parts = cut(&map(), Some(&vector), label);
         let first = &parts[&ServerId(0)][0].payload.segments()[0];

@@ -163,6 +163,7 @@ mod tests {
             codec: Codec::Raw,
             address: Address::Range(0..u32::try_from(bytes / 4).unwrap()),
             payload: Payload::from_bytes(vec![0; *bytes].into()),
+            at_read: Payload::default(),
         };
         Request::Push(Push {
             header,

@@ -6,7 +6,7 @@ use thalweg_common::config::Overlap;
 use thalweg_common::message::{DataRange, Kind, LeaveReason, PushHeader};
 use thalweg_common::time::Time;
 
-use crate::method::{self, Missing};
+use crate::method::{self, Missing, When};
 use crate::model::Coverage;
 use crate::pull::Gather;
 use crate::push::{Fault, Label, cut};
@@ -77,6 +77,7 @@ impl Worker {
         match self.settings.overlap {
             Overlap::Off => self.groups.is_empty() && self.outbox.in_flight() == 0,
             Overlap::Push => self.groups.is_empty(),
+            Overlap::Full if !self.work.method.pulls_ahead() => self.groups.is_empty(),
             Overlap::Full => {
                 let asked = self.groups.iter().filter(|group| !group.is_ready()).count();
                 self.groups.len() <= self.settings.prefetch && asked < self.settings.prefetch.max(1)
@@ -98,7 +99,7 @@ impl Worker {
         let iterations = portions.len() as u64;
         let work = &self.work;
         let (batches, coverage) = self.reader.read(portions, &*work.data, &*work.model)?;
-        let gather = Gather::plan(&work.map, &coverage);
+        let gather = Gather::plan(&work.map, &coverage, self.settings.reads_every_shard);
         self.numbered += 1;
         for server in gather.servers() {
             self.calls
@@ -232,10 +233,15 @@ impl Worker {
             values: done.gradient,
         };
         let replica = &mut group.replica;
-        let effects = self
-            .work
-            .method
-            .step(method::Event::Gradient { replica, gradient });
+        let when = When {
+            progress: range.epoch * self.work.data.rows() + range.start,
+            rate_factor: self.rate_factor,
+        };
+        let effects = self.work.method.step(method::Event::Gradient {
+            replica,
+            gradient,
+            when,
+        });
         if group.batches.is_empty() {
             self.groups.pop_front();
         }
@@ -266,17 +272,19 @@ impl Worker {
     /// Pushes what the method holds back. Answers whether there was something.
     pub(super) fn hand_over(&mut self) -> bool {
         let effects = self.work.method.step(method::Event::HandOver);
-        let some = !effects.is_empty();
-        self.perform(effects);
-        some
+        self.perform(effects)
     }
 
-    fn perform(&mut self, effects: Vec<method::Effect>) {
+    /// Does what the method wants; answers whether that was something. An account of nothing is none.
+    fn perform(&mut self, effects: Vec<method::Effect>) -> bool {
+        let before = self.tally.pushes;
         for effect in effects {
             match effect {
-                method::Effect::Push(kind, vector) => self.push(kind, Some(vector)),
+                method::Effect::Push(_, None) if self.account.weight == 0 => {}
+                method::Effect::Push(kind, vector) => self.push(kind, vector),
             }
         }
+        before < self.tally.pushes
     }
 
     /// Pushes a vector, or the clock alone, with the account of everything since the last push.
@@ -292,6 +300,7 @@ impl Worker {
             kind,
             sequence,
             versions: &versions,
+            at_read: &account.at_read,
         };
         let parts = cut(&self.work.map, vector.as_ref(), label);
         let header = PushHeader {

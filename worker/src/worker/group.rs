@@ -63,9 +63,14 @@ impl Group {
         self.gather.is_complete()
     }
 
-    /// The last iteration that uses the pull.
-    pub(super) fn last(&self) -> u64 {
-        self.first + self.iterations.max(1) - 1
+    /// The last iteration that uses the pull, which the gate is asked about; the first, where the
+    /// others are the worker's own affair.
+    pub(super) fn asked_for(&self, first: bool) -> u64 {
+        if first {
+            self.first
+        } else {
+            self.first + self.iterations.max(1) - 1
+        }
     }
 }
 

@@ -19,6 +19,9 @@ pub struct LoopSettings {
     pub prefetch: usize,
     /// What a pull asks for.
     pub pull: PullExtent,
+    /// Whether every pull asks every shard for its version at least: where a round may be over without
+    /// this worker, each of its parts must say which round it is of.
+    pub reads_every_shard: bool,
     /// Pushes that may wait for their acknowledgement, ≥ 1. At most the server's window.
     pub inflight_pushes_max: u64,
     /// What happens to a gradient that holds NaN or infinity.

@@ -1,8 +1,8 @@
-//! `[method]`: what a worker does between its pulls and its pushes.
+//! `[method]`: what workers do between their pulls and their pushes, and what it takes of servers.
 
 use serde::{Deserialize, Serialize};
 
-/// The training method of the workers.
+/// The training method.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Method {
@@ -16,10 +16,20 @@ pub struct Method {
     pub overlap: Overlap,
     /// Pulls asked for ahead under overlap `full`, 1 to 64. Default 2.
     pub prefetch: usize,
+    /// Iterations of its own that a worker of a method with local steps takes from one exchange with the
+    /// servers to the next, ≥ 1. Default 1; each such method has one of its own.
+    pub communication_period: u64,
+    /// α of elastic averaging, > 0: the share of its distance from the centre by which a worker and the
+    /// centre move towards each other. Without it, 0.9 divided by the number of workers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elastic_rate: Option<f64>,
     /// Learning rate of the local steps between pulls, ≥ 0; 0 takes none. Without it, the
     /// optimizer's rate where that is `sgd`, else 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub local_lr: Option<f64>,
+    /// Whether a worker takes its own steps again that no server has applied yet, on parameters that
+    /// arrive; false drops them, as the paper's algorithm does. Default true.
+    pub retake: bool,
     /// Examples that worker 0 trains on alone before the others begin. Default 0.
     pub solo_phase: u64,
 }
@@ -32,7 +42,10 @@ impl Default for Method {
             n_pull: 1,
             overlap: Overlap::Full,
             prefetch: 2,
+            communication_period: 1,
+            elastic_rate: None,
             local_lr: None,
+            retake: true,
             solo_phase: 0,
         }
     }

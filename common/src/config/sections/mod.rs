@@ -61,6 +61,7 @@ pub(super) static SECTIONS: &[Section] = &[
     Section::new("model", fields::of::<Model>),
     Section::new("gradient", fields::of::<Gradient>),
     Section::new("optimizer", fields::of::<OptimizerFile>),
+    Section::new("outer", fields::of::<OptimizerFile>),
     Section::new("schedule", fields::of::<Schedule>),
     Section::new("schedules", || &[]),
     Section::new("feedback", fields::of::<Feedback>),

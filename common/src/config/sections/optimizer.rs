@@ -1,4 +1,4 @@
-//! `[optimizer]` and `[regularizer]`: how the servers turn gradients into steps.
+//! `[optimizer]`, `[outer]` and `[regularizer]`: how gradients become steps.
 
 use serde::{Deserialize, Serialize};
 use toml::Table;
@@ -28,7 +28,8 @@ impl Default for OptimizerFile {
     }
 }
 
-/// `[optimizer]`: the rule that the servers run.
+/// `[optimizer]`: the rule that turns gradients into steps, on the servers, or in the workers of a
+/// method with local steps; and `[outer]`, the servers' rule for what these workers push.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Optimizer {
     /// The optimizer's name in the registry. Default `"adagrad"`.

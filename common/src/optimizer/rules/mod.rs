@@ -7,11 +7,14 @@ pub mod momentum_ewa;
 pub mod momentum_ewa_corrected;
 pub mod nesterov;
 pub mod nag_lookahead;
+pub mod delayed_nesterov;
 pub mod qhm;
 pub mod aggmo;
 pub mod asgd;
+pub mod averaged_sgd;
 pub mod adagrad;
 pub mod adagrad_eps_inside;
+pub mod adaptive_revision;
 pub mod adadelta;
 pub mod adadelta_r0_eps;
 pub mod rmsprop;
@@ -35,6 +38,10 @@ pub mod nadam_full;
 pub mod nadamax;
 pub mod qhadam;
 pub mod ftrl;
+pub mod ftrl_adaptive_revision;
+pub mod dc_asgd_constant;
+pub mod dc_asgd_adaptive;
+pub mod gap_aware;
 pub mod lion;
 pub mod lars;
 pub mod lamb;
@@ -52,11 +59,14 @@ pub static OPTIMIZERS: &[OptimizerEntry] = &[
     momentum_ewa_corrected::ENTRY,
     nesterov::ENTRY,
     nag_lookahead::ENTRY,
+    delayed_nesterov::ENTRY,
     qhm::ENTRY,
     aggmo::ENTRY,
     asgd::ENTRY,
+    averaged_sgd::ENTRY,
     adagrad::ENTRY,
     adagrad_eps_inside::ENTRY,
+    adaptive_revision::ENTRY,
     adadelta::ENTRY,
     adadelta_r0_eps::ENTRY,
     rmsprop::ENTRY,
@@ -80,6 +90,10 @@ pub static OPTIMIZERS: &[OptimizerEntry] = &[
     nadamax::ENTRY,
     qhadam::ENTRY,
     ftrl::ENTRY,
+    ftrl_adaptive_revision::ENTRY,
+    dc_asgd_constant::ENTRY,
+    dc_asgd_adaptive::ENTRY,
+    gap_aware::ENTRY,
     lion::ENTRY,
     lars::ENTRY,
     lamb::ENTRY,

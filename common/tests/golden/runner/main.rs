@@ -4,6 +4,7 @@
 //! read, whose algorithm or setting the registry does not have, or that holds nothing to compare
 //! counts as much as a wrong number.
 
+mod asynchronous;
 mod edge;
 mod folder;
 mod numbers;
@@ -26,9 +27,10 @@ use self::run::registry_name;
 
 /// Formats that come with what they describe: none of their files is checked here.
 const ELSEWHERE: &[(&str, &str)] = &[
-    ("psgold-async/1", "the training methods"),
-    ("psgold-trace/1", "the delay-aware rules"),
-    ("psgold-consistency/1", "the gate's simulation"),
+    (
+        "psgold-consistency/1",
+        "checked in virtual time by the tests of thalweg: tests/traces",
+    ),
     ("psgold-compress/1", "the gradient codecs"),
 ];
 
@@ -38,6 +40,11 @@ const PARTS_ELSEWHERE: &[(&str, &str, &str)] = &[
         "psgold-schedule/1",
         "gradient_noise",
         "checked by thalweg-worker, which adds the noise",
+    ),
+    (
+        "psgold-async/1",
+        "downpour, easgd_*, eamsgd_*, local_sgd, diloco, n_softsync",
+        "take workers or rounds: driven over gRPC by the tests of thalweg, tests/traces",
     ),
     (
         "psgold-strategies/1",
@@ -113,6 +120,12 @@ fn a_golden_file_with_a_flaw_is_a_failure() {
         ("nag_lookahead_1", "/v/20/1", 0.0.into()),
         ("surface_beale", "/runs/14/path/199/1", 0.0.into()),
         ("surface_beale", "/surface", "table".into()),
+        ("adarev_3_random", "/events/81/w/2", 0.25.into()),
+        ("adarev_4_random_sparse", "/events/82/gbar/0", 0.25.into()),
+        ("ftrl_adarev_1", "/hyper/beta", 2.0.into()),
+        ("gap_aware_1", "/events/47/avg_step/3", 0.25.into()),
+        ("dc_asgd_a_2_per_worker", "/hyper/lambda0", 0.21.into()),
+        ("staleness_aware_1", "/events/30/tau", 9.into()),
         (
             "strategies_1",
             "/simplex_projection/cases/7/x/0",
@@ -163,12 +176,21 @@ fn say(line: &str) {
     println!("golden: {line}");
 }
 
-/// Checks one file; `None` if its format belongs to later work.
+/// Whether a file's numbers need workers that do more than to push a gradient.
+fn is_with_workers(file: &Value) -> bool {
+    let algorithm = file.get("algorithm").and_then(Value::as_str);
+    algorithm.is_some_and(|algorithm| asynchronous::WITH_WORKERS.contains(&algorithm))
+}
+
+/// Checks one file; `None` if it is checked elsewhere.
 fn check(file: &Value) -> Option<Findings> {
     let format = file.get("format").and_then(Value::as_str);
     let findings = match format {
         Some("psgold/1") => trajectory::dense(file),
         Some("psgold-sparse/1") => trajectory::sparse(file),
+        Some("psgold-trace/1") => asynchronous::trace(file),
+        Some("psgold-async/1") if is_with_workers(file) => return None,
+        Some("psgold-async/1") => asynchronous::run(file),
         Some("psgold-edge/1") => edge::runs(file),
         Some("psgold-strategies/1") => strategies::parts(file),
         Some("psgold-surface/1") => path::surface(file),

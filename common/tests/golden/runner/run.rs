@@ -86,6 +86,7 @@ impl Run {
             count: count as u64,
             progress: 0,
             staleness: 0,
+            worker: 0,
         }
     }
 
@@ -107,6 +108,9 @@ pub(super) fn registry_name(algorithm: &str) -> &str {
     match algorithm {
         "sparse_adam" => "adam_eps_hat",
         "ftrl_keras" => "ftrl",
+        "adownpour" | "mvadownpour" => "averaged_sgd",
+        "dc_asgd_c" => "dc_asgd_constant",
+        "dc_asgd_a" => "dc_asgd_adaptive",
         other => other.strip_prefix("sparse_").unwrap_or(other),
     }
 }

@@ -148,6 +148,7 @@ fn steps(term: &str, start: &[f64], lr: f64, count: usize) -> Result<Both, Strin
             count,
             progress: 0,
             staleness: 0,
+            worker: 0,
         };
         let stepped = single.step(&context, GradientView::Empty, 1.0);
         stepped.map_err(|error| error.to_string())?;

@@ -27,6 +27,7 @@ pub(super) fn context(count: u64) -> StepContext {
         count,
         progress: 32 * count,
         staleness: 0,
+        worker: 0,
     }
 }
 

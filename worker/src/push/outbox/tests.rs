@@ -30,6 +30,7 @@ fn part(shard: u32, sequence: Sequence) -> Part {
         codec: Codec::Raw,
         address: Address::NONE,
         payload: Payload::default(),
+        at_read: Payload::default(),
     }
 }
 

@@ -192,6 +192,7 @@ impl Cluster {
                 version: Version(self.versions.get(&part.shard).copied().unwrap_or(0)),
                 applied: Sequence(applied.unwrap_or(0)),
                 payload: Payload::from_values(&values),
+                at_read: Payload::default(),
             }
         });
         let reads = reads.collect();

@@ -20,7 +20,7 @@ use thalweg_common::shard_map::ShardMap;
 pub(crate) use self::cluster::Cluster;
 use self::timeline::{Fate, Timeline};
 use crate::data::{Dataset, InMemory, Rows, Task};
-use crate::method::{Downpour, MethodSettings};
+use crate::method::{Gradients, MethodSettings};
 use crate::model::{self, Coverage, Located, Model, Shape};
 use crate::worker::{LoopSettings, Outcome, Place, Work, Worker};
 
@@ -58,6 +58,7 @@ impl Setup {
             overlap: self.overlap,
             prefetch: 2,
             pull: self.extent,
+            reads_every_shard: false,
             inflight_pushes_max: 8,
             non_finite: NonFinite::Reject,
             gate_wait: Duration::from_secs(5),
@@ -100,11 +101,15 @@ impl Setup {
         (Worker::new(place(), self.settings(), work), cluster)
     }
 
-    fn method(&self) -> Downpour {
-        Downpour::new(&MethodSettings {
+    fn method(&self) -> Gradients {
+        Gradients::new(&MethodSettings {
             n_push: NonZeroU64::new(self.n_push).unwrap(),
             n_pull: NonZeroU64::new(self.n_pull).unwrap(),
             local_lr: self.local_lr,
+            retake: true,
+            communication_period: NonZeroU64::MIN,
+            elastic_rate: 0.0,
+            local: None,
         })
     }
 

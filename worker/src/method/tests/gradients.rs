@@ -8,11 +8,9 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use serde_json::Value;
-use thalweg_common::consistency::{Aggregation, Consistency};
 use thalweg_common::message::Kind;
 
-use super::Downpour;
-use crate::method::{Effect, Event, METHODS, MethodSettings, Missing, TrainingMethod};
+use crate::method::{Effect, Event, Gradients, MethodSettings, Missing, TrainingMethod, When};
 use crate::model::Coverage;
 use crate::replica::Vector;
 
@@ -21,8 +19,17 @@ fn settings(n_push: u64, n_pull: u64, local_lr: f32) -> MethodSettings {
         n_push: NonZeroU64::new(n_push).unwrap(),
         n_pull: NonZeroU64::new(n_pull).unwrap(),
         local_lr,
+        retake: true,
+        communication_period: NonZeroU64::MIN,
+        elastic_rate: 0.0,
+        local: None,
     }
 }
+
+const WHEN: When = When {
+    progress: 0,
+    rate_factor: 1.0,
+};
 
 fn vector(values: Vec<f32>) -> Vector {
     let coverage = Arc::new(Coverage::Whole(values.len() as u64));
@@ -56,7 +63,7 @@ impl Server {
 struct Replay {
     golden: Value,
     server: Server,
-    workers: Vec<(Downpour, Vector, usize)>,
+    workers: Vec<(Gradients, Vector, usize)>,
 }
 
 impl Replay {
@@ -79,7 +86,7 @@ impl Replay {
         };
         let workers = golden["workers"].as_u64().unwrap();
         let workers = (0..workers)
-            .map(|_| (Downpour::new(&settings), vector(x.clone()), 0))
+            .map(|_| (Gradients::new(&settings), vector(x.clone()), 0))
             .collect();
         Self {
             golden,
@@ -110,12 +117,14 @@ impl Replay {
         let effects = method.step(Event::Gradient {
             replica: x,
             gradient,
+            when: WHEN,
         });
         *step += 1;
         assert_eq!(effects.len() == 1, event["pushed"].as_bool().unwrap());
         close(&x.values, &event["local"]);
         for Effect::Push(kind, push) in effects {
             assert_eq!(kind, Kind::Gradient);
+            let push = push.unwrap();
             close(&push.values, &event["push"]);
             self.server.apply(&push.values);
         }
@@ -134,8 +143,8 @@ fn close(found: &[f32], expected: &Value) {
 #[test]
 fn the_golden_trajectories_are_followed() {
     for text in [
-        include_str!("../../../tests/golden/downpour_1_sgd.json"),
-        include_str!("../../../tests/golden/downpour_2_adagrad.json"),
+        include_str!("../../../../common/tests/golden/downpour_1_sgd.json"),
+        include_str!("../../../../common/tests/golden/downpour_2_adagrad.json"),
     ] {
         let mut replay = Replay::new(text);
         let events = replay.golden["events"].as_array().unwrap().clone();
@@ -148,7 +157,7 @@ fn the_golden_trajectories_are_followed() {
 
 #[test]
 fn the_first_push_carries_one_gradient_and_the_later_ones_n_push() {
-    let mut method = Downpour::new(&settings(3, 2, 0.0));
+    let mut method = Gradients::new(&settings(3, 2, 0.0));
     let mut x = vector(vec![0.0]);
     let pushed: Vec<_> = (0..8)
         .map(|_| {
@@ -156,15 +165,17 @@ fn the_first_push_carries_one_gradient_and_the_later_ones_n_push() {
             let effects = method.step(Event::Gradient {
                 replica: &mut x,
                 gradient,
+                when: WHEN,
             });
-            effects.first().map(|Effect::Push(_, sum)| sum.values[0])
+            let sum = |Effect::Push(_, sum): &Effect| sum.as_ref().unwrap().values[0];
+            effects.first().map(sum)
         })
         .collect();
     let one = Some(1.0);
     let three = Some(3.0);
     assert_eq!(pushed, [one, None, None, three, None, None, three, None]);
     let Effect::Push(_, rest) = &method.step(Event::HandOver)[0];
-    assert_eq!(rest.values, [1.0]);
+    assert_eq!(rest.as_ref().unwrap().values, [1.0]);
     assert!(method.step(Event::HandOver).is_empty());
     assert_eq!(
         [0, 1, 2, 3].map(|step| method.sharing(step).get()),
@@ -174,13 +185,14 @@ fn the_first_push_carries_one_gradient_and_the_later_ones_n_push() {
 
 #[test]
 fn own_steps_that_no_server_has_applied_are_taken_again() {
-    let mut method = Downpour::new(&settings(2, 1, 0.5));
+    let mut method = Gradients::new(&settings(2, 1, 0.5));
     for _ in 0..2 {
         let gradient = vector(vec![1.0, 2.0]);
         let mut x = vector(vec![0.0, 0.0]);
         method.step(Event::Gradient {
             replica: &mut x,
             gradient,
+            when: WHEN,
         });
     }
     let pushed = vector(vec![1.0, 2.0]);
@@ -194,28 +206,4 @@ fn own_steps_that_no_server_has_applied_are_taken_again() {
         missing: &missing,
     });
     assert_eq!(replica.values, [9.5, 8.0]);
-}
-
-#[test]
-fn a_lag_in_which_all_would_wait_for_each_other_is_refused_with_the_lag_that_does() {
-    let entry = &METHODS[0];
-    let check = |n_push, n_pull, consistency| {
-        entry.check(
-            &settings(n_push, n_pull, 0.0),
-            consistency,
-            Aggregation::Push,
-        )
-    };
-    assert_eq!(check(1, 1, Consistency::Bsp), Ok(()));
-    assert_eq!(check(4, 3, Consistency::Ssp { lag: 5 }), Ok(()));
-    assert_eq!(check(9, 9, Consistency::Asp), Ok(()));
-    let error = check(4, 3, Consistency::Ssp { lag: 4 }).unwrap_err();
-    assert!(error.contains("lag = 5 or more"), "{error}");
-    assert!(check(2, 1, Consistency::Bsp).is_err());
-    let local = entry.check(
-        &settings(1, 1, 0.1),
-        Consistency::Ssp { lag: 2 },
-        Aggregation::Round,
-    );
-    assert!(local.unwrap_err().contains("local_lr = 0"));
 }

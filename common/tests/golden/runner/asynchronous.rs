@@ -1,0 +1,349 @@
+//! What servers do with gradients that arrive late: traces of reads and updates (`psgold-trace/1`), and
+//! asynchronous runs on a noisy parabola (`psgold-async/1`), as far as a rule alone makes them. In f64,
+//! because that is what these files hold.
+//!
+//! What takes workers as well, local steps and rounds, is driven end to end by the tests of the root
+//! package, over the very same files.
+
+use serde_json::Value;
+use thalweg_common::optimizer::{ExactStore, Reader, StepContext, optimizer};
+use toml::Table;
+
+use super::numbers::{Findings, field, numbers, row_difference, rows, singles};
+use super::run::whole;
+
+/// A rule in the registry's words, and its rate.
+struct Rule {
+    name: &'static str,
+    settings: String,
+    lr: f64,
+}
+
+/// Each worker's last read: the parameters, what the rule asks of it, and the version.
+#[derive(Clone)]
+struct Read {
+    x: Vec<f64>,
+    at_read: Vec<f64>,
+    version: u64,
+}
+
+/// The server of a file.
+struct Server {
+    store: Box<dyn ExactStore>,
+    lr: f64,
+    version: u64,
+}
+
+impl Server {
+    fn new(rule: &Rule, start: &[f64]) -> Result<Self, String> {
+        let near = singles(start);
+        let initial = |element: usize| near[element];
+        let entry = optimizer(rule.name).map_err(|error| error.to_string())?;
+        let settings: Table = rule.settings.parse().expect("settings are TOML");
+        let built = entry.build_exact(&settings, &whole(start.len(), 0.0, &initial));
+        let mut store = built.map_err(|error| error.to_string())?;
+        // Starts need not be singles.
+        let mut saved: Vec<Vec<f64>> = store.columns().iter().map(|c| c.to_vec()).collect();
+        saved[0] = start.to_vec();
+        let columns: Vec<&[f64]> = saved.iter().map(Vec::as_slice).collect();
+        store.restore(&columns).expect("the columns are its own");
+        Ok(Self {
+            store,
+            lr: rule.lr,
+            version: 0,
+        })
+    }
+
+    fn read(&self) -> Read {
+        Read {
+            x: self.store.shown(Reader::Worker),
+            at_read: self.store.readable(),
+            version: self.version,
+        }
+    }
+
+    /// Takes a step; answers its staleness.
+    fn push(&mut self, gradient: &[Option<f64>], read: &Read, rate: Rate, worker: u32) -> u64 {
+        let staleness = self.version - read.version;
+        let lr = match rate {
+            Rate::AsItIs => self.lr,
+            Rate::ByStaleness => self.lr / staleness.max(1) as f64,
+        };
+        let context = StepContext {
+            lr,
+            count: self.version + 1,
+            progress: 0,
+            staleness,
+            worker,
+        };
+        self.store.step_exact_at(&context, gradient, &read.at_read);
+        self.version += 1;
+        staleness
+    }
+
+    fn columns(&mut self) -> Vec<Vec<f64>> {
+        self.store.columns().iter().map(|c| c.to_vec()).collect()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Rate {
+    AsItIs,
+    ByStaleness,
+}
+
+/// A trace of reads and updates.
+pub(super) fn trace(file: &Value) -> Result<Findings, String> {
+    let algorithm: String = field(file, "algorithm")?;
+    let hyper: Value = field(file, "hyper")?;
+    let number = |key: &str| field::<f64>(&hyper, key);
+    let (lr, z0) = (number("alpha")?, number("z0")?);
+    // The columns behind the parameter that the file has, by their keys.
+    let (rule, keys): (Rule, &[(&str, usize)]) = match algorithm.as_str() {
+        "adaptive_revision" => (
+            rule("adaptive_revision", format!("initial_accumulator_value = {z0:?}"), lr),
+            &[("gbar", 1), ("z", 3), ("z_max", 4)],
+        ),
+        "async_adagrad" => (
+            rule("adagrad", format!("eps = 0.0\ninitial_accumulator_value = {z0:?}"), lr),
+            &[("z", 1)],
+        ),
+        "ftrl_adaptive_revision" => (
+            rule(
+                "ftrl_adaptive_revision",
+                format!(
+                    "beta = {:?}\nlambda1 = {:?}\nlambda2 = {:?}",
+                    number("beta")?,
+                    number("lambda1")?,
+                    number("lambda2")?
+                ),
+                lr,
+            ),
+            &[("gbar", 1), ("n", 3), ("sqrt_n_max", 4), ("z", 5)],
+        ),
+        other => return Err(format!("no rule for the trace of `{other}`")),
+    };
+    let mut server = Server::new(&rule, &numbers(file, "w0")?)?;
+    let mut reads: Vec<Option<Read>> = vec![None; field::<usize>(file, "workers")?];
+    let tolerance: f64 = field(&field(file, "tolerance")?, "float64")?;
+    let mut found = Findings::default();
+    for (place, event) in field::<Vec<Value>>(file, "events")?.iter().enumerate() {
+        let worker: usize = field(event, "worker")?;
+        let what = |key: &str| format!("event {place}, {key}");
+        let mut compare = |key: &str, values: &[f64]| {
+            let expected = numbers(event, key)?;
+            found.note(row_difference(&what(key), tolerance, values, &expected));
+            Ok::<(), String>(())
+        };
+        if field::<String>(event, "op")? == "read" {
+            let read = server.read();
+            compare("w", &read.x)?;
+            if rule.name != "adagrad" {
+                compare("gbar", &read.at_read)?;
+            }
+            reads[worker] = Some(read);
+            continue;
+        }
+        let read = reads[worker].clone().ok_or("an update before any read")?;
+        let mask: Vec<u8> = field(event, "mask")?;
+        let gradient = numbers(event, "g")?;
+        let present = |(g, mask): (f64, u8)| (mask == 1).then_some(g);
+        let gradient: Vec<_> = gradient.into_iter().zip(mask).map(present).collect();
+        let delay = server.push(&gradient, &read, Rate::AsItIs, 0);
+        if delay != field::<u64>(event, "delay")? {
+            return Err(format!("event {place}: a delay of {delay}"));
+        }
+        let columns = server.columns();
+        compare("w", &columns[0])?;
+        for (key, column) in keys {
+            compare(key, &columns[*column])?;
+        }
+    }
+    Ok(found)
+}
+
+fn rule(name: &'static str, settings: String, lr: f64) -> Rule {
+    Rule { name, settings, lr }
+}
+
+/// What a file shows after each event.
+struct Shows {
+    /// The parameter.
+    x: &'static str,
+    /// A column behind it.
+    column: Option<(&'static str, usize)>,
+    /// What is judged and saved, and what workers pull.
+    evaluated: Option<&'static str>,
+    published: Option<&'static str>,
+}
+
+const PLAIN: Shows = Shows {
+    x: "w",
+    column: None,
+    evaluated: None,
+    published: None,
+};
+
+/// Algorithms of `psgold-async/1` in which workers do more than to push a gradient of what they pulled.
+pub(super) const WITH_WORKERS: &[&str] = &[
+    "downpour",
+    "easgd_async",
+    "eamsgd_async",
+    "easgd_sync",
+    "local_sgd",
+    "diloco",
+    "n_softsync",
+];
+
+/// An asynchronous run in which every worker pushes the gradient at what it pulled last, and pulls at
+/// once after its push.
+pub(super) fn run(file: &Value) -> Result<Findings, String> {
+    let algorithm: String = field(file, "algorithm")?;
+    let hyper: Value = field(file, "hyper")?;
+    let number = |key: &str| field::<f64>(&hyper, key);
+    let server = Shows { x: "server", ..PLAIN };
+    let (rule, rate, shows, pulls) = match algorithm.as_str() {
+        "asgd" => (rule("sgd", String::new(), number("eta")?), Rate::AsItIs, PLAIN, Pulls::AfterPush),
+        "staleness_aware" => {
+            (rule("sgd", String::new(), number("eta")?), Rate::ByStaleness, PLAIN, Pulls::AfterPush)
+        }
+        "dc_asgd_c" => {
+            let settings = format!("guard = false\ncompensation = {:?}", number("lambda0")?);
+            (rule("dc_asgd_constant", settings, number("eta")?), Rate::AsItIs, PLAIN, Pulls::AfterPush)
+        }
+        "dc_asgd_a" => {
+            let own = hyper.get("mean_square_per_worker") == Some(&Value::Bool(true));
+            let count: u64 = if own { field(file, "workers")? } else { 1 };
+            let settings = format!(
+                "guard = false\ncompensation = {:?}\nmemory = {:?}\neps = {:?}\nmean_squares = {count}",
+                number("lambda0")?,
+                number("m")?,
+                number("eps")?
+            );
+            let shows = Shows {
+                // Of each worker's own, the column is its worker's.
+                column: Some(("mean_square", 1)),
+                ..PLAIN
+            };
+            (rule("dc_asgd_adaptive", settings, number("eta")?), Rate::AsItIs, shows, Pulls::AfterPush)
+        }
+        "gap_aware" => {
+            let shows = Shows {
+                column: Some(("avg_step", 1)),
+                ..PLAIN
+            };
+            let settings = format!("eps = {:?}", number("eps")?);
+            (rule("gap_aware", settings, number("eta")?), Rate::AsItIs, shows, Pulls::AfterPush)
+        }
+        "adownpour" | "mvadownpour" => {
+            let settings = match algorithm.as_str() {
+                "adownpour" => String::new(),
+                _ => format!("rate = {:?}", number("alpha_mva")?),
+            };
+            let shows = Shows {
+                evaluated: Some("z"),
+                ..server
+            };
+            (rule("averaged_sgd", settings, number("eta")?), Rate::AsItIs, shows, Pulls::BeforeGradient)
+        }
+        "mdownpour" => {
+            let shows = Shows {
+                column: Some(("v", 1)),
+                published: Some("sent_to_worker"),
+                ..server
+            };
+            let settings = format!("momentum = {:?}", number("delta")?);
+            (rule("nag_lookahead", settings, number("eta")?), Rate::AsItIs, shows, Pulls::AfterPush)
+        }
+        "delayed_nesterov" => {
+            let shows = Shows {
+                column: Some(("m", 2)),
+                ..PLAIN
+            };
+            let settings = format!(
+                "momentum = {:?}\nperiod = {}\nactivation = {:?}",
+                number("beta")?,
+                field::<u64>(&hyper, "N")?,
+                number("c")?
+            );
+            (rule("delayed_nesterov", settings, number("lr")?), Rate::AsItIs, shows, Pulls::BeforeGradient)
+        }
+        other => return Err(format!("no rule for `{other}`")),
+    };
+    let server = Server::new(&rule, &numbers(file, "x0")?)?;
+    follow(file, server, rate, &shows, pulls)
+}
+
+/// When a worker pulls.
+#[derive(Clone, Copy, PartialEq)]
+enum Pulls {
+    AfterPush,
+    BeforeGradient,
+}
+
+fn follow(
+    file: &Value,
+    mut server: Server,
+    rate: Rate,
+    shows: &Shows,
+    pulls: Pulls,
+) -> Result<Findings, String> {
+    let objective: Value = field(file, "objective")?;
+    let (a, c) = (numbers(&objective, "a")?, numbers(&objective, "c")?);
+    let noise: Vec<Value> = field(&objective, "noise[worker][local_step]")?;
+    let tolerance: f64 = field(&field(file, "tolerance")?, "float64")?;
+    let own_columns = file.pointer("/hyper/mean_square_per_worker") == Some(&Value::Bool(true));
+    let workers: usize = field(file, "workers")?;
+    let mut reads = vec![server.read(); workers];
+    let mut steps = vec![0_usize; workers];
+    let order: Vec<usize> = field(file, "order")?;
+    let events: Vec<Value> = field(file, "events")?;
+    if order.len() != events.len() {
+        return Err("`order` and `events` are of different lengths".to_owned());
+    }
+    let mut found = Findings::default();
+    for (place, (worker, event)) in order.into_iter().zip(&events).enumerate() {
+        if pulls == Pulls::BeforeGradient {
+            reads[worker] = server.read();
+        }
+        let noise = rows(&Value::Object([("n".to_owned(), noise[worker].clone())].into_iter().collect()), "n")?;
+        let noise = &noise[steps[worker]];
+        let x = &reads[worker].x;
+        let gradient: Vec<f64> = (0..x.len()).map(|i| a[i] * (x[i] - c[i]) + noise[i]).collect();
+        let present: Vec<_> = gradient.iter().copied().map(Some).collect();
+        let read = reads[worker].clone();
+        let number = u32::try_from(worker).map_err(|error| error.to_string())?;
+        let staleness = server.push(&present, &read, rate, number);
+        steps[worker] += 1;
+        if pulls == Pulls::AfterPush {
+            reads[worker] = server.read();
+        }
+        let mut compare = |key: &str, values: &[f64]| {
+            let expected = numbers(event, key)?;
+            let what = format!("event {place}, {key}");
+            found.note(row_difference(&what, tolerance, values, &expected));
+            Ok::<(), String>(())
+        };
+        if event.get("tau").is_some() && field::<u64>(event, "tau")? != staleness {
+            return Err(format!("event {place}: a staleness of {staleness}"));
+        }
+        for key in ["g", "pseudo_gradient"] {
+            if event.get(key).is_some() {
+                compare(key, &gradient)?;
+            }
+        }
+        let columns = server.columns();
+        compare(shows.x, &columns[0])?;
+        if let Some((key, column)) = shows.column {
+            let column = if own_columns { column + worker } else { column };
+            compare(key, &columns[column])?;
+        }
+        if let Some(key) = shows.evaluated {
+            compare(key, &server.store.shown(Reader::Observer))?;
+        }
+        if let Some(key) = shows.published {
+            compare(key, &server.store.shown(Reader::Worker))?;
+        }
+    }
+    Ok(found)
+}

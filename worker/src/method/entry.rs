@@ -1,0 +1,280 @@
+//! A training method as the registry knows it: what it sets in a job, what it cannot go with, and the
+//! machine that its workers run.
+
+use thalweg_common::config::{JobConfig, Optimizer, PullExtent};
+use thalweg_common::consistency::{Aggregation, Consistency};
+use thalweg_common::message::Kind;
+use thalweg_common::optimizer::{AtRead, Facts, Lasting, optimizer};
+use thalweg_common::registry::{self, Named, SettingError};
+use toml::{Table, Value};
+
+use super::{METHODS, MethodSettings, TrainingMethod};
+
+/// Where `[optimizer]` turns gradients into steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the servers, which get gradients.
+    Servers,
+    /// In every worker, which has parameters of its own. The servers get how far it came.
+    Workers,
+}
+
+/// A value that a method stands on.
+#[derive(Clone, Copy, Debug)]
+pub struct Fixed {
+    /// The key of the job.
+    pub key: &'static str,
+    /// Its value, as TOML.
+    pub value: &'static str,
+    /// Why no other.
+    pub why: &'static str,
+}
+
+/// What a method keeps, in words for people: beside what every job has.
+#[derive(Clone, Copy, Debug)]
+pub struct Use {
+    /// In each worker.
+    pub worker: &'static str,
+    /// On the servers together.
+    pub servers: &'static str,
+}
+
+/// A method as the registry knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct MethodEntry {
+    /// The name that a job file writes.
+    pub name: &'static str,
+    /// One line for `thalweg list`.
+    pub about: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// What it sets where the job does not, as TOML.
+    pub recipe: &'static str,
+    /// What it cannot do without.
+    pub fixed: &'static [Fixed],
+    /// What it keeps.
+    pub memory: Use,
+    /// Where the optimizer runs.
+    pub place: Place,
+    /// What its workers push.
+    pub pushes: Kind,
+    /// Its workers' machine, at its start.
+    ///
+    /// Methods with [`Place::Workers`] need [`MethodSettings::local`].
+    pub machine: fn(&MethodSettings) -> Box<dyn TrainingMethod>,
+}
+
+/// What most methods keep: a copy of what a batch touches, and a gradient.
+pub(super) const COPY_AND_GRADIENT: &str =
+    "8 bytes per parameter that a batch touches: its copy and its gradient";
+
+/// What a method keeps on the servers that has nothing of its own there.
+pub(super) const OPTIMIZER_ALONE: &str = "its optimizer's state: see `thalweg list optimizers`";
+
+impl MethodEntry {
+    /// The entry called `name`.
+    ///
+    /// # Errors
+    /// [`SettingError::UnknownName`] with the names that there are.
+    pub fn find(name: &str) -> Result<&'static Self, SettingError> {
+        registry::find("training method", METHODS, name)
+    }
+
+    /// What the method of this name sets where the job does not; nothing for an unknown one.
+    ///
+    /// # Panics
+    /// If the entry's recipe is no TOML, which a test excludes.
+    #[must_use]
+    pub fn recipe_of(name: &str) -> Table {
+        let recipe = Self::find(name).map_or("", |entry| entry.recipe);
+        recipe.parse().expect("a recipe is TOML")
+    }
+
+    /// A method at its start.
+    #[must_use]
+    pub fn build(&self, settings: &MethodSettings) -> Box<dyn TrainingMethod> {
+        (self.machine)(settings)
+    }
+
+    /// Refuses a job in which the method cannot do what it is for, naming both, and how to mend it.
+    ///
+    /// # Errors
+    /// One line.
+    pub fn check(&self, settings: &MethodSettings, job: &JobConfig) -> Result<(), String> {
+        self.check_fixed(job)?;
+        match self.place {
+            Place::Servers => self.check_servers(settings, job),
+            Place::Workers => self.check_workers(settings, job),
+        }
+    }
+
+    fn check_fixed(&self, job: &JobConfig) -> Result<(), String> {
+        let whole: Table = job.to_toml().parse().expect("a job is written as TOML");
+        for Fixed { key, value, why } in self.fixed {
+            let expected: Table = format!("v = {value}").parse().expect("a fixed value is TOML");
+            let mut path = key.split('.');
+            let first = path.next().and_then(|section| whole.get(section));
+            let found = path.fold(first, |found, key| found?.as_table()?.get(key));
+            if found != expected.get("v") {
+                let found = found.map_or_else(|| "nothing".to_owned(), Value::to_string);
+                return Err(self.cannot_go(key, &found, &format!("{why}; set `{key}` = {value}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_servers(&self, settings: &MethodSettings, job: &JobConfig) -> Result<(), String> {
+        if let Some(outer) = &job.outer {
+            let why = "the servers run [optimizer] itself, and nothing is pushed that an outer optimizer \
+                       could take; remove [outer], or use a method with local steps, such as local_sgd";
+            return Err(self.cannot_go("outer.name", &quoted(&outer.name), why));
+        }
+        let period = job.method.communication_period;
+        if period != 1 {
+            let why = "its workers take no steps of their own between exchanges; set `method.n_push` and \
+                       `method.n_pull` instead, or use a method with local steps, such as easgd";
+            return Err(self.cannot_go("method.communication_period", &period.to_string(), why));
+        }
+        self.check_elastic_rate_is_not_set(job)?;
+        let lag = match job.consistency.model {
+            Consistency::Bsp => 0,
+            Consistency::Ssp { lag } => lag,
+            Consistency::Asp => u64::MAX,
+        };
+        let combines = job.consistency.aggregation.combines();
+        if combines && 0 < lag && 0.0 < settings.local_lr {
+            let found = settings.local_lr.to_string();
+            let why = format!(
+                "with [consistency] {} a worker would step by its own gradients while the servers wait to \
+                 step by a mean; set `method.local_lr` = 0, or `consistency.aggregation` = \"push\"",
+                job.consistency.model
+            );
+            return Err(self.cannot_go("method.local_lr", &found, &why));
+        }
+        Ok(())
+    }
+
+    fn check_workers(&self, settings: &MethodSettings, job: &JobConfig) -> Result<(), String> {
+        for (key, count) in [
+            ("method.n_push", job.method.n_push),
+            ("method.n_pull", job.method.n_pull),
+        ] {
+            if count != 1 {
+                let why = format!(
+                    "its workers exchange with the servers once in `method.communication_period` \
+                     iterations; set that, and `{key}` = 1"
+                );
+                return Err(self.cannot_go(key, &count.to_string(), &why));
+            }
+        }
+        if let Some(rate) = job.method.local_lr {
+            let why = "its workers step at the rate of [optimizer]; remove it";
+            return Err(self.cannot_go("method.local_lr", &rate.to_string(), why));
+        }
+        if job.train.pull == PullExtent::Sparse {
+            let why = "its workers hold every parameter; set `train.pull` = \"whole\" or \"auto\"";
+            return Err(self.cannot_go("train.pull", "\"sparse\"", why));
+        }
+        if let Some(name) = job.schedules.keys().next() {
+            let why = "hyper-parameters that move are the servers' affair, and here the workers run \
+                       [optimizer]; remove it ([schedule] for lr is followed)";
+            return Err(self.cannot_go(&format!("schedules.{name}"), "a schedule", why));
+        }
+        let facts = facts_of(&job.optimizer);
+        if facts.at_read != AtRead::Nothing {
+            let why = "the rule corrects what was missed between a read and a push, and a worker that \
+                       steps by itself misses nothing; use the rule that it grew from, such as sgd or \
+                       adagrad";
+            return Err(self.cannot_go("optimizer.name", &quoted(&job.optimizer.name), why));
+        }
+        if facts.lasting == Lasting::ComputedAnew {
+            let why = "the rule computes parameters anew from its own sums at every step, so that what an \
+                       exchange moves would be lost; use a rule whose parameters last, such as sgd or adam";
+            return Err(self.cannot_go("optimizer.name", &quoted(&job.optimizer.name), why));
+        }
+        match self.pushes {
+            Kind::Delta => self.check_elastic(settings, job),
+            Kind::Gradient | Kind::Statistic => {
+                self.check_elastic_rate_is_not_set(job)?;
+                self.check_outer(job)
+            }
+        }
+    }
+
+    /// An outer optimizer steps by what is pushed, so it must be one that can.
+    fn check_outer(&self, job: &JobConfig) -> Result<(), String> {
+        let Some(outer) = &job.outer else {
+            return Ok(());
+        };
+        if facts_of(outer).at_read == AtRead::Nothing {
+            return Ok(());
+        }
+        let why = "the rule corrects a gradient for what its worker could not see, and what is pushed here \
+                   is the way of many steps; use sgd, nesterov or delayed_nesterov";
+        Err(self.cannot_go("outer.name", &quoted(&outer.name), why))
+    }
+
+    /// A spring that is too strong throws worker and centre apart.
+    fn check_elastic(&self, settings: &MethodSettings, job: &JobConfig) -> Result<(), String> {
+        let (rate, lr) = (f64::from(settings.elastic_rate), job.optimizer.lr);
+        let bound = elastic_bound(lr);
+        if bound < rate {
+            let why = format!(
+                "beyond (4 − 2·lr)/(4 − lr) = {bound:.4} a worker and the centre swing ever further apart \
+                 even on a parabola of curvature 1 (lr = {lr}); lower it: 0.9 divided by the number of \
+                 workers is usual"
+            );
+            return Err(self.cannot_go("method.elastic_rate", &rate.to_string(), &why));
+        }
+        let workers = f64::from(job.cluster.workers);
+        let rounds = matches!(job.consistency.aggregation, Aggregation::Round { .. });
+        if rounds && 1.0 + 1e-6 < rate * workers {
+            let why = format!(
+                "under rounds the centre moves by the differences of all {workers} workers at once, \
+                 {:.3} of its distance from them, past their mean; set at most {:.4}",
+                rate * workers,
+                1.0 / workers
+            );
+            return Err(self.cannot_go("method.elastic_rate", &rate.to_string(), &why));
+        }
+        Ok(())
+    }
+
+    fn check_elastic_rate_is_not_set(&self, job: &JobConfig) -> Result<(), String> {
+        match job.method.elastic_rate {
+            None => Ok(()),
+            Some(rate) => {
+                let why = "only elastic averaging has it; remove it, or use easgd or eamsgd";
+                Err(self.cannot_go("method.elastic_rate", &rate.to_string(), why))
+            }
+        }
+    }
+
+    fn cannot_go(&self, key: &str, found: &str, why_and_cure: &str) -> String {
+        format!(
+            "`method.name` = \"{}\" cannot go with `{key}` = {found}: {why_and_cure}",
+            self.name
+        )
+    }
+}
+
+/// The largest α at which each map of a worker and the centre is stable on a parabola of curvature 1:
+/// (4 − 2η)/(4 − η). Source: Zhang, Choromanska, `LeCun`, NIPS 2015, section 3.
+fn elastic_bound(lr: f64) -> f64 {
+    ((4.0 - 2.0 * lr) / (4.0 - lr)).clamp(0.0, 1.0)
+}
+
+fn facts_of(rule: &Optimizer) -> Facts {
+    let facts = optimizer(&rule.name).and_then(|entry| entry.facts(&rule.options));
+    facts.expect("a checked job's optimizer and its settings are permitted")
+}
+
+fn quoted(word: &str) -> String {
+    format!("\"{word}\"")
+}
+
+impl Named for MethodEntry {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}

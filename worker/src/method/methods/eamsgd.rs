@@ -1,0 +1,45 @@
+//! EAMSGD: elastic averaging with Nesterov momentum in the workers.
+//!
+//! ```text
+//! v ← δ·v − η·g(x + δ·v);  x ← x + v
+//! ```
+//!
+//! The gradient is taken at the point ahead; `[optimizer] momentum` is δ. Else as EASGD.
+//!
+//! Source: Zhang, Choromanska, `LeCun`, *Deep learning with elastic averaging SGD*, NIPS 2015,
+//! algorithm 2.
+
+use thalweg_common::message::Kind;
+
+use crate::method::entry::{Fixed, MethodEntry, Place, Use};
+
+pub(super) const ENTRY: MethodEntry = MethodEntry {
+    name: "eamsgd",
+    about: "elastic averaging with Nesterov momentum in the workers, gradients at the point ahead",
+    source: "Zhang, Choromanska, LeCun, NIPS 2015, algorithm 2",
+    recipe: "[optimizer]\nname = \"nag_lookahead\"\nmomentum = 0.9\n[outer]\nname = \"sgd\"\nlr = 1.0\n[method]\ncommunication_period = 10\n",
+    fixed: &[
+        Fixed {
+            key: "optimizer.name",
+            value: "\"nag_lookahead\"",
+            why: "the method is this rule in the workers",
+        },
+        Fixed {
+            key: "outer.name",
+            value: "\"sgd\"",
+            why: "the servers add differences as they are",
+        },
+        Fixed {
+            key: "outer.lr",
+            value: "1.0",
+            why: "the servers add differences as they are",
+        },
+    ],
+    memory: Use {
+        worker: "12 bytes per parameter and 4 more for the velocity: parameters of its own, a gradient, a difference",
+        servers: "4 bytes per parameter: the centre (8 more per parameter and worker under rounds)",
+    },
+    place: Place::Workers,
+    pushes: Kind::Delta,
+    machine: super::elastic_averaging,
+};

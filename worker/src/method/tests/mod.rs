@@ -1,0 +1,5 @@
+//! The machines of the methods, without loop and servers.
+
+mod gradients;
+mod local;
+mod entries;
