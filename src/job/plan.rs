@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss, Seconds};
+use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss, PullExtent, Seconds};
 use thalweg_common::consistency::Consistency;
 use thalweg_common::feedback::feedback;
 use thalweg_common::ids::{Life, ServerId};
@@ -111,7 +111,11 @@ pub fn loop_settings(config: &JobConfig) -> LoopSettings {
         accumulate: config.train.accumulate,
         overlap: config.method.overlap,
         prefetch: config.method.prefetch,
-        pull: config.train.pull,
+        // A worker with parameters of its own holds every one of them.
+        pull: match &config.outer {
+            Some(_) => PullExtent::Whole,
+            None => config.train.pull,
+        },
         reads_every_shard: 0 < config.consistency.aggregation.backup_workers(),
         inflight_pushes_max: limits.inflight_pushes_max as u64,
         non_finite: config.train.non_finite,

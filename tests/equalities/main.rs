@@ -8,3 +8,4 @@
 mod support;
 mod drivers;
 mod overlap;
+mod methods;

@@ -34,6 +34,7 @@ pub(crate) fn small(sets: &[&str]) -> ResolvedJob {
     for set in sets {
         draft.set(set).unwrap();
     }
+    draft.follow_method(&REGISTRIES);
     let config = draft
         .check(&REGISTRIES)
         .unwrap_or_else(|error| panic!("{error}"));

@@ -9,14 +9,12 @@ use super::error::Problems;
 use super::job::{CheckEntry, Job, JobFile, Registries};
 use super::sections::class_weight::ClassWeight;
 use super::sections::cluster::{Cluster, INSECURE_LISTEN_WORDS, OnWorkerLoss};
-use super::sections::consistency::{
-    AggregationName, ConsistencyFile, ConsistencyModel, ConsistencySection,
-};
+use super::sections::consistency::ConsistencySection;
 use super::sections::limits::Limits;
 use super::sections::named::Schedule;
 use super::sections::optimizer::Optimizer;
-use super::{decay, pairs};
-use crate::consistency::{Aggregation, Consistency, Staleness};
+use super::{decay, pairs, waiting};
+use crate::consistency::{Consistency, Staleness};
 use crate::message::DUPLICATE_WINDOW;
 use crate::optimizer::optimizer;
 use crate::registry::is_kept_by_f32;
@@ -37,8 +35,8 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
                     set `lr` in [optimizer], for AdaGrad perhaps to 0.1";
         problems.add("optimizer.lr", text);
     }
-    let model = consistency_model(file.consistency, problems);
-    let aggregation = aggregation(file.consistency, model, problems);
+    let model = waiting::consistency_model(file.consistency, problems);
+    let aggregation = waiting::aggregation(file.consistency, model, problems);
     let loss = if model == Consistency::Bsp {
         OnWorkerLoss::Stop
     } else {
@@ -287,89 +285,6 @@ pub(super) fn judge(job: &Job, problems: &mut Problems) {
     class_weights(job, problems);
     pairs::judge(job, problems);
     decay::judge(job, problems);
-}
-
-fn consistency_model(file: ConsistencyFile, problems: &mut Problems) -> Consistency {
-    let key = "consistency.lag";
-    match (file.model, file.lag) {
-        (ConsistencyModel::Asp, None) => Consistency::Asp,
-        (ConsistencyModel::Bsp, None) => Consistency::Bsp,
-        (ConsistencyModel::Ssp, Some(lag)) if 1 <= lag => Consistency::Ssp { lag },
-        (ConsistencyModel::Ssp, Some(_)) => {
-            let text = "`consistency.lag` = 0 means that nobody may be ahead: \
-                        set `consistency.model` = \"bsp\" and leave out `lag`, or raise it";
-            problems.add(key, text);
-            Consistency::Bsp
-        }
-        (ConsistencyModel::Ssp, None) => {
-            let text = "`consistency.lag` is missing: `consistency.model` = \"ssp\" needs to know \
-                        how many iterations a worker may be ahead of the slowest; set `lag`";
-            problems.add(key, text);
-            Consistency::Asp
-        }
-        (ConsistencyModel::Asp | ConsistencyModel::Bsp, Some(lag)) => {
-            let text = format!(
-                "`consistency.lag` = {lag} cannot go with `consistency.model` = \"{}\": only \
-                 \"ssp\" has a lag; set `consistency.model` = \"ssp\" or leave out `lag`",
-                if file.model == ConsistencyModel::Asp {
-                    "asp"
-                } else {
-                    "bsp"
-                }
-            );
-            problems.add(key, text);
-            Consistency::Asp
-        }
-    }
-}
-
-/// When the optimizer takes a step, with the number that belongs to it and no other.
-fn aggregation(
-    file: ConsistencyFile,
-    model: Consistency,
-    problems: &mut Problems,
-) -> Aggregation {
-    let usual = if model == Consistency::Bsp {
-        AggregationName::Round
-    } else {
-        AggregationName::Push
-    };
-    let name = file.aggregation.unwrap_or(usual);
-    let words = match name {
-        AggregationName::Push => "push",
-        AggregationName::Round => "round",
-        AggregationName::Softsync => "softsync",
-    };
-    let mut only = |key: &str, found: Option<u32>, owner: &str| {
-        if let Some(found) = found.filter(|_| words != owner) {
-            let path = format!("consistency.{key}");
-            let text = format!(
-                "`{path}` = {found} cannot go with `consistency.aggregation` = \"{words}\": only \
-                 \"{owner}\" has it; leave it out, or set `aggregation` = \"{owner}\""
-            );
-            problems.add_between(&[&path, "consistency.aggregation"], text);
-        }
-    };
-    // None of them is said to be none.
-    only("backup_workers", file.backup_workers.filter(|b| 0 < *b), "round");
-    only("splits", file.splits, "softsync");
-    match name {
-        AggregationName::Push => Aggregation::Push,
-        AggregationName::Round => Aggregation::Round {
-            backup_workers: file.backup_workers.unwrap_or(0),
-        },
-        AggregationName::Softsync => {
-            if file.splits.is_none() {
-                let text = "`consistency.splits` is missing: `consistency.aggregation` = \"softsync\" \
-                            needs to know into how many splits the workers are divided (1 steps about \
-                            once per round, the number of workers once per push); set `splits`";
-                problems.add("consistency.splits", text);
-            }
-            Aggregation::Softsync {
-                splits: file.splits.unwrap_or(1),
-            }
-        }
-    }
 }
 
 fn name(name: &str, problems: &mut Problems) {

@@ -35,6 +35,7 @@ mod fields;
 mod hints;
 mod words;
 mod check;
+mod waiting;
 mod pairs;
 mod decay;
 mod canonical;

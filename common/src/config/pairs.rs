@@ -148,17 +148,19 @@ fn splits(job: &Job, problems: &mut Problems) {
 fn delays(job: &Job, problems: &mut Problems) {
     let Optimizer { name, options, .. } = job.servers_optimizer();
     let facts = optimizer(name).and_then(|entry| entry.facts(options));
-    // What is unknown was refused with its own words.
-    if facts.is_ok_and(|facts| facts.at_read == AtRead::Nothing) || optimizer(name).is_err() {
-        return;
+    // What is wrong with it by itself was refused with words of its own.
+    if facts.is_ok_and(|facts| facts.at_read != AtRead::Nothing) {
+        let key = if job.outer.is_some() {
+            "outer.name"
+        } else {
+            "optimizer.name"
+        };
+        look_back(job, (key, &format!("\"{name}\"")), problems);
     }
-    let key = if job.outer.is_some() {
-        "outer.name"
-    } else {
-        "optimizer.name"
-    };
-    let quoted = format!("\"{name}\"");
-    let of_rule = (key, &quoted as &dyn Display);
+}
+
+/// What cannot go with a rule that looks at what a worker had read.
+fn look_back(job: &Job, of_rule: (&str, &dyn Display), problems: &mut Problems) {
     let words = match job.consistency.aggregation {
         Aggregation::Push => None,
         Aggregation::Round { .. } => Some("\"round\""),

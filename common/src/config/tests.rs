@@ -75,11 +75,16 @@ n_push = 1
 n_pull = 1
 overlap = "full"
 prefetch = 2
+communication_period = 1
+retake = true
 solo_phase = 0
 
 [consistency]
 model = "asp"
 aggregation = "push"
+backup_workers = 0
+staleness_rate = "constant"
+beyond_limit = "reject"
 
 [train]
 batch_size = 16

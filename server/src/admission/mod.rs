@@ -6,6 +6,8 @@
 //! want of data. Decisions are pure: `now` comes in, released tickets go out.
 
 mod clocks;
+#[cfg(test)]
+mod schedules;
 
 pub use clocks::{Clocks, Slot, SlotState};
 

@@ -23,7 +23,7 @@ pub(super) fn part(
         return Err(Refusal::new(
             RefusalKind::Unsupported,
             format!(
-                "the method of this job pushes a {}; shard {shard} got a {}",
+                "the methods of this job push {}s; shard {shard} got a {}",
                 held.pushes, part.kind
             ),
         ));
@@ -89,7 +89,9 @@ pub(super) fn at_read(shard: ShardId, part: &Part, rule: AtRead) -> Result<(), R
     }
     Err(Refusal::new(
         RefusalKind::NonFinite,
-        format!("a value at read of the part for shard {shard} is NaN or infinite; send back what was read"),
+        format!(
+            "a value at read of the part for shard {shard} is NaN or infinite; send back what was read"
+        ),
     ))
 }
 

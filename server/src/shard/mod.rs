@@ -9,7 +9,9 @@ mod window;
 mod judge;
 mod pins;
 mod round;
+mod told;
 mod tuner;
+mod view;
 
 pub(crate) use build::shards;
 pub use pins::PINS_PER_SESSION_MAX;
@@ -30,10 +32,12 @@ use thalweg_common::message::{
     ShardStatus, StalenessHistogram,
 };
 use thalweg_common::non_finite::NonFinite;
-use thalweg_common::optimizer::{AtRead, AtReadView, GradientView, Reader, StepContext, Store};
+use thalweg_common::optimizer::{AtRead, AtReadView, Reader, StepContext, Store};
 
 use pins::Pins;
 use round::{Combined, Pending, Round};
+use told::ToldAtRead;
+use view::with_view;
 
 /// The learning rate at a progress, in examples.
 pub type Rate = Arc<dyn Fn(u64) -> f64 + Send + Sync>;
@@ -231,41 +235,6 @@ impl Shard {
         })
     }
 
-    /// What a gradient that is computed at these elements must bring along: nothing, if the rule does
-    /// not ask or the shard keeps a copy itself.
-    fn tell_at_read(&mut self, session: SessionId, address: &Address) -> Payload {
-        if self.at_read == AtRead::Nothing || address.is_empty() {
-            return Payload::default();
-        }
-        let (version, len) = (self.version, self.store.len());
-        let store = &mut self.store;
-        let mut copy = |range| {
-            let mut out = Vec::new();
-            let told = store.readable_range(range, &mut out);
-            told.expect("the address was judged");
-            out
-        };
-        match address {
-            Address::Range(range) if range.len() == len => {
-                let whole = 0..len;
-                if self.pins.pin(session, version, || copy(whole.clone())) {
-                    return Payload::default();
-                }
-                Payload::from_bytes(copy(whole).into())
-            }
-            Address::Range(range) => {
-                Payload::from_bytes(copy(range.start as usize..range.end as usize).into())
-            }
-            Address::Coordinates(coordinates) => {
-                let mut out = Vec::new();
-                let told = store.readable_coordinates(coordinates.as_slice(), &mut out);
-                told.expect("the address was judged");
-                Payload::from_bytes(out.into())
-            }
-            Address::Rows { .. } => Payload::default(),
-        }
-    }
-
     /// Parameters and slots.
     pub fn store_mut(&mut self) -> &mut dyn Store<f32> {
         self.store.as_mut()
@@ -356,27 +325,6 @@ impl Shard {
         Outcome::Dropped {
             version: self.version,
             staleness: self.version.0 - part.version_read.0,
-        }
-    }
-
-    /// What the worker of a part had read of its elements, as the rule needs it: what the part brings, or
-    /// the shard's own copy.
-    ///
-    /// # Errors
-    /// [`RefusalKind::Invalid`] if it is neither told nor kept, or not one for each element.
-    fn told_at_read(&self, header: &PushHeader, part: &Part) -> Result<ToldAtRead, Refusal> {
-        if self.at_read == AtRead::Nothing || part.address.is_empty() {
-            return Ok(ToldAtRead::AsItIs);
-        }
-        if part.at_read.bytes() != 0 {
-            judge::at_read(self.id, part, self.at_read)?;
-            let segments: Vec<&[u8]> = part.at_read.segments().iter().map(|s| &s[..]).collect();
-            return Ok(ToldAtRead::Echoed(join(&segments).into_owned()));
-        }
-        match self.pins.get(header.session, part.version_read) {
-            Some(copy) => Ok(ToldAtRead::Pinned(copy)),
-            None if part.version_read == self.version => Ok(ToldAtRead::AsItIs),
-            None => Err(nothing_told(self.id, part)),
         }
     }
 
@@ -526,52 +474,6 @@ impl Shard {
     }
 }
 
-/// What a part says of its worker's read.
-#[derive(Debug)]
-enum ToldAtRead {
-    AsItIs,
-    Echoed(Vec<u8>),
-    Pinned(Arc<[u8]>),
-}
-
-impl ToldAtRead {
-    fn view(&self) -> AtReadView<'_> {
-        match self {
-            Self::AsItIs => AtReadView::AsItIs,
-            Self::Echoed(values) => AtReadView::Echoed(values),
-            Self::Pinned(values) => AtReadView::Pinned(values),
-        }
-    }
-}
-
-/// Shows a judged part as an optimizer sees it.
-fn with_view(address: &Address, payload: &Payload, show: impl FnOnce(GradientView<'_>)) {
-    let segments: Vec<&[u8]> = payload.segments().iter().map(|bytes| &bytes[..]).collect();
-    let joined;
-    show(match address {
-        _ if address.is_empty() => GradientView::Empty,
-        Address::Range(range) => GradientView::Dense {
-            start: range.start as usize,
-            segments: &segments,
-        },
-        Address::Coordinates(coordinates) => {
-            joined = join(&segments);
-            GradientView::Sparse {
-                coordinates: coordinates.as_slice(),
-                values: &joined,
-            }
-        }
-        Address::Rows { .. } => unreachable!("rows were refused by the judge"),
-    });
-}
-
-fn join<'a>(segments: &[&'a [u8]]) -> Cow<'a, [u8]> {
-    match segments {
-        [one] => Cow::Borrowed(one),
-        many => Cow::Owned(many.concat()),
-    }
-}
-
 fn unknown_session(shard: ShardId, session: SessionId) -> Refusal {
     Refusal::new(
         RefusalKind::UnknownSession,
@@ -587,15 +489,6 @@ fn too_far(shard: ShardId, sequence: Sequence, low: Sequence) -> Refusal {
              one, {low}; send the missing parts first"
         ),
     )
-}
-
-fn nothing_told(shard: ShardId, part: &Part) -> Refusal {
-    Refusal::invalid(format!(
-        "the part for shard {shard} was computed at version {} and does not say what was read there, \
-         which the job's optimizer must know; send the read's value_at_read back with the gradient \
-         (the shard itself keeps whole reads only, {PINS_PER_SESSION_MAX} per session)",
-        part.version_read
-    ))
 }
 
 fn round_open(shard: ShardId, worker: WorkerId) -> Refusal {

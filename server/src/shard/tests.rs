@@ -9,6 +9,8 @@ use thalweg_common::tuning::Tuning;
 
 use super::*;
 
+mod late;
+
 const LEN: usize = 10;
 
 fn shard(aggregation: Aggregation, non_finite: NonFinite, workers: u32) -> Shard {

@@ -10,7 +10,7 @@
 //!
 //! | symbol | here | meaning |
 //! |---|---|---|
-//! | k | `step` | iterations of this worker, from 0 |
+//! | k | `step` of the loop | iterations of this worker, from 0 |
 //! | x | `own` | the worker's parameters |
 //! | x̃ | what is pulled | the centre |
 //! | τ | `period` | iterations from one exchange to the next |
@@ -38,20 +38,18 @@ pub struct ElasticAveraging {
     period: NonZeroU64,
     rate: f32,
     own: LocalOptimizer,
-    step: u64,
     /// α·(x − x̃), between the pull and the step of its iteration.
     difference: Option<Vector>,
 }
 
 impl ElasticAveraging {
-    /// At step 0, before the first pull.
+    /// Before the first pull.
     #[must_use]
     pub fn new(settings: &MethodSettings, local: LocalPlan) -> Self {
         Self {
             period: settings.communication_period,
             rate: settings.elastic_rate,
             own: LocalOptimizer::new(local),
-            step: 0,
             difference: None,
         }
     }
@@ -74,14 +72,11 @@ impl TrainingMethod for ElasticAveraging {
         match event {
             Event::Arrived { replica, .. } => {
                 self.own.begin(&replica.values);
-                // Data may come in pieces shorter than a period; what is pulled in between is not used.
-                if self.step.is_multiple_of(self.period.get()) {
-                    let (rate, x) = (self.rate, self.own.parameters());
-                    let pairs = x.iter().zip(&replica.values);
-                    let values = pairs.map(|(x, centre)| rate * (x - centre)).collect();
-                    let coverage = replica.coverage.clone();
-                    self.difference = Some(Vector { coverage, values });
-                }
+                let (rate, x) = (self.rate, self.own.parameters());
+                let pairs = x.iter().zip(&replica.values);
+                let values = pairs.map(|(x, centre)| rate * (x - centre)).collect();
+                let coverage = replica.coverage.clone();
+                self.difference = Some(Vector { coverage, values });
                 self.own.show(replica);
                 Vec::new()
             }
@@ -91,7 +86,6 @@ impl TrainingMethod for ElasticAveraging {
                 when,
             } => {
                 self.own.step(&gradient, when);
-                self.step += 1;
                 let difference = self.difference.take();
                 if let Some(difference) = &difference {
                     self.own.subtract(&difference.values);
@@ -106,7 +100,7 @@ impl TrainingMethod for ElasticAveraging {
     }
 }
 
-/// Iterations from `step` on to the next multiple of the period.
+/// Iterations from `step` on to the next multiple of the period: what is planned short is made up for.
 pub(super) fn rest_of_period(period: NonZeroU64, step: u64) -> NonZeroU64 {
     let rest = period.get() - step % period.get();
     NonZeroU64::new(rest).expect("a remainder is less than its divisor")

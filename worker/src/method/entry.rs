@@ -226,6 +226,21 @@ impl MethodEntry {
             );
             return Err(self.cannot_go("method.elastic_rate", &rate.to_string(), &why));
         }
+        let (period, needed) = (job.method.communication_period, job.method.communication_period - 1);
+        let lag = match job.consistency.model {
+            Consistency::Bsp => 0,
+            Consistency::Ssp { lag } => lag,
+            Consistency::Asp => u64::MAX,
+        };
+        if lag < needed {
+            let why = format!(
+                "a worker tells its clock at the first iteration of a period, so that with [consistency] {} \
+                 all would wait for each other; set [consistency] model = \"asp\", or \"ssp\" with lag = \
+                 {needed} or more, or `method.communication_period` = 1",
+                job.consistency.model
+            );
+            return Err(self.cannot_go("method.communication_period", &period.to_string(), &why));
+        }
         let workers = f64::from(job.cluster.workers);
         let rounds = matches!(job.consistency.aggregation, Aggregation::Round { .. });
         if rounds && 1.0 + 1e-6 < rate * workers {

@@ -33,19 +33,17 @@ use crate::replica::Vector;
 pub struct LocalSteps {
     period: NonZeroU64,
     own: LocalOptimizer,
-    step: u64,
     /// The parameters at the beginning of the period; absent between periods.
     anchor: Option<Vector>,
 }
 
 impl LocalSteps {
-    /// At step 0, before the first pull.
+    /// Before the first pull.
     #[must_use]
     pub fn new(settings: &MethodSettings, local: LocalPlan) -> Self {
         Self {
             period: settings.communication_period,
             own: LocalOptimizer::new(local),
-            step: 0,
             anchor: None,
         }
     }
@@ -78,13 +76,10 @@ impl TrainingMethod for LocalSteps {
     fn step(&mut self, event: Event<'_>) -> Vec<Effect> {
         match event {
             Event::Arrived { replica, .. } => {
-                // Data may come in pieces shorter than a period; what is pulled in between is not used.
-                if self.anchor.is_none() {
-                    if !self.own.begin(&replica.values) {
-                        self.own.overwrite(&replica.values);
-                    }
-                    self.anchor = Some(replica.clone());
+                if !self.own.begin(&replica.values) {
+                    self.own.overwrite(&replica.values);
                 }
+                self.anchor = Some(replica.clone());
                 self.own.show(replica);
                 Vec::new()
             }
@@ -94,9 +89,8 @@ impl TrainingMethod for LocalSteps {
                 when,
             } => {
                 self.own.step(&gradient, when);
-                self.step += 1;
                 self.own.show(replica);
-                if self.step.is_multiple_of(self.period.get()) {
+                if when.is_last {
                     self.push()
                 } else {
                     Vec::new()

@@ -51,8 +51,9 @@ pub trait TrainingMethod: Debug + Send {
         true
     }
 
-    /// Whether the gate is asked about the first iteration that uses a pull, and not about the last:
-    /// iterations with parameters of its own are the worker's affair.
+    /// Whether iterations that share a pull are a period of the worker's own: the gate is asked about the
+    /// first of them and not about the last, and those without data are among them, so that the periods
+    /// of all workers are of the same iterations.
     fn waits_for_first(&self) -> bool {
         false
     }
@@ -91,6 +92,8 @@ pub struct When {
     pub progress: u64,
     /// What the learning rate is multiplied by, from feedback.
     pub rate_factor: f64,
+    /// Whether it is the last of those that share what was pulled.
+    pub is_last: bool,
 }
 
 /// An own push that is not in what was read of one shard.

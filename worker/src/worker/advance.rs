@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use thalweg_common::config::Overlap;
+use thalweg_common::ids::Clock;
 use thalweg_common::message::{DataRange, Kind, LeaveReason, PushHeader};
 use thalweg_common::time::Time;
 
@@ -34,7 +35,7 @@ impl Worker {
             self.ask_for_data();
             while self.may_plan() {
                 let share = self.work.method.sharing(self.planned).get();
-                let portions = self.feed.take(share);
+                let portions = self.feed.take(share, self.work.method.waits_for_first());
                 if portions.is_empty() {
                     break;
                 }
@@ -147,8 +148,8 @@ impl Worker {
 
     /// An iteration without data: the servers get its clock.
     fn pass(&mut self) {
-        self.groups.pop_front();
-        self.tally.clock = self.tally.clock.plus(1);
+        let iterations = self.groups.pop_front().map_or(1, |group| group.iterations);
+        self.tally.clock = self.tally.clock.plus(iterations);
         if !self.hand_over() {
             self.push(Kind::Gradient, None);
         }
@@ -232,17 +233,24 @@ impl Worker {
             coverage,
             values: done.gradient,
         };
+        let is_last = group.batches.is_empty();
+        if is_last {
+            // Iterations without data are part of the group.
+            let end = Clock(group.first + group.iterations);
+            self.tally.clock = self.tally.clock.max(end);
+        }
         let replica = &mut group.replica;
         let when = When {
             progress: range.epoch * self.work.data.rows() + range.start,
             rate_factor: self.rate_factor,
+            is_last,
         };
         let effects = self.work.method.step(method::Event::Gradient {
             replica,
             gradient,
             when,
         });
-        if group.batches.is_empty() {
+        if is_last {
             self.groups.pop_front();
         }
         self.perform(effects);

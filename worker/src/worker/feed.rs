@@ -106,10 +106,21 @@ impl Feed {
         self.done && self.granted.is_empty()
     }
 
-    /// The next iterations: up to `most` batches, or one iteration without data. Fewer batches than
-    /// `most` only if no more are to be had.
-    pub(super) fn take(&mut self, most: u64) -> Vec<Portion> {
+    /// The next iterations: up to `most` batches, or one iteration without data; or, `mixed`, up to so
+    /// many of either. Fewer than `most` only if no more are to be had.
+    pub(super) fn take(&mut self, most: u64, mixed: bool) -> Vec<Portion> {
         let mut batches = Vec::new();
+        if mixed {
+            if self.iterations() < most && !self.is_dry() {
+                return batches;
+            }
+            while (batches.len() as u64) < most
+                && let Some(portion) = self.next_portion()
+            {
+                batches.push(portion);
+            }
+            return batches;
+        }
         if self.granted.front() == Some(&Portion::ClockOnly) {
             return self.granted.pop_front().into_iter().collect();
         }
@@ -117,24 +128,32 @@ impl Feed {
         if self.iterations() < most && !self.is_dry() && !cut_short {
             return batches;
         }
-        while (batches.len() as u64) < most {
-            let Some(Portion::Batch { epoch, positions }) = self.granted.front_mut() else {
-                break;
-            };
-            let end = positions
-                .end
-                .min(positions.start.saturating_add(self.batch_size));
-            let taken = positions.start..end;
-            batches.push(Portion::Batch {
-                epoch: *epoch,
-                positions: taken,
-            });
-            positions.start = end;
-            if positions.is_empty() {
-                self.granted.pop_front();
-            }
+        while (batches.len() as u64) < most
+            && self.granted.front() != Some(&Portion::ClockOnly)
+            && let Some(batch) = self.next_portion()
+        {
+            batches.push(batch);
         }
         batches
+    }
+
+    /// The next iteration, if one is granted.
+    fn next_portion(&mut self) -> Option<Portion> {
+        let Portion::Batch { epoch, positions } = self.granted.front_mut()? else {
+            return self.granted.pop_front();
+        };
+        let end = positions
+            .end
+            .min(positions.start.saturating_add(self.batch_size));
+        let batch = Portion::Batch {
+            epoch: *epoch,
+            positions: positions.start..end,
+        };
+        positions.start = end;
+        if positions.is_empty() {
+            self.granted.pop_front();
+        }
+        Some(batch)
     }
 }
 
@@ -157,7 +176,7 @@ mod tests {
         let mut feed = Feed::new(4, 100);
         feed.grant(Time::ZERO, range(0, 90, 100)).unwrap();
         assert!(
-            feed.take(4).is_empty(),
+            feed.take(4, false).is_empty(),
             "a fourth batch may still be granted"
         );
         feed.grant(Time::ZERO, range(1, 0, 100)).unwrap();
@@ -168,7 +187,7 @@ mod tests {
             batch(0, 98..100),
             batch(1, 0..4),
         ];
-        assert_eq!(feed.take(4), expected);
+        assert_eq!(feed.take(4, false), expected);
         assert_eq!(feed.iterations(), 24);
     }
 
@@ -179,11 +198,25 @@ mod tests {
             let mut feed = Feed::new(4, 100);
             feed.grant(Time::ZERO, range(0, 0, 4)).unwrap();
             feed.grant(Time::ZERO, end).unwrap();
-            assert_eq!(feed.take(3), [batch(0, 0..4)]);
+            assert_eq!(feed.take(3, false), [batch(0, 0..4)]);
             assert_eq!(feed.is_done(), end == Grant::Done);
-            let rest = feed.take(3);
+            let rest = feed.take(3, false);
             assert_eq!(rest.len(), usize::from(end == Grant::ClockOnly));
         }
+    }
+
+    #[test]
+    fn a_mixed_group_counts_iterations_without_data() {
+        let mut feed = Feed::new(4, 100);
+        feed.grant(Time::ZERO, range(0, 0, 8)).unwrap();
+        feed.grant(Time::ZERO, Grant::ClockOnly).unwrap();
+        assert!(feed.take(4, true).is_empty(), "a fourth may still be granted");
+        feed.grant(Time::ZERO, range(1, 0, 8)).unwrap();
+        let expected = [batch(0, 0..4), batch(0, 4..8), Portion::ClockOnly, batch(1, 0..4)];
+        assert_eq!(feed.take(4, true), expected);
+        feed.grant(Time::ZERO, Grant::Done).unwrap();
+        assert_eq!(feed.take(4, true), [batch(1, 4..8)]);
+        assert!(feed.is_done());
     }
 
     #[test]

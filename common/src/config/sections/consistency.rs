@@ -79,11 +79,11 @@ impl From<ConsistencySection> for ConsistencyFile {
             Consistency::Bsp => (ConsistencyModel::Bsp, None),
         };
         let (aggregation, backup_workers, splits) = match section.aggregation {
-            Aggregation::Push => (AggregationName::Push, None, None),
+            Aggregation::Push => (AggregationName::Push, Some(0), None),
             Aggregation::Round { backup_workers } => {
                 (AggregationName::Round, Some(backup_workers), None)
             }
-            Aggregation::Softsync { splits } => (AggregationName::Softsync, None, Some(splits)),
+            Aggregation::Softsync { splits } => (AggregationName::Softsync, Some(0), Some(splits)),
         };
         Self {
             model,

@@ -5,7 +5,9 @@ use std::thread;
 use anyhow::{Result, anyhow};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use thalweg_common::optimizer::{GradientView, GroupSpan, Initial, StepContext, Store, StoreSpec};
+use thalweg_common::optimizer::{
+    AtReadView, GradientView, GroupSpan, Initial, StepContext, Store, StoreSpec,
+};
 use thalweg_common::regularizer::Terms;
 use thalweg_common::seed::unit;
 
@@ -35,6 +37,8 @@ pub(super) fn context(count: u64) -> StepContext {
 #[derive(Debug)]
 pub(super) struct Subject {
     store: Box<dyn Store<f32>>,
+    /// What a worker has read, for rules that look at it.
+    at_read: Vec<u8>,
     steps: u64,
 }
 
@@ -57,14 +61,22 @@ impl Subject {
             initial: Initial::Function(&initial),
             groups: vec![group],
         };
-        let store = case.entry.build(&case.settings, &spec)?;
-        Ok(Self { store, steps: 0 })
+        let mut store = case.entry.build(&case.settings, &spec)?;
+        let mut at_read = Vec::new();
+        store.readable_range(0..len, &mut at_read)?;
+        Ok(Self {
+            store,
+            at_read,
+            steps: 0,
+        })
     }
 
     /// Takes one step with `gradient`.
     pub(super) fn step(&mut self, gradient: GradientView<'_>) -> Result<()> {
         self.steps += 1;
-        Ok(self.store.step(&context(self.steps), gradient, 1.0)?)
+        let at_read = AtReadView::Pinned(&self.at_read);
+        let context = context(self.steps);
+        Ok(self.store.step_at(&context, gradient, at_read, 1.0)?)
     }
 
     /// Takes one step with a value for each parameter.

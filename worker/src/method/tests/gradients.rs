@@ -29,6 +29,7 @@ fn settings(n_push: u64, n_pull: u64, local_lr: f32) -> MethodSettings {
 const WHEN: When = When {
     progress: 0,
     rate_factor: 1.0,
+    is_last: false,
 };
 
 fn vector(values: Vec<f32>) -> Vector {

@@ -16,6 +16,7 @@ use crate::replica::Vector;
 const WHEN: When = When {
     progress: 0,
     rate_factor: 1.0,
+    is_last: false,
 };
 
 /// Steps of `name` at rate `lr`.
@@ -78,10 +79,19 @@ fn gradient(
     replica: &mut Vector,
     gradient: &[f32],
 ) -> Option<(Kind, Vec<f32>)> {
+    gradient_of(method, replica, gradient, WHEN)
+}
+
+fn gradient_of(
+    method: &mut dyn TrainingMethod,
+    replica: &mut Vector,
+    gradient: &[f32],
+    when: When,
+) -> Option<(Kind, Vec<f32>)> {
     let effects = method.step(Event::Gradient {
         replica,
         gradient: vector(gradient),
-        when: WHEN,
+        when,
     });
     let pushed = effects.into_iter().next();
     pushed.map(|Effect::Push(kind, vector)| (kind, vector.unwrap().values))
@@ -124,28 +134,17 @@ fn the_spring_acts_on_what_was_before_the_step_and_both_ends_move() {
 }
 
 #[test]
-fn a_pull_in_the_middle_of_a_period_is_not_used() {
-    let mut elastic = ElasticAveraging::new(&settings(3, 0.5), plan("sgd", 1.0));
-    let mut local = LocalSteps::new(&settings(3, 0.0), plan("sgd", 1.0));
-    for method in [&mut elastic as &mut dyn TrainingMethod, &mut local] {
-        assert_eq!([0, 1, 2, 3].map(|k| method.sharing(k).get()), [3, 2, 1, 3]);
-        let mut replica = arrive(method, &[1.0]);
-        gradient(method, &mut replica, &[1.0]);
-        let mut replica = arrive(method, &[50.0]);
-        assert_eq!(replica.values, [0.0]);
-        assert_eq!(gradient(method, &mut replica, &[1.0]), None);
-        assert_eq!(replica.values, [-1.0]);
-    }
-}
-
-#[test]
 fn local_steps_push_how_far_they_came_and_keep_their_moments() {
     let mut method = LocalSteps::new(&settings(2, 0.0), plan("momentum", 0.5));
     let mut replica = arrive(&mut method, &[1.0]);
     assert_eq!(gradient(&mut method, &mut replica, &[1.0]), None);
     assert_eq!(replica.values, [0.5]);
     // The velocity is 0.9 + 1: x = 0.5 - 0.95.
-    let (kind, way) = gradient(&mut method, &mut replica, &[1.0]).unwrap();
+    let last = When {
+        is_last: true,
+        ..WHEN
+    };
+    let (kind, way) = gradient_of(&mut method, &mut replica, &[1.0], last).unwrap();
     assert_eq!(kind, Kind::Gradient);
     assert!((way[0] - 1.45).abs() < 1e-6, "{way:?}");
     let mut replica = arrive(&mut method, &[10.0]);

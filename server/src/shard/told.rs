@@ -1,0 +1,97 @@
+//! What a worker had read when it computed a gradient: told with the read, or kept here, and needed with
+//! the push by rules that correct for what was missed.
+
+use std::sync::Arc;
+
+use thalweg_common::error::Refusal;
+use thalweg_common::ids::{SessionId, ShardId};
+use thalweg_common::message::{Address, Part, Payload, PushHeader};
+use thalweg_common::optimizer::{AtRead, AtReadView};
+
+use super::view::join;
+use super::{PINS_PER_SESSION_MAX, Shard, judge};
+
+/// What a part says of its worker's read.
+#[derive(Debug)]
+pub(super) enum ToldAtRead {
+    AsItIs,
+    Echoed(Vec<u8>),
+    Pinned(Arc<[u8]>),
+}
+
+impl ToldAtRead {
+    pub(super) fn view(&self) -> AtReadView<'_> {
+        match self {
+            Self::AsItIs => AtReadView::AsItIs,
+            Self::Echoed(values) => AtReadView::Echoed(values),
+            Self::Pinned(values) => AtReadView::Pinned(values),
+        }
+    }
+}
+
+impl Shard {
+    /// What a gradient that is computed at these elements must bring along: nothing, if the rule does
+    /// not ask or the shard keeps a copy itself.
+    pub(super) fn tell_at_read(&mut self, session: SessionId, address: &Address) -> Payload {
+        if self.at_read == AtRead::Nothing || address.is_empty() {
+            return Payload::default();
+        }
+        let (version, len) = (self.version, self.store.len());
+        let store = &mut self.store;
+        let mut copy = |range| {
+            let mut out = Vec::new();
+            let told = store.readable_range(range, &mut out);
+            told.expect("the address was judged");
+            out
+        };
+        match address {
+            Address::Range(range) if range.len() == len => {
+                let whole = 0..len;
+                if self.pins.pin(session, version, || copy(whole.clone())) {
+                    return Payload::default();
+                }
+                Payload::from_bytes(copy(whole).into())
+            }
+            Address::Range(range) => {
+                Payload::from_bytes(copy(range.start as usize..range.end as usize).into())
+            }
+            Address::Coordinates(coordinates) => {
+                let mut out = Vec::new();
+                let told = store.readable_coordinates(coordinates.as_slice(), &mut out);
+                told.expect("the address was judged");
+                Payload::from_bytes(out.into())
+            }
+            Address::Rows { .. } => Payload::default(),
+        }
+    }
+
+    /// What the worker of a part had read of its elements, as the rule needs it: what the part brings, or
+    /// the shard's own copy.
+    ///
+    /// # Errors
+    /// [`RefusalKind::Invalid`] if it is neither told nor kept, or not one for each element.
+    pub(super) fn told_at_read(&self, header: &PushHeader, part: &Part) -> Result<ToldAtRead, Refusal> {
+        if self.at_read == AtRead::Nothing || part.address.is_empty() {
+            return Ok(ToldAtRead::AsItIs);
+        }
+        if part.at_read.bytes() != 0 {
+            judge::at_read(self.id, part, self.at_read)?;
+            let segments: Vec<&[u8]> = part.at_read.segments().iter().map(|s| &s[..]).collect();
+            return Ok(ToldAtRead::Echoed(join(&segments).into_owned()));
+        }
+        match self.pins.get(header.session, part.version_read) {
+            Some(copy) => Ok(ToldAtRead::Pinned(copy)),
+            None if part.version_read == self.version => Ok(ToldAtRead::AsItIs),
+            None => Err(nothing_told(self.id, part)),
+        }
+    }
+}
+
+fn nothing_told(shard: ShardId, part: &Part) -> Refusal {
+    Refusal::invalid(format!(
+        "the part for shard {shard} was computed at version {} and does not say what was read there, \
+         which the job's optimizer must know; send the read's value_at_read back with the gradient \
+         (the shard itself keeps whole reads only, {PINS_PER_SESSION_MAX} per session)",
+        part.version_read
+    ))
+}
