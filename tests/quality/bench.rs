@@ -75,6 +75,7 @@ impl Bench {
         for set in sets {
             draft.set(set).expect("a change is KEY=VALUE");
         }
+        draft.follow_method(&REGISTRIES);
         draft
             .check(&REGISTRIES)
             .unwrap_or_else(|error| panic!("{error}"))

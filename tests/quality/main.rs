@@ -14,3 +14,4 @@ mod rows;
 mod pushes;
 mod variants;
 mod scores;
+mod methods;

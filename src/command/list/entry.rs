@@ -15,6 +15,9 @@ pub(super) struct Line {
     /// What it keeps for each parameter; only optimizers keep anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) state: Option<State>,
+    /// What a training method stands on, and what it keeps; only methods have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) method: Option<MethodLine>,
     /// The settings with their defaults, as TOML.
     #[serde(serialize_with = "as_table")]
     pub(super) keys: &'static str,
@@ -26,6 +29,20 @@ pub(super) struct Line {
     pub(super) source: &'static str,
     /// What is otherwise than there, or in the library that users would compare with.
     pub(super) differences: &'static [&'static str],
+}
+
+/// What there is to say of a training method beside its name.
+#[derive(Debug, Serialize)]
+pub(super) struct MethodLine {
+    /// What it sets in a job that does not say otherwise, as TOML.
+    #[serde(serialize_with = "as_table")]
+    pub(super) sets: &'static str,
+    /// What it cannot do without.
+    pub(super) needs: Vec<String>,
+    /// What each worker keeps for it.
+    pub(super) worker_memory: &'static str,
+    /// What the servers keep for it, all together.
+    pub(super) servers_memory: &'static str,
 }
 
 /// What a server keeps of a parameter.
@@ -105,6 +122,12 @@ impl Line {
         if let Some(state) = &self.state {
             add("state", &state.words());
         }
+        if let Some(method) = &self.method {
+            add("sets", &paths(method.sets).join(", "));
+            add("needs", &method.needs.join("; "));
+            add("each worker keeps", method.worker_memory);
+            add("the servers keep", method.servers_memory);
+        }
         add("keys", &settings(self.keys).join(", "));
         add("in surveys", &settings(self.surveys).join(", "));
         add("from", self.source);
@@ -122,6 +145,12 @@ impl Line {
         };
         if let Some(state) = &self.state {
             add("state", &[state.words()]);
+        }
+        if let Some(method) = &self.method {
+            add("sets", &paths(method.sets));
+            add("needs", &method.needs);
+            add("worker", &[format!("keeps {}", method.worker_memory)]);
+            add("servers", &[format!("keep {}", method.servers_memory)]);
         }
         add("keys", &settings(self.keys));
         add("in surveys", &settings(self.surveys));
@@ -142,6 +171,19 @@ pub(super) fn settings(toml: &str) -> Vec<String> {
     let lines = toml.lines().map(str::trim);
     let said = lines.filter(|line| !line.is_empty());
     said.map(str::to_owned).collect()
+}
+
+/// The lines of TOML with sections, each under its section's name.
+pub(super) fn paths(toml: &str) -> Vec<String> {
+    let mut section = String::new();
+    let mut paths = Vec::new();
+    for line in settings(toml) {
+        match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(name) => name.clone_into(&mut section),
+            None => paths.push(format!("{section}.{line}")),
+        }
+    }
+    paths
 }
 
 /// TOML as an object; what is no TOML, such as the words of a key without a default, as lines.

@@ -8,13 +8,13 @@ use thalweg_common::regularizer::REGULARIZERS;
 use thalweg_common::schedule::SCHEDULES;
 use thalweg_common::shard_map::Grain;
 use thalweg_worker::data::DATASETS;
-use thalweg_worker::method::METHODS;
+use thalweg_worker::method::{METHODS, MethodEntry};
 use thalweg_worker::model::MODELS;
 use thalweg_worker::transform::TRANSFORMS;
 use toml::Table;
 
 use super::Kind;
-use super::entry::{Fullest, Keeps, Line, State};
+use super::entry::{Fullest, Keeps, Line, MethodLine, State};
 use crate::job::SHIPPED;
 
 /// What a registry is called in a job, and what it holds; `None` of what is no registry.
@@ -36,7 +36,7 @@ pub(super) fn section(kind: Kind) -> Result<Option<(&'static str, Vec<Line>)>> {
         ),
         Kind::Methods => (
             "[method] name",
-            rows(METHODS, |e| line(e.name, e.about, "")),
+            rows(METHODS, method),
         ),
         Kind::Optimizers => ("[optimizer] name", optimizers()?),
         Kind::Schedules => (
@@ -55,6 +55,21 @@ pub(super) fn section(kind: Kind) -> Result<Option<(&'static str, Vec<Line>)>> {
             }),
         ),
     }))
+}
+
+fn method(entry: &MethodEntry) -> Line {
+    let needs = entry.fixed.iter();
+    let needs = needs.map(|fixed| format!("{} = {}: {}", fixed.key, fixed.value, fixed.why));
+    Line {
+        method: Some(MethodLine {
+            sets: entry.recipe,
+            needs: needs.collect(),
+            worker_memory: entry.memory.worker,
+            servers_memory: entry.memory.servers,
+        }),
+        source: entry.source,
+        ..line(entry.name, entry.about, "")
+    }
 }
 
 /// The optimizers, with what each keeps under its defaults.
