@@ -8,7 +8,7 @@
 //! | symbol | here | meaning, unit |
 //! |---|---|---|
 //! | E, w | [`Edge`] | edges, and how much it costs to cut one, > 0 |
-//! | x_u | `classes` coordinates from `u · classes` | shares, from 0, that sum to 1 |
+//! | `x_u` | `classes` coordinates from `u · classes` | shares, from 0, that sum to 1 |
 //! | Π | projection on the simplex | |
 //! | sign(0) | 0 | a subgradient where the two agree |
 //!

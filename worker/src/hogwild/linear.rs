@@ -8,10 +8,10 @@
 //!
 //! | symbol | here | meaning, unit |
 //! |---|---|---|
-//! | z_α, y_α | a row of [`SparseRows`] and its label | features; ±1 |
-//! | c_α | the row's weight | 1 unless the data say otherwise |
-//! | e_α | the features of the row | |
-//! | d_u | `degrees` | rows that have the feature u |
+//! | `z_α`, `y_α` | a row of [`SparseRows`] and its label | features; ±1 |
+//! | `c_α` | the row's weight | 1 unless the data say otherwise |
+//! | `e_α` | the features of the row | |
+//! | `d_u` | `degrees` | rows that have the feature u |
 //! | λ | `lambda` | ≥ 0, loss per parameter²; over all rows the terms add up to λ‖x‖² |
 //! | ℓ | [`RowLoss`] | loss of a row by its label and score |
 //!
@@ -44,9 +44,9 @@ pub trait RowLoss: Copy + Debug + Send + Sync + 'static {
 pub struct LinearTerms<L> {
     rows: SparseRows,
     lambda: f64,
-    /// 2λ/d_u; empty if λ is 0.
+    /// `2λ/d_u`; empty if λ is 0.
     pull: Vec<f32>,
-    /// λ/d_u, for the value; empty if λ is 0.
+    /// `λ/d_u`, for the value; empty if λ is 0.
     share: Vec<f64>,
     loss: PhantomData<L>,
 }

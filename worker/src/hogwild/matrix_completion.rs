@@ -9,13 +9,13 @@
 //!
 //! | symbol | here | meaning, unit |
 //! |---|---|---|
-//! | Z_uv | an [`Entry`] | what is known of the matrix |
+//! | `Z_uv` | an [`Entry`] | what is known of the matrix |
 //! | L, R | one vector of `rank` numbers for each user and item | rating^½ |
 //! | m, b | one number, one for each user and item; m is not regularized | rating |
-//! | E_u, E_v | ratings of the user, of the item | |
+//! | `E_u`, `E_v` | ratings of the user, of the item | |
 //! | μ | `mu` | ≥ 0; over all ratings the terms add up to μ/2 · (‖L‖² + ‖R‖²) |
 //!
-//! With biases the coordinates are m, all b_u, all b_v, L, R: the layout of the model
+//! With biases the coordinates are m, all `b_u`, all `b_v`, L, R: the layout of the model
 //! `matrix_factorization`. Without, they are L, R.
 //!
 //! Source: Niu, Recht, Ré, Wright, *Hogwild!*, NIPS 2011, section 2; the biases are Koren's, IEEE
@@ -62,9 +62,9 @@ struct Side {
     biases: usize,
     /// The coordinate of the first vector.
     vectors: usize,
-    /// μ/|E_u|.
+    /// `μ/|E_u`|.
     pull: Vec<f32>,
-    /// μ/(2|E_u|).
+    /// `μ/(2|E_u`|).
     share: Vec<f64>,
 }
 
@@ -175,13 +175,30 @@ impl MatrixCompletion {
         Self::new(entries, (small(users), small(items)), rank, mu, bias)
     }
 
+    /// The same with λ(‖`L_u`‖² + ‖`R_v`‖²) in every term instead of what μ says: the term of the model
+    /// `matrix_factorization`, of whose loss this is twice the value.
+    #[must_use]
+    pub fn with_l2_per_rating(mut self, l2: f64) -> Self {
+        for side in [&mut self.users, &mut self.items] {
+            side.share.fill(l2);
+            side.pull.fill(super::single(2.0 * l2));
+        }
+        self
+    }
+
+    /// μ.
+    #[must_use]
+    pub fn mu(&self) -> f64 {
+        self.mu
+    }
+
     /// The ratings.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// s_uv by x.
+    /// `s_uv` by x.
     #[must_use]
     pub fn predict(&self, entry: &Entry, x: &dyn Fn(usize) -> f64) -> f64 {
         let (user, item) = (entry.user as usize, entry.item as usize);
@@ -291,13 +308,5 @@ impl Objective for MatrixCompletion {
     fn renumbered(&self, _places: &[u32]) -> Option<Self> {
         // A vector is one run of coordinates.
         None
-    }
-}
-
-impl MatrixCompletion {
-    /// μ.
-    #[must_use]
-    pub fn mu(&self) -> f64 {
-        self.mu
     }
 }

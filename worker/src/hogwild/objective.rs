@@ -8,8 +8,8 @@
 //! |---|---|---|
 //! | E | [`Objective::terms`] | the terms: rows, ratings, edges |
 //! | e | [`Objective::touched`] | the coordinates of a term |
-//! | x_e | [`Point::read`] | their values |
-//! | ∂f_e/∂x_v | [`Point::slope`] | the gradient of a term, without a factor of \|E\|: γ has it |
+//! | `x_e` | [`Point::read`] | their values |
+//! | ∂`f_e/∂x_v` | [`Point::slope`] | the gradient of a term, without a factor of \|E\|: γ has it |
 //!
 //! A term does not know where its coordinates are kept nor what becomes of its gradient: a [`Point`]
 //! may be the shared model, a thread's replica, or a list that only writes down.

@@ -16,8 +16,9 @@ use super::settings::Sampling;
 /// Terms that a thread takes at once.
 const CHUNK: usize = 1_024;
 
-/// The longest block.
-const BLOCK_MAX: usize = 64;
+/// The longest block. Each begins at a place of the memory that nothing foresaw: blocks of 64 rows cost a
+/// fifth of the speed of those of 256.
+const BLOCK_MAX: usize = 256;
 
 /// An epoch has so many blocks if it can, so that there is something to permute.
 const BLOCKS_WANTED: usize = 512;
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn an_epoch_without_replacement_has_every_term_once_and_each_epoch_an_order_of_its_own() {
-        for terms in [0, 1, 2, 63, 64, 65, 1_000, 33_000, 70_001] {
+        for terms in [0, 1, 2, 63, 64, 65, 1_000, 33_000, 140_001] {
             let order = Order::new(terms, Sampling::WithoutReplacement, 3, 0);
             let visits = visits(&order);
             let mut met: Vec<usize> = visits.iter().map(|visit| visit.term).collect();

@@ -6,6 +6,9 @@
 //! adagrad   G ← G + g²;  x ← x − γ·g / (√G + ε)
 //! ```
 //!
+//! Steps of `sgd` do not depend on how many came before, so that deltas of replicas add up. Those of
+//! `adagrad` do, and are brought to the common rate when they are merged.
+//!
 //! | symbol | here | meaning, unit |
 //! |---|---|---|
 //! | x | [`Cell::value`] | the parameter |
@@ -27,7 +30,7 @@ pub const ADAGRAD_EPS: f32 = 1e-10;
 /// Whether the deltas that threads made on copies of a coordinate may be added up later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HotMerge {
-    /// They may: a step does not depend on how many others came before it.
+    /// They may, as the cell says ([`super::tiered::Merge`]).
     AddDelta,
     /// They may not, for this reason.
     Refuse(&'static str),
@@ -110,10 +113,7 @@ impl Rule for CountingSgd {
 
 impl Rule for AdaGrad {
     type Cell = Summed;
-    const HOT_MERGE: HotMerge = HotMerge::Refuse(
-        "AdaGrad divides by the squares of all gradients so far, and a replica knows only its own: \
-         merged models are worse than one that is shared (docs/HOGWILD.md has the figures)",
-    );
+    const HOT_MERGE: HotMerge = HotMerge::AddDelta;
 
     fn start(self, value: f32) -> Summed {
         Summed {

@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::round_robin::RoundRobin;
 use super::rule::{AdaGrad, HotMerge, Rule, Sgd};
 use super::settings::{Judge, RuleName, Scheme, Settings};
-use super::tiered::Tiered;
+use super::tiered::{Merge, Tiered};
 
 /// Terms whose losses are added up before they are added to the others: sums have the same bits for any
 /// number of threads.
@@ -217,33 +217,38 @@ fn engine<O: Objective>(
         return Ok(Box::new(Counting::new(start, settings.threads)));
     }
     if settings.scheme == Scheme::TieredReplicas {
-        let hot = match settings.rule {
-            RuleName::Sgd => Sgd::HOT_MERGE,
-            RuleName::Adagrad => AdaGrad::HOT_MERGE,
+        return match settings.rule {
+            RuleName::Sgd => tiered(objective, Sgd, settings, start),
+            RuleName::Adagrad => tiered(objective, AdaGrad, settings, start),
         };
-        let reason = match hot {
-            HotMerge::Refuse(reason) => reason,
-            HotMerge::AddDelta if O::PROJECTED => {
-                "the sum of two steps that each end on the simplex need not end on it"
-            }
-            HotMerge::AddDelta => {
-                return Ok(Box::new(Tiered::new(
-                    objective,
-                    Sgd,
-                    start,
-                    settings.threads,
-                )));
-            }
-        };
-        return Err(HogwildError::Refused {
-            scheme,
-            reason: reason.into(),
-            mend: "use scheme = \"hogwild\", or rule = \"sgd\" where the terms allow it",
-        });
     }
     Ok(match settings.rule {
         RuleName::Sgd => of_rule(Sgd, settings, start),
         RuleName::Adagrad => of_rule(AdaGrad, settings, start),
+    })
+}
+
+/// Tiered replicas, where terms and rule allow them.
+fn tiered<O: Objective, R: Rule<Cell: Merge> + 'static>(
+    objective: &O,
+    rule: R,
+    settings: &Settings,
+    start: &[f32],
+) -> Result<Box<dyn Engine<O>>, HogwildError> {
+    let reason = match R::HOT_MERGE {
+        HotMerge::Refuse(reason) => reason,
+        HotMerge::AddDelta if O::PROJECTED => {
+            "the sum of two steps that each end on the simplex need not end on it"
+        }
+        HotMerge::AddDelta => {
+            let made = Tiered::new(objective, rule, start, settings.threads);
+            return Ok(Box::new(made));
+        }
+    };
+    Err(HogwildError::Refused {
+        scheme: settings.scheme.name(),
+        reason: reason.into(),
+        mend: "use scheme = \"hogwild\", or rule = \"sgd\" where the terms allow it",
     })
 }
 

@@ -7,8 +7,8 @@
 //!
 //! | symbol | here | meaning, unit |
 //! |---|---|---|
-//! | z_α, y_α | a row and its label | features; ±1 |
-//! | e_α, d_u, λ | as in [`super::sparse_svm`] | |
+//! | `z_α`, `y_α` | a row and its label | features; ±1 |
+//! | `e_α`, `d_u`, λ | as in [`super::sparse_svm`] | |
 //!
 //! Source: the loss is Cox's, Journal of the Royal Statistical Society B 20 (1958); the term of λ is that
 //! of Niu, Recht, Ré, Wright, *Hogwild!*, NIPS 2011, equation 3.

@@ -7,9 +7,9 @@
 //!
 //! | symbol | here | meaning, unit |
 //! |---|---|---|
-//! | z_α, y_α | a row and its label | features; ±1 |
-//! | e_α | the features of the row | |
-//! | d_u | rows that have the feature u | count |
+//! | `z_α`, `y_α` | a row and its label | features; ±1 |
+//! | `e_α` | the features of the row | |
+//! | `d_u` | rows that have the feature u | count |
 //! | λ | `lambda` | ≥ 0, loss per parameter² |
 //!
 //! Source: Niu, Recht, Ré, Wright, *Hogwild!*, NIPS 2011, equation 3.

@@ -26,12 +26,10 @@ pub(super) fn rows(count: u64, features: u32) -> InMemory {
     let truth: Vec<f64> = (0..features).map(|_| normal(1.0, word())).collect();
     let mut rows = Rows::new();
     for number in 0..count {
-        let skewed = |word: u64| {
-            let share = unit(word).powi(3);
-            single(share * f64::from(features)) as usize
-        };
+        // The product of two even numbers is small more often than not.
+        let mut even = || below(word(), features as usize);
         let mut chosen: Vec<u32> = (0..8)
-            .map(|_| u32::try_from(skewed(word())).unwrap().min(features - 1))
+            .map(|_| u32::try_from(even() * even() / features as usize).unwrap())
             .collect();
         chosen.sort_unstable();
         chosen.dedup();

@@ -67,7 +67,7 @@ fn every_scheme_with_one_thread_is_the_sequential_loop_bit_for_bit() {
             for scheme in schemes {
                 let merges = scheme == Scheme::TieredReplicas;
                 let counts = scheme == Scheme::HogwildCounted;
-                if (merges || counts) && rule == RuleName::Adagrad || merges && is_cut {
+                if counts && rule == RuleName::Adagrad || merges && is_cut {
                     continue;
                 }
                 let found = trained(&problem, &with(scheme));
@@ -153,10 +153,6 @@ fn what_cannot_be_is_refused_with_the_reason_and_a_way_out() {
         }
     };
     for (error, words) in [
-        (
-            refused(svm, &adagrad(Scheme::TieredReplicas)),
-            "a replica knows only its own",
-        ),
         (
             refused(svm, &adagrad(Scheme::HogwildCounted)),
             "room for a count",

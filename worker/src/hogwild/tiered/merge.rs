@@ -7,7 +7,7 @@
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::hogwild::shared::{Cell, join, split};
+use crate::hogwild::shared::{Cell, Summed, join, split};
 
 /// Coordinates of a block.
 pub const BLOCK: usize = 64;
@@ -84,9 +84,55 @@ fn write(shared: &Words, cells: &[f32; BLOCK]) {
     }
 }
 
+/// The shared side of a block of cells with a sum, on cache lines of its own.
+#[derive(Debug)]
+#[repr(align(64))]
+pub struct SummedWords([AtomicU64; BLOCK]);
+
+impl Merge for Summed {
+    type Shared = SummedWords;
+
+    fn share(cells: &[Self; BLOCK]) -> SummedWords {
+        SummedWords(cells.map(Cell::shared))
+    }
+
+    #[inline]
+    fn read(shared: &SummedWords) -> [Self; BLOCK] {
+        std::array::from_fn(|place| Self::load(&shared.0[place]))
+    }
+
+    /// Squares are added like parameters. The delta was made with the rates of one's own squares; it is
+    /// brought to the rate that all squares together give: δ ← δ·√(G/G').
+    #[inline]
+    fn merge(shared: &SummedWords, local: &mut [Self; BLOCK], before: &mut [Self; BLOCK]) {
+        for place in 0..BLOCK {
+            let (own, was, all) = (local[place], before[place], Self::load(&shared.0[place]));
+            let changed = own.squares.to_bits() != was.squares.to_bits();
+            let alone = all == was;
+            let sum = if alone {
+                own
+            } else if changed {
+                let squares = all.squares + (own.squares - was.squares);
+                let scale = (own.squares / squares).sqrt();
+                Self {
+                    value: all.value + (own.value - was.value) * scale,
+                    squares,
+                }
+            } else {
+                all
+            };
+            if changed {
+                sum.store(&shared.0[place]);
+            }
+            (local[place], before[place]) = (sum, sum);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{BLOCK, Merge};
+    use crate::hogwild::shared::Summed;
 
     #[test]
     fn deltas_of_two_replicas_add_up_and_both_see_the_sum() {
@@ -104,7 +150,38 @@ mod tests {
         (expected[3], expected[63]) = (3.5, 0.0);
         assert_eq!((a, b), (expected, expected));
         assert_eq!((a_before, b_before), (expected, expected));
-        assert_eq!(f32::read(&shared), expected);
+        assert_eq!(
+            f32::read(&shared).map(f32::to_bits),
+            expected.map(f32::to_bits)
+        );
+    }
+
+    #[test]
+    fn squares_add_up_and_a_delta_comes_at_the_rate_of_all_of_them() {
+        let start = [Summed {
+            value: 1.0,
+            squares: 4.0,
+        }; BLOCK];
+        let shared = Merge::share(&start);
+        let (mut a, mut a_before) = (start, start);
+        let (mut b, mut b_before) = (start, start);
+        for (replica, value, squares) in [(&mut a, 1.5, 9.0), (&mut b, 2.0, 31.0)] {
+            replica[7] = Summed { value, squares };
+        }
+        Summed::merge(&shared, &mut a, &mut a_before);
+        assert_eq!(
+            a[7].value.to_bits(),
+            1.5_f32.to_bits(),
+            "nobody else was there"
+        );
+        Summed::merge(&shared, &mut b, &mut b_before);
+        // 9 + (31 − 4) = 36 squares; of a delta of 1 at the rate of 31 remains √(31/36).
+        let expected = 1.5 + (31.0_f32 / 36.0).sqrt();
+        assert!((b[7].value - expected).abs() < 1e-6, "{:?}", b[7]);
+        assert!((b[7].squares - 36.0).abs() < 1e-6);
+        Summed::merge(&shared, &mut a, &mut a_before);
+        assert_eq!(a, b);
+        assert_eq!(a[8], start[8]);
     }
 
     #[test]

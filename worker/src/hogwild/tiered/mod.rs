@@ -16,9 +16,16 @@
 //! | X | the shared model: relaxed atomics, changed under the lock of the tier |
 //! | x, x₀ | the replica of a thread, and what it was after the last merge: plain memory |
 //!
-//! Deltas are added, not averaged: each stands for rows that nobody else has seen. So the rule must be
-//! one whose steps do not depend on how many came before ([`super::rule::HotMerge`]). A merge that finds
-//! the tier busy is skipped; the deltas wait for the next one. After an epoch all of them are merged.
+//! Deltas are added, not averaged: each stands for rows that nobody else has seen. Whether that is right
+//! is the rule's to say ([`super::rule::HotMerge`]). For AdaGrad the sums of squares are added, too, and a
+//! delta, which was made at the rate of one's own squares, is brought to the rate of all:
+//!
+//! ```text
+//! G' ← G_shared + (G − G₀);  X ← X + (x − x₀)·√(G / G')
+//! ```
+//!
+//! A merge that finds the tier busy is skipped; the deltas wait for the next one. After an epoch all of
+//! them are merged.
 
 pub mod plan;
 mod merge;

@@ -1,6 +1,6 @@
 //! Which coordinates are merged how often: read off the data's frequencies.
 //!
-//! Between two merges of a coordinate v, the other threads update it p_v · I · (T − 1) times on
+//! Between two merges of a coordinate v, the other threads update it `p_v` · I · (T − 1) times on
 //! average, and this thread knows nothing of it. The interval keeps that below a bound:
 //!
 //! ```text
@@ -9,7 +9,7 @@
 //!
 //! | symbol | here | meaning |
 //! |---|---|---|
-//! | p_v | frequency / terms | share of the terms that have the coordinate |
+//! | `p_v` | frequency / terms | share of the terms that have the coordinate |
 //! | T | `threads` | |
 //! | M | [`MISSED_MAX`] | updates by others that may be missed |
 //! | I | [`Tier::interval`] | terms of a thread between two merges |
@@ -79,6 +79,9 @@ fn interval(most: u32, terms: usize, threads: usize) -> usize {
 }
 
 /// For each coordinate its place when the most frequent come first; equal ones stay in order.
+///
+/// # Panics
+/// When there are 2³² coordinates or more.
 #[must_use]
 pub fn by_frequency(frequencies: &[u32]) -> Vec<u32> {
     let coordinates = u32::try_from(frequencies.len()).expect("coordinates have 32 bits");
