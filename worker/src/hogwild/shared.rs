@@ -64,6 +64,14 @@ pub struct Summed {
     pub squares: f32,
 }
 
+impl Summed {
+    /// Both halves.
+    #[inline]
+    pub(super) fn bits(self) -> [u32; 2] {
+        self.halves()
+    }
+}
+
 /// All coordinates.
 #[derive(Debug)]
 pub struct SharedVector<C: Cell> {

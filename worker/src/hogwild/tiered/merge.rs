@@ -107,13 +107,18 @@ impl Merge for Summed {
     fn merge(shared: &SummedWords, local: &mut [Self; BLOCK], before: &mut [Self; BLOCK]) {
         for place in 0..BLOCK {
             let (own, was, all) = (local[place], before[place], Self::load(&shared.0[place]));
-            let changed = own.squares.to_bits() != was.squares.to_bits();
-            let alone = all == was;
+            // Small steps may leave the sum of the squares as it was.
+            let changed = own.bits() != was.bits();
+            let alone = all.bits() == was.bits();
             let sum = if alone {
                 own
             } else if changed {
                 let squares = all.squares + (own.squares - was.squares);
-                let scale = (own.squares / squares).sqrt();
+                let scale = if 0.0 < squares {
+                    (own.squares / squares).sqrt()
+                } else {
+                    1.0
+                };
                 Self {
                     value: all.value + (own.value - was.value) * scale,
                     squares,
