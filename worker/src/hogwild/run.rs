@@ -203,29 +203,19 @@ fn engine<O: Objective>(
     settings: &Settings,
     start: &[f32],
 ) -> Result<Box<dyn Engine<O>>, HogwildError> {
-    let scheme = settings.scheme.name();
     if O::PROJECTED && settings.rule == RuleName::Adagrad {
         return Err(HogwildError::Refused {
-            scheme,
+            scheme: settings.scheme.name(),
             reason: "AdaGrad scales every coordinate by itself, and the nearest point of the simplex is \
                      then another one"
                 .into(),
             mend: "use rule = \"sgd\"",
         });
     }
-    if settings.scheme == Scheme::HogwildCounted {
-        return Ok(Box::new(Counting::new(start, settings.threads)));
+    match settings.rule {
+        RuleName::Sgd => of_rule(objective, Sgd, settings, start),
+        RuleName::Adagrad => of_rule(objective, AdaGrad, settings, start),
     }
-    if settings.scheme == Scheme::TieredReplicas {
-        return match settings.rule {
-            RuleName::Sgd => tiered(objective, Sgd, settings, start),
-            RuleName::Adagrad => tiered(objective, AdaGrad, settings, start),
-        };
-    }
-    Ok(match settings.rule {
-        RuleName::Sgd => of_rule(Sgd, settings, start),
-        RuleName::Adagrad => of_rule(AdaGrad, settings, start),
-    })
 }
 
 /// Tiered replicas, where terms and rule allow them.
@@ -252,23 +242,24 @@ fn tiered<O: Objective, R: Rule<Cell: Merge> + 'static>(
     })
 }
 
-fn of_rule<O: Objective, R: Rule + 'static>(
+fn of_rule<O: Objective, R: Rule<Cell: Merge> + 'static>(
+    objective: &O,
     rule: R,
     settings: &Settings,
     start: &[f32],
-) -> Box<dyn Engine<O>> {
+) -> Result<Box<dyn Engine<O>>, HogwildError> {
     let threads = settings.threads;
-    match settings.scheme {
+    Ok(match settings.scheme {
         Scheme::Sequential => Box::new(Sequential::new(rule, start)),
         Scheme::Hogwild => Box::new(LockFree::<R, Exact>::new(rule, start, threads)),
         Scheme::HogwildLossy => Box::new(LockFree::<R, Lossy>::new(rule, start, threads)),
+        // The settings were refused with any rule but SGD.
+        Scheme::HogwildCounted => Box::new(Counting::new(start, threads)),
         Scheme::RoundRobin => Box::new(RoundRobin::new(rule, start, threads)),
         Scheme::OneLock => Box::new(OneLock::new(rule, start, threads)),
         Scheme::CoordinateLocks => Box::new(CoordinateLocks::new(rule, start, threads)),
-        Scheme::HogwildCounted | Scheme::TieredReplicas => {
-            unreachable!("these two are made before the rule is asked")
-        }
-    }
+        Scheme::TieredReplicas => return tiered(objective, rule, settings, start),
+    })
 }
 
 /// f(x), on so many threads, with the same bits for any number of them.
