@@ -1,7 +1,7 @@
 //! The parts `hogwild_*` of `psgold-strategies/1`: values, slopes of single terms and a serial pass of
 //! each objective, against an independent program.
 //!
-//! The file is that of `common/tests/golden`, or of the folder that `THALWEG_GOLDEN` names.
+//! They are in `golden/hogwild_1.json`, or in `strategies_1.json` of the folder that `THALWEG_GOLDEN` names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,9 @@ const SINGLE: f64 = 5e-6;
 /// The file, or a line that it is not there.
 #[expect(clippy::print_stderr, reason = "a skipped test has to be seen")]
 fn golden() -> Option<Value> {
-    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../common/tests/golden");
-    let folder = std::env::var_os("THALWEG_GOLDEN").map_or_else(own, PathBuf::from);
-    let path = folder.join("strategies_1.json");
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/hogwild_1.json");
+    let folder = std::env::var_os("THALWEG_GOLDEN").map(PathBuf::from);
+    let path = folder.map_or_else(own, |folder| folder.join("strategies_1.json"));
     match fs::read_to_string(&path) {
         Ok(text) => Some(serde_json::from_str(&text).expect("the golden file is JSON")),
         Err(error) => {
