@@ -16,3 +16,4 @@ pub mod pull;
 pub mod worker;
 pub mod transport;
 pub mod evaluate;
+pub mod hogwild;

@@ -2,6 +2,7 @@
 
 mod echo;
 mod grpc;
+mod hogwild;
 mod kernels;
 mod probe;
 mod raw;
@@ -26,6 +27,8 @@ enum What {
     Wire(wire::WireArgs),
     /// The optimizers: large shards, small ones in cache, and sparse steps.
     Kernels(kernels::KernelArgs),
+    /// Threads on one model: Hogwild!, its baselines and tiered replicas, beside limits and peers.
+    Hogwild(hogwild::HogwildArgs),
     /// The other end of `bench wire`, in a process of its own.
     #[command(hide = true)]
     Echo,
@@ -39,6 +42,7 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
     match &command.what {
         What::Wire(args) => wire::run(args),
         What::Kernels(args) => kernels::run(args),
+        What::Hogwild(args) => hogwild::run(args),
         What::Echo => echo::run(),
     }
 }

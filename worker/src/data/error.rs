@@ -194,6 +194,14 @@ pub enum LineProblem {
         /// The line.
         found: String,
     },
+    /// A line of a graph is no edge, or no seed.
+    #[error("expected {expected}, found \"{found}\"; mend the line or remove it")]
+    Graph {
+        /// What a line is.
+        expected: &'static str,
+        /// The line.
+        found: String,
+    },
     /// The first word of the line is no finite number.
     #[error("expected a label (a finite number), found \"{found}\"; start each row with its label")]
     Label {

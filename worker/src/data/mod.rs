@@ -18,6 +18,7 @@ pub mod libsvm;
 pub mod csv;
 pub mod parquet;
 pub mod dense;
+pub mod graph;
 pub mod steady;
 pub mod stream;
 pub mod weighted;

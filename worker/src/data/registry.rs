@@ -12,7 +12,7 @@ use super::{
     DataError, Encoding, Files, Loaded, csv,
     dense::{idx, npy},
     encoding::{LabelsIn, Reopened},
-    flights, libsvm, parquet, steady, stream,
+    flights, graph, libsvm, parquet, steady, stream,
 };
 
 /// One kind of data.
@@ -62,6 +62,7 @@ pub static DATASETS: &[DatasetEntry] = &[
     parquet::ENTRY,
     idx::ENTRY,
     npy::ENTRY,
+    graph::ENTRY,
     stream::ENTRY,
     steady::ENTRY,
 ];

@@ -17,6 +17,7 @@ mod softmax_regression;
 mod factors;
 mod factorization_machine;
 mod matrix_factorization;
+mod graph_cut;
 mod mlp;
 #[cfg(test)]
 mod laws;

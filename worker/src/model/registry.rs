@@ -9,8 +9,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use thalweg_common::registry::{self, Named, SettingError};
 
 use super::{
-    Model, ModelError, factorization_machine, linear_regression, linear_svm, logistic_regression,
-    matrix_factorization, mlp, softmax_regression,
+    Model, ModelError, factorization_machine, graph_cut, linear_regression, linear_svm,
+    logistic_regression, matrix_factorization, mlp, softmax_regression,
 };
 use crate::data::{Dataset, Field, Task};
 
@@ -117,6 +117,7 @@ pub static MODELS: &[ModelEntry] = &[
     softmax_regression::ENTRY,
     factorization_machine::ENTRY,
     matrix_factorization::ENTRY,
+    graph_cut::ENTRY,
     mlp::ENTRY,
 ];
 

@@ -48,7 +48,7 @@ const PARTS_ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     (
         "psgold-strategies/1",
-        "hogwild_*, batch_norm, dropout, stochastic_pooling, init, gradient_check_beale",
+        "hogwild_* (checked by thalweg-worker), batch_norm, dropout, stochastic_pooling, init, gradient_check_beale",
         "come with the models and methods that they describe",
     ),
 ];

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// What a run was made on, and with.
 #[derive(Debug, Serialize)]
-pub(super) struct Machine {
+pub(in crate::command::bench) struct Machine {
     /// The version of the program.
     version: &'static str,
     /// The processor's own name, where the system tells it.
@@ -21,7 +21,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// This machine.
-    pub(super) fn here() -> Self {
+    pub(in crate::command::bench) fn here() -> Self {
         let unknown = || std::env::consts::ARCH.to_owned();
         Self {
             version: env!("CARGO_PKG_VERSION"),

@@ -7,8 +7,8 @@
 
 mod case;
 mod subject;
-mod samples;
-mod machine;
+pub(super) mod samples;
+pub(super) mod machine;
 mod sheet;
 mod limits;
 mod dense;

@@ -5,33 +5,43 @@ use serde::Serialize;
 /// The samples of one quantity, one per round. What is measured in turn has as many.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(transparent)]
-pub(super) struct Samples(Vec<f64>);
+pub(in crate::command::bench) struct Samples(Vec<f64>);
 
 impl Samples {
     /// Adds the sample of a round.
-    pub(super) fn push(&mut self, sample: f64) {
+    pub(in crate::command::bench) fn push(&mut self, sample: f64) {
         self.0.push(sample);
     }
 
     /// Adds the samples of another measurement of the same quantity.
-    pub(super) fn extend(&mut self, other: &Self) {
+    pub(in crate::command::bench) fn extend(&mut self, other: &Self) {
         self.0.extend(&other.0);
     }
 
     /// The median; 0 if there are none.
-    pub(super) fn median(&self) -> f64 {
+    pub(in crate::command::bench) fn median(&self) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
         sorted.get(sorted.len() / 2).copied().unwrap_or_default()
     }
 
+    /// The least and the greatest; 0 if there are none.
+    pub(in crate::command::bench) fn ends(&self) -> [f64; 2] {
+        let end = |most: Option<&f64>| most.copied().unwrap_or_default();
+        let samples = || self.0.iter();
+        [
+            end(samples().min_by(|a, b| a.total_cmp(b))),
+            end(samples().max_by(|a, b| a.total_cmp(b))),
+        ]
+    }
+
     /// This over `other`, round by round, so that a slow moment of the machine falls on both.
-    pub(super) fn over(&self, other: &Self) -> Self {
+    pub(in crate::command::bench) fn over(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect())
     }
 
     /// What `change` makes of each sample.
-    pub(super) fn map(&self, change: impl Fn(f64) -> f64) -> Self {
+    pub(in crate::command::bench) fn map(&self, change: impl Fn(f64) -> f64) -> Self {
         Self(self.0.iter().copied().map(change).collect())
     }
 }
