@@ -3,7 +3,7 @@
 //! repeated bit for bit.
 //!
 //! ```sh
-//! cargo test --release -p thalweg --test headlines -- --nocapture --test-threads 1
+//! cargo test -p thalweg --test headlines -- --nocapture --test-threads 1
 //! ```
 //! prints the tables of docs/METHODS.md.
 

@@ -1,5 +1,8 @@
 //! Every training method on the default job and on a perceptron for digits, two servers and four workers,
-//! each at its own best rate: beside the synchronous loss.
+//! each at its own best rate: beside synchronous training under the same optimizer.
+//!
+//! The flights are judged by their loss. The loss on 450 digits is that of a handful of them, and moves by a
+//! tenth with the size of the batches alone; there it is the share of right answers that counts.
 
 use std::io::Write;
 use std::time::Duration;
@@ -12,13 +15,22 @@ use crate::bench::{Bench, run, say};
 /// The environment variable with which all methods run; without it, a few at known rates.
 const WANTED: &str = "THALWEG_METHODS";
 
-/// How much more than the synchronous loss a method's may be.
+/// How much worse than synchronous training a method may be.
 const SHARE: f64 = 1.02;
+
+/// What a run is worth on test data.
+#[derive(Clone, Copy, Debug)]
+struct Worth {
+    loss: f64,
+    accuracy: f64,
+}
 
 /// Keys that a task's methods run with beside their own recipes.
 struct Task {
     name: &'static str,
     sets: &'static [&'static str],
+    /// What is compared: 1 is as good, more is worse.
+    share: fn(Worth, Worth) -> f64,
     /// Rates from which the search begins, and goes on until the best is inside.
     from: f64,
 }
@@ -26,52 +38,83 @@ struct Task {
 const FLIGHTS: Task = Task {
     name: "flights",
     sets: &["seed=1"],
+    share: |method, synchronous| method.loss / synchronous.loss,
     from: 0.1,
 };
 
 const DIGITS: Task = Task {
     name: "digits, perceptron",
     sets: &["seed=1", "train.batch_size=16"],
+    share: |method, synchronous| synchronous.accuracy / method.accuracy,
     from: 0.03,
 };
 
-/// What methods that know no rate of their own stand on.
-fn optimizer_of(method: &str) -> &'static [&'static str] {
+/// Synchronous training under the optimizer that a method stands on: what it is compared with. A method's
+/// loss beside that of another optimizer would say nothing of the method.
+fn synchronous_form(method: &str) -> &'static [&'static str] {
     match method {
-        // Any optimizer goes with these; the papers' plain gradient is not what makes them.
         "synchronous" | "downpour" => &["optimizer.name=adagrad"],
-        _ => &[],
+        "async_adagrad" | "adaptive_revision" => &[
+            "optimizer.name=adagrad",
+            "optimizer.initial_accumulator_value=1.0",
+            "optimizer.eps=0.0",
+        ],
+        "ftrl_adaptive_revision" => &["optimizer.name=ftrl"],
+        "mdownpour" | "eamsgd" => &["optimizer.name=nag_lookahead"],
+        "diloco" | "async_diloco" => &["optimizer.name=adamw"],
+        _ => &["optimizer.name=sgd"],
     }
 }
 
-/// The loss on test data; infinite if the run did not stay finite.
-fn loss(bench: &Bench, task: &Task, method: &str, lr: f64) -> f64 {
+/// A rule that computes parameters anew from its sums forgets where they began, and the layers of a
+/// perceptron must not all begin at zero.
+const NOT_FOR_PERCEPTRONS: &str = "ftrl_adaptive_revision";
+
+/// A method with the optimizer that it runs with, if that is not its own.
+type Way<'a> = (&'a str, &'a [&'a str]);
+
+/// The method as it is listed. Any optimizer goes with Downpour.
+fn as_listed(method: &str) -> Way<'_> {
+    match method {
+        "downpour" | "synchronous" => (method, &["optimizer.name=adagrad"]),
+        _ => (method, &[]),
+    }
+}
+
+/// What a run is worth; nothing if it did not stay finite.
+fn worth(bench: &Bench, task: &Task, (method, optimizer): Way<'_>, lr: f64) -> Worth {
     let (name, rate) = (format!("method.name={method}"), format!("optimizer.lr={lr}"));
-    let all = [&[name.as_str(), rate.as_str()][..], task.sets, optimizer_of(method)].concat();
+    let all = [&[name.as_str(), rate.as_str()][..], task.sets, optimizer].concat();
     let job = bench.job(&all);
     let parameters = run(&job, Duration::from_millis(1)).parameters;
     if parameters.iter().any(|x| !x.is_finite()) {
-        return f64::INFINITY;
+        return Worth {
+            loss: f64::INFINITY,
+            accuracy: 0.0,
+        };
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     let test = job.data.test.as_ref().expect("the jobs have test data");
     let model = job.blueprint.model.as_ref();
     let judged = evaluate(model, test.as_ref(), u64::MAX, &parameters, &pool);
     let judged = judged.expect("the data fit the model");
-    judged.scores.loss.expect("every model has a loss")
+    Worth {
+        loss: judged.scores.loss.expect("every model has a loss"),
+        accuracy: judged.scores.accuracy.expect("both jobs have classes"),
+    }
 }
 
 /// The least loss over rates a factor apart, widened until it is inside; with its rate.
-fn best(bench: &Bench, task: &Task, method: &str) -> (f64, f64) {
+fn best(bench: &Bench, task: &Task, way: Way<'_>) -> (Worth, f64) {
     let factor = 2.0_f64;
     let mut known = std::collections::BTreeMap::new();
     let mut at = 0_i32;
     loop {
         for power in [at - 1, at, at + 1] {
             let lr = task.from * factor.powi(power);
-            known.entry(power).or_insert_with(|| loss(bench, task, method, lr));
+            known.entry(power).or_insert_with(|| worth(bench, task, way, lr));
         }
-        let least = known.iter().min_by(|a, b| a.1.total_cmp(b.1));
+        let least = known.iter().min_by(|a, b| a.1.loss.total_cmp(&b.1.loss));
         let (power, least) = least.map(|(p, l)| (*p, *l)).expect("three were tried");
         if power == at || 10 < at.abs() {
             return (least, task.from * factor.powi(power));
@@ -81,13 +124,26 @@ fn best(bench: &Bench, task: &Task, method: &str) -> (f64, f64) {
 }
 
 fn table(bench: &Bench, task: &Task) -> Vec<&'static str> {
-    say(&format!("| {} | best lr | test loss | of the synchronous |\n|---|---|---|---|", task.name));
-    let (synchronous, _) = best(bench, task, "synchronous");
+    say(&format!(
+        "| {} | best lr | test loss | accuracy | synchronous under the same optimizer | share |\n\
+         |---|---|---|---|---|---|",
+        task.name
+    ));
+    let mut known = std::collections::BTreeMap::new();
     let mut missed = Vec::new();
-    for entry in METHODS {
-        let (loss, lr) = best(bench, task, entry.name);
-        let share = loss / synchronous;
-        say(&format!("| `{}` | {lr:.4} | {loss:.4} | {share:.3} |", entry.name));
+    let methods = METHODS.iter().filter(|entry| {
+        task.name == FLIGHTS.name || entry.name != NOT_FOR_PERCEPTRONS
+    });
+    for entry in methods {
+        let form = synchronous_form(entry.name);
+        let reference = known.entry(form).or_insert_with(|| best(bench, task, ("synchronous", form)).0);
+        let synchronous = *reference;
+        let (found, lr) = best(bench, task, as_listed(entry.name));
+        let share = (task.share)(found, synchronous);
+        say(&format!(
+            "| `{}` | {lr:.4} | {:.4} | {:.3} | {:.4}, {:.3} | {share:.3} |",
+            entry.name, found.loss, found.accuracy, synchronous.loss, synchronous.accuracy
+        ));
         if SHARE < share {
             missed.push(entry.name);
         }
@@ -96,7 +152,7 @@ fn table(bench: &Bench, task: &Task) -> Vec<&'static str> {
 }
 
 #[test]
-fn every_method_comes_within_two_percent_of_the_synchronous_loss() {
+fn every_method_comes_within_two_percent_of_synchronous_training() {
     if std::env::var_os(WANTED).is_none() {
         // Past the capture of tests that pass: what was not tested is always seen.
         writeln!(
@@ -117,8 +173,8 @@ fn every_method_comes_within_two_percent_of_the_synchronous_loss() {
 fn delay_tolerant_adagrad_trains_the_default_job_as_well_as_adagrad() {
     let bench = Bench::default_job();
     let (revision, plain) = (
-        loss(&bench, &FLIGHTS, "adaptive_revision", 0.2),
-        loss(&bench, &FLIGHTS, "downpour", 0.1),
+        worth(&bench, &FLIGHTS, as_listed("adaptive_revision"), 0.2).loss,
+        worth(&bench, &FLIGHTS, as_listed("downpour"), 0.1).loss,
     );
     say(&format!("flights    adaptive_revision {revision:.5}, downpour with adagrad {plain:.5}"));
     assert!(revision <= SHARE * plain, "{revision} beside {plain}");

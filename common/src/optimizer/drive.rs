@@ -58,14 +58,23 @@ macro_rules! advance {
             let len = x.len();
             let g = &g[..len];
             $(let $slot = &mut $slot[..len];)*
-            // Known before the loop, so that most rules are compiled without any of it.
-            let says = !matches!(R::AT_READ, AtRead::Nothing) && !at_read.is_empty();
-            let at_read = if says { &at_read[..len] } else { &[] };
+            // Most rules are compiled without this loop.
+            if !matches!(R::AT_READ, AtRead::Nothing) && !at_read.is_empty() {
+                let at_read = &at_read[..len];
+                for at in 0..len {
+                    let old = [$($slot[at]),*];
+                    let slots = R::Slots::from_fn(|n| old[n]);
+                    let seen = Some(at_read[at]);
+                    let new = apply::<F, R>(&step, x[at], (g[at], seen), slots);
+                    x[at] = new.0;
+                    $($slot[at] = new.1.as_slice()[$number];)*
+                }
+                return;
+            }
             for at in 0..len {
                 let old = [$($slot[at]),*];
-                let seen = if says { Some(at_read[at]) } else { None };
                 let slots = R::Slots::from_fn(|n| old[n]);
-                let new = apply::<F, R>(&step, x[at], (g[at], seen), slots);
+                let new = apply::<F, R>(&step, x[at], (g[at], None), slots);
                 x[at] = new.0;
                 $($slot[at] = new.1.as_slice()[$number];)*
             }

@@ -113,7 +113,7 @@ impl World {
     fn step(&mut self) -> Result<(), String> {
         self.now = self.now + Duration::from_millis(50 + self.draw(400));
         self.beat();
-        self.tick();
+        self.tick()?;
         let worker = usize::try_from(self.draw(self.actors.len() as u64)).unwrap();
         let chance = self.draw(100);
         let living = self.actors.iter().filter(|a| is_alive(a)).count();
@@ -146,17 +146,18 @@ impl World {
     }
 
     /// Leases are looked at.
-    fn tick(&mut self) {
+    fn tick(&mut self) -> Result<(), String> {
         if self.plant == Plant::LeaseIgnored {
-            return;
+            return Ok(());
         }
         for lapse in self.gate.lapsed(self.now, LEASE, Duration::from_secs(60)) {
             if self.plant == Plant::DeadWorkerCounted {
                 continue;
             }
             let released = self.gate.leave(lapse.worker, SlotState::Lost, &lapse.why);
-            self.release(released).expect("a loss holds nobody");
+            self.release(released)?;
         }
+        Ok(())
     }
 
     fn ask(&mut self, worker: usize) -> Result<(), String> {
@@ -234,7 +235,11 @@ impl World {
         }
         self.sessions += 1;
         let others = self.actors.iter().enumerate();
-        let others = others.filter(|(other, actor)| *other != worker && is_alive(actor));
+        // Who has fallen silent is there until its lease has run out.
+        let is_there = |actor: &Actor| {
+            actor.doing != Doing::Gone && self.now.since(actor.seen) <= LEASE
+        };
+        let others = others.filter(|(other, actor)| *other != worker && is_there(actor));
         let floor = others.map(|(_, actor)| actor.clock).min();
         let actor = &mut self.actors[worker];
         actor.session = self.sessions;

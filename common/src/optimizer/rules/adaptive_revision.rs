@@ -114,10 +114,11 @@ impl<F: Real> UpdateRule<F> for AdaptiveRevision {
         let twice = g * unseen + g * unseen;
         let z = (z + g * g) + twice;
         let (old, new) = (z_max, z_max.max(z));
-        let one = F::of(1.0);
         let (old_root, new_root) = (old.sqrt(), new.sqrt());
-        // Subtracted from the step, so that a revision of zero leaves every bit of it.
-        let revision = s.rate * (one / old_root - one / new_root) * unseen;
+        // 1/√z′_old − 1/√z′ by one division. Subtracted from the step, so that a revision of zero leaves
+        // every bit of it.
+        let fallen = (new_root - old_root) / (old_root * new_root);
+        let revision = s.rate * fallen * unseen;
         let x = x - (s.rate * (g / new_root) - revision);
         let [high, low] = split(sum + g.to_f64());
         (x, [high, low, z, new])

@@ -72,7 +72,9 @@ fn what_is_too_stale_may_count_less_or_be_counted_only() {
     let push_stale = |beyond| {
         let mut shard = limited(1, beyond);
         for sequence in 1..=4 {
-            shard.push(&header(0, 1), &sparse(sequence, &[1], &[1.0]));
+            let mut fresh = sparse(sequence, &[1], &[1.0]);
+            fresh.version_read = Version(sequence - 1);
+            shard.push(&header(0, 1), &fresh);
         }
         // Computed at version 0, four steps ago.
         let outcome = shard.push(&header(1, 1), &sparse(1, &[0], &[-1.0])).outcome;
@@ -220,7 +222,9 @@ fn copies_of_what_was_read_are_bounded_and_let_go() {
     for sequence in 1..=10 {
         let read = shard.read(Reader::Worker, SessionId(2), &whole).unwrap();
         told += usize::from(read.at_read.bytes() != 0);
-        shard.push(&header(0, 1), &sparse(sequence, &[0], &[1.0]));
+        let mut fresh = sparse(sequence, &[0], &[1.0]);
+        fresh.version_read = shard.status().version;
+        shard.push(&header(0, 1), &fresh);
         assert!(shard.pins.copies() <= PINS_PER_SESSION_MAX);
     }
     assert_eq!(told, 10 - PINS_PER_SESSION_MAX, "beyond the bound a worker is told");
