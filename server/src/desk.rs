@@ -68,7 +68,11 @@ impl Desk {
         let workers = plan.training.workers;
         let coordinates = plan.server.0 == 0;
         Self {
-            admission: Admission::new(plan.consistency, workers, plan.training.aggregation.backup_workers()),
+            admission: Admission::new(
+                plan.consistency,
+                workers,
+                plan.training.aggregation.backup_workers(),
+            ),
             coordinator: coordinates.then(|| Coordinator::new(plan.coordinator.clone())),
             notes: vec![Note::default(); workers as usize],
             refusals: BTreeMap::new(),

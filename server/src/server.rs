@@ -176,7 +176,9 @@ impl Server {
             Some(shard) => shard.lock().push(header, part),
         };
         let in_time = match ack.outcome {
-            Outcome::Applied { staleness, .. } => !self.plan.training.staleness.is_beyond(staleness),
+            Outcome::Applied { staleness, .. } => {
+                !self.plan.training.staleness.is_beyond(staleness)
+            }
             Outcome::Accepted { .. } => true,
             _ => false,
         };

@@ -17,8 +17,8 @@ pub use machine::{Available, available};
 pub use members::MemberError;
 pub use memory::{Memory, MemoryError, check_cluster_fits, check_server_fits, frame_limits};
 pub use plan::{
-    PlanError, check_server, loop_settings, serve_options, server_plan,
-    training_method, training_method_from, transforms,
+    PlanError, check_server, loop_settings, serve_options, server_plan, training_method,
+    training_method_from, transforms,
 };
 pub use registries::REGISTRIES;
 pub use resolve::{

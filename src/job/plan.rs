@@ -175,7 +175,11 @@ fn local_plan(blueprint: &Blueprint) -> Result<LocalPlan, SettingError> {
         config.optimizer.options.clone(),
     );
     let elements = 0..blueprint.map.elements();
-    let groups = group_spans(blueprint.model.layout(), &blueprint.regularization, &elements);
+    let groups = group_spans(
+        blueprint.model.layout(),
+        &blueprint.regularization,
+        &elements,
+    );
     let build = move |x: &[f32]| {
         let at = |element: usize| x[element];
         let spec = StoreSpec {

@@ -34,9 +34,19 @@ fn one_worker_takes_the_same_steps_on_any_shards_and_under_any_driver() {
         let servers = ["cluster.workers=1", "cluster.servers=3"];
         let job = under(entry.name, &servers);
         let three = simulate(&job);
-        assert_eq!(bits(&one.parameters), bits(&three.parameters), "{}", entry.name);
+        assert_eq!(
+            bits(&one.parameters),
+            bits(&three.parameters),
+            "{}",
+            entry.name
+        );
         let threads = train_in_process(&job).unwrap();
-        assert_eq!(bits(&one.parameters), bits(&threads), "{} on threads", entry.name);
+        assert_eq!(
+            bits(&one.parameters),
+            bits(&threads),
+            "{} on threads",
+            entry.name
+        );
     }
 }
 
@@ -70,7 +80,11 @@ fn rounds_of_several_workers_are_the_same_under_any_driver() {
 #[test]
 fn the_same_seed_gives_the_same_history_of_every_method() {
     for entry in METHODS {
-        let sets = ["cluster.workers=4", "cluster.servers=2", "method.overlap=full"];
+        let sets = [
+            "cluster.workers=4",
+            "cluster.servers=2",
+            "method.overlap=full",
+        ];
         let job = under(entry.name, &sets);
         let (first, again) = (simulate(&job), simulate(&job));
         assert_eq!(first.trace, again.trace, "{}", entry.name);
@@ -114,7 +128,10 @@ fn one_worker_under_a_method_that_has_nothing_to_correct_is_plain_sgd() {
         }
     }
     // The period of one worker is its mean.
-    let local = simulate(&under("local_sgd", &["cluster.workers=1", "method.communication_period=1"]));
+    let local = simulate(&under(
+        "local_sgd",
+        &["cluster.workers=1", "method.communication_period=1"],
+    ));
     let pairs = local.parameters.iter().zip(&plain.parameters);
     pairs.for_each(|(a, b)| assert!((a - b).abs() < 1e-5, "{a}, {b}"));
 }
@@ -122,9 +139,18 @@ fn one_worker_under_a_method_that_has_nothing_to_correct_is_plain_sgd() {
 #[test]
 fn local_sgd_of_period_one_is_synchronous_sgd() {
     let sets = ["cluster.workers=3", "cluster.servers=2"];
-    let synchronous = under("synchronous", &[&sets[..], &["optimizer.name=sgd"]].concat());
-    let local = under("local_sgd", &[&sets[..], &["method.communication_period=1"]].concat());
-    let (a, b) = (simulate(&synchronous).parameters, simulate(&local).parameters);
+    let synchronous = under(
+        "synchronous",
+        &[&sets[..], &["optimizer.name=sgd"]].concat(),
+    );
+    let local = under(
+        "local_sgd",
+        &[&sets[..], &["method.communication_period=1"]].concat(),
+    );
+    let (a, b) = (
+        simulate(&synchronous).parameters,
+        simulate(&local).parameters,
+    );
     for (a, b) in a.iter().zip(&b) {
         assert!((a - b).abs() < 1e-5, "{a}, {b}");
     }
@@ -141,19 +167,36 @@ fn a_worker_that_is_lost_or_slow_does_not_hold_up_rounds_that_go_without_it() {
     let job = under("synchronous", &sets);
     let history = simulate(&job);
     assert_eq!(history.statuses[0].progress, job.blueprint.examples_total());
-    let late: u64 = history.statuses.iter().flat_map(|s| &s.workers).map(|w| w.late).sum();
-    assert!(0 < late, "of four equal workers the last of each round is late");
+    let late: u64 = history
+        .statuses
+        .iter()
+        .flat_map(|s| &s.workers)
+        .map(|w| w.late)
+        .sum();
+    assert!(
+        0 < late,
+        "of four equal workers the last of each round is late"
+    );
 }
 
 #[test]
 fn a_limit_on_staleness_is_kept_and_what_it_leaves_out_is_counted() {
-    let sets = ["cluster.workers=4", "cluster.servers=2", "consistency.staleness_limit=1"];
+    let sets = [
+        "cluster.workers=4",
+        "cluster.servers=2",
+        "consistency.staleness_limit=1",
+    ];
     let job = under("downpour", &sets);
     let history = simulate(&job);
     assert_eq!(history.statuses[0].progress, job.blueprint.examples_total());
     for status in &history.statuses {
         assert!(status.staleness.max <= 1, "{:?}", status.staleness);
     }
-    let late: u64 = history.statuses.iter().flat_map(|s| &s.workers).map(|w| w.late).sum();
+    let late: u64 = history
+        .statuses
+        .iter()
+        .flat_map(|s| &s.workers)
+        .map(|w| w.late)
+        .sum();
     assert!(0 < late);
 }

@@ -86,18 +86,30 @@ fn adaptive_revision_tolerates_delays_at_which_adagrad_does_not() {
     let stream = Stream::new(16_000, 7);
     say("| delay | adaptive_revision, best lr | async_adagrad, best lr |\n|---|---|---|");
     let table = DELAYS.map(|delay| {
-        let pair = (best(&stream, REVISION, delay), best(&stream, BASELINE, delay));
+        let pair = (
+            best(&stream, REVISION, delay),
+            best(&stream, BASELINE, delay),
+        );
         let ((revision, at), (baseline, other)) = pair;
-        say(&format!("| {delay} | {revision:.4} at {at} | {baseline:.4} at {other} |"));
+        say(&format!(
+            "| {delay} | {revision:.4} at {at} | {baseline:.4} at {other} |"
+        ));
         pair
     });
     let [(first, base), _, (at_300, base_300), (at_1000, base_1000)] = table;
-    assert_eq!(first.0.to_bits(), base.0.to_bits(), "without delay they are one");
+    assert_eq!(
+        first.0.to_bits(),
+        base.0.to_bits(),
+        "without delay they are one"
+    );
     for ((revision, _), (baseline, _)) in [(at_300, base_300), (at_1000, base_1000)] {
         assert!(revision <= baseline - 0.01, "{revision} beside {baseline}");
     }
     let moved = |(_, from): (f64, f64), (_, to): (f64, f64)| from / to;
-    assert!(moved(first, at_1000) <= 2.0, "the best rate of adaptive_revision hardly moves");
+    assert!(
+        moved(first, at_1000) <= 2.0,
+        "the best rate of adaptive_revision hardly moves"
+    );
     assert!(4.0 <= moved(base, base_1000), "that of async_adagrad does");
 }
 

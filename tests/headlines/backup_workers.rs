@@ -18,7 +18,11 @@ const ROUNDS: u64 = 150;
 fn run(backups: u32) -> (f64, usize) {
     let mut gate = Admission::new(Consistency::Bsp, WORKERS as u32, backups);
     for worker in 0..WORKERS {
-        gate.enter(Time::ZERO, WorkerId(worker as u32), SessionId(worker as u64 + 1));
+        gate.enter(
+            Time::ZERO,
+            WorkerId(worker as u32),
+            SessionId(worker as u64 + 1),
+        );
     }
     let mut chance = Chance::new(6);
     let needed = WORKERS - backups as usize;
@@ -65,7 +69,9 @@ fn run(backups: u32) -> (f64, usize) {
 
 #[test]
 fn a_few_backup_workers_take_in_the_most_gradients_in_a_given_time() {
-    say("| backup workers of 100 | time per round | gradients taken in per unit of time |\n|---|---|---|");
+    say(
+        "| backup workers of 100 | time per round | gradients taken in per unit of time |\n|---|---|---|",
+    );
     let counts = [0, 1, 2, 4, 8, 16, 32];
     let rates = counts.map(|backups| {
         let (time, used) = run(backups);
@@ -73,8 +79,13 @@ fn a_few_backup_workers_take_in_the_most_gradients_in_a_given_time() {
         say(&format!("| {backups} | {of_round:.2} | {rate:.1} |"));
         (of_round, rate)
     });
-    let best = (0..counts.len()).max_by(|a, b| rates[*a].1.total_cmp(&rates[*b].1)).unwrap();
+    let best = (0..counts.len())
+        .max_by(|a, b| rates[*a].1.total_cmp(&rates[*b].1))
+        .unwrap();
     assert!((1..=16).contains(&counts[best]), "{rates:?}");
-    assert!(rates.windows(2).all(|pair| pair[1].0 <= pair[0].0), "rounds only get shorter");
+    assert!(
+        rates.windows(2).all(|pair| pair[1].0 <= pair[0].0),
+        "rounds only get shorter"
+    );
     assert!(2.0 * rates[0].1 < rates[best].1, "{rates:?}");
 }

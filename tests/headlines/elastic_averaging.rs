@@ -142,11 +142,18 @@ fn elastic_averaging_bears_long_communication_periods_and_downpour_does_not() {
         };
         let row = [Way::Downpour, Way::Easgd, Way::Eamsgd].map(|way| mean(&mut problem, way));
         let [downpour, easgd, eamsgd] = row;
-        say(&format!("| {period} | {downpour:.3} | {easgd:.3} | {eamsgd:.3} |"));
+        say(&format!(
+            "| {period} | {downpour:.3} | {easgd:.3} | {eamsgd:.3} |"
+        ));
         errors.push(row);
     }
     let (first, last) = (errors[0], errors[3]);
-    assert!(5.0 * first[0] < last[0], "downpour: {} and {}", first[0], last[0]);
+    assert!(
+        5.0 * first[0] < last[0],
+        "downpour: {} and {}",
+        first[0],
+        last[0]
+    );
     for way in [1, 2] {
         let of_way = errors.iter().map(|row| row[way]);
         let least = of_way.clone().fold(f64::INFINITY, f64::min);

@@ -76,9 +76,8 @@ fn what_knows_its_staleness_survives_where_plain_asynchronous_sgd_diverges() {
     let mut problem = Problem::new();
     say("| workers | lr | method | test error |\n|---|---|---|---|");
     let alone = mean_error(&mut problem, &PLAIN, 1, 0.3);
-    let [plain, aware, constant, adaptive, guarded] =
-        [PLAIN, AWARE, CONSTANT, ADAPTIVE, GUARDED]
-            .map(|way| mean_error(&mut problem, &way, 32, 0.3));
+    let [plain, aware, constant, adaptive, guarded] = [PLAIN, AWARE, CONSTANT, ADAPTIVE, GUARDED]
+        .map(|way| mean_error(&mut problem, &way, 32, 0.3));
     let [plain_fast, aware_fast, guarded_fast] =
         [PLAIN, AWARE, GUARDED].map(|way| mean_error(&mut problem, &way, 32, 1.0));
     assert!(alone < 0.1, "{alone}");
@@ -87,5 +86,8 @@ fn what_knows_its_staleness_survives_where_plain_asynchronous_sgd_diverges() {
     assert!(adaptive < 2.0 * alone, "{adaptive}");
     assert!(adaptive < constant, "{adaptive}, {constant}");
     // The guard is there for the rate at which the rule of the paper overflows.
-    assert!(guarded.is_finite() && guarded_fast <= 1.0, "{guarded}, {guarded_fast}");
+    assert!(
+        guarded.is_finite() && guarded_fast <= 1.0,
+        "{guarded}, {guarded_fast}"
+    );
 }

@@ -1,4 +1,4 @@
-//! `DiLoCo` (Douillard et al., 2023; Liu et al., 2024): the same number of local steps with ever fewer
+//! DiLoCo (Douillard et al., 2023; Liu et al., 2024): the same number of local steps with ever fewer
 //! exchanges, under three outer optimizers.
 
 use std::sync::Arc;
@@ -100,7 +100,9 @@ fn in_rounds(problem: &mut Problem, outer: &Outer, period: u64, lr: f64) -> (Sco
 
 /// The least loss over rates in the workers, or that of the one rate; its rate, and the bytes.
 fn row(problem: &mut Problem, outer: &Outer, period: u64, rates: &[f64]) -> (f64, u64) {
-    let runs = rates.iter().map(|lr| (in_rounds(problem, outer, period, *lr), *lr));
+    let runs = rates
+        .iter()
+        .map(|lr| (in_rounds(problem, outer, period, *lr), *lr));
     let least = runs.min_by(|a, b| a.0.0.loss.total_cmp(&b.0.0.loss));
     let ((score, bytes), lr) = least.unwrap();
     let kilobytes = bytes as f64 / 1e3;

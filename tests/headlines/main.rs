@@ -28,7 +28,10 @@ mod local_steps;
 mod stale_reads;
 mod backup_workers;
 
-#[expect(clippy::print_stdout, reason = "the table is what the experiment is for")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the table is what the experiment is for"
+)]
 pub(crate) fn say(line: &str) {
     println!("{line}");
 }

@@ -44,7 +44,9 @@ impl Shard {
     pub(crate) fn read(&mut self) -> Read {
         let (mut bytes, mut at_read) = (Vec::new(), Vec::new());
         let whole = 0..self.store.len();
-        self.store.read_range(Reader::Worker, whole.clone(), &mut bytes).unwrap();
+        self.store
+            .read_range(Reader::Worker, whole.clone(), &mut bytes)
+            .unwrap();
         self.store.readable_range(whole, &mut at_read).unwrap();
         Read {
             x: floats(&bytes),
@@ -59,7 +61,9 @@ impl Shard {
         self.store
             .read_coordinates(Reader::Worker, elements, &mut bytes)
             .unwrap();
-        self.store.readable_coordinates(elements, &mut at_read).unwrap();
+        self.store
+            .readable_coordinates(elements, &mut at_read)
+            .unwrap();
         (floats(&bytes), at_read)
     }
 

@@ -91,7 +91,11 @@ fn run(factors: &Factors, lag: Option<u64>, lr: f32, target: f64) -> Option<Run>
     };
     let mut gate = Admission::new(model, WORKERS as u32, 0);
     for worker in 0..WORKERS {
-        gate.enter(Time::ZERO, WorkerId(worker as u32), SessionId(worker as u64 + 1));
+        gate.enter(
+            Time::ZERO,
+            WorkerId(worker as u32),
+            SessionId(worker as u64 + 1),
+        );
     }
     let mut chance = Chance::new(9);
     let mut x = factors.start.clone();
@@ -110,8 +114,8 @@ fn run(factors: &Factors, lag: Option<u64>, lr: f32, target: f64) -> Option<Run>
                     let own = started[worker];
                     let (_, age) = caches[worker];
                     // What was read serves as long as the lag permits; without a bound, for ever.
-                    let serves = age != usize::MAX
-                        && lag.is_none_or(|lag| own < age + 1 + lag as usize);
+                    let serves =
+                        age != usize::MAX && lag.is_none_or(|lag| own < age + 1 + lag as usize);
                     let mut takes = (0.5 * chance.normal()).exp();
                     if own / SLOW_FOR % WORKERS == worker {
                         takes *= SLOW_BY;
@@ -187,6 +191,8 @@ fn the_least_time_to_a_loss_is_at_a_lag_between_none_and_any() {
             }
         }
     });
-    let best = (0..lags.len()).min_by(|a, b| times[*a].total_cmp(&times[*b])).unwrap();
+    let best = (0..lags.len())
+        .min_by(|a, b| times[*a].total_cmp(&times[*b]))
+        .unwrap();
     assert!(0 < best && best < lags.len() - 1, "{times:?}");
 }

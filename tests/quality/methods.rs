@@ -83,7 +83,10 @@ fn as_listed(method: &str) -> Way<'_> {
 
 /// What a run is worth; nothing if it did not stay finite.
 fn worth(bench: &Bench, task: &Task, (method, optimizer): Way<'_>, lr: f64) -> Worth {
-    let (name, rate) = (format!("method.name={method}"), format!("optimizer.lr={lr}"));
+    let (name, rate) = (
+        format!("method.name={method}"),
+        format!("optimizer.lr={lr}"),
+    );
     let all = [&[name.as_str(), rate.as_str()][..], task.sets, optimizer].concat();
     let job = bench.job(&all);
     let parameters = run(&job, Duration::from_millis(1)).parameters;
@@ -93,7 +96,10 @@ fn worth(bench: &Bench, task: &Task, (method, optimizer): Way<'_>, lr: f64) -> W
             accuracy: 0.0,
         };
     }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .expect("a thread");
     let test = job.data.test.as_ref().expect("the jobs have test data");
     let model = job.blueprint.model.as_ref();
     let judged = evaluate(model, test.as_ref(), u64::MAX, &parameters, &pool);
@@ -112,7 +118,9 @@ fn best(bench: &Bench, task: &Task, way: Way<'_>) -> (Worth, f64) {
     loop {
         for power in [at - 1, at, at + 1] {
             let lr = task.from * factor.powi(power);
-            known.entry(power).or_insert_with(|| worth(bench, task, way, lr));
+            known
+                .entry(power)
+                .or_insert_with(|| worth(bench, task, way, lr));
         }
         let least = known.iter().min_by(|a, b| a.1.loss.total_cmp(&b.1.loss));
         let (power, least) = least.map(|(p, l)| (*p, *l)).expect("three were tried");
@@ -131,12 +139,14 @@ fn table(bench: &Bench, task: &Task) -> Vec<&'static str> {
     ));
     let mut known = std::collections::BTreeMap::new();
     let mut missed = Vec::new();
-    let methods = METHODS.iter().filter(|entry| {
-        task.name == FLIGHTS.name || entry.name != NOT_FOR_PERCEPTRONS
-    });
+    let methods = METHODS
+        .iter()
+        .filter(|entry| task.name == FLIGHTS.name || entry.name != NOT_FOR_PERCEPTRONS);
     for entry in methods {
         let form = synchronous_form(entry.name);
-        let reference = known.entry(form).or_insert_with(|| best(bench, task, ("synchronous", form)).0);
+        let reference = known
+            .entry(form)
+            .or_insert_with(|| best(bench, task, ("synchronous", form)).0);
         let synchronous = *reference;
         let (found, lr) = best(bench, task, as_listed(entry.name));
         let share = (task.share)(found, synchronous);
@@ -176,6 +186,8 @@ fn delay_tolerant_adagrad_trains_the_default_job_as_well_as_adagrad() {
         worth(&bench, &FLIGHTS, as_listed("adaptive_revision"), 0.2).loss,
         worth(&bench, &FLIGHTS, as_listed("downpour"), 0.1).loss,
     );
-    say(&format!("flights    adaptive_revision {revision:.5}, downpour with adagrad {plain:.5}"));
+    say(&format!(
+        "flights    adaptive_revision {revision:.5}, downpour with adagrad {plain:.5}"
+    ));
     assert!(revision <= SHARE * plain, "{revision} beside {plain}");
 }

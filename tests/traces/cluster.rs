@@ -18,9 +18,7 @@ use thalweg_server::Server;
 use thalweg_server::ingress::serve;
 use thalweg_worker::data::{InMemory, Rows, Task};
 use thalweg_worker::transport::client::Client;
-use thalweg_worker::worker::{
-    ComputeTask, Effect, Event, Outcome, Place, RequestId, Work, Worker,
-};
+use thalweg_worker::worker::{ComputeTask, Effect, Event, Outcome, Place, RequestId, Work, Worker};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -180,7 +178,10 @@ impl Cluster {
             self.give(worker, Event::Reply { server, id, reply });
         }
         let hand = &self.hands[worker];
-        assert!(hand.task.is_some(), "worker {worker} has read and can compute");
+        assert!(
+            hand.task.is_some(),
+            "worker {worker} has read and can compute"
+        );
     }
 
     /// Computes one iteration at what was read and pushes what is to be pushed.
@@ -220,7 +221,9 @@ impl Cluster {
             let asked = client.call(Request::Pull(pull), PATIENCE);
             match self.runtime.block_on(asked).unwrap() {
                 Reply::Pulled(PullReply::Ready(reads)) => {
-                    reads.iter().for_each(|read| parameters.extend(read.payload.iter()));
+                    reads
+                        .iter()
+                        .for_each(|read| parameters.extend(read.payload.iter()));
                 }
                 other => panic!("{other:?}"),
             }
@@ -268,4 +271,3 @@ impl Cluster {
         }
     }
 }
-

@@ -60,7 +60,11 @@ fn play(durations: &Times, model: Consistency, backup_workers: u32) -> (Times, T
     let workers = u32::try_from(durations.len()).unwrap();
     let mut gate = Admission::new(model, workers, backup_workers);
     for worker in 0..workers {
-        gate.enter(Time::ZERO, WorkerId(worker), SessionId(u64::from(worker) + 1));
+        gate.enter(
+            Time::ZERO,
+            WorkerId(worker),
+            SessionId(u64::from(worker) + 1),
+        );
     }
     let mut starts: Times = vec![Vec::new(); durations.len()];
     let mut finishes = starts.clone();
@@ -108,14 +112,24 @@ fn play(durations: &Times, model: Consistency, backup_workers: u32) -> (Times, T
 fn backup_workers(run: &Value, durations: &Times) -> Result<usize, String> {
     let workers = u32::try_from(durations.len()).unwrap();
     let backups: u32 = field(run, "b")?;
-    assert_eq!(Aggregation::Round { backup_workers: backups }.backup_workers(), backups);
+    assert_eq!(
+        Aggregation::Round {
+            backup_workers: backups
+        }
+        .backup_workers(),
+        backups
+    );
     let rounds = durations[0].len();
     let expected: Vec<Vec<usize>> = field(run, "used")?;
     let mut total = 0;
     for round in 0..rounds {
         let mut gate = Admission::new(Consistency::Bsp, workers, backups);
         for worker in 0..workers {
-            gate.enter(Time::ZERO, WorkerId(worker), SessionId(u64::from(worker) + 1));
+            gate.enter(
+                Time::ZERO,
+                WorkerId(worker),
+                SessionId(u64::from(worker) + 1),
+            );
         }
         let mut order: Vec<usize> = (0..durations.len()).collect();
         order.sort_by_key(|worker| (durations[*worker][round], *worker));
@@ -131,13 +145,18 @@ fn backup_workers(run: &Value, durations: &Times) -> Result<usize, String> {
         }
         used.sort_unstable();
         if used != expected[round] {
-            return Err(format!("b = {backups}, round {round}: {used:?}, expected {:?}", expected[round]));
+            return Err(format!(
+                "b = {backups}, round {round}: {used:?}, expected {:?}",
+                expected[round]
+            ));
         }
     }
     let expected: u64 = field(run, "total_time")?;
     if total == expected {
         Ok(rounds + 1)
     } else {
-        Err(format!("b = {backups}: {total} in all, expected {expected}"))
+        Err(format!(
+            "b = {backups}: {total} in all, expected {expected}"
+        ))
     }
 }

@@ -21,8 +21,14 @@ fn follow_with(file: &File, pull: &str) -> Result<usize, String> {
     let number = |key: &str| file.hyper::<f64>(key);
     let (alpha, z0) = (number("alpha")?, number("z0")?);
     let (method, options) = match file.text("algorithm") {
-        Some("adaptive_revision") => ("adaptive_revision", format!("initial_accumulator_value = {z0:?}")),
-        Some("async_adagrad") => ("async_adagrad", format!("initial_accumulator_value = {z0:?}")),
+        Some("adaptive_revision") => (
+            "adaptive_revision",
+            format!("initial_accumulator_value = {z0:?}"),
+        ),
+        Some("async_adagrad") => (
+            "async_adagrad",
+            format!("initial_accumulator_value = {z0:?}"),
+        ),
         Some("ftrl_adaptive_revision") => (
             "ftrl_adaptive_revision",
             format!(

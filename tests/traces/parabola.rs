@@ -80,16 +80,21 @@ fn plan(file: &File) -> Result<Plan, String> {
         }
         "gap_aware" => {
             let (lr, eps) = (number("eta")?, number("eps")?);
-            let job = format!("method.name = 'gap_aware'\n[optimizer]\nlr = {lr:?}\neps = {eps:?}\n");
+            let job =
+                format!("method.name = 'gap_aware'\n[optimizer]\nlr = {lr:?}\neps = {eps:?}\n");
             simple(job, Reads::AfterPush, "w")
         }
         "adownpour" => {
-            let job = format!("method.name = 'adownpour'\n[optimizer]\nlr = {:?}\n", number("eta")?);
+            let job = format!(
+                "method.name = 'adownpour'\n[optimizer]\nlr = {:?}\n",
+                number("eta")?
+            );
             simple(job, Reads::InEvent, "z")
         }
         "mvadownpour" => {
             let (lr, rate) = (number("eta")?, number("alpha_mva")?);
-            let job = format!("method.name = 'mvadownpour'\n[optimizer]\nlr = {lr:?}\nrate = {rate:?}\n");
+            let job =
+                format!("method.name = 'mvadownpour'\n[optimizer]\nlr = {lr:?}\nrate = {rate:?}\n");
             simple(job, Reads::InEvent, "z")
         }
         "mdownpour" => {
@@ -194,7 +199,9 @@ fn follow_with(file: &File, plan: &Plan, more: &str) -> Result<usize, String> {
         c: c.clone(),
         noise: noise.clone(),
     };
-    let steps = noise.iter().map(|of_worker| of_worker.iter().map(step).collect());
+    let steps = noise
+        .iter()
+        .map(|of_worker| of_worker.iter().map(step).collect());
     let start: Vec<f64> = file.field("x0")?;
     let mut cluster = Cluster::new(&Setup {
         job: format!("{more}{}", plan.job),
@@ -218,7 +225,12 @@ fn follow_with(file: &File, plan: &Plan, more: &str) -> Result<usize, String> {
         if plan.reads == Reads::AfterPush {
             cluster.read(worker);
         }
-        compare(&format!("event {place}"), plan.shows, &cluster.observe(), event)?;
+        compare(
+            &format!("event {place}"),
+            plan.shows,
+            &cluster.observe(),
+            event,
+        )?;
     }
     Ok(events.len())
 }

@@ -92,6 +92,12 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
         },
         limits: file.limits,
     };
+    sort_options(&mut job);
+    job
+}
+
+/// The keys of every entry in one order, whatever the order in which they were written.
+fn sort_options(job: &mut Job) {
     let terms = job.regularizer.terms.iter_mut();
     for options in terms.map(|term| &mut term.options).chain([
         &mut job.data.options,
@@ -108,7 +114,6 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
     for transform in &mut job.gradient.transforms {
         transform.options = sorted(mem::take(&mut transform.options));
     }
-    job
 }
 
 /// Asks the registries about the names and keys that are theirs, and writes out every default: what
@@ -415,7 +420,10 @@ fn counts(job: &Job, problems: &mut Problems) {
         ("stop.patience", job.stop.patience.unwrap_or(1)),
         ("train.accumulate", job.train.accumulate),
         ("method.n_push", job.method.n_push),
-        ("method.communication_period", job.method.communication_period),
+        (
+            "method.communication_period",
+            job.method.communication_period,
+        ),
         ("method.n_pull", job.method.n_pull),
         ("cluster.servers", u64::from(job.cluster.servers)),
         ("cluster.workers", u64::from(job.cluster.workers)),

@@ -24,7 +24,14 @@ pub struct Draft {
 }
 
 /// Sections whose further keys belong to the entry that `name` chooses.
-const OF_AN_ENTRY: &[&str] = &["data", "model", "optimizer", "outer", "schedule", "feedback"];
+const OF_AN_ENTRY: &[&str] = &[
+    "data",
+    "model",
+    "optimizer",
+    "outer",
+    "schedule",
+    "feedback",
+];
 
 impl Draft {
     /// Parses a job file's `text`; `source` is its name in errors.

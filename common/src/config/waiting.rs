@@ -67,7 +67,11 @@ pub(super) fn aggregation(
         }
     };
     // None of them is said to be none.
-    only("backup_workers", file.backup_workers.filter(|b| 0 < *b), "round");
+    only(
+        "backup_workers",
+        file.backup_workers.filter(|b| 0 < *b),
+        "round",
+    );
     only("splits", file.splits, "softsync");
     match name {
         AggregationName::Push => Aggregation::Push,

@@ -447,7 +447,8 @@ mod tests {
 
         fn update(step: &f32, x: f32, grad: Grad<f32>, slots: [f32; 3]) -> (f32, [f32; 3]) {
             let [sum, last, _] = slots;
-            (0.5 * x + grad.g + step, [sum + x, last, grad.at_read as f32])
+            let seen = f32::of(grad.at_read);
+            (0.5 * x + grad.g + step, [sum + x, last, seen])
         }
 
         fn readable(_: f32, slots: &[f32; 3]) -> f64 {

@@ -46,12 +46,7 @@ impl<F: Real, R: UpdateRule<F>> PlainStore<F, R> {
     }
 
     /// Takes one step with the gradient of each element, if it has one, and what was read of it.
-    fn advance(
-        &mut self,
-        context: &StepContext,
-        gradient: &[Option<F>],
-        at_read: &[Option<f64>],
-    ) {
+    fn advance(&mut self, context: &StepContext, gradient: &[Option<F>], at_read: &[Option<f64>]) {
         for group in &self.groups {
             let step = Scalars::of(&self.rule, group, context);
             for element in group.range.clone() {
@@ -188,12 +183,7 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
 }
 
 impl<R: UpdateRule<f64>> ExactStore for PlainStore<f64, R> {
-    fn step_exact_at(
-        &mut self,
-        context: &StepContext,
-        gradient: &[Option<f64>],
-        at_read: &[f64],
-    ) {
+    fn step_exact_at(&mut self, context: &StepContext, gradient: &[Option<f64>], at_read: &[f64]) {
         assert_eq!(gradient.len(), self.len(), "one entry for each element");
         let says = at_read.is_empty() || at_read.len() == self.len();
         assert!(says, "one value at read for each element, or none");
@@ -202,7 +192,8 @@ impl<R: UpdateRule<f64>> ExactStore for PlainStore<f64, R> {
     }
 
     fn readable(&self) -> Vec<f64> {
-        let of_one = |element| R::readable(self.columns.x[element], &self.columns.slots_of(0, element));
+        let of_one =
+            |element| R::readable(self.columns.x[element], &self.columns.slots_of(0, element));
         (0..self.columns.x.len()).map(of_one).collect()
     }
 

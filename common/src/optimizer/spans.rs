@@ -17,9 +17,8 @@ pub fn group_spans(
     regularization: &Regularization,
     elements: &Range<u64>,
 ) -> Vec<GroupSpan> {
-    let offset = |flat: u64| {
-        usize::try_from(flat - elements.start).expect("a store fits the address space")
-    };
+    let offset =
+        |flat: u64| usize::try_from(flat - elements.start).expect("a store fits the address space");
     let spans = layout.spans().enumerate();
     let groups = spans.filter_map(|(number, (span, tensor))| {
         let inside = span.start.max(elements.start)..span.end.min(elements.end);

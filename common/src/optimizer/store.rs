@@ -292,12 +292,7 @@ pub trait ExactStore: Store<f64> {
     ///
     /// # Panics
     /// Unless there is one entry for each element of the shard, of both if of one.
-    fn step_exact_at(
-        &mut self,
-        context: &StepContext,
-        gradient: &[Option<f64>],
-        at_read: &[f64],
-    );
+    fn step_exact_at(&mut self, context: &StepContext, gradient: &[Option<f64>], at_read: &[f64]);
 
     /// What a worker that reads now must know later, element by element.
     fn readable(&self) -> Vec<f64>;

@@ -148,7 +148,9 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
     fn add(&mut self, delta: GradientView<'_>) -> Result<(), GradientError> {
         delta.check(self.len())?;
         let x = &mut self.x;
-        each_value(delta, |element, value| x[element] = x[element] + F::from_f32(value));
+        each_value(delta, |element, value| {
+            x[element] = x[element] + F::from_f32(value);
+        });
         Ok(())
     }
 
@@ -231,12 +233,7 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
 }
 
 impl<R: TensorRule<f64>> ExactStore for TensorStore<f64, R> {
-    fn step_exact_at(
-        &mut self,
-        context: &StepContext,
-        gradient: &[Option<f64>],
-        _at_read: &[f64],
-    ) {
+    fn step_exact_at(&mut self, context: &StepContext, gradient: &[Option<f64>], _at_read: &[f64]) {
         assert_eq!(gradient.len(), self.len(), "one entry for each element");
         self.advance(context, |tensor, room| {
             let given = &gradient[tensor.clone()];

@@ -4,9 +4,7 @@
 use std::collections::BTreeSet;
 
 use rand::RngExt;
-use thalweg_common::optimizer::{
-    AtRead, AtReadView, GradientError, GradientView, optimizer,
-};
+use thalweg_common::optimizer::{AtRead, AtReadView, GradientError, GradientView, optimizer};
 use toml::Table;
 
 use super::support::{
@@ -146,7 +144,10 @@ fn workers_that_read_one_version_count_as_one_summed_gradient() {
     let z = store.columns()[3].to_vec();
     for (z, sum) in z.iter().zip(&sum) {
         let expected = 1.0 + sum * sum;
-        assert!((f64::from(*z) - expected).abs() < 1e-5 * expected, "{z} and {expected}");
+        assert!(
+            (f64::from(*z) - expected).abs() < 1e-5 * expected,
+            "{z} and {expected}"
+        );
     }
 }
 

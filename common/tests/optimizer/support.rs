@@ -7,8 +7,8 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use thalweg_common::layout::{ParameterLayout, Tensor};
 use thalweg_common::optimizer::{
-    AtReadView, Facts, GradientView, GroupSpan, Initial, OPTIMIZERS, OptimizerEntry, StepContext, Store,
-    StoreSpec, optimizer,
+    AtReadView, Facts, GradientView, GroupSpan, Initial, OPTIMIZERS, OptimizerEntry, StepContext,
+    Store, StoreSpec, optimizer,
 };
 use thalweg_common::regularizer::{Regularization, Terms};
 use thalweg_common::shard_map::Grain;
@@ -35,12 +35,7 @@ impl Gradient {
     }
 
     /// The same of a worker that had read something.
-    pub(crate) fn apply_at(
-        &self,
-        store: &mut dyn Store<f32>,
-        at_read: AtReadView<'_>,
-        count: u64,
-    ) {
+    pub(crate) fn apply_at(&self, store: &mut dyn Store<f32>, at_read: AtReadView<'_>, count: u64) {
         let context = context(count);
         let mut bytes = vec![0];
         bytes.extend(self.values().iter().flat_map(|value| value.to_le_bytes()));
@@ -98,9 +93,10 @@ impl Gradient {
     pub(crate) fn elements(&self) -> Vec<usize> {
         match self {
             Gradient::Dense { start, values } => (*start..start + values.len()).collect(),
-            Gradient::Sparse { coordinates, .. } => {
-                coordinates.iter().map(|&element| element as usize).collect()
-            }
+            Gradient::Sparse { coordinates, .. } => coordinates
+                .iter()
+                .map(|&element| element as usize)
+                .collect(),
             Gradient::Empty => Vec::new(),
         }
     }

@@ -59,7 +59,8 @@ fn part(shard: u32) -> impl Strategy<Value = Part> {
     (1_u64.., any::<u64>(), kind, address).prop_flat_map(
         move |(sequence, version, kind, address)| {
             let values = address.len();
-            let at_read = prop_oneof![Just(0), Just(values), Just(2 * values)].prop_flat_map(payload);
+            let at_read =
+                prop_oneof![Just(0), Just(values), Just(2 * values)].prop_flat_map(payload);
             (payload(values), at_read).prop_map(move |(payload, at_read)| Part {
                 shard: ShardId(shard),
                 sequence: Sequence(sequence),

@@ -176,7 +176,8 @@ fn a_wrong_address_is_named_with_what_was_expected_and_found() {
 #[test]
 fn values_at_read_are_as_long_as_they_say() {
     let error = error_of(|push| push.parts[0].value_at_read = Bytes::from_static(&[0; 12]));
-    let text = "parts[0].value_at_read: expected value_at_read_bytes, 0, or none of them, found 12 bytes";
+    let text =
+        "parts[0].value_at_read: expected value_at_read_bytes, 0, or none of them, found 12 bytes";
     assert_eq!(error.to_string(), text);
     let error = error_of(|push| {
         push.parts[0].value_at_read = Bytes::from_static(&[0; 9]);

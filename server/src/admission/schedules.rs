@@ -125,7 +125,7 @@ impl World {
             Doing::Computes if chance < 5 && 1 < living => {
                 self.actors[worker].doing = Doing::Gone;
                 let released = self.gate.leave(id(worker), SlotState::Left, "left");
-                self.release(released)?;
+                self.release(&released)?;
             }
             Doing::Computes => self.push_half(worker)?,
             Doing::HalfPushed => self.push_rest(worker)?,
@@ -140,7 +140,8 @@ impl World {
         for (worker, actor) in self.actors.iter_mut().enumerate() {
             if is_alive(actor) {
                 actor.seen = self.now;
-                self.gate.alive(self.now, id(worker), SessionId(actor.session));
+                self.gate
+                    .alive(self.now, id(worker), SessionId(actor.session));
             }
         }
     }
@@ -155,7 +156,7 @@ impl World {
                 continue;
             }
             let released = self.gate.leave(lapse.worker, SlotState::Lost, &lapse.why);
-            self.release(released)?;
+            self.release(&released)?;
         }
         Ok(())
     }
@@ -171,7 +172,7 @@ impl World {
         }
     }
 
-    fn release(&mut self, tickets: Vec<Ticket>) -> Result<(), String> {
+    fn release(&mut self, tickets: &[Ticket]) -> Result<(), String> {
         for worker in 0..self.actors.len() {
             let waits = |ticket: &Ticket| self.actors[worker].doing == Doing::Parked(*ticket);
             if tickets.iter().any(waits) {
@@ -225,20 +226,21 @@ impl World {
         actor.clock += 1;
         let own = Clock(actor.own);
         let released = self.gate.advance(self.now, id(worker), own);
-        self.release(released)
+        self.release(&released)
     }
 
     /// A new session takes the slot, at the least clock of those who are there.
     fn come_back(&mut self, worker: usize) {
-        if self.actors[worker].doing == Doing::Dead && self.now.since(self.actors[worker].seen) <= LEASE {
+        if self.actors[worker].doing == Doing::Dead
+            && self.now.since(self.actors[worker].seen) <= LEASE
+        {
             return;
         }
         self.sessions += 1;
         let others = self.actors.iter().enumerate();
         // Who has fallen silent is there until its lease has run out.
-        let is_there = |actor: &Actor| {
-            actor.doing != Doing::Gone && self.now.since(actor.seen) <= LEASE
-        };
+        let is_there =
+            |actor: &Actor| actor.doing != Doing::Gone && self.now.since(actor.seen) <= LEASE;
         let others = others.filter(|(other, actor)| *other != worker && is_there(actor));
         let floor = others.map(|(_, actor)| actor.clock).min();
         let actor = &mut self.actors[worker];
@@ -248,7 +250,8 @@ impl World {
         actor.seen = self.now;
         actor.clock = actor.clock.max(floor.unwrap_or(0));
         actor.applied = actor.clock;
-        self.gate.enter(self.now, id(worker), SessionId(self.sessions));
+        self.gate
+            .enter(self.now, id(worker), SessionId(self.sessions));
     }
 
     /// Nobody waits for a worker that is gone, or silent for longer than its lease.
@@ -309,7 +312,9 @@ fn planted_mistakes_are_seen() {
         Plant::LeaseIgnored,
         Plant::DeadWorkerCounted,
     ] {
-        let caught = (0..SCHEDULES).filter(|seed| play(*seed, plant).is_err()).count();
+        let caught = (0..SCHEDULES)
+            .filter(|seed| play(*seed, plant).is_err())
+            .count();
         assert!(0 < caught, "{plant:?} was never seen");
     }
 }

@@ -343,7 +343,10 @@ impl Shard {
     ) -> Outcome {
         let staleness = self.version.0 - part.version_read.0;
         if header.weight > 0 {
-            #[expect(clippy::cast_possible_truncation, reason = "a gradient's factor is f32")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a gradient's factor is f32"
+            )]
             let inputs = StepInputs {
                 worker: header.worker,
                 at_read: at_read.view(),

@@ -132,7 +132,11 @@ fn a_push_is_applied_at_the_rate_that_its_header_says() {
     alone.push(&slower(0), &sparse(1, &[2], &[1.0]));
     assert_eq!(values(&mut alone)[2].to_bits(), (-0.25_f32).to_bits());
     // A round is taken at the rate decided last, which is the least.
-    let mut round = shard(Aggregation::Round { backup_workers: 0 }, NonFinite::Reject, 2);
+    let mut round = shard(
+        Aggregation::Round { backup_workers: 0 },
+        NonFinite::Reject,
+        2,
+    );
     round.push(&slower(1), &sparse(1, &[2], &[1.0]));
     round.push(&header(0, 1), &sparse(1, &[2], &[1.0]));
     assert_eq!(values(&mut round)[2].to_bits(), (-0.25_f32).to_bits());
@@ -254,7 +258,11 @@ fn a_strange_session_and_a_sequence_too_far_are_turned_away() {
 
 #[test]
 fn a_round_is_the_weighted_mean_in_worker_order() {
-    let mut shard = shard(Aggregation::Round { backup_workers: 0 }, NonFinite::Reject, 3);
+    let mut shard = shard(
+        Aggregation::Round { backup_workers: 0 },
+        NonFinite::Reject,
+        3,
+    );
     let accepted = Outcome::Accepted {
         version: Version(0),
     };
@@ -281,7 +289,11 @@ fn a_round_is_the_weighted_mean_in_worker_order() {
 
 #[test]
 fn a_worker_may_be_a_few_rounds_ahead_and_each_round_is_a_step() {
-    let mut shard = shard(Aggregation::Round { backup_workers: 0 }, NonFinite::Reject, 2);
+    let mut shard = shard(
+        Aggregation::Round { backup_workers: 0 },
+        NonFinite::Reject,
+        2,
+    );
     for sequence in 1..=4 {
         let ack = shard.push(&header(0, 1), &sparse(sequence, &[0], &[2.0]));
         assert!(matches!(ack.outcome, Outcome::Accepted { .. }));
@@ -300,7 +312,11 @@ fn a_worker_may_be_a_few_rounds_ahead_and_each_round_is_a_step() {
 
 #[test]
 fn a_round_does_not_wait_for_a_retired_worker_and_keeps_its_part() {
-    let mut shard = shard(Aggregation::Round { backup_workers: 0 }, NonFinite::Reject, 3);
+    let mut shard = shard(
+        Aggregation::Round { backup_workers: 0 },
+        NonFinite::Reject,
+        3,
+    );
     shard.push(&header(0, 1), &sparse(1, &[0], &[2.0]));
     shard.push(&header(1, 1), &sparse(1, &[0], &[4.0]));
     shard.retire(WorkerId(1));
@@ -316,7 +332,11 @@ fn dense_and_sparse_parts_of_a_round_add_up_alike() {
     let picked: Vec<f32> = at.iter().map(|i| dense[*i as usize]).collect();
     let mut results = Vec::new();
     for first_dense in [false, true] {
-        let mut shard = shard(Aggregation::Round { backup_workers: 0 }, NonFinite::Reject, 2);
+        let mut shard = shard(
+            Aggregation::Round { backup_workers: 0 },
+            NonFinite::Reject,
+            2,
+        );
         let first = if first_dense {
             part(1, Address::Range(0..10), &dense)
         } else {

@@ -70,7 +70,11 @@ impl Shard {
     ///
     /// # Errors
     /// [`RefusalKind::Invalid`] if it is neither told nor kept, or not one for each element.
-    pub(super) fn told_at_read(&self, header: &PushHeader, part: &Part) -> Result<ToldAtRead, Refusal> {
+    pub(super) fn told_at_read(
+        &self,
+        header: &PushHeader,
+        part: &Part,
+    ) -> Result<ToldAtRead, Refusal> {
         if self.at_read == AtRead::Nothing || part.address.is_empty() {
             return Ok(ToldAtRead::AsItIs);
         }

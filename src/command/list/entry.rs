@@ -178,7 +178,10 @@ pub(super) fn paths(toml: &str) -> Vec<String> {
     let mut section = String::new();
     let mut paths = Vec::new();
     for line in settings(toml) {
-        match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        match line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
             Some(name) => name.clone_into(&mut section),
             None => paths.push(format!("{section}.{line}")),
         }

@@ -34,10 +34,7 @@ pub(super) fn section(kind: Kind) -> Result<Option<(&'static str, Vec<Line>)>> {
             "[gradient] transforms, each by its name; they keep nothing",
             made(TRANSFORMS),
         ),
-        Kind::Methods => (
-            "[method] name",
-            rows(METHODS, method),
-        ),
+        Kind::Methods => ("[method] name", rows(METHODS, method)),
         Kind::Optimizers => ("[optimizer] name", optimizers()?),
         Kind::Schedules => (
             "[schedule] name; also [schedules.HYPER_PARAMETER] name, whose value at the beginning then \

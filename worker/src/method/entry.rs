@@ -111,7 +111,9 @@ impl MethodEntry {
     fn check_fixed(&self, job: &JobConfig) -> Result<(), String> {
         let whole: Table = job.to_toml().parse().expect("a job is written as TOML");
         for Fixed { key, value, why } in self.fixed {
-            let expected: Table = format!("v = {value}").parse().expect("a fixed value is TOML");
+            let expected: Table = format!("v = {value}")
+                .parse()
+                .expect("a fixed value is TOML");
             let mut path = key.split('.');
             let first = path.next().and_then(|section| whole.get(section));
             let found = path.fold(first, |found, key| found?.as_table()?.get(key));
@@ -226,7 +228,10 @@ impl MethodEntry {
             );
             return Err(self.cannot_go("method.elastic_rate", &rate.to_string(), &why));
         }
-        let (period, needed) = (job.method.communication_period, job.method.communication_period - 1);
+        let (period, needed) = (
+            job.method.communication_period,
+            job.method.communication_period - 1,
+        );
         let lag = match job.consistency.model {
             Consistency::Bsp => 0,
             Consistency::Ssp { lag } => lag,

@@ -10,11 +10,14 @@ use crate::method::When;
 use crate::model::Coverage;
 use crate::replica::Vector;
 
+/// Builds parameters that begin at these values, with the state of their optimizer.
+pub type BuildStore = dyn Fn(&[f32]) -> Box<dyn Store<f32>> + Send + Sync;
+
 /// How a worker steps by itself.
 #[derive(Clone)]
 pub struct LocalPlan {
-    /// Builds parameters that begin at these values, with the state of their optimizer.
-    pub build: Arc<dyn Fn(&[f32]) -> Box<dyn Store<f32>> + Send + Sync>,
+    /// Builds its parameters.
+    pub build: Arc<BuildStore>,
     /// The learning rate at a progress, in examples.
     pub rate: Arc<dyn Fn(u64) -> f64 + Send + Sync>,
     /// Where the worker begins, if not at the first parameters that it pulls.
@@ -110,7 +113,9 @@ impl LocalOptimizer {
                 start: 0,
                 segments: &segments,
             },
-            Coverage::Coordinates(_) => unreachable!("a worker with parameters of its own pulls all"),
+            Coverage::Coordinates(_) => {
+                unreachable!("a worker with parameters of its own pulls all")
+            }
         };
         let stepped = self.store().step(&context, view, 1.0);
         stepped.expect("the gradient is one of this model");
@@ -133,7 +138,9 @@ impl LocalOptimizer {
 
     fn store(&mut self) -> &mut dyn Store<f32> {
         let store = self.store.as_mut();
-        store.expect("parameters have arrived before they are used").as_mut()
+        store
+            .expect("parameters have arrived before they are used")
+            .as_mut()
     }
 }
 

@@ -14,9 +14,9 @@
 //!
 //! What the local optimizer remembers (moments, velocities) stays with the worker from period to
 //! period and is not averaged. Under rounds and with plain SGD of rate 1 on the servers, w becomes the
-//! mean of the x: local SGD. With Nesterov's method there it is `DiLoCo`.
+//! mean of the x: local SGD. With Nesterov's method there it is DiLoCo.
 //!
-//! Source: Douillard et al., *`DiLoCo`: distributed low-communication training of language models*,
+//! Source: Douillard et al., *DiLoCo: distributed low-communication training of language models*,
 //! 2023, algorithm 1; Stich, *Local SGD converges fast and communicates little*, ICLR 2019.
 //! Differs from them: a mean over workers is weighted by their examples.
 

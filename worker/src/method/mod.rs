@@ -21,7 +21,7 @@ mod tests;
 pub use elastic_averaging::ElasticAveraging;
 pub use entry::{Fixed, MethodEntry, Place, Use};
 pub use gradients::Gradients;
-pub use local_optimizer::{LocalOptimizer, LocalPlan};
+pub use local_optimizer::{BuildStore, LocalOptimizer, LocalPlan};
 pub use local_steps::LocalSteps;
 pub use methods::METHODS;
 

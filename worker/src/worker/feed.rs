@@ -210,9 +210,17 @@ mod tests {
         let mut feed = Feed::new(4, 100);
         feed.grant(Time::ZERO, range(0, 0, 8)).unwrap();
         feed.grant(Time::ZERO, Grant::ClockOnly).unwrap();
-        assert!(feed.take(4, true).is_empty(), "a fourth may still be granted");
+        assert!(
+            feed.take(4, true).is_empty(),
+            "a fourth may still be granted"
+        );
         feed.grant(Time::ZERO, range(1, 0, 8)).unwrap();
-        let expected = [batch(0, 0..4), batch(0, 4..8), Portion::ClockOnly, batch(1, 0..4)];
+        let expected = [
+            batch(0, 0..4),
+            batch(0, 4..8),
+            Portion::ClockOnly,
+            batch(1, 0..4),
+        ];
         assert_eq!(feed.take(4, true), expected);
         feed.grant(Time::ZERO, Grant::Done).unwrap();
         assert_eq!(feed.take(4, true), [batch(1, 4..8)]);

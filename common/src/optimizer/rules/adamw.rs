@@ -1,4 +1,4 @@
-//! `AdamW`: Adam with a decay of the parameter that its scaling does not touch.
+//! AdamW: Adam with a decay of the parameter that its scaling does not touch.
 //!
 //! ```text
 //! x ← (1 − η·λ)·x
@@ -24,7 +24,7 @@ use crate::optimizer::permitted::{check_betas, check_eps};
 use crate::optimizer::rule::Decay;
 use crate::registry::{Check, SettingError};
 
-/// Hyper-parameters of `AdamW`.
+/// Hyper-parameters of AdamW.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adamw {

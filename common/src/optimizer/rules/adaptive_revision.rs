@@ -12,8 +12,8 @@
 //! | symbol | here | shape | meaning, unit |
 //! |---|---|---|---|
 //! | s | slots `sum_high` + `sum_low` | one per parameter | sum of all gradients applied so far, gradient |
-//! | s_read | value at read | one per parameter | s when the worker read x |
-//! | b | | one per parameter | gradients that the worker could not see, g_bck of the paper |
+//! | `s_read` | value at read | one per parameter | s when the worker read x |
+//! | b | | one per parameter | gradients that the worker could not see, `g_bck` of the paper |
 //! | z | slot `z`, first `initial_accumulator_value` | one per parameter | g² and twice the cross terms, gradient²; may fall |
 //! | z′ | slot `z_max`, first the same | one per parameter | the largest z so far |
 //! | η | `lr` of the step | scalar | the paper's α: the first step is η·g where z begins at 1 |

@@ -7,7 +7,7 @@
 //!
 //! | symbol | here | shape | meaning, unit |
 //! |---|---|---|---|
-//! | x_read | value at read | one per parameter | x where the worker took the gradient |
+//! | `x_read` | value at read | one per parameter | x where the worker took the gradient |
 //! | m | slot `mean_square` | one per parameter, or one per parameter and worker | mean of recent squares, gradient² |
 //! | μ | `memory` | scalar in [0, 1) | share of itself that m keeps |
 //! | λ₀ | `compensation` | scalar, ≥ 0 | weight of the correction |
@@ -15,7 +15,7 @@
 //! | η | `lr` of the step | scalar | from the schedule |
 //!
 //! As long as m is cold the weight is too large: the first gradient alone makes λ = λ₀/(√(1 − μ)·|g|),
-//! and λ·g² can exceed 1/η, at which the correction by itself overshoots x_read. `guard` holds it to
+//! and λ·g² can exceed 1/η, at which the correction by itself overshoots `x_read`. `guard` holds it to
 //! 1/η. Without it λ₀ = 2 overflows on a harmless noisy parabola.
 //!
 //! `mean_squares` = 1 keeps one m for all workers, as in the paper; with the number of workers each has

@@ -6,11 +6,11 @@
 //!
 //! | symbol | here | shape | meaning, unit |
 //! |---|---|---|---|
-//! | x_read | value at read | one per parameter | x where the worker took the gradient |
+//! | `x_read` | value at read | one per parameter | x where the worker took the gradient |
 //! | λ | `compensation` | scalar, ≥ 0 | weight of the correction, 1/gradient |
 //! | η | `lr` of the step | scalar | from the schedule |
 //!
-//! The gradient at x is g + H·(x − x_read) to first order, and λ·g² stands in for the diagonal of the
+//! The gradient at x is g + H·(x − `x_read`) to first order, and λ·g² stands in for the diagonal of the
 //! Hessian H. With λ = 0, or where nothing was missed, it is SGD. The correction is quadratic in g
 //! whatever its sign, so that large gradients can make it blow up: see `guard` of
 //! [`super::dc_asgd_adaptive`].
@@ -73,7 +73,11 @@ pub struct DcAsgdStep<F> {
 
 impl<F: Real> DcAsgdStep<F> {
     pub(super) fn new(context: &StepContext, lambda: f64, guard: bool) -> Self {
-        let most = if guard { 1.0 / context.lr } else { f64::INFINITY };
+        let most = if guard {
+            1.0 / context.lr
+        } else {
+            f64::INFINITY
+        };
         Self {
             rate: F::of(context.lr),
             lambda: F::of(lambda),

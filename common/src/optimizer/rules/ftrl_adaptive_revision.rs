@@ -14,7 +14,7 @@
 //! | symbol | here | shape | meaning, unit |
 //! |---|---|---|---|
 //! | s | slots `sum_high` + `sum_low` | one per parameter | sum of all gradients applied so far, gradient |
-//! | s_read | value at read | one per parameter | s when the worker read x |
+//! | `s_read` | value at read | one per parameter | s when the worker read x |
 //! | b | | one per parameter | gradients that the worker could not see |
 //! | z | slot `z` | one per parameter | the linear part of the objective, gradient |
 //! | n | slot `n`, first `initial_accumulator_value` | one per parameter | g² and twice the cross terms, gradient²; may fall |
@@ -77,7 +77,11 @@ impl Check for FtrlAdaptiveRevision {
         let of_lambda2 = "it pulls parameters to zero; below 0 it would push them away";
         not_negative("lambda2", self.lambda2, of_lambda2)?;
         let key = "initial_accumulator_value";
-        not_negative(key, self.initial_accumulator_value, "it is a sum of squares")
+        not_negative(
+            key,
+            self.initial_accumulator_value,
+            "it is a sum of squares",
+        )
     }
 }
 

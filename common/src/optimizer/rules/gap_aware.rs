@@ -9,7 +9,7 @@
 //!
 //! | symbol | here | shape | meaning, unit |
 //! |---|---|---|---|
-//! | x_read | value at read | one per parameter | x where the worker took the gradient |
+//! | `x_read` | value at read | one per parameter | x where the worker took the gradient |
 //! | c | slot `mean_step` | one per parameter | mean size of the steps so far, parameter |
 //! | G | | one per parameter | the gap, in mean steps, and one |
 //! | ε | `eps` | scalar, > 0 | keeps the gap finite, parameter |

@@ -92,37 +92,43 @@ enum Rate {
     ByStaleness,
 }
 
-/// A trace of reads and updates.
-pub(super) fn trace(file: &Value) -> Result<Findings, String> {
+/// The columns behind the parameter that a file has, by their keys.
+type Columns = &'static [(&'static str, usize)];
+
+fn traced(file: &Value) -> Result<(Rule, Columns), String> {
     let algorithm: String = field(file, "algorithm")?;
     let hyper: Value = field(file, "hyper")?;
     let number = |key: &str| field::<f64>(&hyper, key);
-    let (lr, z0) = (number("alpha")?, number("z0")?);
-    // The columns behind the parameter that the file has, by their keys.
-    let (rule, keys): (Rule, &[(&str, usize)]) = match algorithm.as_str() {
+    let z0 = number("z0")?;
+    let (name, settings, keys): (_, _, &[_]) = match algorithm.as_str() {
         "adaptive_revision" => (
-            rule("adaptive_revision", format!("initial_accumulator_value = {z0:?}"), lr),
+            "adaptive_revision",
+            format!("initial_accumulator_value = {z0:?}"),
             &[("gbar", 1), ("z", 3), ("z_max", 4)],
         ),
         "async_adagrad" => (
-            rule("adagrad", format!("eps = 0.0\ninitial_accumulator_value = {z0:?}"), lr),
+            "adagrad",
+            format!("eps = 0.0\ninitial_accumulator_value = {z0:?}"),
             &[("z", 1)],
         ),
         "ftrl_adaptive_revision" => (
-            rule(
-                "ftrl_adaptive_revision",
-                format!(
-                    "beta = {:?}\nlambda1 = {:?}\nlambda2 = {:?}",
-                    number("beta")?,
-                    number("lambda1")?,
-                    number("lambda2")?
-                ),
-                lr,
+            "ftrl_adaptive_revision",
+            format!(
+                "beta = {:?}\nlambda1 = {:?}\nlambda2 = {:?}",
+                number("beta")?,
+                number("lambda1")?,
+                number("lambda2")?
             ),
             &[("gbar", 1), ("n", 3), ("sqrt_n_max", 4), ("z", 5)],
         ),
         other => return Err(format!("no rule for the trace of `{other}`")),
     };
+    Ok((rule(name, settings, number("alpha")?), keys))
+}
+
+/// A trace of reads and updates.
+pub(super) fn trace(file: &Value) -> Result<Findings, String> {
+    let (rule, keys) = traced(file)?;
     let mut server = Server::new(&rule, &numbers(file, "w0")?)?;
     let mut reads: Vec<Option<Read>> = vec![None; field::<usize>(file, "workers")?];
     let tolerance: f64 = field(&field(file, "tolerance")?, "float64")?;
@@ -195,21 +201,51 @@ pub(super) const WITH_WORKERS: &[&str] = &[
     "n_softsync",
 ];
 
-/// An asynchronous run in which every worker pushes the gradient at what it pulled last, and pulls at
-/// once after its push.
-pub(super) fn run(file: &Value) -> Result<Findings, String> {
+/// How a file's algorithm is driven.
+struct Plan {
+    rule: Rule,
+    rate: Rate,
+    shows: Shows,
+    pulls: Pulls,
+}
+
+impl Plan {
+    /// Workers that pull after each push; the file shows the parameter alone.
+    fn of(rule: Rule) -> Self {
+        Self {
+            rule,
+            rate: Rate::AsItIs,
+            shows: PLAIN,
+            pulls: Pulls::AfterPush,
+        }
+    }
+
+    fn shows(self, shows: Shows) -> Self {
+        Self { shows, ..self }
+    }
+
+    fn pulls(self, pulls: Pulls) -> Self {
+        Self { pulls, ..self }
+    }
+}
+
+fn plan(file: &Value) -> Result<Plan, String> {
     let algorithm: String = field(file, "algorithm")?;
     let hyper: Value = field(file, "hyper")?;
     let number = |key: &str| field::<f64>(&hyper, key);
-    let server = Shows { x: "server", ..PLAIN };
-    let (rule, rate, shows, pulls) = match algorithm.as_str() {
-        "asgd" => (rule("sgd", String::new(), number("eta")?), Rate::AsItIs, PLAIN, Pulls::AfterPush),
-        "staleness_aware" => {
-            (rule("sgd", String::new(), number("eta")?), Rate::ByStaleness, PLAIN, Pulls::AfterPush)
-        }
+    let column = |key, place| Shows {
+        column: Some((key, place)),
+        ..PLAIN
+    };
+    match algorithm.as_str() {
+        "asgd" => Ok(Plan::of(rule("sgd", String::new(), number("eta")?))),
+        "staleness_aware" => Ok(Plan {
+            rate: Rate::ByStaleness,
+            ..Plan::of(rule("sgd", String::new(), number("eta")?))
+        }),
         "dc_asgd_c" => {
             let settings = format!("guard = false\ncompensation = {:?}", number("lambda0")?);
-            (rule("dc_asgd_constant", settings, number("eta")?), Rate::AsItIs, PLAIN, Pulls::AfterPush)
+            Ok(Plan::of(rule("dc_asgd_constant", settings, number("eta")?)))
         }
         "dc_asgd_a" => {
             let own = hyper.get("mean_square_per_worker") == Some(&Value::Bool(true));
@@ -220,23 +256,41 @@ pub(super) fn run(file: &Value) -> Result<Findings, String> {
                 number("m")?,
                 number("eps")?
             );
-            let shows = Shows {
-                // Of each worker's own, the column is its worker's.
-                column: Some(("mean_square", 1)),
-                ..PLAIN
-            };
-            (rule("dc_asgd_adaptive", settings, number("eta")?), Rate::AsItIs, shows, Pulls::AfterPush)
+            // Of each worker's own, the column is its worker's.
+            let shows = column("mean_square", 1);
+            Ok(Plan::of(rule("dc_asgd_adaptive", settings, number("eta")?)).shows(shows))
         }
         "gap_aware" => {
-            let shows = Shows {
-                column: Some(("avg_step", 1)),
-                ..PLAIN
-            };
             let settings = format!("eps = {:?}", number("eps")?);
-            (rule("gap_aware", settings, number("eta")?), Rate::AsItIs, shows, Pulls::AfterPush)
+            let shows = column("avg_step", 1);
+            Ok(Plan::of(rule("gap_aware", settings, number("eta")?)).shows(shows))
         }
+        "delayed_nesterov" => {
+            let settings = format!(
+                "momentum = {:?}\nperiod = {}\nactivation = {:?}",
+                number("beta")?,
+                field::<u64>(&hyper, "N")?,
+                number("c")?
+            );
+            let rule = rule("delayed_nesterov", settings, number("lr")?);
+            Ok(Plan::of(rule)
+                .shows(column("m", 2))
+                .pulls(Pulls::BeforeGradient))
+        }
+        _ => downpour_plan(&algorithm, &hyper),
+    }
+}
+
+/// The plans of EASGD's paper, whose files call the parameter `server`.
+fn downpour_plan(algorithm: &str, hyper: &Value) -> Result<Plan, String> {
+    let number = |key: &str| field::<f64>(hyper, key);
+    let server = Shows {
+        x: "server",
+        ..PLAIN
+    };
+    match algorithm {
         "adownpour" | "mvadownpour" => {
-            let settings = match algorithm.as_str() {
+            let settings = match algorithm {
                 "adownpour" => String::new(),
                 _ => format!("rate = {:?}", number("alpha_mva")?),
             };
@@ -244,7 +298,9 @@ pub(super) fn run(file: &Value) -> Result<Findings, String> {
                 evaluated: Some("z"),
                 ..server
             };
-            (rule("averaged_sgd", settings, number("eta")?), Rate::AsItIs, shows, Pulls::BeforeGradient)
+            Ok(Plan::of(rule("averaged_sgd", settings, number("eta")?))
+                .shows(shows)
+                .pulls(Pulls::BeforeGradient))
         }
         "mdownpour" => {
             let shows = Shows {
@@ -253,25 +309,18 @@ pub(super) fn run(file: &Value) -> Result<Findings, String> {
                 ..server
             };
             let settings = format!("momentum = {:?}", number("delta")?);
-            (rule("nag_lookahead", settings, number("eta")?), Rate::AsItIs, shows, Pulls::AfterPush)
+            Ok(Plan::of(rule("nag_lookahead", settings, number("eta")?)).shows(shows))
         }
-        "delayed_nesterov" => {
-            let shows = Shows {
-                column: Some(("m", 2)),
-                ..PLAIN
-            };
-            let settings = format!(
-                "momentum = {:?}\nperiod = {}\nactivation = {:?}",
-                number("beta")?,
-                field::<u64>(&hyper, "N")?,
-                number("c")?
-            );
-            (rule("delayed_nesterov", settings, number("lr")?), Rate::AsItIs, shows, Pulls::BeforeGradient)
-        }
-        other => return Err(format!("no rule for `{other}`")),
-    };
-    let server = Server::new(&rule, &numbers(file, "x0")?)?;
-    follow(file, server, rate, &shows, pulls)
+        other => Err(format!("no rule for `{other}`")),
+    }
+}
+
+/// An asynchronous run in which every worker pushes the gradient at what it pulled last, and pulls at
+/// once after its push.
+pub(super) fn run(file: &Value) -> Result<Findings, String> {
+    let plan = plan(file)?;
+    let server = Server::new(&plan.rule, &numbers(file, "x0")?)?;
+    follow(file, server, plan.rate, &plan.shows, plan.pulls)
 }
 
 /// When a worker pulls.
@@ -306,10 +355,19 @@ fn follow(
         if pulls == Pulls::BeforeGradient {
             reads[worker] = server.read();
         }
-        let noise = rows(&Value::Object([("n".to_owned(), noise[worker].clone())].into_iter().collect()), "n")?;
+        let noise = rows(
+            &Value::Object(
+                [("n".to_owned(), noise[worker].clone())]
+                    .into_iter()
+                    .collect(),
+            ),
+            "n",
+        )?;
         let noise = &noise[steps[worker]];
         let x = &reads[worker].x;
-        let gradient: Vec<f64> = (0..x.len()).map(|i| a[i] * (x[i] - c[i]) + noise[i]).collect();
+        let gradient: Vec<f64> = (0..x.len())
+            .map(|i| a[i] * (x[i] - c[i]) + noise[i])
+            .collect();
         let present: Vec<_> = gradient.iter().copied().map(Some).collect();
         let read = reads[worker].clone();
         let number = u32::try_from(worker).map_err(|error| error.to_string())?;

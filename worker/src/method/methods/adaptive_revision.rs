@@ -9,20 +9,18 @@
 
 use thalweg_common::message::Kind;
 
-use crate::method::entry::{Fixed, MethodEntry, Place, Use, COPY_AND_GRADIENT};
+use crate::method::entry::{COPY_AND_GRADIENT, Fixed, MethodEntry, Place, Use};
 
 pub(super) const ENTRY: MethodEntry = MethodEntry {
     name: "adaptive_revision",
     about: "delay-tolerant AdaGrad: revises the steps that a late gradient could not see",
     source: "McMahan, Streeter, NIPS 2014",
     recipe: "[optimizer]\nname = \"adaptive_revision\"\n",
-    fixed: &[
-        Fixed {
-            key: "optimizer.name",
-            value: "\"adaptive_revision\"",
-            why: "the method is this rule on the servers",
-        },
-    ],
+    fixed: &[Fixed {
+        key: "optimizer.name",
+        value: "\"adaptive_revision\"",
+        why: "the method is this rule on the servers",
+    }],
     memory: Use {
         worker: COPY_AND_GRADIENT,
         servers: "its optimizer's state, and 8 bytes per parameter for each version that a worker has read whole and not pushed for, at most 2 per worker; what is read in part is sent along instead: 8 bytes per value on the pull and on the push",

@@ -7,20 +7,18 @@
 
 use thalweg_common::message::Kind;
 
-use crate::method::entry::{Fixed, MethodEntry, Place, Use, COPY_AND_GRADIENT};
+use crate::method::entry::{COPY_AND_GRADIENT, Fixed, MethodEntry, Place, Use};
 
 pub(super) const ENTRY: MethodEntry = MethodEntry {
     name: "dc_asgd_adaptive",
     about: "asynchronous SGD that corrects late gradients, the more the smaller gradients are",
     source: "Zheng et al., ICML 2017 (DC-ASGD-a)",
     recipe: "[optimizer]\nname = \"dc_asgd_adaptive\"\n[method]\nlocal_lr = 0.0\n",
-    fixed: &[
-        Fixed {
-            key: "optimizer.name",
-            value: "\"dc_asgd_adaptive\"",
-            why: "the method is this rule on the servers",
-        },
-    ],
+    fixed: &[Fixed {
+        key: "optimizer.name",
+        value: "\"dc_asgd_adaptive\"",
+        why: "the method is this rule on the servers",
+    }],
     memory: Use {
         worker: COPY_AND_GRADIENT,
         servers: "its optimizer's state, and 4 bytes per parameter for each version that a worker has read whole and not pushed for, at most 2 per worker; what is read in part is sent along instead: 4 bytes per value on the pull and on the push",

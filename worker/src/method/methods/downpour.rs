@@ -8,7 +8,7 @@
 
 use thalweg_common::message::Kind;
 
-use crate::method::entry::{MethodEntry, Place, Use, COPY_AND_GRADIENT, OPTIMIZER_ALONE};
+use crate::method::entry::{COPY_AND_GRADIENT, MethodEntry, OPTIMIZER_ALONE, Place, Use};
 
 pub(super) const ENTRY: MethodEntry = MethodEntry {
     name: "downpour",

@@ -16,13 +16,11 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
     about: "communication_period steps in every worker, then the mean of their parameters; [optimizer] runs in the workers",
     source: "Stich, ICLR 2019; McMahan et al., AISTATS 2017",
     recipe: "[optimizer]\nname = \"sgd\"\n[outer]\nname = \"sgd\"\nlr = 1.0\n[method]\ncommunication_period = 10\n[consistency]\nmodel = \"bsp\"\naggregation = \"round\"\n",
-    fixed: &[
-        Fixed {
-            key: "consistency.aggregation",
-            value: "\"round\"",
-            why: "a round is the mean of all workers' parameters; async_diloco is the form without rounds",
-        },
-    ],
+    fixed: &[Fixed {
+        key: "consistency.aggregation",
+        value: "\"round\"",
+        why: "a round is the mean of all workers' parameters; async_diloco is the form without rounds",
+    }],
     memory: Use {
         worker: "12 bytes per parameter and its optimizer's slots: parameters of its own, a gradient, where the period began",
         servers: "its outer optimizer's state, and 8 bytes per parameter and worker for a round",

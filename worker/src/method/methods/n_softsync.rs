@@ -9,20 +9,18 @@
 
 use thalweg_common::message::Kind;
 
-use crate::method::entry::{Fixed, MethodEntry, Place, Use, COPY_AND_GRADIENT};
+use crate::method::entry::{COPY_AND_GRADIENT, Fixed, MethodEntry, Place, Use};
 
 pub(super) const ENTRY: MethodEntry = MethodEntry {
     name: "n_softsync",
     about: "the servers step once ⌊workers/splits⌋ gradients have come, each weighed by its staleness; any optimizer",
     source: "Zhang, Gupta, Lian, Liu, IJCAI 2016",
     recipe: "[optimizer]\nname = \"sgd\"\n[method]\nlocal_lr = 0.0\n[consistency]\naggregation = \"softsync\"\nsplits = 1\nstaleness_rate = \"inverse\"\n",
-    fixed: &[
-        Fixed {
-            key: "consistency.aggregation",
-            value: "\"softsync\"",
-            why: "the method is this aggregation",
-        },
-    ],
+    fixed: &[Fixed {
+        key: "consistency.aggregation",
+        value: "\"softsync\"",
+        why: "the method is this aggregation",
+    }],
     memory: Use {
         worker: COPY_AND_GRADIENT,
         servers: "its optimizer's state, and 8 bytes per parameter and worker for the gradients of a step",

@@ -9,7 +9,7 @@
 
 use thalweg_common::message::Kind;
 
-use crate::method::entry::{Fixed, MethodEntry, Place, Use, COPY_AND_GRADIENT};
+use crate::method::entry::{COPY_AND_GRADIENT, Fixed, MethodEntry, Place, Use};
 
 pub(super) const ENTRY: MethodEntry = MethodEntry {
     name: "synchronous",

@@ -13,7 +13,12 @@ fn every_method_says_what_it_is_and_its_recipe_makes_a_job_that_it_accepts() {
     for entry in METHODS {
         let name = entry.name;
         assert!(names.insert(name), "{name} twice");
-        for words in [entry.about, entry.source, entry.memory.worker, entry.memory.servers] {
+        for words in [
+            entry.about,
+            entry.source,
+            entry.memory.worker,
+            entry.memory.servers,
+        ] {
             assert!(!words.is_empty(), "{name}");
         }
         let recipe = MethodEntry::recipe_of(name);
@@ -32,14 +37,23 @@ fn every_method_says_what_it_is_and_its_recipe_makes_a_job_that_it_accepts() {
         let written: Table = job.to_toml().parse().unwrap();
         for (section, keys) in &recipe {
             for (key, value) in keys.as_table().unwrap() {
-                assert_eq!(written[section].get(key), Some(value), "{name}: {section}.{key}");
+                assert_eq!(
+                    written[section].get(key),
+                    Some(value),
+                    "{name}: {section}.{key}"
+                );
             }
         }
         for fixed in entry.fixed {
             let of: Table = format!("{} = {}", fixed.key, fixed.value).parse().unwrap();
             let (section, keys) = of.iter().next().unwrap();
             for (key, value) in keys.as_table().unwrap() {
-                assert_eq!(written[section].get(key), Some(value), "{name}: {}", fixed.key);
+                assert_eq!(
+                    written[section].get(key),
+                    Some(value),
+                    "{name}: {}",
+                    fixed.key
+                );
             }
         }
     }

@@ -124,10 +124,17 @@ fn with_no_spring_every_replica_is_plain_sgd_and_the_centre_never_moves() {
 fn the_spring_acts_on_what_was_before_the_step_and_both_ends_move() {
     let mut method = ElasticAveraging::new(&settings(1, 0.25), plan("sgd", 0.5));
     let mut replica = arrive(&mut method, &[0.0]);
-    assert_eq!(gradient(&mut method, &mut replica, &[-4.0]).unwrap().1, [0.0]);
+    assert_eq!(
+        gradient(&mut method, &mut replica, &[-4.0]).unwrap().1,
+        [0.0]
+    );
     // x = 2, and the centre is at -2: the difference is 1.
     let mut replica = arrive(&mut method, &[-2.0]);
-    assert_eq!(replica.values, [2.0], "the gradient is taken before the spring acts");
+    assert_eq!(
+        replica.values,
+        [2.0],
+        "the gradient is taken before the spring acts"
+    );
     let (_, delta) = gradient(&mut method, &mut replica, &[2.0]).unwrap();
     assert_eq!(delta, [1.0]);
     assert_eq!(replica.values, [2.0 - 1.0 - 0.5 * 2.0]);
@@ -151,9 +158,15 @@ fn local_steps_push_how_far_they_came_and_keep_their_moments() {
     assert_eq!(replica.values, [10.0]);
     gradient(&mut method, &mut replica, &[0.0]);
     let moved = 10.0 - replica.values[0];
-    assert!((moved - 0.5 * 0.9 * 1.9).abs() < 1e-6, "the velocity went on: {moved}");
+    assert!(
+        (moved - 0.5 * 0.9 * 1.9).abs() < 1e-6,
+        "the velocity went on: {moved}"
+    );
     let pushed = method.step(Event::HandOver);
     let Effect::Push(_, way) = &pushed[0];
     assert!((way.as_ref().unwrap().values[0] - moved).abs() < 1e-6);
-    assert!(method.step(Event::HandOver).is_empty(), "nothing is pushed twice");
+    assert!(
+        method.step(Event::HandOver).is_empty(),
+        "nothing is pushed twice"
+    );
 }
