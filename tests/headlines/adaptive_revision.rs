@@ -1,6 +1,6 @@
-//! AdaptiveRevision beside `AsyncAdaGrad` (McMahan, Streeter, NIPS 2014): sparse logistic regression over
-//! Zipf-distributed features, in one pass, with every gradient applied a constant number of updates
-//! after it was computed.
+//! AdaptiveRevision beside asynchronous AdaGrad (`McMahan`, Streeter, NIPS 2014): sparse logistic
+//! regression over Zipf-distributed features, in one pass, with every gradient applied a constant number
+//! of updates after it was computed.
 
 use std::collections::VecDeque;
 

@@ -83,6 +83,15 @@ struct Run {
     iterations: usize,
 }
 
+/// How long a worker computes its iteration `own`: every worker is the slow one in its turn.
+fn computing(worker: usize, own: usize, chance: &mut Chance) -> f64 {
+    let takes = (0.5 * chance.normal()).exp();
+    match own / SLOW_FOR % WORKERS == worker {
+        true => takes * SLOW_BY,
+        false => takes,
+    }
+}
+
 fn run(factors: &Factors, lag: Option<u64>, lr: f32, target: f64) -> Option<Run> {
     let model = match lag {
         Some(0) => Consistency::Bsp,
@@ -91,11 +100,8 @@ fn run(factors: &Factors, lag: Option<u64>, lr: f32, target: f64) -> Option<Run>
     };
     let mut gate = Admission::new(model, WORKERS as u32, 0);
     for worker in 0..WORKERS {
-        gate.enter(
-            Time::ZERO,
-            WorkerId(worker as u32),
-            SessionId(worker as u64 + 1),
-        );
+        let session = SessionId(worker as u64 + 1);
+        gate.enter(Time::ZERO, WorkerId(worker as u32), session);
     }
     let mut chance = Chance::new(9);
     let mut x = factors.start.clone();
@@ -116,10 +122,7 @@ fn run(factors: &Factors, lag: Option<u64>, lr: f32, target: f64) -> Option<Run>
                     // What was read serves as long as the lag permits; without a bound, for ever.
                     let serves =
                         age != usize::MAX && lag.is_none_or(|lag| own < age + 1 + lag as usize);
-                    let mut takes = (0.5 * chance.normal()).exp();
-                    if own / SLOW_FOR % WORKERS == worker {
-                        takes *= SLOW_BY;
-                    }
+                    let mut takes = computing(worker, own, &mut chance);
                     if !serves {
                         caches[worker] = (x.clone(), own);
                         takes += READ_COST;

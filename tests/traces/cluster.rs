@@ -70,69 +70,86 @@ struct Hand {
     now: Time,
 }
 
+/// The job of a file, over rows that a [`Script`] looks up by their number.
+fn resolve(setup: &Setup) -> ResolvedJob {
+    let workers = setup.steps.len();
+    let text = format!("{COMMON}cluster.workers = {workers}\n{}", setup.job);
+    let draft = Draft::parse("trace", &text).unwrap_or_else(|error| panic!("{error}"));
+    let job = draft.check(&thalweg_common::config::Registries {
+        data: |_, keys| Ok(keys.clone()),
+        model: |_, keys| Ok(keys.clone()),
+        ..REGISTRIES
+    });
+    let job = job.unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let mut rows = Rows::new();
+    (0..ROWS).for_each(|number| rows.push(number.into(), 0.0, &[0], &[1.0]));
+    let data = Arc::new(InMemory::from_rows(&rows, 1, Task::Real));
+    let model = Arc::new(Script::new(setup.start.len(), Vec::new()));
+    resolve_own(job, data, model).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Opens a server whose shards begin at `start`; answers its address.
+fn open_server(runtime: &Runtime, job: &ResolvedJob, index: u32, start: &[f32]) -> String {
+    let mut plan = server_plan(&job.blueprint, index).unwrap();
+    plan.training.initial = Some(start.to_vec().into());
+    let server = Arc::new(Server::new(plan, Time::ZERO).unwrap());
+    let options = serve_options(&job.blueprint, index);
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    runtime.spawn(serve(server, listener, options, std::future::pending()));
+    address
+}
+
+/// Registers with every server.
+fn enlist(
+    runtime: &Runtime,
+    job: &ResolvedJob,
+    addresses: &[String],
+    role: SessionRole,
+    worker: Option<WorkerId>,
+) -> (SessionId, WorkerId, Vec<Client>) {
+    let elements = job.blueprint.map.elements();
+    let limits = frame_limits(&job.blueprint.config, elements);
+    let mut said = Register {
+        protocol: PROTOCOL_VERSIONS,
+        role,
+        fingerprint: Some(job.blueprint.config.fingerprint()),
+        worker,
+        session: None,
+        data: (role == SessionRole::Worker).then(|| job.blueprint.data_summary()),
+        place: "trace".to_owned(),
+        lives: vec![],
+    };
+    let mut clients = Vec::new();
+    for address in addresses {
+        let client = Client::connect(address, limits, PATIENCE);
+        let client = runtime.block_on(client).unwrap();
+        let asked = client.call(Request::Register(said.clone()), PATIENCE);
+        match runtime.block_on(asked).unwrap() {
+            Reply::Registered(registered) => {
+                said.session = Some(registered.session);
+                said.worker = Some(registered.worker);
+                said.lives.push(registered.life);
+            }
+            other => panic!("{other:?}"),
+        }
+        clients.push(client);
+    }
+    (said.session.unwrap(), said.worker.unwrap(), clients)
+}
+
 impl Cluster {
     pub(crate) fn new(setup: &Setup) -> Self {
-        let workers = setup.steps.len();
-        let text = format!("{COMMON}cluster.workers = {workers}\n{}", setup.job);
-        let draft = Draft::parse("trace", &text).unwrap_or_else(|error| panic!("{error}"));
-        let job = draft.check(&thalweg_common::config::Registries {
-            data: |_, keys| Ok(keys.clone()),
-            model: |_, keys| Ok(keys.clone()),
-            ..REGISTRIES
-        });
-        let job = job.unwrap_or_else(|error| panic!("{error}\n{text}"));
-        let mut rows = Rows::new();
-        (0..ROWS).for_each(|number| rows.push(number.into(), 0.0, &[0], &[1.0]));
-        let data = Arc::new(InMemory::from_rows(&rows, 1, Task::Real));
-        let elements = setup.start.len();
-        let model = Arc::new(Script::new(elements, Vec::new()));
-        let job = resolve_own(job, data, model).unwrap_or_else(|error| panic!("{error}"));
+        let job = resolve(setup);
         let runtime = Runtime::new().unwrap();
         let addresses: Vec<String> = (0..2)
-            .map(|index| {
-                let mut plan = server_plan(&job.blueprint, index).unwrap();
-                plan.training.initial = Some(setup.start.clone().into());
-                let server = Arc::new(Server::new(plan, Time::ZERO).unwrap());
-                let options = serve_options(&job.blueprint, index);
-                let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-                let address = listener.local_addr().unwrap().to_string();
-                runtime.spawn(serve(server, listener, options, std::future::pending()));
-                address
-            })
+            .map(|index| open_server(&runtime, &job, index, &setup.start))
             .collect();
-        let enlist = |role, worker| {
-            let limits = frame_limits(&job.blueprint.config, elements as u64);
-            let mut said = Register {
-                protocol: PROTOCOL_VERSIONS,
-                role,
-                fingerprint: Some(job.blueprint.config.fingerprint()),
-                worker,
-                session: None,
-                data: (role == SessionRole::Worker).then(|| job.blueprint.data_summary()),
-                place: "trace".to_owned(),
-                lives: vec![],
-            };
-            let mut clients = Vec::new();
-            for address in &addresses {
-                let client = Client::connect(address, limits, PATIENCE);
-                let client = runtime.block_on(client).unwrap();
-                let asked = client.call(Request::Register(said.clone()), PATIENCE);
-                match runtime.block_on(asked).unwrap() {
-                    Reply::Registered(registered) => {
-                        said.session = Some(registered.session);
-                        said.worker = Some(registered.worker);
-                        said.lives.push(registered.life);
-                    }
-                    other => panic!("{other:?}"),
-                }
-                clients.push(client);
-            }
-            (said.session.unwrap(), said.worker.unwrap(), clients)
-        };
         let hands = (0_u32..).zip(&setup.steps).map(|(number, steps)| {
-            let worker = Some(WorkerId(number));
-            let (session, worker, clients) = enlist(SessionRole::Worker, worker);
-            let model = Arc::new(Script::new(elements, steps.clone()));
+            let role = SessionRole::Worker;
+            let enlisted = enlist(&runtime, &job, &addresses, role, Some(WorkerId(number)));
+            let (session, worker, clients) = enlisted;
+            let model = Arc::new(Script::new(setup.start.len(), steps.clone()));
             let place = Place {
                 fingerprint: job.blueprint.config.fingerprint(),
                 session,
@@ -157,7 +174,8 @@ impl Cluster {
             }
         });
         let hands = hands.collect();
-        let (session, worker, eyes) = enlist(SessionRole::Observer, None);
+        let (session, worker, eyes) =
+            enlist(&runtime, &job, &addresses, SessionRole::Observer, None);
         let mut cluster = Self {
             hands,
             observer: (session, worker),
@@ -165,7 +183,7 @@ impl Cluster {
             job,
             runtime,
         };
-        for worker in 0..workers {
+        for worker in 0..setup.steps.len() {
             cluster.give(worker, Event::Start);
         }
         cluster

@@ -38,18 +38,24 @@ pub(crate) fn follow(file: &File) -> Result<usize, String> {
     Ok(comparisons)
 }
 
+fn planned(job: String, reads: Reads, shows: &'static str) -> Plan {
+    Plan { job, reads, shows }
+}
+
+fn sgd(lr: f64, more: &str) -> String {
+    format!("{more}[optimizer]\nname = 'sgd'\nlr = {lr:?}\n")
+}
+
 fn plan(file: &File) -> Result<Plan, String> {
     let number = |key: &str| file.hyper::<f64>(key);
     let count = |key: &str| file.hyper::<u64>(key);
-    let sgd = |lr: f64, more: &str| format!("{more}[optimizer]\nname = 'sgd'\nlr = {lr:?}\n");
-    let simple = |job: String, reads: Reads, shows: &'static str| Plan { job, reads, shows };
     Ok(match file.text("algorithm").unwrap_or_default() {
-        "asgd" => simple(
+        "asgd" => planned(
             sgd(number("eta")?, "method.local_lr = 0.0\n"),
             Reads::AfterPush,
             "w",
         ),
-        "staleness_aware" => simple(
+        "staleness_aware" => planned(
             sgd(number("eta")?, "method.name = 'staleness_aware'\n"),
             Reads::AfterPush,
             "w",
@@ -57,13 +63,32 @@ fn plan(file: &File) -> Result<Plan, String> {
         "n_softsync" => {
             let splits = count("n")?;
             let head = format!("method.name = 'n_softsync'\nconsistency.splits = {splits}\n");
-            simple(sgd(number("eta")?, &head), Reads::AfterPush, "w")
+            planned(sgd(number("eta")?, &head), Reads::AfterPush, "w")
         }
+        "delayed_nesterov" => {
+            let job = format!(
+                "method.local_lr = 0.0\n[optimizer]\nname = 'delayed_nesterov'\nlr = {:?}\n\
+                 momentum = {:?}\nperiod = {}\nactivation = {:?}\n",
+                number("lr")?,
+                number("beta")?,
+                count("N")?,
+                number("c")?
+            );
+            planned(job, Reads::InEvent, "w")
+        }
+        _ => return looking_back(file),
+    })
+}
+
+/// Rules that look at what the worker had read.
+fn looking_back(file: &File) -> Result<Plan, String> {
+    let number = |key: &str| file.hyper::<f64>(key);
+    Ok(match file.text("algorithm").unwrap_or_default() {
         "dc_asgd_c" => {
             let (lr, lambda) = (number("eta")?, number("lambda0")?);
             let rule = format!("lr = {lr:?}\nguard = false\ncompensation = {lambda:?}\n");
             let job = format!("method.name = 'dc_asgd_constant'\n[optimizer]\n{rule}");
-            simple(job, Reads::AfterPush, "w")
+            planned(job, Reads::AfterPush, "w")
         }
         "dc_asgd_a" => {
             let own = file.hyper("mean_square_per_worker").unwrap_or(false);
@@ -76,44 +101,23 @@ fn plan(file: &File) -> Result<Plan, String> {
                 number("m")?,
                 number("eps")?
             );
-            simple(job, Reads::AfterPush, "w")
+            planned(job, Reads::AfterPush, "w")
         }
         "gap_aware" => {
             let (lr, eps) = (number("eta")?, number("eps")?);
             let job =
                 format!("method.name = 'gap_aware'\n[optimizer]\nlr = {lr:?}\neps = {eps:?}\n");
-            simple(job, Reads::AfterPush, "w")
+            planned(job, Reads::AfterPush, "w")
         }
-        "adownpour" => {
-            let job = format!(
-                "method.name = 'adownpour'\n[optimizer]\nlr = {:?}\n",
-                number("eta")?
-            );
-            simple(job, Reads::InEvent, "z")
-        }
-        "mvadownpour" => {
-            let (lr, rate) = (number("eta")?, number("alpha_mva")?);
-            let job =
-                format!("method.name = 'mvadownpour'\n[optimizer]\nlr = {lr:?}\nrate = {rate:?}\n");
-            simple(job, Reads::InEvent, "z")
-        }
-        "mdownpour" => {
-            let (lr, momentum) = (number("eta")?, number("delta")?);
-            let rule = format!("lr = {lr:?}\nmomentum = {momentum:?}\n");
-            let job = format!("method.name = 'mdownpour'\n[optimizer]\n{rule}");
-            simple(job, Reads::AfterPush, "server")
-        }
-        "delayed_nesterov" => {
-            let job = format!(
-                "method.local_lr = 0.0\n[optimizer]\nname = 'delayed_nesterov'\nlr = {:?}\n\
-                 momentum = {:?}\nperiod = {}\nactivation = {:?}\n",
-                number("lr")?,
-                number("beta")?,
-                count("N")?,
-                number("c")?
-            );
-            simple(job, Reads::InEvent, "w")
-        }
+        _ => return downpour(file),
+    })
+}
+
+/// Downpour and the forms of it that EASGD's paper compares with.
+fn downpour(file: &File) -> Result<Plan, String> {
+    let number = |key: &str| file.hyper::<f64>(key);
+    let count = |key: &str| file.hyper::<u64>(key);
+    Ok(match file.text("algorithm").unwrap_or_default() {
         "downpour" => {
             let rule = match file.hyper::<String>("server")?.as_str() {
                 "sgd" => "name = 'sgd'\n".to_owned(),
@@ -132,8 +136,35 @@ fn plan(file: &File) -> Result<Plan, String> {
                 count("n_fetch")?,
                 number("server_lr")?
             );
-            simple(job, Reads::InEvent, "server")
+            planned(job, Reads::InEvent, "server")
         }
+        "adownpour" => {
+            let job = format!(
+                "method.name = 'adownpour'\n[optimizer]\nlr = {:?}\n",
+                number("eta")?
+            );
+            planned(job, Reads::InEvent, "z")
+        }
+        "mvadownpour" => {
+            let (lr, rate) = (number("eta")?, number("alpha_mva")?);
+            let job =
+                format!("method.name = 'mvadownpour'\n[optimizer]\nlr = {lr:?}\nrate = {rate:?}\n");
+            planned(job, Reads::InEvent, "z")
+        }
+        "mdownpour" => {
+            let (lr, momentum) = (number("eta")?, number("delta")?);
+            let rule = format!("lr = {lr:?}\nmomentum = {momentum:?}\n");
+            let job = format!("method.name = 'mdownpour'\n[optimizer]\n{rule}");
+            planned(job, Reads::AfterPush, "server")
+        }
+        _ => return elastic_averaging(file),
+    })
+}
+
+fn elastic_averaging(file: &File) -> Result<Plan, String> {
+    let number = |key: &str| file.hyper::<f64>(key);
+    let count = |key: &str| file.hyper::<u64>(key);
+    Ok(match file.text("algorithm").unwrap_or_default() {
         "easgd_async" => {
             let job = format!(
                 "method.name = 'easgd'\nmethod.elastic_rate = {:?}\nmethod.communication_period = {}\n{}",
@@ -141,7 +172,7 @@ fn plan(file: &File) -> Result<Plan, String> {
                 count("tau")?,
                 sgd(number("eta")?, "")
             );
-            simple(job, Reads::InEvent, "center")
+            planned(job, Reads::InEvent, "center")
         }
         "eamsgd_async" => {
             let job = format!(
@@ -152,7 +183,7 @@ fn plan(file: &File) -> Result<Plan, String> {
                 number("eta")?,
                 number("delta")?
             );
-            simple(job, Reads::InEvent, "center")
+            planned(job, Reads::InEvent, "center")
         }
         "easgd_sync" => {
             let job = format!(
@@ -161,30 +192,23 @@ fn plan(file: &File) -> Result<Plan, String> {
                 number("alpha")?,
                 sgd(number("eta")?, "")
             );
-            simple(job, Reads::InLockStep, "center")
+            planned(job, Reads::InLockStep, "center")
         }
+        _ => return local_steps(file),
+    })
+}
+
+fn local_steps(file: &File) -> Result<Plan, String> {
+    let number = |key: &str| file.hyper::<f64>(key);
+    let count = |key: &str| file.hyper::<u64>(key);
+    Ok(match file.text("algorithm").unwrap_or_default() {
         "local_sgd" => {
             let job = format!(
                 "method.name = 'local_sgd'\nmethod.communication_period = {}\n{}",
                 count("H")?,
                 sgd(number("eta")?, "")
             );
-            simple(job, Reads::InLockStep, "w")
-        }
-        "diloco" => {
-            let betas: Vec<f64> = file.hyper("betas")?;
-            let job = format!(
-                "method.name = 'diloco'\nmethod.communication_period = {}\nregularizer.l2 = {:?}\n\
-                 outer.lr = {:?}\nouter.momentum = {:?}\n[optimizer]\nlr = {:?}\nbetas = {betas:?}\n\
-                 eps = {:?}\n",
-                count("H")?,
-                number("weight_decay")?,
-                number("outer_lr")?,
-                number("outer_momentum")?,
-                number("inner_lr")?,
-                number("eps")?
-            );
-            simple(job, Reads::InLockStep, "outer")
+            planned(job, Reads::InLockStep, "w")
         }
         other => return Err(format!("no method for `{other}`")),
     })

@@ -117,7 +117,7 @@ impl Outcome {
 /// rows.push_ones(1, -1.0, &[1]);
 /// let data = InMemory::from_rows(&rows, 2, Task::Binary);
 /// let problem = Problem::SparseSvm(SparseSvm::of(&data, Bias::Absent, 0.0)?);
-/// let settings = Settings { threads: 2, ..Settings::default() };
+/// let settings = Settings { threads: 2, rate: 0.2, ..Settings::default() };
 /// let found = run(&problem, None, &settings, &mut |_| ControlFlow::Continue(()))?;
 /// assert!(found.loss().unwrap() < 0.1);
 /// # Ok::<(), thalweg_worker::hogwild::HogwildError>(())
