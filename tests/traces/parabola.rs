@@ -210,6 +210,21 @@ fn local_steps(file: &File) -> Result<Plan, String> {
             );
             planned(job, Reads::InLockStep, "w")
         }
+        "diloco" => {
+            let betas: Vec<f64> = file.hyper("betas")?;
+            let job = format!(
+                "method.name = 'diloco'\nmethod.communication_period = {}\nregularizer.l2 = {:?}\n\
+                 outer.lr = {:?}\nouter.momentum = {:?}\n[optimizer]\nlr = {:?}\nbetas = {betas:?}\n\
+                 eps = {:?}\n",
+                count("H")?,
+                number("weight_decay")?,
+                number("outer_lr")?,
+                number("outer_momentum")?,
+                number("inner_lr")?,
+                number("eps")?
+            );
+            planned(job, Reads::InLockStep, "outer")
+        }
         other => return Err(format!("no method for `{other}`")),
     })
 }

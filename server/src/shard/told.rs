@@ -69,7 +69,7 @@ impl Shard {
     /// the shard's own copy.
     ///
     /// # Errors
-    /// [`RefusalKind::Invalid`] if it is neither told nor kept, or not one for each element.
+    /// [`thalweg_common::message::RefusalKind::Invalid`] if it is neither told nor kept, or not one for each element.
     pub(super) fn told_at_read(
         &self,
         header: &PushHeader,

