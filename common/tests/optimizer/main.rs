@@ -2,8 +2,8 @@
 //! of the stores, and descent on two known surfaces. A new line of the registry is tested by being
 //! there.
 //!
-//! One law of the house waits for what it is about: that shared memory on one thread gives the bits of
-//! exclusive memory comes with the lock-free method.
+//! One law of the house is held elsewhere: that shared memory on one thread gives the bits of exclusive
+//! memory is tested where that memory is, in the worker's `hogwild` folder.
 
 mod support;
 mod settings;

@@ -69,7 +69,8 @@ impl Shard {
     /// the shard's own copy.
     ///
     /// # Errors
-    /// [`thalweg_common::message::RefusalKind::Invalid`] if it is neither told nor kept, or not one for each element.
+    /// [`thalweg_common::error::RefusalKind::Invalid`] if it is neither told nor kept, or not one for each
+    /// element.
     pub(super) fn told_at_read(
         &self,
         header: &PushHeader,
