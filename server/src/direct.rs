@@ -67,12 +67,8 @@ impl Server {
     /// Reads every part of an admitted pull.
     #[must_use]
     pub fn read_all(&self, pull: &Pull) -> Reply {
-        let reader = self.reader(pull.session);
-        let reads: Result<_, Refusal> = pull
-            .parts
-            .iter()
-            .map(|part| self.read(reader, pull.session, part))
-            .collect();
+        let by = self.reads_by(pull);
+        let reads: Result<_, Refusal> = pull.parts.iter().map(|part| self.read(by, part)).collect();
         reads.map_or_else(Reply::Refused, |reads| {
             Reply::Pulled(PullReply::Ready(reads))
         })

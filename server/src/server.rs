@@ -23,7 +23,7 @@ use crate::admission::{Gate, Lapse, Ticket};
 use crate::desk::{Desk, Follow};
 use crate::identity;
 use crate::plan::Plan;
-use crate::shard::{self, Shard};
+use crate::shard::{self, ReadBy, Shard};
 
 /// Bytes that went through a server; the driver counts them.
 #[derive(Debug, Default)]
@@ -257,12 +257,17 @@ impl Server {
         std::mem::take(&mut self.desk.lock().released)
     }
 
-    /// Who reads with this session: asked once per pull.
-    pub fn reader(&self, session: SessionId) -> Reader {
-        if self.desk.lock().observes(session) {
-            Reader::Observer
-        } else {
-            Reader::Worker
+    /// On whose behalf a pull reads: asked once per pull.
+    pub fn reads_by(&self, pull: &Pull) -> ReadBy {
+        let observes = self.desk.lock().observes(pull.session);
+        ReadBy {
+            reader: if observes {
+                Reader::Observer
+            } else {
+                Reader::Worker
+            },
+            session: pull.session,
+            until: pull.clock,
         }
     }
 
@@ -270,17 +275,12 @@ impl Server {
     ///
     /// # Errors
     /// A [`Refusal`] if the shard or the address is not held here.
-    pub fn read(
-        &self,
-        reader: Reader,
-        session: SessionId,
-        part: &PullPart,
-    ) -> Result<Read, Refusal> {
+    pub fn read(&self, by: ReadBy, part: &PullPart) -> Result<Read, Refusal> {
         let shard = self.shards.get(&part.shard);
         shard
             .ok_or_else(|| self.no_such_shard(part.shard))?
             .lock()
-            .read(reader, session, &part.address)
+            .read(by, &part.address)
     }
 
     /// Deals the next data range, or the last one again if the session has not received it.

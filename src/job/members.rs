@@ -2,12 +2,13 @@
 //! drives them, and their parameters after it: what threads and virtual time have in common.
 
 use thalweg_common::error::Refusal;
-use thalweg_common::ids::{SessionId, WorkerId};
+use thalweg_common::ids::{Clock, SessionId, WorkerId};
 use thalweg_common::message::{Address, PROTOCOL_VERSIONS, PullPart, Register, SessionRole};
 use thalweg_common::optimizer::Reader;
 use thalweg_common::registry::SettingError;
 use thalweg_common::time::Time;
 use thalweg_server::Server;
+use thalweg_server::shard::ReadBy;
 use thalweg_worker::worker::{Place, Work, Worker};
 use thiserror::Error;
 
@@ -93,6 +94,11 @@ pub(crate) fn join(
 /// All parameters as an observer sees them, in layout order, straight from the servers' shards.
 pub(crate) fn read_everything(servers: &[Server], job: &ResolvedJob) -> Vec<f32> {
     let mut parameters = Vec::new();
+    let observer = ReadBy {
+        reader: Reader::Observer,
+        session: SessionId(0),
+        until: Clock(0),
+    };
     for (shard, span) in job.blueprint.map.numbered() {
         let length = span.elements.end - span.elements.start;
         let len = u32::try_from(length).expect("a shard has fewer than 2^32 elements");
@@ -101,7 +107,7 @@ pub(crate) fn read_everything(servers: &[Server], job: &ResolvedJob) -> Vec<f32>
             address: Address::Range(0..len),
         };
         let read = servers[span.server.0 as usize]
-            .read(Reader::Observer, SessionId(0), &part)
+            .read(observer, &part)
             .expect("the map names the shard's holder and its length");
         parameters.extend(read.payload.iter());
     }

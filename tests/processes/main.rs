@@ -19,4 +19,5 @@ mod lists;
 mod by_hand;
 mod reach;
 mod long_gradient;
+mod methods;
 mod python_client;

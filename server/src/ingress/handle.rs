@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::ids::SessionId;
 use thalweg_common::message::{
     Outcome, Part, PartAck, Payload, Pull, PullPart, PullReply, Push, PushHeader, Read, Reply,
     Request,
 };
-use thalweg_common::optimizer::Reader;
 use thalweg_common::time::Time;
 use tokio::sync::{oneshot, watch};
 
@@ -18,6 +16,7 @@ use super::owners::Owners;
 use super::waiters::Waiters;
 use crate::admission::{Gate, Ticket};
 use crate::server::Server;
+use crate::shard::ReadBy;
 
 /// A server with what is needed to drive it.
 #[derive(Debug)]
@@ -152,10 +151,10 @@ impl Handler {
             Ok(Some(not_yet)) => return Reply::Pulled(not_yet),
             Err(refusal) => return Reply::Refused(refusal),
         }
-        let who = (self.server.reader(pull.session), pull.session);
+        let by = self.server.reads_by(&pull);
         let mut slots = Vec::with_capacity(pull.parts.len());
         for part in pull.parts {
-            match self.read(who, part) {
+            match self.read(by, part) {
                 Ok(slot) => slots.push(slot),
                 Err(refusal) => return Reply::Refused(refusal),
             }
@@ -203,18 +202,14 @@ impl Handler {
         Ok(guard.give_up())
     }
 
-    fn read(
-        &self,
-        (reader, session): (Reader, SessionId),
-        part: PullPart,
-    ) -> Result<ReadSlot, Refusal> {
+    fn read(&self, by: ReadBy, part: PullPart) -> Result<ReadSlot, Refusal> {
         let (shard, bytes) = (part.shard, part.address.len() * Payload::VALUE_BYTES);
         if let Some(_token) = self.owners.token(shard, bytes) {
-            return Ok(ReadSlot::Here(self.server.read(reader, session, &part)));
+            return Ok(ReadSlot::Here(self.server.read(by, &part)));
         }
         let (answer, read) = oneshot::channel();
         let server = self.server.clone();
-        let job = Box::new(move || drop(answer.send(server.read(reader, session, &part))));
+        let job = Box::new(move || drop(answer.send(server.read(by, &part))));
         match self.owners.enqueue(shard, job) {
             Ok(()) => Ok(ReadSlot::Coming(read)),
             Err(_) => Err(self.cannot_queue(shard)),

@@ -228,12 +228,8 @@ impl Pusher {
             shard: ShardId(1),
             address: Address::Range(0..1),
         };
-        server
-            .read(server.reader(self.session), self.session, &part)
-            .unwrap()
-            .payload
-            .iter()
-            .collect()
+        let by = server.reads_by(&self.pull(0));
+        server.read(by, &part).unwrap().payload.iter().collect()
     }
 }
 

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use thalweg_common::consistency::{Aggregation, Staleness};
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::ids::{Sequence, SessionId, ShardId, Version, WorkerId};
+use thalweg_common::ids::{Clock, Sequence, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
     Address, DUPLICATE_WINDOW, Kind, Outcome, Part, PartAck, Payload, PushHeader, Read,
     ShardStatus, StalenessHistogram,
@@ -64,6 +64,17 @@ pub struct ShardSpec {
     pub non_finite: NonFinite,
     /// Worker slots of the job: a round waits for all that are enlisted.
     pub workers: u32,
+}
+
+/// On whose behalf a shard is read.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadBy {
+    /// What of the parameters it should see.
+    pub reader: Reader,
+    /// Its session.
+    pub session: SessionId,
+    /// The last iteration that computes at what is read.
+    pub until: Clock,
 }
 
 /// One shard.
@@ -194,33 +205,29 @@ impl Shard {
         }
     }
 
-    /// Reads elements as `reader` should see them, all of one version.
+    /// Reads elements as the reader should see them, all of one version.
     ///
     /// # Errors
     /// [`RefusalKind::Invalid`] or [`RefusalKind::Unsupported`] if the address is not one of this
     /// shard's elements.
-    pub fn read(
-        &mut self,
-        reader: Reader,
-        session: SessionId,
-        address: &Address,
-    ) -> Result<Read, Refusal> {
+    pub fn read(&mut self, by: ReadBy, address: &Address) -> Result<Read, Refusal> {
         judge::address(self.id, address, self.store.len())?;
         let mut out = Vec::with_capacity(address.len() * Payload::VALUE_BYTES);
         let done = match address {
-            Address::Range(range) => {
-                self.store
-                    .read_range(reader, range.start as usize..range.end as usize, &mut out)
-            }
+            Address::Range(range) => self.store.read_range(
+                by.reader,
+                range.start as usize..range.end as usize,
+                &mut out,
+            ),
             Address::Coordinates(coordinates) => {
                 self.store
-                    .read_coordinates(reader, coordinates.as_slice(), &mut out)
+                    .read_coordinates(by.reader, coordinates.as_slice(), &mut out)
             }
             Address::Rows { .. } => Ok(()),
         };
         done.map_err(|error| Refusal::invalid(format!("shard {}: {error}", self.id)))?;
-        let at_read = match reader {
-            Reader::Worker => self.tell_at_read(session, address),
+        let at_read = match by.reader {
+            Reader::Worker => self.tell_at_read(by, address),
             Reader::Observer => Payload::default(),
         };
         Ok(Read {
@@ -228,7 +235,7 @@ impl Shard {
             version: self.version,
             applied: self
                 .windows
-                .get(&session)
+                .get(&by.session)
                 .map_or(Sequence(0), Window::contiguous),
             payload: Payload::from_bytes(Bytes::from(out)),
             at_read,
@@ -299,7 +306,10 @@ impl Shard {
             }
             Some(scale) => self.apply(header, part, &payload, (at_read, scale)),
         };
-        self.pins.release_before(header.session, part.version_read);
+        // Parts overtake each other on their way: while an earlier one is to come, so is what it needs.
+        if !self.window(header.session).has_gap() {
+            self.pins.release_before(header.session, header.clock);
+        }
         outcome
     }
 

@@ -4,10 +4,10 @@
 //! keeps it, one copy for every version that somebody has read. A session holds a bounded number of
 //! them; where it holds as many already, or reads only some elements, it is told, and brings it along.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use thalweg_common::ids::{SessionId, Version};
+use thalweg_common::ids::{Clock, SessionId, Version};
 
 /// Versions that one session may hold. One is being computed at, one is read ahead.
 pub const PINS_PER_SESSION_MAX: usize = 2;
@@ -16,25 +16,35 @@ pub const PINS_PER_SESSION_MAX: usize = 2;
 #[derive(Debug, Default)]
 pub(super) struct Pins {
     copies: BTreeMap<Version, Arc<[u8]>>,
-    held: BTreeMap<SessionId, VecDeque<Version>>,
+    held: BTreeMap<SessionId, Vec<Held>>,
+}
+
+/// A session's hold on a copy.
+#[derive(Debug)]
+struct Held {
+    version: Version,
+    /// The last iteration that computes at it.
+    until: Clock,
 }
 
 impl Pins {
-    /// Lets a session hold the copy of `version`, made if nobody has it. Answers whether it may.
+    /// Lets a session hold the copy of `version` until it has pushed its iteration `until`; the copy is
+    /// made if nobody has it. Answers whether it may.
     pub(super) fn pin(
         &mut self,
-        session: SessionId,
+        (session, until): (SessionId, Clock),
         version: Version,
         make: impl FnOnce() -> Vec<u8>,
     ) -> bool {
         let held = self.held.entry(session).or_default();
-        if held.contains(&version) {
+        if let Some(own) = held.iter_mut().find(|held| held.version == version) {
+            own.until = own.until.max(until);
             return true;
         }
         if PINS_PER_SESSION_MAX <= held.len() {
             return false;
         }
-        held.push_back(version);
+        held.push(Held { version, until });
         self.copies.entry(version).or_insert_with(|| make().into());
         true
     }
@@ -43,15 +53,19 @@ impl Pins {
     pub(super) fn get(&self, session: SessionId, version: Version) -> Option<Arc<[u8]>> {
         let held = self.held.get(&session)?;
         let copy = self.copies.get(&version);
-        copy.filter(|_| held.contains(&version)).cloned()
+        copy.filter(|_| held.iter().any(|held| held.version == version))
+            .cloned()
     }
 
-    /// A session has pushed what it computed at `version`: it needs no older copy. That one may be used
-    /// again, by further gradients of the same read.
-    pub(super) fn release_before(&mut self, session: SessionId, version: Version) {
+    /// A session has pushed everything before its iteration `clock`: what only those computed at, it
+    /// needs no more. Versions say nothing of that, because reads ahead overtake each other.
+    pub(super) fn release_before(&mut self, session: SessionId, clock: Clock) {
         if let Some(held) = self.held.get_mut(&session) {
-            held.retain(|other| version <= *other);
-            self.sweep();
+            let before = held.len();
+            held.retain(|held| clock <= held.until);
+            if held.len() < before {
+                self.sweep();
+            }
         }
     }
 
@@ -70,8 +84,10 @@ impl Pins {
 
     fn sweep(&mut self) {
         let held = &self.held;
-        self.copies
-            .retain(|version, _| held.values().any(|list| list.contains(version)));
+        self.copies.retain(|version, _| {
+            let mut all = held.values().flatten();
+            all.any(|held| held.version == *version)
+        });
     }
 }
 
@@ -85,20 +101,32 @@ mod tests {
     #[test]
     fn equal_versions_share_a_copy_and_the_bound_holds() {
         let mut pins = Pins::default();
-        assert!(pins.pin(A, Version(3), || vec![3]));
-        assert!(pins.pin(B, Version(3), || unreachable!("there is a copy")));
-        assert!(pins.pin(A, Version(5), || vec![5]));
-        assert!(!pins.pin(A, Version(6), || unreachable!("it holds two")));
-        assert!(pins.pin(A, Version(5), || unreachable!("it holds this one")));
+        assert!(pins.pin((A, Clock(0)), Version(3), || vec![3]));
+        let there = || unreachable!("there is a copy");
+        assert!(pins.pin((B, Clock(0)), Version(3), there));
+        assert!(pins.pin((A, Clock(1)), Version(5), || vec![5]));
+        assert!(!pins.pin((A, Clock(2)), Version(6), there), "it holds two");
+        assert!(pins.pin((A, Clock(2)), Version(5), there));
         assert_eq!(pins.copies(), 2);
         assert_eq!(pins.get(B, Version(5)), None, "it never read that");
-        pins.release_before(A, Version(5));
+        pins.release_before(A, Clock(1));
         assert_eq!(pins.get(A, Version(3)), None);
         assert_eq!(pins.get(B, Version(3)).as_deref(), Some(&[3][..]));
+        pins.release_before(A, Clock(2));
         assert_eq!(pins.get(A, Version(5)).as_deref(), Some(&[5][..]));
         pins.close(B);
         assert_eq!(pins.copies(), 1);
         pins.close(A);
         assert_eq!(pins.copies(), 0);
+    }
+
+    #[test]
+    fn a_read_ahead_that_overtook_another_keeps_its_copy() {
+        let mut pins = Pins::default();
+        assert!(pins.pin((A, Clock(1)), Version(3), || vec![3]));
+        assert!(pins.pin((A, Clock(0)), Version(4), || vec![4]));
+        pins.release_before(A, Clock(1));
+        assert_eq!(pins.get(A, Version(4)), None);
+        assert_eq!(pins.get(A, Version(3)).as_deref(), Some(&[3][..]));
     }
 }

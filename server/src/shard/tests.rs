@@ -82,10 +82,18 @@ fn sparse(sequence: u64, at: &[u32], values: &[f32]) -> Part {
     )
 }
 
+fn by(worker: u32, until: u64) -> ReadBy {
+    ReadBy {
+        reader: Reader::Worker,
+        session: SessionId(u64::from(worker) + 1),
+        until: Clock(until),
+    }
+}
+
 fn values(shard: &mut Shard) -> Vec<f32> {
     let whole = Address::Range(0..u32::try_from(LEN).unwrap());
     shard
-        .read(Reader::Worker, SessionId(1), &whole)
+        .read(by(0, 0), &whole)
         .unwrap()
         .payload
         .iter()

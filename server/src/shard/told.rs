@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use thalweg_common::error::Refusal;
-use thalweg_common::ids::{SessionId, ShardId};
+use thalweg_common::ids::ShardId;
 use thalweg_common::message::{Address, Part, Payload, PushHeader};
 use thalweg_common::optimizer::{AtRead, AtReadView};
 
 use super::view::join;
-use super::{PINS_PER_SESSION_MAX, Shard, judge};
+use super::{PINS_PER_SESSION_MAX, ReadBy, Shard, judge};
 
 /// What a part says of its worker's read.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl ToldAtRead {
 impl Shard {
     /// What a gradient that is computed at these elements must bring along: nothing, if the rule does
     /// not ask or the shard keeps a copy itself.
-    pub(super) fn tell_at_read(&mut self, session: SessionId, address: &Address) -> Payload {
+    pub(super) fn tell_at_read(&mut self, by: ReadBy, address: &Address) -> Payload {
         if self.at_read == AtRead::Nothing || address.is_empty() {
             return Payload::default();
         }
@@ -47,7 +47,10 @@ impl Shard {
         match address {
             Address::Range(range) if range.len() == len => {
                 let whole = 0..len;
-                if self.pins.pin(session, version, || copy(whole.clone())) {
+                if self
+                    .pins
+                    .pin((by.session, by.until), version, || copy(whole.clone()))
+                {
                     return Payload::default();
                 }
                 Payload::from_bytes(copy(whole).into())

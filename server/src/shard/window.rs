@@ -91,6 +91,12 @@ impl Window {
     pub fn contiguous(&self) -> Sequence {
         Sequence(self.low)
     }
+
+    /// Whether a sequence is judged and an earlier one is not.
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        self.judged != 0
+    }
 }
 
 #[cfg(test)]

@@ -230,7 +230,7 @@ fn a_late_gradient_is_corrected_by_what_was_told_or_kept_and_refused_without_eit
     for kept in [true, false] {
         let mut shard = looking_back();
         let address = if kept { &whole } else { &some };
-        let read = shard.read(Reader::Worker, SessionId(2), address).unwrap();
+        let read = shard.read(by(1, 0), address).unwrap();
         assert_eq!(read.at_read.bytes(), if kept { 0 } else { 4 });
         // Meanwhile the parameter moves to 2.
         shard.push(&header(0, 1), &sparse(1, &[4], &[-2.0]));
@@ -269,7 +269,7 @@ fn copies_of_what_was_read_are_bounded_and_let_go() {
     let whole = Address::Range(0..u32::try_from(LEN).unwrap());
     let mut told = 0;
     for sequence in 1..=10 {
-        let read = shard.read(Reader::Worker, SessionId(2), &whole).unwrap();
+        let read = shard.read(by(1, sequence - 1), &whole).unwrap();
         told += usize::from(read.at_read.bytes() != 0);
         let mut fresh = sparse(sequence, &[0], &[1.0]);
         fresh.version_read = shard.status().version;
@@ -281,10 +281,46 @@ fn copies_of_what_was_read_are_bounded_and_let_go() {
         10 - PINS_PER_SESSION_MAX,
         "beyond the bound a worker is told"
     );
-    let mut part = sparse(1, &[0], &[1.0]);
-    part.version_read = Version(1);
-    shard.push(&header(1, 1), &part);
-    assert_eq!(shard.pins.copies(), 1, "the copy of version 0 is let go");
+    shard.push(&header(1, 1), &sparse(1, &[0], &[1.0]));
+    assert_eq!(shard.pins.copies(), 1, "the copy for iteration 0 is let go");
     shard.close(SessionId(2));
     assert_eq!(shard.pins.copies(), 0);
+}
+
+/// Every order in which two reads ahead and their pushes may come: each push finds what was read for
+/// it, and in the end no copy is left.
+#[test]
+fn what_was_read_is_found_whichever_read_or_push_overtakes_the_other() {
+    let whole = Address::Range(0..u32::try_from(LEN).unwrap());
+    for reads in [[0, 1], [1, 0]] {
+        for pushes in [[0, 1], [1, 0]] {
+            let mut shard = looking_back();
+            let mut versions = BTreeMap::new();
+            for (sequence, iteration) in (1..).zip(reads) {
+                let read = shard.read(by(1, iteration), &whole).unwrap();
+                assert_eq!(read.at_read.bytes(), 0, "it is kept");
+                versions.insert(iteration, read.version);
+                shard.push(&header(0, 1), &sparse(sequence, &[4], &[-2.0]));
+            }
+            for iteration in pushes {
+                let mut part = sparse(iteration + 1, &[4], &[1.0]);
+                part.version_read = versions[&iteration];
+                let header = PushHeader {
+                    clock: Clock(iteration + 1),
+                    ..header(1, 1)
+                };
+                let outcome = shard.push(&header, &part).outcome;
+                assert!(
+                    matches!(outcome, Outcome::Applied { .. }),
+                    "{reads:?}, {pushes:?}: {outcome:?}"
+                );
+            }
+            let clocks = PushHeader {
+                clock: Clock(3),
+                ..header(1, 1)
+            };
+            shard.push(&clocks, &sparse(3, &[], &[]));
+            assert_eq!(shard.pins.copies(), 0, "{reads:?}, {pushes:?}");
+        }
+    }
 }
