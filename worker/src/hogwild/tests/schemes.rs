@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 
 use super::problems;
+use crate::hogwild::rows::Bias;
+use crate::hogwild::sparse_logistic::SparseLogistic;
 use crate::hogwild::{
     HogwildError, Outcome, Problem, RuleName, Sampling, Scheme, Settings, run, single,
 };
@@ -12,7 +14,7 @@ fn settings(problem: &Problem) -> Settings {
         epochs: 4,
         rate: match problem {
             Problem::SparseSvm(_) | Problem::SparseLogistic(_) => 0.2,
-            Problem::MatrixCompletion(_) | Problem::GraphCut(_) => 0.03,
+            Problem::MatrixCompletion(_) | Problem::GraphCut(_) => 0.004,
         },
         ..Settings::default()
     }
@@ -132,6 +134,39 @@ fn every_scheme_with_several_threads_takes_every_term_and_comes_as_far() {
                 "{name}, {scheme:?}: {loss} of {start}, {first}, {last}"
             );
         }
+    }
+}
+
+#[test]
+fn threads_that_take_turns_at_one_term_are_one_thread() {
+    // Whoever takes the term goes on from where the last one left it, whoever that was.
+    let problem = Problem::SparseLogistic(
+        SparseLogistic::of(&problems::rows(1, 20), Bias::Added, 0.1).unwrap(),
+    );
+    let alone = Settings {
+        epochs: 200,
+        scheme: Scheme::Sequential,
+        ..settings(&problem)
+    };
+    let expected = bits(&trained(&problem, &alone));
+    for scheme in [
+        Scheme::Hogwild,
+        Scheme::HogwildLossy,
+        Scheme::HogwildCounted,
+        Scheme::RoundRobin,
+        Scheme::OneLock,
+        Scheme::CoordinateLocks,
+        Scheme::TieredReplicas,
+    ] {
+        let together = Settings {
+            threads: 3,
+            scheme,
+            ..alone.clone()
+        };
+        assert!(
+            bits(&trained(&problem, &together)) == expected,
+            "{scheme:?}"
+        );
     }
 }
 

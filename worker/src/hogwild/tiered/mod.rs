@@ -25,7 +25,7 @@
 //! ```
 //!
 //! A merge that finds the tier busy is skipped; the deltas wait for the next one. After an epoch all of
-//! them are merged.
+//! them are merged, and every replica begins the next one with the sum.
 
 pub mod plan;
 mod merge;

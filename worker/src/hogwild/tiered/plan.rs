@@ -23,8 +23,9 @@ use super::BLOCK;
 /// within an interval overshoot.
 pub const MISSED_MAX: f64 = 64.0;
 
-/// The least interval: below it, the merges of a few blocks cost as much as the rows.
-pub const INTERVAL_MIN: usize = 64;
+/// The least interval, which 9 threads and more come to: below it, merging the hottest blocks costs more
+/// than the rows.
+pub const INTERVAL_MIN: usize = 8;
 
 /// The greatest interval: beyond it, merging costs next to nothing.
 pub const INTERVAL_MAX: usize = 8_192;

@@ -100,6 +100,16 @@ impl<C: Merge> Replica<C> {
         }
     }
 
+    /// Takes over what the others merged after this thread had ended its epoch. It has nothing to add, so
+    /// that it writes nothing and needs no lock.
+    fn catch_up(&mut self, shared: &[C::Shared]) {
+        let own = self.local.as_chunks_mut().0.iter_mut();
+        let own = own.zip(self.before.as_chunks_mut().0);
+        for ((local, before), shared) in own.zip(shared) {
+            C::merge(shared, local, before);
+        }
+    }
+
     /// Merges the tiers that are due after `done` terms; after how many the next one is.
     fn merge_due(
         &mut self,
@@ -134,6 +144,7 @@ where
         let objective = self.objective.as_ref().unwrap_or(objective);
         let (rule, plan, locks, shared) = (self.rule, &self.plan, &self.locks, &self.shared);
         on_threads(&mut self.replicas, |_, replica| {
+            replica.catch_up(shared);
             let mut counts = Counts::default();
             let (mut done, mut next) = (0, replica.due.iter().copied().min().unwrap_or(usize::MAX));
             while let Some(chunk) = queue.take() {
