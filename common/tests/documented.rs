@@ -36,6 +36,8 @@ name = 'constant'
 [method]
 local_lr = 0.1
 elastic_rate = 0.1
+updates = 'lossy'
+sampling = 'with_replacement'
 [consistency]
 model = 'ssp'
 lag = 4

@@ -54,7 +54,7 @@ pub use self::sections::data::{Data, Resolved};
 pub use self::sections::gradient::{Gradient, Transform};
 pub use self::sections::keys_of_sections;
 pub use self::sections::limits::Limits;
-pub use self::sections::method::{Method, Overlap};
+pub use self::sections::method::{Method, Overlap, Sampling, Updates};
 pub use self::sections::named::{Feedback, Model, Schedule, ScheduleFile};
 pub use self::sections::optimizer::{Optimizer, OptimizerFile, Regularizer};
 pub use self::sections::quantity::{Pause, Seconds};

@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use super::objective::{Objective, Point};
-use super::order::{Order, Visit, below};
+use super::order::{Order, Queue, Visit, below};
 use super::points::{One, Own};
 use super::rule::Rule;
 use super::run::Counts;
@@ -96,7 +96,8 @@ impl<O: Objective, R: Rule> Engine<O> for Sequential<R> {
             rate,
         };
         let mut counts = Counts::default();
-        for chunk in 0..order.chunks() {
+        let queue = Queue::of(order);
+        while let Some(chunk) = queue.take(0) {
             order.each(chunk, |visit| {
                 step(objective, visit, &mut point, &mut counts);
             });

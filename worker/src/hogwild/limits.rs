@@ -52,7 +52,7 @@ pub fn seconds<L: RowLoss>(
         let order = Order::new(objective.terms(), Sampling::WithoutReplacement, 1, pass);
         let queue = Queue::of(&order);
         let begun = now();
-        on_threads(&mut states, |_, cells| {
+        on_threads(&mut states, |thread, cells| {
             let mut counts = Counts::default();
             let mut point: Shared<'_, Sgd, Lossy> = Shared {
                 x: &shared,
@@ -65,7 +65,7 @@ pub fn seconds<L: RowLoss>(
                 rule: Sgd,
                 rate,
             };
-            while let Some(chunk) = queue.take() {
+            while let Some(chunk) = queue.take(thread) {
                 match work {
                     Work::DotProducts => order.each(chunk, |visit| {
                         black_box(objective.score(visit.term, &point));

@@ -8,7 +8,7 @@
 //!
 //! | symbol | here | meaning, unit |
 //! |---|---|---|
-//! | `z_α`, `y_α` | a row of [`SparseRows`] and its label | features; ±1 |
+//! | `z_α`, `y_α` | a row of [`SparseRows`] and its label | features; ±1, or a number |
 //! | `c_α` | the row's weight | 1 unless the data say otherwise |
 //! | `e_α` | the features of the row | |
 //! | `d_u` | `degrees` | rows that have the feature u |
@@ -31,6 +31,9 @@ use crate::data::{Dataset, Task};
 pub trait RowLoss: Copy + Debug + Send + Sync + 'static {
     /// The name in messages.
     const NAME: &'static str;
+
+    /// What labels it is for.
+    const TASK: Task;
 
     /// Its derivative by the score.
     fn slope(label: f32, score: f32) -> f32;
@@ -55,9 +58,9 @@ impl<L: RowLoss> LinearTerms<L> {
     /// The objective of these data.
     ///
     /// # Errors
-    /// When labels are not ±1, λ is not a finite number from 0, or the rows cannot be held.
+    /// When labels are not those of the loss, λ is not a finite number from 0, or the rows cannot be held.
     pub fn of(data: &dyn Dataset, bias: Bias, lambda: f64) -> Result<Self, HogwildError> {
-        expect_task(data.task(), Task::Binary, L::NAME)?;
+        expect_task(data.task(), L::TASK, L::NAME)?;
         Self::new(SparseRows::of(data, bias)?, bias, lambda)
     }
 

@@ -33,7 +33,7 @@ impl<R: Rule, W: Write> LockFree<R, W> {
 impl<O: Objective, R: Rule, W: Write> Engine<O> for LockFree<R, W> {
     fn epoch(&mut self, objective: &O, order: &Order, rate: f32) -> Counts {
         let queue = Queue::of(order);
-        on_threads(&mut vec![(); self.threads], |_, ()| {
+        on_threads(&mut vec![(); self.threads], |thread, ()| {
             let mut point: Shared<'_, R, W> = Shared {
                 x: &self.x,
                 rule: self.rule,
@@ -41,7 +41,7 @@ impl<O: Objective, R: Rule, W: Write> Engine<O> for LockFree<R, W> {
                 write: PhantomData,
             };
             let mut counts = Counts::default();
-            while let Some(chunk) = queue.take() {
+            while let Some(chunk) = queue.take(thread) {
                 order.each(chunk, |visit| {
                     step(objective, visit, &mut point, &mut counts);
                 });

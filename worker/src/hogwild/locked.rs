@@ -58,9 +58,9 @@ impl<R: Rule> OneLock<R> {
 impl<O: Objective, R: Rule> Engine<O> for OneLock<R> {
     fn epoch(&mut self, objective: &O, order: &Order, rate: f32) -> Counts {
         let queue = Queue::of(order);
-        on_threads(&mut vec![(); self.threads], |_, ()| {
+        on_threads(&mut vec![(); self.threads], |thread, ()| {
             let mut counts = Counts::default();
-            while let Some(chunk) = queue.take() {
+            while let Some(chunk) = queue.take(thread) {
                 order.each(chunk, |visit| {
                     let mut point = Own {
                         cells: &mut self.cells.lock(),
@@ -115,7 +115,7 @@ impl<R: Rule> CoordinateLocks<R> {
 impl<O: Objective, R: Rule> Engine<O> for CoordinateLocks<R> {
     fn epoch(&mut self, objective: &O, order: &Order, rate: f32) -> Counts {
         let queue = Queue::of(order);
-        on_threads(&mut vec![(); self.threads], |_, ()| {
+        on_threads(&mut vec![(); self.threads], |thread, ()| {
             let mut recorder = Recorder::new(|v| self.x.load(v).value());
             // Under the locks a plain read and write lose nothing.
             let mut point: Shared<'_, R, Lossy> = Shared {
@@ -125,7 +125,7 @@ impl<O: Objective, R: Rule> Engine<O> for CoordinateLocks<R> {
                 write: std::marker::PhantomData,
             };
             let (mut touched, mut counts) = (Vec::new(), Counts::default());
-            while let Some(chunk) = queue.take() {
+            while let Some(chunk) = queue.take(thread) {
                 order.each(chunk, |visit| {
                     recorder.clear();
                     step(objective, visit, &mut recorder, &mut counts);

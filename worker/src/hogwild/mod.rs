@@ -24,12 +24,14 @@ pub mod rows;
 pub mod linear;
 pub mod sparse_svm;
 pub mod sparse_logistic;
+pub mod sparse_least_squares;
 pub mod matrix_completion;
 pub mod graph_cut;
 pub mod settings;
 pub mod tiered;
 pub mod limits;
 pub mod problem;
+pub mod control;
 pub mod run;
 mod simplex;
 mod order;
@@ -41,8 +43,9 @@ mod round_robin;
 mod tests;
 
 pub use self::{
+    control::Control,
     problem::Problem,
-    run::{Counts, Epoch, Outcome, run, run_on},
+    run::{Counts, Epoch, EpochDone, Epochs, Outcome, run, run_on},
     settings::{Judge, RuleName, Sampling, Scheme, Settings},
 };
 

@@ -6,11 +6,13 @@
 //! a counter. With replacement, every draw is a mixed word of its own number, so that who makes it does
 //! not matter.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use thalweg_common::permutation::Permutation;
 use thalweg_common::seed::{Purpose, derive, mix};
 
+use super::control::Control;
 use super::settings::Sampling;
 
 /// Terms that a thread takes at once.
@@ -35,6 +37,7 @@ pub(super) struct Order {
     permutation: Permutation,
     sampling: Sampling,
     stream: u64,
+    control: Arc<Control>,
 }
 
 /// A term whose turn it is.
@@ -57,18 +60,19 @@ impl Order {
             permutation: Permutation::new(seed, u64::from(epoch), blocks),
             sampling,
             stream: derive(mix(seed), Purpose::Permutation, u64::from(epoch)),
+            control: Arc::default(),
         }
+    }
+
+    /// The same, seen and stopped by whoever has `control`.
+    pub(super) fn watched_by(mut self, control: &Arc<Control>) -> Self {
+        self.control = Arc::clone(control);
+        self
     }
 
     /// Positions of the epoch. Some of the last block have no term.
     pub(super) fn positions(&self) -> usize {
         self.terms.div_ceil(self.block) * self.block
-    }
-
-    pub(super) fn chunks(&self) -> usize {
-        self.terms
-            .div_ceil(self.block)
-            .div_ceil(self.blocks_per_chunk)
     }
 
     /// Calls `visit` with the terms of one chunk.
@@ -132,33 +136,48 @@ pub(super) fn below(word: u64, end: usize) -> usize {
 
 /// Chunks as threads take them.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct Queue<'a> {
     next: AtomicUsize,
-    chunks: usize,
+    order: &'a Order,
 }
 
-impl Queue {
-    pub(super) fn of(order: &Order) -> Self {
+impl<'a> Queue<'a> {
+    pub(super) fn of(order: &'a Order) -> Self {
         Self {
             next: AtomicUsize::new(0),
-            chunks: order.chunks(),
+            order,
         }
     }
 
-    pub(super) fn take(&self) -> Option<usize> {
+    /// The next chunk for this thread, unless there is none or the run is stopped.
+    pub(super) fn take(&self, thread: usize) -> Option<usize> {
+        let Order {
+            terms,
+            block,
+            blocks_per_chunk,
+            ref control,
+            ..
+        } = *self.order;
+        if control.is_stopped() {
+            return None;
+        }
         let chunk = self.next.fetch_add(1, Relaxed);
-        (chunk < self.chunks).then_some(chunk)
+        let length = block * blocks_per_chunk;
+        let taken = length.min(terms.saturating_sub(chunk * length));
+        control.take(thread, taken);
+        (0 < taken).then_some(chunk)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Order, Visit};
+    use super::{Order, Queue, Visit};
     use crate::hogwild::Sampling;
 
     fn visits(order: &Order) -> Vec<Visit> {
         let mut visits = Vec::new();
-        for chunk in 0..order.chunks() {
+        let queue = Queue::of(order);
+        while let Some(chunk) = queue.take(0) {
             order.each(chunk, |visit| visits.push(visit));
         }
         visits

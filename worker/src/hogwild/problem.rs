@@ -1,10 +1,16 @@
 //! The objectives that there are, and which of them a job's model stands for.
 
+use std::sync::Arc;
+
 use super::HogwildError;
+use super::control::Control;
 use super::graph_cut::GraphCut;
 use super::matrix_completion::MatrixCompletion;
 use super::objective::Objective;
 use super::rows::Bias;
+use super::run::{self, Epochs};
+use super::settings::Settings;
+use super::sparse_least_squares::SparseLeastSquares;
 use super::sparse_logistic::SparseLogistic;
 use super::sparse_svm::SparseSvm;
 use crate::data::Dataset;
@@ -17,14 +23,31 @@ pub enum Problem {
     SparseSvm(SparseSvm),
     /// [`super::sparse_logistic`].
     SparseLogistic(SparseLogistic),
+    /// [`super::sparse_least_squares`].
+    SparseLeastSquares(SparseLeastSquares),
     /// [`super::matrix_completion`].
     MatrixCompletion(MatrixCompletion),
     /// [`super::graph_cut`].
     GraphCut(GraphCut),
 }
 
+/// What is to be done with the objective of a problem, whichever it is.
+macro_rules! of_each {
+    ($problem:expr, $objective:ident => $done:expr) => {
+        match $problem {
+            Problem::SparseSvm($objective) => $done,
+            Problem::SparseLogistic($objective) => $done,
+            Problem::SparseLeastSquares($objective) => $done,
+            Problem::MatrixCompletion($objective) => $done,
+            Problem::GraphCut($objective) => $done,
+        }
+    };
+}
+pub(super) use of_each;
+
 /// Models of a job that are sums of sparse terms.
-pub const MODELS: [&str; 4] = [
+pub const MODELS: [&str; 5] = [
+    "linear_regression",
     "logistic_regression",
     "linear_svm",
     "matrix_factorization",
@@ -57,7 +80,8 @@ impl Problem {
             Some(false) => Bias::Absent,
             Some(true) | None => Bias::Added,
         };
-        let hinge = keys.get("loss").and_then(toml::Value::as_str);
+        let loss = keys.get("loss").and_then(toml::Value::as_str);
+        let loss_is = |usual: &str| loss.is_none_or(|loss| loss == usual);
         // The columns of data that have some: users and items, or nodes and classes.
         let widths: Vec<u64> = data
             .fields()
@@ -68,7 +92,10 @@ impl Problem {
             "logistic_regression" => Ok(Self::SparseLogistic(SparseLogistic::of(
                 data, bias, lambda,
             )?)),
-            "linear_svm" if hinge.is_none_or(|loss| loss == "hinge") => {
+            "linear_regression" if loss_is("squared") => Ok(Self::SparseLeastSquares(
+                SparseLeastSquares::of(data, bias, lambda)?,
+            )),
+            "linear_svm" if loss_is("hinge") => {
                 Ok(Self::SparseSvm(SparseSvm::of(data, bias, lambda)?))
             }
             "matrix_factorization" => {
@@ -95,31 +122,63 @@ impl Problem {
             }
             other => Err(HogwildError::Problem(format!(
                 "expected a model whose loss is a sum of sparse terms, one of {MODELS:?} (linear_svm with the \
-                 loss \"hinge\"), found \"{other}\"; choose one of them, or another method"
+                 loss \"hinge\", linear_regression with \"squared\"), found \"{other}\"; choose one of them, \
+                 or another method"
             ))),
         }
+    }
+
+    /// A run of this problem, to be taken epoch by epoch, from `start` or from where the problem says. Of
+    /// the settings, `epochs`, `rate`, `back_off` and `judge` are left to the caller.
+    ///
+    /// # Errors
+    /// For settings that are impossible or do not go with the problem, and for a start of the wrong length.
+    pub fn begin(
+        &self,
+        start: Option<&[f32]>,
+        settings: &Settings,
+        control: &Arc<Control>,
+    ) -> Result<Box<dyn Epochs + '_>, HogwildError> {
+        run::begin(self, start, settings, control)
+    }
+
+    /// How many times the loss of its model a term of this problem is.
+    #[must_use]
+    pub fn times_loss(&self) -> f64 {
+        match self {
+            Self::MatrixCompletion(_) => 2.0,
+            Self::SparseSvm(_)
+            | Self::SparseLogistic(_)
+            | Self::SparseLeastSquares(_)
+            | Self::GraphCut(_) => 1.0,
+        }
+    }
+
+    /// Whether [`Self::of`] makes a use of `lambda` for this model.
+    #[must_use]
+    pub fn has_lambda(&self) -> bool {
+        match self {
+            Self::SparseSvm(_) | Self::SparseLogistic(_) | Self::SparseLeastSquares(_) => true,
+            Self::MatrixCompletion(_) | Self::GraphCut(_) => false,
+        }
+    }
+
+    /// Where a run starts if nobody says otherwise.
+    #[must_use]
+    pub fn start(&self, seed: u64) -> Vec<f32> {
+        of_each!(self, objective => objective.start(seed))
     }
 
     /// How many terms there are.
     #[must_use]
     pub fn terms(&self) -> usize {
-        match self {
-            Self::SparseSvm(objective) => objective.terms(),
-            Self::SparseLogistic(objective) => objective.terms(),
-            Self::MatrixCompletion(objective) => objective.terms(),
-            Self::GraphCut(objective) => objective.terms(),
-        }
+        of_each!(self, objective => objective.terms())
     }
 
     /// How many parameters there are.
     #[must_use]
     pub fn coordinates(&self) -> usize {
-        match self {
-            Self::SparseSvm(objective) => objective.coordinates(),
-            Self::SparseLogistic(objective) => objective.coordinates(),
-            Self::MatrixCompletion(objective) => objective.coordinates(),
-            Self::GraphCut(objective) => objective.coordinates(),
-        }
+        of_each!(self, objective => objective.coordinates())
     }
 
     /// f(x).
@@ -128,12 +187,7 @@ impl Problem {
     /// When `x` is not of [`Self::coordinates`].
     #[must_use]
     pub fn value(&self, x: &[f32]) -> f64 {
-        match self {
-            Self::SparseSvm(objective) => super::objective::value(objective, x),
-            Self::SparseLogistic(objective) => super::objective::value(objective, x),
-            Self::MatrixCompletion(objective) => super::objective::value(objective, x),
-            Self::GraphCut(objective) => super::objective::value(objective, x),
-        }
+        of_each!(self, objective => super::objective::value(objective, x))
     }
 }
 
@@ -164,12 +218,15 @@ mod tests {
         let ends = |n: u32| [n % 6, 6 + n % 4];
         let sign = |n: u32| if n.is_multiple_of(3) { 1.0 } else { -1.0 };
         let binary = data(Task::Binary, |n| (sign(n), ends(n), [1.5, 0.5]));
+        let prices = data(Task::Real, |n| (sign(n) * 3.0, ends(n), [1.5, 0.5]));
         let ratings = data(Task::Real, |n| (sign(n) * 2.0, ends(n), [1.0, 1.0]));
         let edges = data(Task::Real, |n| (0.0, ends(n), [0.5, -0.5]));
         for (name, keys, data, times) in [
             ("logistic_regression", "", &binary, 1.0),
             ("logistic_regression", "bias = false", &binary, 1.0),
             ("linear_svm", "", &binary, 1.0),
+            ("linear_regression", "", &prices, 1.0),
+            ("linear_regression", "loss = 'squared'", &prices, 1.0),
             ("matrix_factorization", "rank = 3\nl2 = 0.2", &ratings, 2.0),
             ("matrix_factorization", "", &ratings, 2.0),
             ("graph_cut", "", &edges, 1.0),
@@ -184,12 +241,14 @@ mod tests {
             let whole = Coverage::Whole(elements);
             model.locate(&rows, &whole, &mut located).unwrap();
             let expected = times * model.losses(&rows, &located, &x);
-            if let Problem::GraphCut(objective) = &problem {
-                use crate::hogwild::objective::Objective;
-                x.extend(&objective.start(1)[x.len()..]);
-            }
+            x.extend(&problem.start(1)[x.len()..]);
             assert_eq!(x.len(), problem.coordinates(), "{name}");
             let found = problem.value(&x);
+            assert_eq!(
+                problem.times_loss().to_bits(),
+                f64::to_bits(times),
+                "{name}"
+            );
             assert!(
                 (found / expected - 1.0).abs() < 1e-5,
                 "{name}: {found}, {expected}"
@@ -207,6 +266,7 @@ mod tests {
                 "loss = 'squared_hinge'",
                 "with the loss \"hinge\"",
             ),
+            ("linear_regression", "loss = 'huber'", "with \"squared\""),
             ("linear_svm", "biass = true", "biass"),
             ("matrix_factorization", "", "real labels"),
         ] {

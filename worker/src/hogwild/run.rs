@@ -1,16 +1,19 @@
 //! A run: epochs of a scheme, the threads joined between them, and what came of each.
 
+use std::fmt::Debug;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::HogwildError;
+use super::control::Control;
 use super::engine::{Engine, Sequential, on_threads};
 use super::lock_free::{Counting, LockFree};
 use super::locked::{CoordinateLocks, OneLock};
 use super::objective::Objective;
 use super::order::Order;
 use super::points::{Exact, Lossy};
-use super::problem::Problem;
+use super::problem::{Problem, of_each};
 use super::round_robin::RoundRobin;
 use super::rule::{AdaGrad, HotMerge, Rule, Sgd};
 use super::settings::{Judge, RuleName, Scheme, Settings};
@@ -128,12 +131,7 @@ pub fn run(
     settings: &Settings,
     progress: &mut dyn FnMut(Epoch<'_>) -> ControlFlow<()>,
 ) -> Result<Outcome, HogwildError> {
-    match problem {
-        Problem::SparseSvm(objective) => run_on(objective, start, settings, progress),
-        Problem::SparseLogistic(objective) => run_on(objective, start, settings, progress),
-        Problem::MatrixCompletion(objective) => run_on(objective, start, settings, progress),
-        Problem::GraphCut(objective) => run_on(objective, start, settings, progress),
-    }
+    of_each!(problem, objective => run_on(objective, start, settings, progress))
 }
 
 /// As [`run()`], for an objective of one's own.
@@ -146,47 +144,24 @@ pub fn run_on<O: Objective>(
     settings: &Settings,
     progress: &mut dyn FnMut(Epoch<'_>) -> ControlFlow<()>,
 ) -> Result<Outcome, HogwildError> {
-    settings.check()?;
-    let start = match start {
-        None => objective.start(settings.seed),
-        Some(given) if given.len() == objective.coordinates() => given.to_vec(),
-        Some(given) => {
-            return Err(HogwildError::Problem(format!(
-                "expected {} parameters to start from, found {}; give those of the same problem",
-                objective.coordinates(),
-                given.len()
-            )));
-        }
-    };
-    let mut engine = engine(objective, settings, &start)?;
+    let mut epochs = Running::new(objective, start, settings, &Arc::default())?;
     let mut outcome = Outcome {
-        parameters: start,
+        parameters: Vec::new(),
         epochs: Vec::new(),
         counts: Counts::default(),
     };
     for epoch in 0..settings.epochs {
-        let order = Order::new(objective.terms(), settings.sampling, settings.seed, epoch);
-        let rate = settings.rate_of(epoch);
-        let begun = now();
-        let counts = engine.epoch(objective, &order, super::single(rate));
-        let seconds = now().duration_since(begun).as_secs_f64();
-        outcome.counts.add(&counts);
-        outcome.parameters = engine.parameters();
+        let mut done = epochs.next(settings.rate_of(epoch));
         let judged = match settings.judge {
             Judge::EveryEpoch => true,
             Judge::AtEnd => epoch + 1 == settings.epochs,
             Judge::Never => false,
         };
-        let done = EpochDone {
-            epoch: epoch + 1,
-            rate,
-            seconds,
-            loss: judged.then(|| total(objective, &outcome.parameters, settings.threads)),
-            counts,
-        };
+        done.loss = judged.then(|| epochs.value());
+        outcome.counts.add(&done.counts);
         let shown = Epoch {
             done: &done,
-            parameters: &outcome.parameters,
+            parameters: epochs.parameters(),
         };
         let flow = progress(shown);
         outcome.epochs.push(done);
@@ -194,7 +169,107 @@ pub fn run_on<O: Objective>(
             break;
         }
     }
+    outcome.parameters = epochs.parameters;
     Ok(outcome)
+}
+
+/// A run that its caller takes epoch by epoch. Between two epochs no thread is at work.
+pub trait Epochs: Debug {
+    /// Takes the next epoch at this rate. Its loss is not computed. It ends early if the run's
+    /// [`Control`] is stopped.
+    fn next(&mut self, rate: f64) -> EpochDone;
+
+    /// The parameters after the last epoch, in the order of the objective's coordinates.
+    fn parameters(&self) -> &[f32];
+
+    /// f(x) there.
+    fn value(&self) -> f64;
+}
+
+/// A run of an objective.
+#[derive(Debug)]
+struct Running<'a, O> {
+    objective: &'a O,
+    engine: Box<dyn Engine<O>>,
+    settings: Settings,
+    control: Arc<Control>,
+    /// Epochs that are over.
+    done: u32,
+    parameters: Vec<f32>,
+}
+
+impl<'a, O: Objective> Running<'a, O> {
+    fn new(
+        objective: &'a O,
+        start: Option<&[f32]>,
+        settings: &Settings,
+        control: &Arc<Control>,
+    ) -> Result<Self, HogwildError> {
+        settings.check()?;
+        let parameters = match start {
+            None => objective.start(settings.seed),
+            Some(given) if given.len() == objective.coordinates() => given.to_vec(),
+            Some(given) => {
+                return Err(HogwildError::Problem(format!(
+                    "expected {} parameters to start from, found {}; give those of the same problem",
+                    objective.coordinates(),
+                    given.len()
+                )));
+            }
+        };
+        Ok(Self {
+            objective,
+            engine: engine(objective, settings, &parameters)?,
+            settings: settings.clone(),
+            control: Arc::clone(control),
+            done: 0,
+            parameters,
+        })
+    }
+}
+
+impl<O: Objective> Epochs for Running<'_, O> {
+    fn next(&mut self, rate: f64) -> EpochDone {
+        let Settings { sampling, seed, .. } = self.settings;
+        let order = Order::new(self.objective.terms(), sampling, seed, self.done);
+        let order = order.watched_by(&self.control);
+        let begun = now();
+        let counts = self
+            .engine
+            .epoch(self.objective, &order, super::single(rate));
+        let seconds = now().duration_since(begun).as_secs_f64();
+        self.parameters = self.engine.parameters();
+        self.done += 1;
+        EpochDone {
+            epoch: self.done,
+            rate,
+            seconds,
+            loss: None,
+            counts,
+        }
+    }
+
+    fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    fn value(&self) -> f64 {
+        total(self.objective, &self.parameters, self.settings.threads)
+    }
+}
+
+/// A run of a problem, to be taken epoch by epoch; of the settings, `epochs`, `rate`, `back_off` and
+/// `judge` are left to the caller.
+///
+/// # Errors
+/// As [`run()`].
+pub(super) fn begin<'a>(
+    problem: &'a Problem,
+    start: Option<&[f32]>,
+    settings: &Settings,
+    control: &Arc<Control>,
+) -> Result<Box<dyn Epochs + 'a>, HogwildError> {
+    Ok(of_each!(problem, objective => Box::new(Running::new(objective, start, settings, control)?)))
 }
 
 /// The scheme that the settings name.

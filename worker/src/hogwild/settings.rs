@@ -1,6 +1,7 @@
 //! The settings of a run, with their judgement.
 
 use serde::Deserialize;
+pub use thalweg_common::config::Sampling;
 
 use super::HogwildError;
 
@@ -30,17 +31,6 @@ pub struct Settings {
 
 /// The most threads.
 pub const THREADS_MAX: usize = 1_024;
-
-/// How terms are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sampling {
-    /// Each term once per epoch, in an order of the epoch's own, and all of its coordinates are updated.
-    WithoutReplacement,
-    /// As many draws as there are terms, of which each updates one random coordinate by γ·|e| times its
-    /// slope: what the paper analyses.
-    WithReplacement,
-}
 
 /// How a coordinate moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

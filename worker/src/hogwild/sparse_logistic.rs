@@ -14,6 +14,7 @@
 //! of Niu, Recht, Ré, Wright, *Hogwild!*, NIPS 2011, equation 3.
 
 use super::linear::{LinearTerms, RowLoss};
+use crate::data::Task;
 use crate::model::loss::logistic;
 
 /// The logistic loss.
@@ -25,6 +26,7 @@ pub type SparseLogistic = LinearTerms<Logistic>;
 
 impl RowLoss for Logistic {
     const NAME: &'static str = "sparse logistic regression";
+    const TASK: Task = Task::Binary;
 
     #[inline]
     fn slope(label: f32, score: f32) -> f32 {

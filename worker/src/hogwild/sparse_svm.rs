@@ -15,6 +15,7 @@
 //! Source: Niu, Recht, Ré, Wright, *Hogwild!*, NIPS 2011, equation 3.
 
 use super::linear::{LinearTerms, RowLoss};
+use crate::data::Task;
 use crate::model::loss::hinge;
 
 /// The hinge loss.
@@ -26,6 +27,7 @@ pub type SparseSvm = LinearTerms<Hinge>;
 
 impl RowLoss for Hinge {
     const NAME: &'static str = "the sparse support vector machine";
+    const TASK: Task = Task::Binary;
 
     #[inline]
     fn slope(label: f32, score: f32) -> f32 {

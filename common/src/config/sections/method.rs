@@ -32,6 +32,12 @@ pub struct Method {
     pub retake: bool,
     /// Examples that worker 0 trains on alone before the others begin. Default 0.
     pub solo_phase: u64,
+    /// Whether an update may be lost that threads make at once, of `hogwild`. Without it, none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updates: Option<Updates>,
+    /// How threads on one model draw rows. Without it, without replacement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
 }
 
 impl Default for Method {
@@ -47,6 +53,8 @@ impl Default for Method {
             local_lr: None,
             retake: true,
             solo_phase: 0,
+            updates: None,
+            sampling: None,
         }
     }
 }
@@ -61,4 +69,47 @@ pub enum Overlap {
     Push,
     /// Pushes, and pulls asked for ahead.
     Full,
+}
+
+/// What becomes of updates of one parameter that threads make at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Updates {
+    /// All are there in the end.
+    Exact,
+    /// One may overwrite another. Faster.
+    Lossy,
+}
+
+impl Updates {
+    /// Its name in a job.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Lossy => "lossy",
+        }
+    }
+}
+
+/// How threads on one model draw rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampling {
+    /// Each row once per epoch, in an order of the epoch's own; all of its parameters are updated.
+    WithoutReplacement,
+    /// As many draws as there are rows, of which each updates one random parameter of its row, by as many
+    /// times its slope as the row has of them: what the paper of Hogwild! analyses.
+    WithReplacement,
+}
+
+impl Sampling {
+    /// Its name in a job.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::WithoutReplacement => "without_replacement",
+            Self::WithReplacement => "with_replacement",
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::problems::rows;
+use crate::data::Task;
 use crate::hogwild::engine::on_threads;
 use crate::hogwild::rows::Bias;
 use crate::hogwild::shared::{Counted, SharedVector, Summed};
@@ -91,7 +92,7 @@ fn a_lost_update_is_counted_as_lost() {
 
 #[test]
 fn a_lossy_run_says_what_it_lost_and_an_exact_one_does_not_count() {
-    let data = rows(20_000, 40);
+    let data = rows(20_000, 40, Task::Binary);
     let objective = SparseLogistic::of(&data, Bias::Added, 0.0).unwrap();
     let with = |scheme| Settings {
         threads: THREADS,

@@ -3,6 +3,7 @@
 use super::problems;
 use crate::hogwild::objective::Objective;
 use crate::hogwild::points::Recorder;
+use crate::hogwild::problem::of_each;
 use crate::hogwild::{Problem, single};
 use thalweg_common::seed::{mix, normal};
 
@@ -53,12 +54,7 @@ fn check<O: Objective>(name: &str, objective: &O) -> usize {
 #[test]
 fn slopes_are_those_of_the_value() {
     for (name, problem) in problems::all() {
-        let kinks = match &problem {
-            Problem::SparseSvm(objective) => check(name, objective),
-            Problem::SparseLogistic(objective) => check(name, objective),
-            Problem::MatrixCompletion(objective) => check(name, objective),
-            Problem::GraphCut(objective) => check(name, objective),
-        };
+        let kinks = of_each!(&problem, objective => check(name, objective));
         let has_kinks = matches!(problem, Problem::SparseSvm(_) | Problem::GraphCut(_));
         assert!(has_kinks || kinks == 0, "{name}");
     }

@@ -7,6 +7,7 @@ use crate::hogwild::graph_cut::{Edge, GraphCut};
 use crate::hogwild::matrix_completion::{Entry, MatrixCompletion};
 use crate::hogwild::order::below;
 use crate::hogwild::rows::Bias;
+use crate::hogwild::sparse_least_squares::SparseLeastSquares;
 use crate::hogwild::sparse_logistic::SparseLogistic;
 use crate::hogwild::sparse_svm::SparseSvm;
 use crate::hogwild::{Problem, single};
@@ -21,7 +22,7 @@ pub(super) fn words(seed: u64) -> impl FnMut() -> u64 {
 }
 
 /// Rows over skewed features, whose labels a rule of their own decides, but for a few.
-pub(super) fn rows(count: u64, features: u32) -> InMemory {
+pub(super) fn rows(count: u64, features: u32, task: Task) -> InMemory {
     let mut word = words(11);
     let truth: Vec<f64> = (0..features).map(|_| normal(1.0, word())).collect();
     let mut rows = Rows::new();
@@ -42,7 +43,7 @@ pub(super) fn rows(count: u64, features: u32) -> InMemory {
         let label = if (0.0 < score) != flip { 1.0 } else { -1.0 };
         rows.push(number, label, &chosen, &values);
     }
-    InMemory::from_rows(&rows, u64::from(features), Task::Binary)
+    InMemory::from_rows(&rows, u64::from(features), task)
 }
 
 /// Ratings that are inner products of vectors of five numbers, with noise of this deviation; and as many
@@ -97,7 +98,11 @@ pub(super) fn graph(nodes: u32, classes: u32, seed: u64) -> GraphCut {
 
 /// One of each kind, some with biases and an L2 term, some without.
 pub(super) fn all() -> Vec<(&'static str, Problem)> {
-    let data = rows(700, 300);
+    let data = rows(700, 300, Task::Binary);
+    let numbers = rows(700, 300, Task::Real);
+    let squares = |bias, lambda| {
+        Problem::SparseLeastSquares(SparseLeastSquares::of(&numbers, bias, lambda).unwrap())
+    };
     let svm = |bias, lambda| Problem::SparseSvm(SparseSvm::of(&data, bias, lambda).unwrap());
     let logistic =
         |bias, lambda| Problem::SparseLogistic(SparseLogistic::of(&data, bias, lambda).unwrap());
@@ -115,5 +120,7 @@ pub(super) fn all() -> Vec<(&'static str, Problem)> {
         ("completion with biases", completion(Bias::Added)),
         ("cut of 2", Problem::GraphCut(graph(30, 2, 1))),
         ("cut of 4", Problem::GraphCut(graph(50, 4, 2))),
+        ("squares", squares(Bias::Added, 0.3)),
+        ("squares without a penalty", squares(Bias::Absent, 0.0)),
     ]
 }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::problems;
+use crate::data::Task;
 use crate::hogwild::rows::Bias;
 use crate::hogwild::sparse_logistic::SparseLogistic;
 use crate::hogwild::{
@@ -14,6 +15,7 @@ fn settings(problem: &Problem) -> Settings {
         epochs: 4,
         rate: match problem {
             Problem::SparseSvm(_) | Problem::SparseLogistic(_) => 0.2,
+            Problem::SparseLeastSquares(_) => 0.05,
             Problem::MatrixCompletion(_) | Problem::GraphCut(_) => 0.004,
         },
         ..Settings::default()
@@ -141,7 +143,7 @@ fn every_scheme_with_several_threads_takes_every_term_and_comes_as_far() {
 fn threads_that_take_turns_at_one_term_are_one_thread() {
     // Whoever takes the term goes on from where the last one left it, whoever that was.
     let problem = Problem::SparseLogistic(
-        SparseLogistic::of(&problems::rows(1, 20), Bias::Added, 0.1).unwrap(),
+        SparseLogistic::of(&problems::rows(1, 20, Task::Binary), Bias::Added, 0.1).unwrap(),
     );
     let alone = Settings {
         epochs: 200,

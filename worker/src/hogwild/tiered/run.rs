@@ -143,11 +143,11 @@ where
         let queue = Queue::of(order);
         let objective = self.objective.as_ref().unwrap_or(objective);
         let (rule, plan, locks, shared) = (self.rule, &self.plan, &self.locks, &self.shared);
-        on_threads(&mut self.replicas, |_, replica| {
+        on_threads(&mut self.replicas, |thread, replica| {
             replica.catch_up(shared);
             let mut counts = Counts::default();
             let (mut done, mut next) = (0, replica.due.iter().copied().min().unwrap_or(usize::MAX));
-            while let Some(chunk) = queue.take() {
+            while let Some(chunk) = queue.take(thread) {
                 order.each(chunk, |visit| {
                     let mut point = Own {
                         cells: &mut replica.local,
