@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::machine::Available;
 use super::resolve::Blueprint;
+use super::threads::{model_bytes, runs_on_threads};
 
 /// Frames that wait for the network per session.
 const OUTBOUND_FRAMES: u64 = 64;
@@ -179,8 +180,8 @@ pub fn check_server_fits(
     fits(blueprint, what, needed, available)
 }
 
-/// Judges all servers of a job that is about to start on one machine, with the copy of the
-/// parameters that the launcher evaluates.
+/// Judges all servers of a job that is about to start on one machine, or its threads, with the copy of
+/// the parameters that the launcher evaluates.
 ///
 /// # Errors
 /// As [`check_server_fits`].
@@ -188,11 +189,15 @@ pub fn check_cluster_fits(
     blueprint: &Blueprint,
     available: Option<Available>,
 ) -> Result<(), MemoryError> {
+    let elements = blueprint.map.elements();
+    if runs_on_threads(&blueprint.config) {
+        let what = format!("the threads' {elements} parameters need");
+        return fits(blueprint, what, model_bytes(blueprint), available);
+    }
     let servers = (0..blueprint.map.servers()).map(ServerId);
     let state = servers.fold(0_u64, |sum, server| {
         sum.saturating_add(Memory::plan(blueprint, server).state())
     });
-    let elements = blueprint.map.elements();
     let what = format!("the parameters and slots of the job's {elements} elements need");
     let needed = state.saturating_add(elements.saturating_mul(4));
     fits(blueprint, what, needed, available)

@@ -11,6 +11,7 @@ mod machine;
 mod memory;
 mod notes;
 mod plan;
+mod threads;
 pub(crate) mod members;
 
 pub use machine::{Available, available};
@@ -25,3 +26,5 @@ pub use resolve::{
     Blueprint, ResolveError, ResolvedJob, blueprint, resolve, resolve_fetched, resolve_own,
 };
 pub use source::{SHIPPED, SourceError, draft, draft_with};
+pub(crate) use threads::{ThreadPlan, thread_plan};
+pub use threads::{check_threads, model_bytes, runs_on_threads};

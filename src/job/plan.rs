@@ -18,6 +18,7 @@ use thalweg_server::ingress::ServeOptions;
 use thalweg_server::shard::{Rate, Tuner};
 use thalweg_server::{Bounds, OnWorkerLoss, Plan, Training};
 use thalweg_worker::data::stream;
+use thalweg_worker::hogwild::HogwildError;
 use thalweg_worker::method::{LocalPlan, MethodEntry, MethodSettings, Place, TrainingMethod};
 use thalweg_worker::transform::{Numbering, Transforms};
 use thalweg_worker::worker::LoopSettings;
@@ -25,6 +26,7 @@ use thiserror::Error;
 
 use super::memory::{Memory, MemoryError, frame_limits, requests_max};
 use super::resolve::{Blueprint, ResolveError, initial_values};
+use super::threads;
 
 /// β of elastic averaging, p·α: what the workers together pull the centre by, as in the paper's
 /// experiments.
@@ -53,6 +55,18 @@ pub enum PlanError {
     /// The job does not fit into memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// The job has threads instead of servers and workers.
+    #[error(
+        "`method.name` = \"{method}\" goes over no network: its threads share one model within one process, \
+         which `thalweg train` is; use that, or another method for servers and workers"
+    )]
+    OnThreads {
+        /// The method.
+        method: String,
+    },
+    /// Threads cannot train the job.
+    #[error(transparent)]
+    Threads(#[from] HogwildError),
     /// The parameters that the job begins with cannot be had.
     #[error(transparent)]
     Initial(Box<ResolveError>),
@@ -61,8 +75,12 @@ pub enum PlanError {
 /// Judges whether a job has a server `index` that it permits the memory it needs, and reads no file.
 ///
 /// # Errors
-/// [`PlanError::Index`] or [`PlanError::Memory`].
+/// [`PlanError::OnThreads`], [`PlanError::Index`] or [`PlanError::Memory`].
 pub fn check_server(blueprint: &Blueprint, index: u32) -> Result<(), PlanError> {
+    if threads::runs_on_threads(&blueprint.config) {
+        let method = blueprint.config.method.name.clone();
+        return Err(PlanError::OnThreads { method });
+    }
     if blueprint.map.servers() <= index {
         return Err(PlanError::Index {
             last: blueprint.map.servers() - 1,
@@ -136,8 +154,9 @@ pub fn loop_settings(config: &JobConfig) -> LoopSettings {
 /// without `local_lr` it takes none.
 ///
 /// # Errors
-/// [`SettingError`] if there is no such method; a checked job's is known.
-pub fn training_method(blueprint: &Blueprint) -> Result<Box<dyn TrainingMethod>, SettingError> {
+/// [`PlanError::Setting`] if there is no such method; a checked job's is known.
+/// [`PlanError::OnThreads`] if it has no workers.
+pub fn training_method(blueprint: &Blueprint) -> Result<Box<dyn TrainingMethod>, PlanError> {
     method_beginning_at(blueprint, None)
 }
 
@@ -149,22 +168,26 @@ pub fn training_method(blueprint: &Blueprint) -> Result<Box<dyn TrainingMethod>,
 pub fn training_method_from(
     blueprint: &Blueprint,
     start: &[f32],
-) -> Result<Box<dyn TrainingMethod>, SettingError> {
+) -> Result<Box<dyn TrainingMethod>, PlanError> {
     method_beginning_at(blueprint, Some(start.into()))
 }
 
 fn method_beginning_at(
     blueprint: &Blueprint,
     start: Option<Arc<[f32]>>,
-) -> Result<Box<dyn TrainingMethod>, SettingError> {
+) -> Result<Box<dyn TrainingMethod>, PlanError> {
     let config = &blueprint.config;
     let entry = MethodEntry::find(&config.method.name)?;
+    let Some(machine) = entry.machine() else {
+        let method = entry.name.to_owned();
+        return Err(PlanError::OnThreads { method });
+    };
     let mut settings = method_settings(config);
-    if entry.place == Place::Workers {
+    if matches!(entry.place, Place::Workers(_)) {
         let plan = local_plan(blueprint)?;
         settings.local = Some(LocalPlan { start, ..plan });
     }
-    Ok(entry.build(&settings))
+    Ok(machine(&settings))
 }
 
 /// How a worker of a method with local steps runs `[optimizer]`: over all parameters, as servers would.
@@ -198,7 +221,7 @@ fn local_plan(blueprint: &Blueprint) -> Result<LocalPlan, SettingError> {
 }
 
 /// The learning rate of `[optimizer]` at a progress.
-fn rate(blueprint: &Blueprint) -> Result<Rate, SettingError> {
+pub(super) fn rate(blueprint: &Blueprint) -> Result<Rate, SettingError> {
     let config = &blueprint.config;
     let schedule = schedule(&config.schedule.name)?.build(&config.schedule.options)?;
     let (base, unit) = (config.optimizer.lr, config.schedule.unit);

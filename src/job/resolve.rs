@@ -137,6 +137,18 @@ impl Blueprint {
         examples(self.resolved.rows, epochs)
     }
 
+    /// Examples from one evaluation to the next; 0 if the model is judged at the end alone.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a checked positive number of epochs"
+    )]
+    pub fn examples_between_evaluations(&self) -> u64 {
+        (self.config.evaluate.every * self.resolved.rows as f64) as u64
+    }
+
     /// How long the job is, and its epochs and steps.
     #[must_use]
     pub fn lengths(&self) -> Lengths {

@@ -16,7 +16,8 @@ use thalweg_server::admission::Ticket;
 use thalweg_server::{Handled, Server};
 use thalweg_worker::worker::{Effect, Event, Outcome, RequestId, Worker};
 
-use crate::job::{ResolvedJob, members};
+use super::threads::ThreadRun;
+use crate::job::{ResolvedJob, members, runs_on_threads};
 
 /// Events that may wait for one worker; replies to what it has in flight.
 const EVENTS_MAX: usize = 1_024;
@@ -51,6 +52,9 @@ pub fn train_in_process(job: &ResolvedJob) -> Result<Vec<f32>> {
 /// # Errors
 /// As [`train_in_process`].
 pub(super) fn run(job: &ResolvedJob) -> Result<(Vec<f32>, Status)> {
+    if runs_on_threads(&job.blueprint.config) {
+        return ThreadRun::alone(job);
+    }
     let servers = members::servers(job)?;
     let workers = job.blueprint.config.cluster.workers;
     let (inboxes, events): (Vec<_>, Vec<_>) = (0..workers).map(|_| bounded(EVENTS_MAX)).unzip();

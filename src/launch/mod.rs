@@ -6,12 +6,14 @@ mod cluster;
 mod parent;
 mod in_process;
 mod own;
+mod threads;
 
 pub use cluster::{LaunchError, LocalCluster, Loss};
 pub use in_process::train_in_process;
 pub use member::{Process, Role};
 pub use own::{InProcess, InProcessError, Trained};
 pub use parent::exit_with_parent;
+pub use threads::ThreadRun;
 
 /// Exit code of a process whose model is worth nothing: of a worker whose gradient is no number, and of
 /// the launcher of its job. 2 is the code of a command line that is wrong.

@@ -150,7 +150,8 @@ pub struct Trained {
     pub parameters: Vec<f32>,
     /// Examples whose gradients are in them.
     pub examples: u64,
-    /// Mean loss of an example, the last batches counting most; before their gradients were applied.
+    /// Mean loss of an example, the last batches counting most; before their gradients were applied. Of
+    /// threads on one model: of training rows after the last epoch.
     pub recent_loss: f64,
 }
 

@@ -149,17 +149,20 @@ fn effort(report: &Report, look: Look, text: &mut String) {
             report.epochs,
             scaled(Some(report.examples_per_second))
         ),
-        format!(
+    ];
+    // Threads of one process have no wire.
+    if 0 < report.servers {
+        lines.push(format!(
             "bytes      pushed {}, pulled {}; at the servers' sockets {}",
             bytes(report.bytes_pushed),
             bytes(report.bytes_pulled),
             bytes(report.socket.sent.saturating_add(report.socket.received))
-        ),
-        format!(
+        ));
+        lines.push(format!(
             "staleness  p50 {}, p99 {}, max {} (steps)",
             staleness.p50, staleness.p99, staleness.max
-        ),
-    ];
+        ));
+    }
     let stopped = report.stopped.as_ref();
     lines.extend(stopped.map(|why| format!("stopped    {}", printable(why))));
     lines.extend(data(&report.epochs_used, report.rows));

@@ -11,7 +11,7 @@ use super::feed::Feeding;
 use super::options::{RunEnd, TrainOptions};
 use super::references::references;
 use super::watch::{Since, Watched};
-use crate::job::ResolvedJob;
+use crate::job::{ResolvedJob, runs_on_threads};
 use crate::launch::LocalCluster;
 use crate::progress::say_out;
 use crate::report::{
@@ -56,8 +56,8 @@ pub(super) async fn finish(
         divergence = seen.judge(watch.epoch(&view), parameters, &final_scores);
     }
     // The servers end when their last observer has left; one that is gone needs no goodbye.
-    watch.observer.leave().await.ok();
-    drop(watch.observer);
+    watch.seat.leave().await.ok();
+    drop(watch.seat);
     if let Some(mut cluster) = watch.cluster.take() {
         give_up_the_lost(&mut cluster, &view);
         // Without its parameters nothing of the job can go on: workers would only try again.
@@ -179,7 +179,10 @@ fn facts(job: &ResolvedJob) -> Facts {
             .map(|chosen| chosen.name)
             .collect(),
         seed: config.seed,
-        servers: config.cluster.servers,
+        servers: match runs_on_threads(config) {
+            true => 0,
+            false => config.cluster.servers,
+        },
         workers: config.cluster.workers,
         consistency: config.consistency.model.to_string(),
         rows: job.blueprint.resolved.rows,

@@ -9,6 +9,7 @@ mod references;
 mod interrupts;
 mod feed;
 mod input;
+mod seat;
 mod run;
 mod watch;
 mod finish;

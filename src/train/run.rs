@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use thalweg_common::config::JobConfig;
 
 use super::divergence::DivergenceWatch;
@@ -13,10 +13,13 @@ use super::input;
 use super::interrupts::Interrupts;
 use super::judge::Judge;
 use super::options::{RunEnd, TrainOptions};
+use super::seat::Seat;
 use super::stopping::Stopping;
 use super::watch::{Watch, Watched};
-use crate::job::{ResolvedJob, available, check_cluster_fits, check_server, resolve};
-use crate::launch::LocalCluster;
+use crate::job::{
+    ResolvedJob, available, check_cluster_fits, check_server, resolve, runs_on_threads,
+};
+use crate::launch::{LocalCluster, ThreadRun};
 use crate::observe::Observer;
 use crate::progress::{Display, Mode};
 use crate::report::{RunFolder, RunMark, check_report_path};
@@ -34,7 +37,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     let Started {
         job,
         cluster,
-        observer,
+        seat,
         folder,
         mark,
         feeding,
@@ -44,10 +47,9 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     } else {
         join(&options).await?
     };
-    let started = if cluster.is_some() {
-        started
-    } else {
-        begin_of(&observer).await?
+    let started = match &seat {
+        Seat::Cluster(observer) if cluster.is_none() => begin_of(observer).await?,
+        Seat::Cluster(_) | Seat::Threads(_) => started,
     };
     let mut display = Display::new(if options.quiet {
         Mode::Quiet
@@ -73,7 +75,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
         divergence: DivergenceWatch::default(),
         folder,
         cluster,
-        observer,
+        seat,
         feeding,
         stream_problem: None,
         job,
@@ -86,7 +88,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
 struct Started {
     job: ResolvedJob,
     cluster: Option<LocalCluster>,
-    observer: Observer,
+    seat: Seat,
     folder: RunFolder,
     mark: RunMark,
     /// The stream that the job trains on.
@@ -123,9 +125,13 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     let job = resolve(config, Path::new("."))?;
     Judge::new(job.clone())?.check_metric()?;
     let config = &job.blueprint.config;
-    for index in 0..job.blueprint.map.servers() {
-        check_server(&job.blueprint, index)?;
-    }
+    let threads = match runs_on_threads(config) {
+        true => Some(prepare_threads(&job, options)?),
+        false => {
+            check_servers(&job)?;
+            None
+        }
+    };
     check_cluster_fits(&job.blueprint, available())?;
     let feeding = match (feed, &job.data.encoding) {
         (Some(feed), Some(encoding)) => {
@@ -141,6 +147,51 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     let mark = RunMark::begin(&folder, &config.name, begun)?;
     folder.write_job(&config.to_toml())?;
     write_encoding(&folder, &job)?;
+    let (cluster, seat) = match threads {
+        Some(run) => {
+            run.begin();
+            (None, Seat::Threads(run))
+        }
+        None => {
+            let (cluster, observer) = start_cluster(config, &folder, options).await?;
+            (Some(cluster), Seat::Cluster(observer))
+        }
+    };
+    Ok(Started {
+        job,
+        cluster,
+        seat,
+        folder,
+        mark,
+        feeding,
+        notes,
+    })
+}
+
+fn check_servers(job: &ResolvedJob) -> Result<()> {
+    for index in 0..job.blueprint.map.servers() {
+        check_server(&job.blueprint, index)?;
+    }
+    Ok(())
+}
+
+/// Threads that wait for the run to begin.
+fn prepare_threads(job: &ResolvedJob, options: &TrainOptions) -> Result<ThreadRun> {
+    if options.data_from_server {
+        bail!(
+            "--data-from-server cannot go with `method.name` = \"{}\", which has no server: leave it out",
+            job.blueprint.config.method.name
+        );
+    }
+    ThreadRun::prepare(job.clone())
+}
+
+/// Processes of servers and workers, and an observer of them.
+async fn start_cluster(
+    config: &JobConfig,
+    folder: &RunFolder,
+    options: &TrainOptions,
+) -> Result<(LocalCluster, Observer)> {
     let patience = config.limits.connect_seconds.duration();
     let servers = config.cluster.servers;
     let (job_path, logs) = (folder.job_path(), folder.logs_path());
@@ -152,15 +203,7 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     };
     cluster.start_workers(config.cluster.workers, further)?;
     folder.write_processes(&cluster.processes())?;
-    Ok(Started {
-        job,
-        cluster: Some(cluster),
-        observer,
-        folder,
-        mark,
-        feeding,
-        notes,
-    })
+    Ok((cluster, observer))
 }
 
 /// Other files can then be read as those of the run were.
@@ -186,7 +229,7 @@ async fn join(options: &TrainOptions) -> Result<Started> {
     Ok(Started {
         job,
         cluster: None,
-        observer,
+        seat: Seat::Cluster(observer),
         folder,
         mark,
         feeding: None,

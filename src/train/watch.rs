@@ -12,10 +12,10 @@ use super::interrupts::Interrupts;
 use super::judge::Judge;
 use super::options::RunEnd;
 use super::run::{now, wall_clock};
+use super::seat::Seat;
 use super::stopping::Stopping;
 use crate::job::ResolvedJob;
 use crate::launch::{LocalCluster, Loss, Role};
-use crate::observe::Observer;
 use crate::progress::Display;
 use crate::report::{Diverged, EvaluationPoint, EventLog, MetricsLog, RunFolder};
 use crate::view::ClusterView;
@@ -44,7 +44,7 @@ pub(super) struct Watch {
     pub(super) divergence: DivergenceWatch,
     pub(super) folder: RunFolder,
     pub(super) cluster: Option<LocalCluster>,
-    pub(super) observer: Observer,
+    pub(super) seat: Seat,
     /// The stream that is trained on, while it flows.
     pub(super) feeding: Option<Feeding>,
     /// Why it cannot go on, though it was to.
@@ -71,23 +71,23 @@ struct Over {
 impl Watch {
     /// Watches until the job is over and every worker has left.
     pub(super) async fn run(mut self) -> Result<Watched> {
-        let mut statuses = self.observer.statuses().await?;
+        let mut statuses = self.seat.statuses().await?;
         let over = self.watch(&mut statuses).await?;
         let live = match over.cause {
             None => Ok(()),
-            Some(_) => self.observer.statuses().await.map(drop),
+            Some(_) => self.seat.statuses().await.map(drop),
         };
         let read = match live {
             Ok(()) => {
                 self.wait_for_workers(&mut statuses).await;
-                self.observer.parameters().await
+                self.seat.parameters().await
             }
             Err(error) => Err(error),
         };
         let parameters = match read {
             Ok(parameters) => {
                 // Hung workers may have pushed in between.
-                statuses = self.observer.statuses().await.unwrap_or(statuses);
+                statuses = self.seat.statuses().await.unwrap_or(statuses);
                 Some(parameters)
             }
             Err(error) => {
@@ -115,13 +115,13 @@ impl Watch {
         let mut polls = tokio::time::interval(POLL);
         let (mut sampled, mut next) = (None, 0);
         loop {
-            if let Some(by) = next_poll(&mut polls, &mut self.interrupts).await {
+            if let Some(by) = next_poll(&mut polls, &self.seat, &mut self.interrupts).await {
                 return Ok(self.interrupt(by));
             }
             if let Some(over) = self.notice_ended(statuses).await {
                 return Ok(over);
             }
-            match self.observer.statuses().await {
+            match self.seat.statuses().await {
                 Ok(now) => *statuses = now,
                 Err(error) => return Ok(self.lost_a_server(&error.to_string()).await),
             }
@@ -137,7 +137,7 @@ impl Watch {
                     .status(self.started.since().as_secs_f64(), &view)?;
                 self.events.status(wall_clock(), &view)?;
                 // A server that does not answer is noticed by the next poll.
-                self.observer.heartbeat().await.ok();
+                self.seat.heartbeat().await.ok();
             }
             match view.phase {
                 Phase::Done => {
@@ -158,6 +158,7 @@ impl Watch {
             }
             if self.evaluation_is_due(&view, &mut next) {
                 self.evaluate().await?;
+                self.seat.go_on();
             }
         }
     }
@@ -170,7 +171,7 @@ impl Watch {
         let Arrived { rows, end } = feeding.arrived();
         let closed = end.is_some();
         // A server that does not answer is noticed by the next poll.
-        if let Ok(used) = self.observer.offer(rows, closed).await {
+        if let Ok(used) = self.seat.offer(rows, closed).await {
             feeding.used(used);
             if let Some(end) = end {
                 feeding.tell();
@@ -198,15 +199,11 @@ impl Watch {
     }
 
     /// Whether the committed examples have passed the next point of the curve.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a checked positive number of epochs"
-    )]
     fn evaluation_is_due(&self, view: &ClusterView, next: &mut u64) -> bool {
-        let blueprint = &self.job.blueprint;
-        let step = (blueprint.config.evaluate.every * blueprint.resolved.rows as f64) as u64;
+        if let Some(waits) = self.seat.waits_for_judge() {
+            return waits;
+        }
+        let step = self.job.blueprint.examples_between_evaluations();
         if step == 0 || view.progress < *next {
             return false;
         }
@@ -215,11 +212,11 @@ impl Watch {
     }
 
     async fn evaluate(&mut self) -> Result<()> {
-        let Ok(parameters) = self.observer.parameters().await else {
+        let Ok(parameters) = self.seat.parameters().await else {
             return Ok(());
         };
         // Training went on meanwhile: the parameters are those of now, not of the last poll.
-        let Ok(statuses) = self.observer.statuses().await else {
+        let Ok(statuses) = self.seat.statuses().await else {
             return Ok(());
         };
         let view = ClusterView::from(&statuses[..]);
@@ -227,7 +224,7 @@ impl Watch {
         if let Some(why) = self.add_point(point, &parameters, &view)? {
             self.display.message(&format!("enough: {why}"));
             // A server that does not answer is noticed by the next poll.
-            self.observer.conclude(&why).await.ok();
+            self.seat.conclude(&why).await.ok();
         }
         Ok(())
     }
@@ -312,8 +309,8 @@ impl Watch {
                     match session {
                         Some((worker, session)) => {
                             // A server that does not answer is noticed by the next poll.
-                            self.observer
-                                .report_gone(worker, session, &format!("its process {end}"))
+                            self.seat
+                                .report_gone((worker, session), &format!("its process {end}"))
                                 .await
                                 .ok();
                         }
@@ -353,6 +350,7 @@ impl Watch {
         if let Some(cluster) = &mut self.cluster {
             cluster.stop_workers();
         }
+        self.seat.stop();
         Over {
             end: RunEnd::Interrupted,
             cause: Some(by.to_owned()),
@@ -365,12 +363,12 @@ impl Watch {
         let mut polls = tokio::time::interval(POLL / 4);
         let mut sampled = now();
         while now() < by {
-            if let Some(by) = next_poll(&mut polls, &mut self.interrupts).await {
+            if let Some(by) = next_poll(&mut polls, &self.seat, &mut self.interrupts).await {
                 self.display.message(&format!("{by}: ending at once"));
                 self.at_once = true;
                 return;
             }
-            let Ok(seen) = self.observer.statuses().await else {
+            let Ok(seen) = self.seat.statuses().await else {
                 return;
             };
             *statuses = seen;
@@ -380,7 +378,7 @@ impl Watch {
             if sampled.elapsed_at_least(SAMPLE) {
                 sampled = now();
                 // Whoever is silent for a lease may read nothing any more.
-                self.observer.heartbeat().await.ok();
+                self.seat.heartbeat().await.ok();
             }
             drop(self.notice_ended(&statuses.clone()).await);
         }
@@ -396,12 +394,14 @@ fn has_workers_at_work(status: &Status) -> bool {
 /// says.
 async fn next_poll(
     polls: &mut tokio::time::Interval,
+    seat: &Seat,
     interrupts: &mut Interrupts,
 ) -> Option<&'static str> {
     tokio::select! {
         biased;
         by = interrupts.next() => Some(by),
         _ = polls.tick() => None,
+        () = seat.changed() => None,
     }
 }
 

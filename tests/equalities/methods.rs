@@ -6,7 +6,7 @@ use thalweg::job::ResolvedJob;
 use thalweg::launch::train_in_process;
 use thalweg::simulate::{History, Physics, Simulation};
 use thalweg_common::consistency::Consistency;
-use thalweg_worker::method::METHODS;
+use thalweg_worker::method::{METHODS, MethodEntry};
 
 use crate::support::{bits, small};
 
@@ -25,9 +25,14 @@ fn under(method: &str, sets: &[&str]) -> ResolvedJob {
     small(&all)
 }
 
+/// The methods of servers and workers; threads on one model have one driver alone.
+fn of_clusters() -> impl Iterator<Item = &'static MethodEntry> {
+    METHODS.iter().filter(|entry| entry.machine().is_some())
+}
+
 #[test]
 fn one_worker_takes_the_same_steps_on_any_shards_and_under_any_driver() {
-    for entry in METHODS {
+    for entry in of_clusters() {
         let alone = ["cluster.workers=1"];
         let one = simulate(&under(entry.name, &alone));
         assert!(one.parameters.iter().any(|x| *x != 0.0), "{}", entry.name);
@@ -53,7 +58,7 @@ fn one_worker_takes_the_same_steps_on_any_shards_and_under_any_driver() {
 #[test]
 fn rounds_of_several_workers_are_the_same_under_any_driver() {
     let mut checked = 0;
-    for entry in METHODS {
+    for entry in of_clusters() {
         let job = under(entry.name, &["cluster.workers=3", "cluster.servers=2"]);
         if job.blueprint.config.consistency.model != Consistency::Bsp {
             continue;
@@ -79,7 +84,7 @@ fn rounds_of_several_workers_are_the_same_under_any_driver() {
 
 #[test]
 fn the_same_seed_gives_the_same_history_of_every_method() {
-    for entry in METHODS {
+    for entry in of_clusters() {
         let sets = [
             "cluster.workers=4",
             "cluster.servers=2",
@@ -95,7 +100,7 @@ fn the_same_seed_gives_the_same_history_of_every_method() {
 
 #[test]
 fn every_method_learns_with_four_workers_and_two_servers() {
-    for entry in METHODS {
+    for entry in of_clusters() {
         let sets = ["cluster.workers=4", "cluster.servers=2", "train.epochs=4"];
         let history = simulate(&under(entry.name, &sets));
         let status = &history.statuses[0];

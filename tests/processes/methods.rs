@@ -25,7 +25,7 @@ fn every_method_trains_a_small_file_whole_and_no_push_is_refused() {
     let bench = Bench::new();
     fs::write(bench.path("flats.csv"), flats(1_200)).unwrap();
     for method in METHODS {
-        let name = method.name;
+        let (name, on_threads) = (method.name, method.machine().is_none());
         let run = bench.run(&[
             "train",
             "-q",
@@ -40,7 +40,11 @@ fn every_method_trains_a_small_file_whole_and_no_push_is_refused() {
             "--set",
             "cluster.workers=4",
             "--set",
-            "train.batch_size=8",
+            if on_threads {
+                "seed=1"
+            } else {
+                "train.batch_size=8"
+            },
             "--set",
             "train.epochs=6",
             "--out",
@@ -51,5 +55,7 @@ fn every_method_trains_a_small_file_whole_and_no_push_is_refused() {
         assert_eq!(report["status"], "done", "{name}: {report}");
         assert_eq!(report["refusals"], json!({}), "{name}");
         assert_eq!(report["lost_workers"], json!([]), "{name}");
+        assert_eq!(report["examples"], 6 * 1_200, "{name}");
+        assert_eq!(report["servers"] == 0, on_threads, "{name}");
     }
 }

@@ -161,6 +161,47 @@ const CANNOT_BE: &[(&[&str], &[&str])] = &[
         ],
         &["`simplex` cannot go with", "asgd"],
     ),
+    (
+        &["method.name=hogwild", "cluster.servers=2"],
+        &[
+            "hogwild",
+            "`cluster.servers` = 2",
+            "network",
+            "set `cluster.servers` = 1",
+        ],
+    ),
+    (
+        &["method.name=hogwild", "optimizer.name=adam"],
+        &[
+            "hogwild",
+            "`optimizer.name` = \"adam\"",
+            "use sgd or adagrad",
+        ],
+    ),
+    (
+        &["method.name=tiered_replicas", "train.epochs=1.5"],
+        &["tiered_replicas", "`train.epochs` = 1.5", "whole number"],
+    ),
+    (
+        &["method.name=hogwild", "method.n_push=4"],
+        &["hogwild", "`method.n_push` = 4", "remove it"],
+    ),
+    (
+        &["method.name=hogwild", "regularizer.l1=0.1"],
+        &["hogwild", "l1_proximal", "`regularizer.l2` alone"],
+    ),
+    (
+        &["method.name=hogwild", "model.name=mlp"],
+        &["sum of sparse terms", "found \"mlp\""],
+    ),
+    (
+        &["method.updates=lossy"],
+        &["downpour", "`method.updates` = \"lossy\"", "hogwild"],
+    ),
+    (
+        &["method.name=hogwild", "method.updates=sloppy"],
+        &["method.updates", "\"exact\" or \"lossy\"", "sloppy"],
+    ),
 ];
 
 #[test]

@@ -7,8 +7,9 @@
 use std::io::Write;
 use std::time::Duration;
 
+use thalweg::launch::train_in_process;
 use thalweg_worker::evaluate::evaluate;
-use thalweg_worker::method::METHODS;
+use thalweg_worker::method::{METHODS, MethodEntry};
 
 use crate::bench::{Bench, run, say};
 
@@ -53,7 +54,7 @@ const DIGITS: Task = Task {
 /// loss beside that of another optimizer would say nothing of the method.
 fn synchronous_form(method: &str) -> &'static [&'static str] {
     match method {
-        "synchronous" | "downpour" => &["optimizer.name=adagrad"],
+        "synchronous" | "downpour" | "hogwild" | "tiered_replicas" => &["optimizer.name=adagrad"],
         "async_adagrad" | "adaptive_revision" => &[
             "optimizer.name=adagrad",
             "optimizer.initial_accumulator_value=1.0",
@@ -67,8 +68,8 @@ fn synchronous_form(method: &str) -> &'static [&'static str] {
 }
 
 /// A rule that computes parameters anew from its sums forgets where they began, and the layers of a
-/// perceptron must not all begin at zero.
-const NOT_FOR_PERCEPTRONS: &str = "ftrl_adaptive_revision";
+/// perceptron must not all begin at zero. Threads on one model are for sums of sparse terms.
+const NOT_FOR_PERCEPTRONS: [&str; 3] = ["ftrl_adaptive_revision", "hogwild", "tiered_replicas"];
 
 /// A method with the optimizer that it runs with, if that is not its own.
 type Way<'a> = (&'a str, &'a [&'a str]);
@@ -76,7 +77,9 @@ type Way<'a> = (&'a str, &'a [&'a str]);
 /// The method as it is listed. Any optimizer goes with Downpour.
 fn as_listed(method: &str) -> Way<'_> {
     match method {
-        "downpour" | "synchronous" => (method, &["optimizer.name=adagrad"]),
+        "downpour" | "synchronous" | "hogwild" | "tiered_replicas" => {
+            (method, &["optimizer.name=adagrad"])
+        }
         _ => (method, &[]),
     }
 }
@@ -89,7 +92,13 @@ fn worth(bench: &Bench, task: &Task, (method, optimizer): Way<'_>, lr: f64) -> W
     );
     let all = [&[name.as_str(), rate.as_str()][..], task.sets, optimizer].concat();
     let job = bench.job(&all);
-    let parameters = run(&job, Duration::from_millis(1)).parameters;
+    let parameters = match MethodEntry::find(method)
+        .expect("a listed method")
+        .machine()
+    {
+        Some(_) => run(&job, Duration::from_millis(1)).parameters,
+        None => train_in_process(&job).expect("threads train"),
+    };
     if parameters.iter().any(|x| !x.is_finite()) {
         return Worth {
             loss: f64::INFINITY,
@@ -141,7 +150,7 @@ fn table(bench: &Bench, task: &Task) -> Vec<&'static str> {
     let mut missed = Vec::new();
     let methods = METHODS
         .iter()
-        .filter(|entry| task.name == FLIGHTS.name || entry.name != NOT_FOR_PERCEPTRONS);
+        .filter(|entry| task.name == FLIGHTS.name || !NOT_FOR_PERCEPTRONS.contains(&entry.name));
     for entry in methods {
         let form = synchronous_form(entry.name);
         let reference = known

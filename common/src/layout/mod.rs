@@ -12,6 +12,8 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::seed::{self, Purpose};
+
 /// Named tensors laid end to end. Fields are private: holding a layout is the proof that its names
 /// are distinct and its sizes fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,6 +87,17 @@ impl ParameterLayout {
             .windows(2)
             .zip(&self.tensors)
             .map(|(ends, tensor)| (ends[0]..ends[1], tensor))
+    }
+
+    /// The values with which training begins, in layout order.
+    #[must_use]
+    pub fn initial(&self, job_seed: u64) -> Vec<f32> {
+        let tensors = (0..).zip(self.spans());
+        let values = tensors.flat_map(|(number, (span, tensor))| {
+            let stream = seed::derive(job_seed, Purpose::Init, number);
+            (0..span.end - span.start).map(move |index| tensor.init.value(stream, index))
+        });
+        values.collect()
     }
 
     /// The flat range of the tensor named `name`.

@@ -13,7 +13,9 @@ use thalweg_common::ids::ServerId;
 use super::flags::JobFlags;
 use super::options::JobOptions;
 use super::{Ending, say};
-use crate::job::{Blueprint, Memory, ResolvedJob, resolve};
+use crate::job::{
+    Blueprint, Memory, ResolvedJob, check_threads, model_bytes, resolve, runs_on_threads,
+};
 
 /// Arguments of `thalweg check`.
 #[derive(Debug, Args)]
@@ -68,10 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
 pub(super) fn show(config: JobConfig, as_json: bool) -> Result<Ending> {
     let job = resolve(config, Path::new("."))?;
     let blueprint = &job.blueprint;
-    let mut servers = Vec::new();
-    for server in (0..blueprint.map.servers()).map(ServerId) {
-        servers.push(Memory::plan(blueprint, server).check(server, &blueprint.config.limits)?);
-    }
+    let servers = servers(&job)?;
     if as_json {
         say(&serde_json::to_string_pretty(&for_programs(
             &job, &servers,
@@ -86,17 +85,36 @@ pub(super) fn show(config: JobConfig, as_json: bool) -> Result<Ending> {
         say(&format!("# {line}"));
     }
     say(&format!("# fingerprint {}", blueprint.config.fingerprint()));
-    say(&format!(
-        "# {} elements in {} shards; ends at {} examples; data take {} bytes per worker",
-        blueprint.map.elements(),
-        blueprint.map.shards().len(),
-        blueprint.examples_total(),
-        job.data.train.memory_bytes()
-    ));
+    let (elements, ends) = (blueprint.map.elements(), blueprint.examples_total());
+    let data = job.data.train.memory_bytes();
+    say(&match runs_on_threads(&blueprint.config) {
+        true => format!(
+            "# {elements} elements in {} bytes for {} threads; ends at {ends} examples; data take {data} bytes, \
+             and the rows once more as terms",
+            model_bytes(blueprint),
+            blueprint.config.cluster.workers
+        ),
+        false => format!(
+            "# {elements} elements in {} shards; ends at {ends} examples; data take {data} bytes per worker",
+            blueprint.map.shards().len()
+        ),
+    });
     for (server, memory) in servers.iter().enumerate() {
         say(&format!("# server {server}: {memory}"));
     }
     Ok(Ending::Done)
+}
+
+/// What each server plans for; threads, which have none, must be able to train the job.
+fn servers(job: &ResolvedJob) -> Result<Vec<Memory>> {
+    let blueprint = &job.blueprint;
+    if runs_on_threads(&blueprint.config) {
+        check_threads(job)?;
+        return Ok(Vec::new());
+    }
+    let servers = (0..blueprint.map.servers()).map(ServerId);
+    let plan = |server| Memory::plan(blueprint, server).check(server, &blueprint.config.limits);
+    Ok(servers.map(plan).collect::<Result<_, _>>()?)
 }
 
 /// The resolved job and what follows from it.
@@ -121,5 +139,6 @@ fn for_programs(job: &ResolvedJob, servers: &[Memory]) -> Result<Value> {
         "examples_total": blueprint.examples_total(),
         "data_bytes_per_worker": job.data.train.memory_bytes(),
         "servers": servers.iter().map(memory).collect::<Vec<_>>(),
+        "threads_bytes": runs_on_threads(&blueprint.config).then(|| model_bytes(blueprint)),
     }))
 }

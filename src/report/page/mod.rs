@@ -219,12 +219,18 @@ fn effort(report: &Report) -> String {
         ),
         ("seed", report.seed.to_string()),
     ];
+    // Threads of one process have no wire.
+    let on_a_wire = |name: &str| 0 < report.servers || !OF_A_WIRE.contains(&name);
     table(
         &["", ""],
         rows.into_iter()
+            .filter(|(name, _)| on_a_wire(name))
             .map(|(name, value)| vec![name.to_owned(), value]),
     )
 }
+
+/// Facts that a run without servers has nothing to say of.
+const OF_A_WIRE: [&str; 2] = ["pushed, pulled", "staleness, steps"];
 
 fn workers(report: &Report) -> String {
     let seconds = |s: f64| span(std::time::Duration::try_from_secs_f64(s).unwrap_or_default());

@@ -8,15 +8,22 @@ use thalweg_common::optimizer::{AtRead, Facts, Lasting, optimizer};
 use thalweg_common::registry::{self, Named, SettingError};
 use toml::{Table, Value};
 
-use super::{METHODS, MethodSettings, TrainingMethod};
+use super::{METHODS, MethodSettings, TrainingMethod, threads};
+use crate::hogwild::Scheme;
+
+/// A worker's machine, at its start.
+pub type Machine = fn(&MethodSettings) -> Box<dyn TrainingMethod>;
 
 /// Where `[optimizer]` turns gradients into steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Place {
-    /// On the servers, which get gradients.
-    Servers,
-    /// In every worker, which has parameters of its own. The servers get how far it came.
-    Workers,
+    /// On the servers, which get gradients from workers with this machine.
+    Servers(Machine),
+    /// In every worker, which has parameters of its own. The servers get how far it came. The machine needs
+    /// [`MethodSettings::local`].
+    Workers(Machine),
+    /// In threads of one process, without servers: the scheme that keeps them apart.
+    Threads(fn(&JobConfig) -> Scheme),
 }
 
 /// A value that a method stands on.
@@ -54,14 +61,10 @@ pub struct MethodEntry {
     pub fixed: &'static [Fixed],
     /// What it keeps.
     pub memory: Use,
-    /// Where the optimizer runs.
+    /// Where the optimizer runs, and what runs there.
     pub place: Place,
-    /// What its workers push.
+    /// What its workers push; threads push nothing.
     pub pushes: Kind,
-    /// Its workers' machine, at its start.
-    ///
-    /// Methods with [`Place::Workers`] need [`MethodSettings::local`].
-    pub machine: fn(&MethodSettings) -> Box<dyn TrainingMethod>,
 }
 
 /// What most methods keep: a copy of what a batch touches, and a gradient.
@@ -70,6 +73,9 @@ pub(super) const COPY_AND_GRADIENT: &str =
 
 /// What a method keeps on the servers that has nothing of its own there.
 pub(super) const OPTIMIZER_ALONE: &str = "its optimizer's state: see `thalweg list optimizers`";
+
+/// What a method keeps on servers that it does not have.
+pub(super) const NO_SERVERS: &str = "nothing: there are none";
 
 impl MethodEntry {
     /// The entry called `name`.
@@ -90,10 +96,13 @@ impl MethodEntry {
         recipe.parse().expect("a recipe is TOML")
     }
 
-    /// A method at its start.
+    /// The machine of its workers; `None` if it has none, but threads.
     #[must_use]
-    pub fn build(&self, settings: &MethodSettings) -> Box<dyn TrainingMethod> {
-        (self.machine)(settings)
+    pub fn machine(&self) -> Option<Machine> {
+        match self.place {
+            Place::Servers(machine) | Place::Workers(machine) => Some(machine),
+            Place::Threads(_) => None,
+        }
     }
 
     /// Refuses a job in which the method cannot do what it is for, naming both, and how to mend it.
@@ -103,9 +112,11 @@ impl MethodEntry {
     pub fn check(&self, settings: &MethodSettings, job: &JobConfig) -> Result<(), String> {
         self.check_fixed(job)?;
         match self.place {
-            Place::Servers => self.check_servers(settings, job),
-            Place::Workers => self.check_workers(settings, job),
+            Place::Servers(_) => self.check_servers(settings, job)?,
+            Place::Workers(_) => self.check_workers(settings, job)?,
+            Place::Threads(_) => return threads::check(self, job),
         }
+        threads::check_is_not_asked_for(self, job)
     }
 
     fn check_fixed(&self, job: &JobConfig) -> Result<(), String> {
@@ -260,7 +271,7 @@ impl MethodEntry {
         Ok(())
     }
 
-    fn check_elastic_rate_is_not_set(&self, job: &JobConfig) -> Result<(), String> {
+    pub(super) fn check_elastic_rate_is_not_set(&self, job: &JobConfig) -> Result<(), String> {
         match job.method.elastic_rate {
             None => Ok(()),
             Some(rate) => {
@@ -270,7 +281,7 @@ impl MethodEntry {
         }
     }
 
-    fn cannot_go(&self, key: &str, found: &str, why_and_cure: &str) -> String {
+    pub(super) fn cannot_go(&self, key: &str, found: &str, why_and_cure: &str) -> String {
         format!(
             "`method.name` = \"{}\" cannot go with `{key}` = {found}: {why_and_cure}",
             self.name
@@ -289,7 +300,7 @@ fn facts_of(rule: &Optimizer) -> Facts {
     facts.expect("a checked job's optimizer and its settings are permitted")
 }
 
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     format!("\"{word}\"")
 }
 

@@ -15,11 +15,12 @@ mod local_optimizer;
 mod local_steps;
 mod elastic_averaging;
 mod methods;
+mod threads;
 #[cfg(test)]
 mod tests;
 
 pub use elastic_averaging::ElasticAveraging;
-pub use entry::{Fixed, MethodEntry, Place, Use};
+pub use entry::{Fixed, Machine, MethodEntry, Place, Use};
 pub use gradients::Gradients;
 pub use local_optimizer::{BuildStore, LocalOptimizer, LocalPlan};
 pub use local_steps::LocalSteps;

@@ -25,7 +25,6 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
         worker: COPY_AND_GRADIENT,
         servers: "its optimizer's state, and 8 bytes per parameter for each version that a worker has read whole and not pushed for, at most 2 per worker; what is read in part is sent along instead: 8 bytes per value on the pull and on the push",
     },
-    place: Place::Servers,
+    place: Place::Servers(super::gradients),
     pushes: Kind::Gradient,
-    machine: super::gradients,
 };

@@ -20,7 +20,6 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
         worker: COPY_AND_GRADIENT,
         servers: OPTIMIZER_ALONE,
     },
-    place: Place::Servers,
+    place: Place::Servers(super::gradients),
     pushes: Kind::Gradient,
-    machine: super::gradients,
 };

@@ -39,7 +39,6 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
         worker: "12 bytes per parameter and 4 more for the velocity: parameters of its own, a gradient, a difference",
         servers: "4 bytes per parameter: the centre (8 more per parameter and worker under rounds)",
     },
-    place: Place::Workers,
+    place: Place::Workers(super::elastic_averaging),
     pushes: Kind::Delta,
-    machine: super::elastic_averaging,
 };

@@ -33,7 +33,6 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
         worker: "12 bytes per parameter and its optimizer's slots: parameters of its own, a gradient, a difference",
         servers: "4 bytes per parameter: the centre (8 more per parameter and worker under rounds)",
     },
-    place: Place::Workers,
+    place: Place::Workers(super::elastic_averaging),
     pushes: Kind::Delta,
-    machine: super::elastic_averaging,
 };

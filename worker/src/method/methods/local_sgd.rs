@@ -25,7 +25,6 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
         worker: "12 bytes per parameter and its optimizer's slots: parameters of its own, a gradient, where the period began",
         servers: "its outer optimizer's state, and 8 bytes per parameter and worker for a round",
     },
-    place: Place::Workers,
+    place: Place::Workers(super::local_steps),
     pushes: Kind::Gradient,
-    machine: super::local_steps,
 };

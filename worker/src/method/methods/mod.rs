@@ -18,9 +18,12 @@ mod eamsgd;
 mod local_sgd;
 mod diloco;
 mod async_diloco;
+mod hogwild;
+mod tiered_replicas;
 
 use super::{
-    ElasticAveraging, Gradients, LocalPlan, LocalSteps, MethodEntry, MethodSettings, TrainingMethod,
+    ElasticAveraging, Fixed, Gradients, LocalPlan, LocalSteps, MethodEntry, MethodSettings,
+    TrainingMethod,
 };
 
 /// Every training method there is, in order of growing complexity.
@@ -43,6 +46,32 @@ pub static METHODS: &[MethodEntry] = &[
     local_sgd::ENTRY,
     diloco::ENTRY,
     async_diloco::ENTRY,
+    hogwild::ENTRY,
+    tiered_replicas::ENTRY,
+];
+
+/// What threads on one model cannot do without.
+const ON_THREADS: &[Fixed] = &[
+    Fixed {
+        key: "cluster.servers",
+        value: "1",
+        why: "it does not go over a network: threads of one process share the model, and no server is started",
+    },
+    Fixed {
+        key: "train.batch_size",
+        value: "1",
+        why: "a thread steps after every row",
+    },
+    Fixed {
+        key: "consistency.model",
+        value: "\"asp\"",
+        why: "threads never wait for each other within an epoch, and all do at its end",
+    },
+    Fixed {
+        key: "consistency.aggregation",
+        value: "\"push\"",
+        why: "every row is a step of its own",
+    },
 ];
 
 /// Workers that push gradients.

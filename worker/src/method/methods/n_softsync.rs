@@ -25,7 +25,6 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
         worker: COPY_AND_GRADIENT,
         servers: "its optimizer's state, and 8 bytes per parameter and worker for the gradients of a step",
     },
-    place: Place::Servers,
+    place: Place::Servers(super::gradients),
     pushes: Kind::Gradient,
-    machine: super::gradients,
 };

@@ -24,7 +24,7 @@ fn every_method_says_what_it_is_and_its_recipe_makes_a_job_that_it_accepts() {
         let recipe = MethodEntry::recipe_of(name);
         assert_eq!(
             recipe.contains_key("outer"),
-            entry.place == Place::Workers,
+            matches!(entry.place, Place::Workers(_)),
             "{name}"
         );
         let text = format!("[optimizer]\nlr = 0.05\n[method]\nname = '{name}'\n");
