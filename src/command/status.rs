@@ -70,7 +70,7 @@ async fn look(named: &[String]) -> Result<Glance> {
         return Ok(usual);
     }
     let latest = if latest.is_empty() {
-        format!("{LATEST} lists no servers")
+        format!("{LATEST} lists no servers (a job on threads has none)")
     } else {
         format!("the run in {LATEST} is over ({})", latest.join(", "))
     };

@@ -179,7 +179,11 @@ mod tests {
         let (draft, _) = draft_with(Some("steady"), &sets).unwrap();
         let job = resolve(draft.check(&REGISTRIES).unwrap(), Path::new(".")).unwrap();
         let expected = read_everything(&servers(&job).unwrap(), &job);
-        let found = job.blueprint.model.layout().initial(job.blueprint.config.seed);
+        let found = job
+            .blueprint
+            .model
+            .layout()
+            .initial(job.blueprint.config.seed);
         assert!(found.iter().any(|x| *x != 0.0));
         let bits = |x: &[f32]| -> Vec<u32> { x.iter().map(|x| x.to_bits()).collect() };
         assert_eq!(bits(&found), bits(&expected));

@@ -7,6 +7,7 @@
 
 mod documents;
 mod support;
+mod threads;
 mod training;
 mod stopping;
 mod own_data;
