@@ -27,6 +27,7 @@ mod elastic_averaging;
 mod local_steps;
 mod stale_reads;
 mod backup_workers;
+mod hogwild;
 
 #[expect(
     clippy::print_stdout,
