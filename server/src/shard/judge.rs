@@ -12,23 +12,18 @@ use thalweg_common::optimizer::{AtRead, check_coordinates, check_range, first_no
 use super::Shard;
 
 /// Judges a part's header and address against the shard.
-pub(super) fn part(
-    shard: ShardId,
-    header: &PushHeader,
-    part: &Part,
-    held: &Shard,
-) -> Result<(), Refusal> {
-    let (len, version) = (held.store.len(), held.version);
-    if part.kind != held.pushes && !part.address.is_empty() {
+pub(super) fn part(at: &Shard, header: &PushHeader, part: &Part) -> Result<(), Refusal> {
+    let (shard, version) = (at.id, at.version);
+    if part.kind != at.pushes && !part.address.is_empty() {
         return Err(Refusal::new(
             RefusalKind::Unsupported,
             format!(
                 "the methods of this job push {}s; shard {shard} got a {}",
-                held.pushes, part.kind
+                at.pushes, part.kind
             ),
         ));
     }
-    address(shard, &part.address, len)?;
+    address(shard, &part.address, at.store.len())?;
     let (found, expected) = (
         part.payload.bytes(),
         part.address.len() * Payload::VALUE_BYTES,
@@ -65,9 +60,13 @@ pub(super) fn part(
     Ok(())
 }
 
-/// Judges what a part says of its worker's read: one finite value for each element.
-pub(super) fn at_read(shard: ShardId, part: &Part, rule: AtRead) -> Result<(), Refusal> {
-    let (found, each) = (part.at_read.bytes(), rule.bytes());
+/// Judges what a part says of its worker's read, in one piece: one finite value for each element.
+pub(super) fn at_read(
+    shard: ShardId,
+    part: &Part,
+    (rule, bytes): (AtRead, &[u8]),
+) -> Result<(), Refusal> {
+    let (found, each) = (bytes.len(), rule.bytes());
     let expected = part.address.len() * each;
     if found != expected {
         return Err(Refusal::invalid(format!(
@@ -76,13 +75,12 @@ pub(super) fn at_read(shard: ShardId, part: &Part, rule: AtRead) -> Result<(), R
             part.address.len()
         )));
     }
-    let bytes: Vec<u8> = part.at_read.segments().concat();
     let finite = match rule {
         AtRead::Sum => {
             let (values, _) = bytes.as_chunks::<8>();
             values.iter().all(|x| f64::from_le_bytes(*x).is_finite())
         }
-        AtRead::Parameter | AtRead::Nothing => first_non_finite(&bytes).is_none(),
+        AtRead::Parameter | AtRead::Nothing => first_non_finite(bytes).is_none(),
     };
     if finite {
         return Ok(());

@@ -287,7 +287,7 @@ impl Shard {
         if self.aggregation.combines() && self.round.is_full(header.worker) {
             return Outcome::Refused(round_open(self.id, header.worker));
         }
-        let judged = judge::part(self.id, header, part, self)
+        let judged = judge::part(self, header, part)
             .and_then(|()| judge::values(self.id, part, self.non_finite))
             .and_then(|payload| Ok((payload, self.told_at_read(header, part)?)));
         let (payload, at_read) = match judged {
@@ -349,7 +349,7 @@ impl Shard {
         header: &PushHeader,
         part: &Part,
         payload: &Payload,
-        (at_read, scale): (ToldAtRead, f64),
+        (at_read, scale): (ToldAtRead<'_>, f64),
     ) -> Outcome {
         let staleness = self.version.0 - part.version_read.0;
         if header.weight > 0 {

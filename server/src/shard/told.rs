@@ -1,25 +1,26 @@
 //! What a worker had read when it computed a gradient: told with the read, or kept here, and needed with
 //! the push by rules that correct for what was missed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use thalweg_common::error::Refusal;
 use thalweg_common::ids::ShardId;
 use thalweg_common::message::{Address, Part, Payload, PushHeader};
-use thalweg_common::optimizer::{AtRead, AtReadView};
+use thalweg_common::optimizer::{AtRead, AtReadView, Store};
 
-use super::view::join;
+use super::view::joined;
 use super::{PINS_PER_SESSION_MAX, ReadBy, Shard, judge};
 
 /// What a part says of its worker's read.
 #[derive(Debug)]
-pub(super) enum ToldAtRead {
+pub(super) enum ToldAtRead<'a> {
     AsItIs,
-    Echoed(Vec<u8>),
+    Echoed(Cow<'a, [u8]>),
     Pinned(Arc<[u8]>),
 }
 
-impl ToldAtRead {
+impl ToldAtRead<'_> {
     pub(super) fn view(&self) -> AtReadView<'_> {
         match self {
             Self::AsItIs => AtReadView::AsItIs,
@@ -36,36 +37,14 @@ impl Shard {
         if self.at_read == AtRead::Nothing || address.is_empty() {
             return Payload::default();
         }
-        let (version, len) = (self.version, self.store.len());
-        let store = &mut self.store;
-        let mut copy = |range| {
-            let mut out = Vec::new();
-            let told = store.readable_range(range, &mut out);
-            told.expect("the address was judged");
-            out
-        };
-        match address {
-            Address::Range(range) if range.len() == len => {
-                let whole = 0..len;
-                if self
-                    .pins
-                    .pin((by.session, by.until), version, || copy(whole.clone()))
-                {
-                    return Payload::default();
-                }
-                Payload::from_bytes(copy(whole).into())
-            }
-            Address::Range(range) => {
-                Payload::from_bytes(copy(range.start as usize..range.end as usize).into())
-            }
-            Address::Coordinates(coordinates) => {
-                let mut out = Vec::new();
-                let told = store.readable_coordinates(coordinates.as_slice(), &mut out);
-                told.expect("the address was judged");
-                Payload::from_bytes(out.into())
-            }
-            Address::Rows { .. } => Payload::default(),
+        let whole = matches!(address, Address::Range(range) if range.len() == self.store.len());
+        let store = self.store.as_mut();
+        let mut copy = || readable(store, address);
+        let hold = (by.session, by.until);
+        if whole && self.pins.pin(hold, self.version, &mut copy) {
+            return Payload::default();
         }
+        Payload::from_bytes(copy().into())
     }
 
     /// What the worker of a part had read of its elements, as the rule needs it: what the part brings, or
@@ -74,18 +53,18 @@ impl Shard {
     /// # Errors
     /// [`thalweg_common::error::RefusalKind::Invalid`] if it is neither told nor kept, or not one for each
     /// element.
-    pub(super) fn told_at_read(
+    pub(super) fn told_at_read<'a>(
         &self,
         header: &PushHeader,
-        part: &Part,
-    ) -> Result<ToldAtRead, Refusal> {
+        part: &'a Part,
+    ) -> Result<ToldAtRead<'a>, Refusal> {
         if self.at_read == AtRead::Nothing || part.address.is_empty() {
             return Ok(ToldAtRead::AsItIs);
         }
         if part.at_read.bytes() != 0 {
-            judge::at_read(self.id, part, self.at_read)?;
-            let segments: Vec<&[u8]> = part.at_read.segments().iter().map(|s| &s[..]).collect();
-            return Ok(ToldAtRead::Echoed(join(&segments).into_owned()));
+            let values = joined(&part.at_read);
+            judge::at_read(self.id, part, (self.at_read, &values))?;
+            return Ok(ToldAtRead::Echoed(values));
         }
         match self.pins.get(header.session, part.version_read) {
             Some(copy) => Ok(ToldAtRead::Pinned(copy)),
@@ -93,6 +72,22 @@ impl Shard {
             None => Err(nothing_told(self.id, part)),
         }
     }
+}
+
+/// What the store has at these elements for a worker that reads them now.
+fn readable(store: &mut dyn Store<f32>, address: &Address) -> Vec<u8> {
+    let mut out = Vec::new();
+    let told = match address {
+        Address::Range(range) => {
+            store.readable_range(range.start as usize..range.end as usize, &mut out)
+        }
+        Address::Coordinates(coordinates) => {
+            store.readable_coordinates(coordinates.as_slice(), &mut out)
+        }
+        Address::Rows { .. } => unreachable!("rows were refused by the judge"),
+    };
+    told.expect("the address was judged");
+    out
 }
 
 fn nothing_told(shard: ShardId, part: &Part) -> Refusal {
