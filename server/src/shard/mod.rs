@@ -35,7 +35,7 @@ use thalweg_common::non_finite::NonFinite;
 use thalweg_common::optimizer::{AtRead, AtReadView, Reader, StepContext, Store};
 
 use pins::Pins;
-use round::{Combined, Pending, Round};
+use round::{Mean, Pending, Round};
 use told::ToldAtRead;
 use view::with_view;
 
@@ -420,12 +420,10 @@ impl Shard {
             self.staleness.record(part.staleness);
         }
         if self.pushes == Kind::Delta {
-            let Combined {
-                address, payload, ..
-            } = round::sum(parts, self.store.len());
+            let (address, payload) = round::sum(parts, self.store.len());
             self.add(&address, &payload);
         } else {
-            let Combined {
+            let Mean {
                 address,
                 payload,
                 scale,

@@ -89,40 +89,49 @@ impl Round {
 
     /// The parts of the open round in their order, if it is complete.
     pub(super) fn take_complete(&mut self) -> Option<Vec<Pending>> {
-        let (has, enlisted) = (self.pending(), self.enlisted.len());
-        let parts: Vec<_> = match self.rule {
-            Rule::AllBut(backup) => {
-                let here = |worker: &&WorkerId| self.pending.contains_key(*worker);
-                let came = self.enlisted.iter().filter(here).count();
-                let needed = match enlisted {
-                    0 => 0,
-                    _ => enlisted.saturating_sub(backup).max(1),
-                };
-                if has == 0 || came < needed {
-                    return None;
-                }
-                let first = |parts: &mut VecDeque<Pending>| parts.pop_front();
-                self.pending.values_mut().filter_map(first).collect()
-            }
-            Rule::Count(count) => {
-                // Of fewer workers, and of none, what there is must do.
-                let needed = count.clamp(1, enlisted.max(1));
-                if has == 0 || (has < needed && 0 < enlisted) {
-                    return None;
-                }
-                let workers: Vec<_> = self.arrived.drain(..needed.min(has)).collect();
-                let first = |worker| self.pending.get_mut(worker)?.pop_front();
-                workers.iter().filter_map(first).collect()
-            }
+        if self.pending.is_empty() {
+            return None;
+        }
+        let parts = match self.rule {
+            Rule::AllBut(backup) => self.first_of_each(backup)?,
+            Rule::Count(count) => self.first_arrived(count)?,
         };
         self.pending.retain(|_, parts| !parts.is_empty());
         Some(parts)
     }
+
+    /// One part of every worker that has one, in worker order, if all but `backup` workers have.
+    fn first_of_each(&mut self, backup: usize) -> Option<Vec<Pending>> {
+        let here = |worker: &&WorkerId| self.pending.contains_key(*worker);
+        let came = self.enlisted.iter().filter(here).count();
+        let needed = match self.enlisted.len() {
+            0 => 0,
+            enlisted => enlisted.saturating_sub(backup).max(1),
+        };
+        if came < needed {
+            return None;
+        }
+        let first = |parts: &mut VecDeque<Pending>| parts.pop_front();
+        Some(self.pending.values_mut().filter_map(first).collect())
+    }
+
+    /// The first `count` parts to come, in the order of arrival, if there are as many. Of fewer
+    /// workers, and of none, what there is must do.
+    fn first_arrived(&mut self, count: usize) -> Option<Vec<Pending>> {
+        let (has, enlisted) = (self.arrived.len(), self.enlisted.len());
+        let needed = count.clamp(1, enlisted.max(1));
+        if has < needed && 0 < enlisted {
+            return None;
+        }
+        let workers = self.arrived.drain(..needed.min(has));
+        let first = |worker| self.pending.get_mut(&worker)?.pop_front();
+        Some(workers.filter_map(first).collect())
+    }
 }
 
-/// A combined part: `scale × payload` is the weighted mean of gradients, or the sum of deltas.
+/// A mean of gradients: `scale × payload`.
 #[derive(Debug)]
-pub(super) struct Combined {
+pub(super) struct Mean {
     pub(super) address: Address,
     pub(super) payload: Payload,
     pub(super) scale: f32,
@@ -137,13 +146,13 @@ pub(super) struct Combined {
     clippy::cast_possible_truncation,
     reason = "weights"
 )]
-pub(super) fn mean(parts: &[Pending], len: usize) -> Combined {
+pub(super) fn mean(parts: &[Pending], len: usize) -> Mean {
     let total: u64 = parts.iter().map(|part| part.weight).sum();
     let greatest = parts.iter().map(|part| part.weight).max().unwrap_or(1);
     let scale = (greatest as f64 / total as f64) as f32;
     let ratio = |part: &Pending| (part.weight as f64 / greatest as f64 * part.scale) as f32;
     let (address, payload) = weighted_sum(parts, len, ratio);
-    Combined {
+    Mean {
         address,
         payload,
         scale,
@@ -151,13 +160,8 @@ pub(super) fn mean(parts: &[Pending], len: usize) -> Combined {
 }
 
 /// The sum of the parts' deltas, in the order given.
-pub(super) fn sum(parts: &[Pending], len: usize) -> Combined {
-    let (address, payload) = weighted_sum(parts, len, |_| 1.0);
-    Combined {
-        address,
-        payload,
-        scale: 1.0,
-    }
+pub(super) fn sum(parts: &[Pending], len: usize) -> (Address, Payload) {
+    weighted_sum(parts, len, |_| 1.0)
 }
 
 fn weighted_sum(
