@@ -98,10 +98,11 @@ impl Clocks {
     #[must_use]
     pub fn floor(&self) -> Option<Clock> {
         let counting = self.slots.iter().filter(|slot| slot.state.counts());
-        let mut clocks: Vec<Clock> = counting.map(|slot| slot.clock).collect();
+        let counting = counting.map(|slot| slot.clock);
         if self.backup_workers == 0 {
-            return clocks.into_iter().min();
+            return counting.min();
         }
+        let mut clocks: Vec<Clock> = counting.collect();
         clocks.sort_unstable();
         let place = self.backup_workers.min(clocks.len().saturating_sub(1));
         clocks.get(place).copied()
