@@ -8,7 +8,6 @@ mod ending;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use thalweg_common::consistency::Staleness;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Life, ServerId, SessionId, WorkerId};
 use thalweg_common::message::{Granted, Heartbeat, LeaveReason, Offer, PartAck, Phase};
@@ -58,7 +57,6 @@ pub(crate) struct Desk {
     /// Whether a worker has left with the word that the job is over.
     over_said: bool,
     on_worker_loss: OnWorkerLoss,
-    staleness: Staleness,
     started: Time,
     over_since: Option<Time>,
 }
@@ -85,7 +83,6 @@ impl Desk {
             contacted: false,
             over_said: false,
             on_worker_loss: plan.on_worker_loss,
-            staleness: plan.training.staleness,
             started: now,
             over_since: None,
         }
@@ -391,7 +388,8 @@ impl Desk {
         self.observers.remove(&session);
     }
 
-    /// Counts an acknowledgement that says something is odd.
+    /// Counts an acknowledgement that says something is odd: of a part that was taken, that it came
+    /// too late.
     pub(crate) fn count(&mut self, worker: WorkerId, ack: &PartAck) {
         let Some(note) = self.notes.get_mut(worker.0 as usize) else {
             return;
@@ -402,11 +400,9 @@ impl Desk {
                 note.refused += 1;
                 *self.refusals.entry(refusal.kind).or_default() += 1;
             }
-            Outcome::Dropped { .. } => note.late += 1,
-            Outcome::Applied { staleness, .. } => {
-                note.late += u64::from(self.staleness.is_beyond(*staleness));
+            Outcome::Dropped { .. } | Outcome::Applied { .. } | Outcome::Accepted { .. } => {
+                note.late += 1;
             }
-            Outcome::Accepted { .. } => {}
         }
     }
 

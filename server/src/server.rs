@@ -175,14 +175,13 @@ impl Server {
             }
             Some(shard) => shard.lock().push(header, part),
         };
-        let in_time = match ack.outcome {
-            Outcome::Applied { staleness, .. } => {
-                !self.plan.training.staleness.is_beyond(staleness)
-            }
-            Outcome::Accepted { .. } => true,
-            _ => false,
+        // Nearly every part is taken in time: the desk need not know.
+        let is_odd = match ack.outcome {
+            Outcome::Applied { staleness, .. } => self.plan.training.staleness.is_beyond(staleness),
+            Outcome::Accepted { .. } => false,
+            Outcome::Dropped { .. } | Outcome::Duplicate { .. } | Outcome::Refused(_) => true,
         };
-        if !in_time {
+        if is_odd {
             self.desk.lock().count(header.worker, &ack);
         }
         ack
