@@ -11,8 +11,8 @@ use std::ops::Range;
 use super::backlog::Backlog;
 use super::columns::{Columns, Room, Values};
 use super::gradient::{
-    AddressError, AtReadView, GradientError, GradientView, check_coordinates, check_range, covered,
-    overlap, pieces, within,
+    AddressError, AtReadView, GradientError, GradientView, add_to, check_coordinates, check_range,
+    covered, overlap, overwrite, pieces, within,
 };
 use super::late;
 use super::real::Real;
@@ -168,9 +168,22 @@ impl<F: Real, R: UpdateRule<F>> ColumnStore<F, R> {
     }
 
     fn settle_all(&mut self) {
+        self.settle_neighbours(&(0..self.columns.x.len()));
+    }
+
+    /// Lets a range of elements, of whichever groups, take all steps that they owe.
+    fn settle_neighbours(&mut self, range: &Range<usize>) {
         for group in 0..self.groups.len() {
-            let whole = self.groups[group].span.range.clone();
-            self.settle_range(group, &whole);
+            let inside = overlap(&self.groups[group].span.range, range);
+            self.settle_range(group, &inside);
+        }
+    }
+
+    /// The same for single elements.
+    fn settle_apart(&mut self, coordinates: &[u32]) {
+        for group in 0..self.groups.len() {
+            let inside = within(coordinates, &self.groups[group].span.range);
+            self.settle(group, indices(&coordinates[inside]));
         }
     }
 
@@ -228,9 +241,11 @@ impl Sparse<'_> {
                 Cow::Borrowed(&values[places.start * bytes..places.end * bytes])
             }
             AtReadView::Pinned(values) => {
-                let of_one = |&element: &u32| &values[element as usize * bytes..][..bytes];
-                let all = self.coordinates[places].iter().flat_map(of_one);
-                Cow::Owned(all.copied().collect())
+                let mut all = Vec::with_capacity(places.len() * bytes);
+                for element in indices(&self.coordinates[places]) {
+                    all.extend_from_slice(&values[element * bytes..][..bytes]);
+                }
+                Cow::Owned(all)
             }
         }
     }
@@ -304,13 +319,13 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
     fn add(&mut self, delta: GradientView<'_>) -> Result<(), GradientError> {
         delta.check(self.len())?;
         self.settle_all();
-        self.columns.add(delta);
+        add_to(&mut self.columns.x, delta);
         Ok(())
     }
 
     fn overwrite(&mut self, x: &[f32]) {
         self.settle_all();
-        self.columns.overwrite(x);
+        overwrite(&mut self.columns.x, x);
     }
 
     fn retune(&mut self, rule: ErasedRule) -> Result<(), RetuneError> {
@@ -325,10 +340,7 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
         out: &mut Vec<u8>,
     ) -> Result<(), AddressError> {
         check_range(&range, self.len())?;
-        for group in 0..self.groups.len() {
-            let inside = overlap(&self.groups[group].span.range, &range);
-            self.settle_range(group, &inside);
-        }
+        self.settle_neighbours(&range);
         self.columns.show(&self.rule, reader, range, out);
         Ok(())
     }
@@ -340,10 +352,7 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
         out: &mut Vec<u8>,
     ) -> Result<(), AddressError> {
         check_coordinates(coordinates, self.len())?;
-        for group in 0..self.groups.len() {
-            let inside = within(coordinates, &self.groups[group].span.range);
-            self.settle(group, indices(&coordinates[inside]));
-        }
+        self.settle_apart(coordinates);
         let elements = indices(coordinates);
         self.columns.show_apart(&self.rule, reader, elements, out);
         Ok(())
@@ -356,10 +365,7 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
     ) -> Result<(), AddressError> {
         check_range(&range, self.len())?;
         if R::AT_READ != AtRead::Nothing {
-            for group in 0..self.groups.len() {
-                let inside = overlap(&self.groups[group].span.range, &range);
-                self.settle_range(group, &inside);
-            }
+            self.settle_neighbours(&range);
             self.columns.append_readable::<R>(range, out);
         }
         Ok(())
@@ -372,10 +378,7 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for ColumnStore<F, R> {
     ) -> Result<(), AddressError> {
         check_coordinates(coordinates, self.len())?;
         if R::AT_READ != AtRead::Nothing {
-            for group in 0..self.groups.len() {
-                let inside = within(coordinates, &self.groups[group].span.range);
-                self.settle(group, indices(&coordinates[inside]));
-            }
+            self.settle_apart(coordinates);
             let elements = indices(coordinates);
             self.columns.append_readable::<R>(elements, out);
         }

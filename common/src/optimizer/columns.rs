@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::gradient::{GradientView, decode, decode_at_read, each_value};
+use super::gradient::{decode, decode_at_read};
 use super::real::Real;
 use super::rule::{AtRead, UpdateRule, View};
 use super::scalars::Scalars;
@@ -162,22 +162,6 @@ impl<F: Real> Columns<F> {
             };
             block.step::<R>(scalars, 0, values, scratch);
             block.scatter(self, &elements);
-        }
-    }
-
-    /// Adds to the parameters, which a gradient's form has by address.
-    pub(super) fn add(&mut self, delta: GradientView<'_>) {
-        let x = &mut self.x;
-        each_value(delta, |element, value| {
-            x[element] = x[element] + F::from_f32(value);
-        });
-    }
-
-    /// Replaces the parameters; the slots stay.
-    pub(super) fn overwrite(&mut self, x: &[f32]) {
-        assert_eq!(x.len(), self.x.len(), "a value for every parameter");
-        for (own, new) in self.x.iter_mut().zip(x) {
-            *own = F::from_f32(*new);
         }
     }
 

@@ -272,6 +272,24 @@ pub(super) fn each_value(gradient: GradientView<'_>, mut show: impl FnMut(usize,
     }
 }
 
+/// Adds a difference to parameters.
+pub(super) fn add_to<F: Real>(x: &mut [F], delta: GradientView<'_>) {
+    each_value(delta, |element, value| {
+        x[element] = x[element] + F::from_f32(value);
+    });
+}
+
+/// Replaces parameters.
+///
+/// # Panics
+/// Unless there is a value for every one.
+pub(super) fn overwrite<F: Real>(x: &mut [F], values: &[f32]) {
+    assert_eq!(values.len(), x.len(), "a value for every parameter");
+    for (x, value) in x.iter_mut().zip(values) {
+        *x = F::from_f32(*value);
+    }
+}
+
 /// Computes `scale` times each value, f32, little-endian.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn decode<F: Real>(bytes: &[u8], scale: F, out: &mut [F]) {

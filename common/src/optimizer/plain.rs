@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use super::columns::Columns;
 use super::gradient::{
-    AddressError, AtReadView, GradientError, GradientView, check_coordinates, check_range,
-    decode_at_read,
+    AddressError, AtReadView, GradientError, GradientView, add_to, check_coordinates, check_range,
+    decode_at_read, each_value, overwrite,
 };
 use super::real::Real;
 use super::retune::{ErasedRule, RetuneError};
@@ -107,12 +107,12 @@ impl<F: Real, R: UpdateRule<F>> Store<F> for PlainStore<F, R> {
 
     fn add(&mut self, delta: GradientView<'_>) -> Result<(), GradientError> {
         delta.check(self.len())?;
-        self.columns.add(delta);
+        add_to(&mut self.columns.x, delta);
         Ok(())
     }
 
     fn overwrite(&mut self, x: &[f32]) {
-        self.columns.overwrite(x);
+        overwrite(&mut self.columns.x, x);
     }
 
     fn retune(&mut self, rule: ErasedRule) -> Result<(), RetuneError> {
@@ -206,22 +206,7 @@ impl<R: UpdateRule<f64>> ExactStore for PlainStore<f64, R> {
 /// The gradient of each of `len` elements, if it has one.
 fn spread(gradient: GradientView<'_>, len: usize) -> Vec<Option<f32>> {
     let mut spread = vec![None; len];
-    match gradient {
-        GradientView::Empty => {}
-        GradientView::Dense { start, segments } => {
-            for (element, value) in (start..).zip(segments.iter().flat_map(|bytes| floats(bytes))) {
-                spread[element] = Some(value);
-            }
-        }
-        GradientView::Sparse {
-            coordinates,
-            values,
-        } => {
-            for (&coordinate, value) in coordinates.iter().zip(floats(values)) {
-                spread[coordinate as usize] = Some(value);
-            }
-        }
-    }
+    each_value(gradient, |element, value| spread[element] = Some(value));
     spread
 }
 
@@ -233,33 +218,17 @@ fn spread_at_read(
     bytes: usize,
 ) -> Vec<Option<f64>> {
     let mut values = Vec::new();
-    let mut spread = vec![None; len];
-    match (at_read, gradient) {
-        (AtReadView::AsItIs, _) | (_, GradientView::Empty) => {}
-        (AtReadView::Pinned(all), _) => {
+    match at_read {
+        AtReadView::AsItIs => vec![None; len],
+        AtReadView::Pinned(all) => {
             decode_at_read(all, bytes, &mut values);
-            spread = values.into_iter().map(Some).collect();
+            values.into_iter().map(Some).collect()
         }
-        (AtReadView::Echoed(echoed), GradientView::Dense { start, .. }) => {
+        AtReadView::Echoed(echoed) => {
             decode_at_read(echoed, bytes, &mut values);
-            for (element, value) in (start..).zip(values) {
-                spread[element] = Some(value);
-            }
-        }
-        (AtReadView::Echoed(echoed), GradientView::Sparse { coordinates, .. }) => {
-            decode_at_read(echoed, bytes, &mut values);
-            for (&coordinate, value) in coordinates.iter().zip(values) {
-                spread[coordinate as usize] = Some(value);
-            }
+            let (mut values, mut spread) = (values.into_iter(), vec![None; len]);
+            each_value(gradient, |element, _| spread[element] = values.next());
+            spread
         }
     }
-    spread
-}
-
-fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
-    bytes
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .map(|bytes| f32::from_le_bytes(*bytes))
 }

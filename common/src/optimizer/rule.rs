@@ -105,9 +105,14 @@ pub trait UpdateRule<F: Real>: Debug + Send + Sync + 'static {
     /// What the rule needs to know of the worker's last read.
     const AT_READ: AtRead = AtRead::Nothing;
 
-    /// The quantity named by [`UpdateRule::AT_READ`] as it is now.
-    fn readable(_x: F, _slots: &Self::Slots) -> f64 {
-        0.0
+    /// The quantity named by [`UpdateRule::AT_READ`] as it is now. A rule with a sum says which it is.
+    #[inline(always)]
+    fn readable(x: F, _slots: &Self::Slots) -> f64 {
+        match Self::AT_READ {
+            AtRead::Nothing => 0.0,
+            AtRead::Parameter => x.to_f64(),
+            AtRead::Sum => unreachable!("a rule with a sum has a way to read it"),
+        }
     }
 
     /// Whether what changes the parameter beside the rule lasts.

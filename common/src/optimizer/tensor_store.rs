@@ -7,8 +7,8 @@
 use std::ops::Range;
 
 use super::gradient::{
-    AddressError, AtReadView, GradientError, GradientView, check_coordinates, check_range, covered,
-    decode, each_value, overlap, pieces, within,
+    AddressError, AtReadView, GradientError, GradientView, add_to, check_coordinates, check_range,
+    covered, decode, overlap, overwrite, pieces, within,
 };
 use super::real::Real;
 use super::retune::{ErasedRule, RetuneError};
@@ -147,18 +147,12 @@ impl<F: Real, R: TensorRule<F>> Store<F> for TensorStore<F, R> {
 
     fn add(&mut self, delta: GradientView<'_>) -> Result<(), GradientError> {
         delta.check(self.len())?;
-        let x = &mut self.x;
-        each_value(delta, |element, value| {
-            x[element] = x[element] + F::from_f32(value);
-        });
+        add_to(&mut self.x, delta);
         Ok(())
     }
 
     fn overwrite(&mut self, x: &[f32]) {
-        assert_eq!(x.len(), self.x.len(), "a value for every parameter");
-        for (own, new) in self.x.iter_mut().zip(x) {
-            *own = F::from_f32(*new);
-        }
+        overwrite(&mut self.x, x);
     }
 
     fn readable_range(

@@ -106,11 +106,6 @@ impl<F: Real> UpdateRule<F> for DcAsgdAdaptive {
         [F::ZERO]
     }
 
-    #[inline(always)]
-    fn readable(x: F, _: &[F; 1]) -> f64 {
-        x.to_f64()
-    }
-
     fn turns(&self) -> usize {
         self.mean_squares as usize
     }

@@ -110,11 +110,6 @@ impl<F: Real> UpdateRule<F> for DcAsgdConstant {
         []
     }
 
-    #[inline(always)]
-    fn readable(x: F, []: &[F; 0]) -> f64 {
-        x.to_f64()
-    }
-
     fn prepare(&self, context: &StepContext) -> DcAsgdStep<F> {
         DcAsgdStep::new(context, self.compensation, self.guard)
     }

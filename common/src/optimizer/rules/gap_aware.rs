@@ -82,11 +82,6 @@ impl<F: Real> UpdateRule<F> for GapAware {
         [F::ZERO]
     }
 
-    #[inline(always)]
-    fn readable(x: F, _: &[F; 1]) -> f64 {
-        x.to_f64()
-    }
-
     fn prepare(&self, context: &StepContext) -> GapAwareStep<F> {
         GapAwareStep {
             rate: F::of(context.lr),
