@@ -13,37 +13,49 @@ mod late;
 
 const LEN: usize = 10;
 
-fn shard(aggregation: Aggregation, non_finite: NonFinite, workers: u32) -> Shard {
-    let spec = StoreSpec {
+/// A shard of zeros under a rule, whose parts are steps.
+fn spec(rule: &str, settings: &str, workers: u32) -> ShardSpec {
+    let store = StoreSpec {
         len: LEN,
         initial: Initial::Zeros,
         groups: vec![GroupSpan {
             range: 0..LEN,
             lr_factor: 1.0,
-            terms: Terms::l2(0.0),
+            terms: Terms::none(),
             shape: vec![LEN],
         }],
     };
-    let store = optimizer("sgd")
-        .unwrap()
-        .build(&toml::Table::new(), &spec)
-        .unwrap();
-    let mut shard = Shard::new(ShardSpec {
+    let (entry, settings) = (optimizer(rule).unwrap(), settings.parse().unwrap());
+    ShardSpec {
         id: ShardId(3),
-        store,
+        store: entry.build(&settings, &store).unwrap(),
         rate: Arc::new(|_| 1.0),
         tuner: Tuner::default(),
-        at_read: AtRead::Nothing,
+        at_read: entry.facts(&settings).unwrap().at_read,
         pushes: Kind::Gradient,
-        aggregation,
+        aggregation: Aggregation::Push,
         bound: Staleness::default(),
-        non_finite,
+        non_finite: NonFinite::Reject,
         workers,
-    });
+    }
+}
+
+/// The shard with a session of every worker.
+fn enlisted(spec: ShardSpec) -> Shard {
+    let workers = spec.workers;
+    let mut shard = Shard::new(spec);
     for worker in 0..workers {
         shard.enlist(WorkerId(worker), SessionId(u64::from(worker) + 1));
     }
     shard
+}
+
+fn shard(aggregation: Aggregation, non_finite: NonFinite, workers: u32) -> Shard {
+    enlisted(ShardSpec {
+        aggregation,
+        non_finite,
+        ..spec("sgd", "", workers)
+    })
 }
 
 fn header(worker: u32, weight: u64) -> PushHeader {
@@ -360,9 +372,9 @@ fn dense_and_sparse_parts_of_a_round_add_up_alike() {
 
 /// A shard of `nag_lookahead` whose momentum goes along a line from 0.5 to `to` in 10 examples.
 fn with_ramp(to: &str) -> Shard {
-    let options = "momentum = 0.5".parse().unwrap();
-    let entry = optimizer("nag_lookahead").unwrap();
-    let mut tuning = Tuning::new(entry, &options).unwrap();
+    let (rule, options) = ("nag_lookahead", "momentum = 0.5");
+    let entry = optimizer(rule).unwrap();
+    let mut tuning = Tuning::new(entry, &options.parse().unwrap()).unwrap();
     let ramp = format!("to = {to}\nover = 10.0").parse().unwrap();
     let ramp = schedule("ramp").unwrap().build(&ramp).unwrap();
     tuning.add("momentum", ramp, Unit::Steps).unwrap();
@@ -371,30 +383,10 @@ fn with_ramp(to: &str) -> Shard {
         step: 1,
         job: 100,
     };
-    let spec = StoreSpec {
-        len: LEN,
-        initial: Initial::Zeros,
-        groups: vec![GroupSpan {
-            range: 0..LEN,
-            lr_factor: 1.0,
-            terms: Terms::none(),
-            shape: vec![LEN],
-        }],
-    };
-    let mut shard = Shard::new(ShardSpec {
-        id: ShardId(3),
-        store: entry.build(&options, &spec).unwrap(),
-        rate: Arc::new(|_| 1.0),
+    enlisted(ShardSpec {
         tuner: Tuner::new(tuning, lengths),
-        at_read: AtRead::Nothing,
-        pushes: Kind::Gradient,
-        aggregation: Aggregation::Push,
-        bound: Staleness::default(),
-        non_finite: NonFinite::Reject,
-        workers: 1,
-    });
-    shard.enlist(WorkerId(0), SessionId(1));
-    shard
+        ..spec(rule, options, 1)
+    })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "as an optimizer rounds")]

@@ -193,34 +193,8 @@ fn differences_are_added_as_they_are_and_summed_in_a_round() {
 
 /// A shard whose rule looks at the parameter as it was read: x − (g + g²·(x − x at read)).
 fn looking_back() -> Shard {
-    let spec = StoreSpec {
-        len: LEN,
-        initial: Initial::Zeros,
-        groups: vec![GroupSpan {
-            range: 0..LEN,
-            lr_factor: 1.0,
-            terms: Terms::none(),
-            shape: vec![LEN],
-        }],
-    };
-    let settings = "compensation = 1.0\nguard = false".parse().unwrap();
-    let entry = optimizer("dc_asgd_constant").unwrap();
-    let mut shard = Shard::new(ShardSpec {
-        id: ShardId(3),
-        store: entry.build(&settings, &spec).unwrap(),
-        rate: Arc::new(|_| 1.0),
-        tuner: Tuner::default(),
-        at_read: AtRead::Parameter,
-        pushes: Kind::Gradient,
-        aggregation: Aggregation::Push,
-        bound: Staleness::default(),
-        non_finite: NonFinite::Reject,
-        workers: 2,
-    });
-    for worker in 0..2 {
-        shard.enlist(WorkerId(worker), SessionId(u64::from(worker) + 1));
-    }
-    shard
+    let settings = "compensation = 1.0\nguard = false";
+    enlisted(spec("dc_asgd_constant", settings, 2))
 }
 
 #[test]
