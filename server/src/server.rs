@@ -175,16 +175,23 @@ impl Server {
             }
             Some(shard) => shard.lock().push(header, part),
         };
-        // Nearly every part is taken in time: the desk need not know.
-        let is_odd = match ack.outcome {
-            Outcome::Applied { staleness, .. } => self.plan.training.staleness.is_beyond(staleness),
-            Outcome::Accepted { .. } => false,
-            Outcome::Dropped { .. } | Outcome::Duplicate { .. } | Outcome::Refused(_) => true,
-        };
-        if is_odd {
+        if self.is_odd(part, &ack.outcome) {
             self.desk.lock().count(header.worker, &ack);
         }
         ack
+    }
+
+    /// Whether the desk is to know of an outcome. Nearly every part is taken in time.
+    fn is_odd(&self, part: &Part, outcome: &Outcome) -> bool {
+        let staleness = match *outcome {
+            Outcome::Applied { staleness, .. } => staleness,
+            Outcome::Accepted { version } => version.0 - part.version_read.0,
+            Outcome::Dropped { .. } | Outcome::Duplicate { .. } | Outcome::Refused(_) => {
+                return true;
+            }
+        };
+        // A part without elements has nothing that could be stale.
+        !part.address.is_empty() && self.plan.training.staleness.is_beyond(staleness)
     }
 
     /// The ledger shard's parts commit data: judged with their ranges, counted once.

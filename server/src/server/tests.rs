@@ -5,7 +5,7 @@ mod ending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thalweg_common::consistency::{Aggregation, Consistency, Staleness};
+use thalweg_common::consistency::{Aggregation, BeyondLimit, Consistency, Staleness};
 use thalweg_common::feedback::feedback;
 use thalweg_common::ids::{Clock, Life, Sequence, ServerId, Version};
 use thalweg_common::layout::{ParameterLayout, Tensor};
@@ -291,6 +291,30 @@ fn a_job_is_done_when_all_examples_are_committed_once() {
         status.workers[0].duplicates,
         u64::from(pushes) * u64::from(SHARDS)
     );
+}
+
+#[test]
+fn whatever_takes_the_step_a_gradient_beyond_the_limit_is_counted_as_late_and_no_empty_part_is() {
+    for aggregation in [Aggregation::Push, Aggregation::Softsync { splits: 2 }] {
+        let mut plan = plan(Consistency::Asp, 2);
+        plan.training.aggregation = aggregation;
+        plan.training.staleness = Staleness {
+            limit: Some(0),
+            beyond: BeyondLimit::Count,
+            ..Staleness::default()
+        };
+        let server = Server::new(plan, Time::ZERO).unwrap();
+        let mut pushers = [Pusher::join(&server), Pusher::join(&server)];
+        for pusher in &mut pushers {
+            let range = pusher.range(&server);
+            pusher.push(&server, vec![range]).unwrap();
+        }
+        pushers[1].push(&server, vec![]).unwrap();
+        let late = server.status(Time::ZERO).workers;
+        let late: Vec<u64> = late.iter().map(|worker| worker.late).collect();
+        // Both gradients are of version 0, and the second comes to version 1.
+        assert_eq!(late, [0, SHARDS.into()], "{aggregation:?}");
+    }
 }
 
 #[test]
