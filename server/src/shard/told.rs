@@ -38,10 +38,12 @@ impl Shard {
             return Payload::default();
         }
         let whole = matches!(address, Address::Range(range) if range.len() == self.store.len());
+        // A read may still be under way when its session ends: nobody would let a copy go.
+        let keeps = whole && self.windows.contains_key(&by.session);
         let store = self.store.as_mut();
         let mut copy = || readable(store, address);
         let hold = (by.session, by.until);
-        if whole && self.pins.pin(hold, self.version, &mut copy) {
+        if keeps && self.pins.pin(hold, self.version, &mut copy) {
             return Payload::default();
         }
         Payload::from_bytes(copy().into())

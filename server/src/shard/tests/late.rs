@@ -259,6 +259,10 @@ fn copies_of_what_was_read_are_bounded_and_let_go() {
     assert_eq!(shard.pins.copies(), 1, "the copy for iteration 0 is let go");
     shard.close(SessionId(2));
     assert_eq!(shard.pins.copies(), 0);
+    // A read that was under way when its session ended.
+    let read = shard.read(by(1, 11), &whole).unwrap();
+    assert_ne!(read.at_read.bytes(), 0, "it is told");
+    assert_eq!(shard.pins.copies(), 0);
 }
 
 /// Every order in which two reads ahead and their pushes may come: each push finds what was read for
