@@ -124,7 +124,7 @@ fn a_rule_that_has_missed_nothing_is_the_one_that_it_grew_from() {
 
 #[test]
 fn workers_that_read_one_version_count_as_one_summed_gradient() {
-    // B.5, P2: after K updates from one read, z has grown by the square of their sum.
+    // After K updates from one read, z has grown by the square of their sum.
     let entry = optimizer("adaptive_revision").unwrap();
     let (len, mut rng) = (40, seeded(13));
     let mut store = entry.build(&Table::new(), &one_group(len, 0.0)).unwrap();
