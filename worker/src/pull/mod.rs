@@ -75,15 +75,23 @@ impl AtRead {
             return Payload::from_bytes(self.bytes.clone());
         }
         let each = self.bytes.len() / self.address.len();
-        let mut read = offsets(&self.address).enumerate().peekable();
         let mut said = Vec::with_capacity(part.len() * each);
-        for offset in offsets(part) {
-            while read.next_if(|(_, other)| *other < offset).is_some() {}
-            if let Some((place, _)) = read.next_if(|(_, other)| *other == offset) {
-                said.extend_from_slice(&self.bytes[place * each..(place + 1) * each]);
-            }
+        for place in offsets(part).filter_map(|offset| self.place(offset)) {
+            said.extend_from_slice(&self.bytes[place * each..(place + 1) * each]);
         }
         Payload::from_bytes(said.into())
+    }
+
+    /// Where an element stands among those that were read.
+    fn place(&self, offset: u32) -> Option<usize> {
+        match &self.address {
+            Address::Range(range) => {
+                let inside = range.contains(&offset);
+                inside.then(|| (offset - range.start) as usize)
+            }
+            Address::Coordinates(list) => list.as_slice().binary_search(&offset).ok(),
+            Address::Rows { .. } => None,
+        }
     }
 }
 
@@ -338,6 +346,10 @@ mod tests {
         assert_eq!(of(&Address::Range(2..4)), bytes[..16]);
         assert_eq!(of(&list(&[3, 9])), [&bytes[8..16], &bytes[24..]].concat());
         assert!(of(&Address::NONE).is_empty());
+        let read = AtRead::new(&Address::Range(4..8), &said).unwrap();
+        let of = |part: &Address| read.of(part).segments().concat();
+        assert_eq!(of(&Address::Range(5..7)), bytes[8..24]);
+        assert_eq!(of(&list(&[4, 7])), [&bytes[..8], &bytes[24..]].concat());
         assert_eq!(AtRead::new(&list(&[1]), &Payload::default()), None);
     }
 
