@@ -29,6 +29,7 @@ use std::num::NonZeroU64;
 
 use thalweg_common::message::Kind;
 
+use super::rest_of_period;
 use crate::method::{Effect, Event, LocalOptimizer, LocalPlan, MethodSettings, TrainingMethod};
 use crate::replica::Vector;
 
@@ -60,11 +61,7 @@ impl TrainingMethod for ElasticAveraging {
         rest_of_period(self.period, step)
     }
 
-    fn pulls_ahead(&self) -> bool {
-        false
-    }
-
-    fn waits_for_first(&self) -> bool {
+    fn has_own_parameters(&self) -> bool {
         true
     }
 
@@ -98,10 +95,4 @@ impl TrainingMethod for ElasticAveraging {
             Event::HandOver => vec![Effect::Push(Kind::Delta, None)],
         }
     }
-}
-
-/// Iterations from `step` on to the next multiple of the period: what is planned short is made up for.
-pub(super) fn rest_of_period(period: NonZeroU64, step: u64) -> NonZeroU64 {
-    let rest = period.get() - step % period.get();
-    NonZeroU64::new(rest).expect("a remainder is less than its divisor")
 }

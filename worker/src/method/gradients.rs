@@ -28,6 +28,7 @@ use std::num::NonZeroU64;
 
 use thalweg_common::message::Kind;
 
+use super::rest_of_period;
 use crate::method::{Effect, Event, MethodSettings, TrainingMethod};
 use crate::replica::Vector;
 
@@ -78,8 +79,7 @@ impl Gradients {
 
 impl TrainingMethod for Gradients {
     fn sharing(&self, step: u64) -> NonZeroU64 {
-        let n = self.n_pull.get();
-        NonZeroU64::new(n - step % n).expect("a remainder is less than its divisor")
+        rest_of_period(self.n_pull, step)
     }
 
     fn rereads(&self) -> bool {

@@ -24,7 +24,7 @@ use std::num::NonZeroU64;
 
 use thalweg_common::message::Kind;
 
-use super::elastic_averaging::rest_of_period;
+use super::rest_of_period;
 use crate::method::{Effect, Event, LocalOptimizer, LocalPlan, MethodSettings, TrainingMethod};
 use crate::replica::Vector;
 
@@ -65,11 +65,7 @@ impl TrainingMethod for LocalSteps {
         rest_of_period(self.period, step)
     }
 
-    fn pulls_ahead(&self) -> bool {
-        false
-    }
-
-    fn waits_for_first(&self) -> bool {
+    fn has_own_parameters(&self) -> bool {
         true
     }
 

@@ -46,21 +46,24 @@ pub trait TrainingMethod: Debug + Send {
         false
     }
 
-    /// Whether pulls may be asked for while iterations before them are not done. A worker with
-    /// parameters of its own exchanges them as they are, not as they were.
-    fn pulls_ahead(&self) -> bool {
-        true
-    }
-
-    /// Whether iterations that share a pull are a period of the worker's own: the gate is asked about the
-    /// first of them and not about the last, and those without data are among them, so that the periods
-    /// of all workers are of the same iterations.
-    fn waits_for_first(&self) -> bool {
+    /// Whether a worker has parameters of its own, which it exchanges with the servers as they are, not as
+    /// they were: no pull is asked for while iterations before it are not done.
+    ///
+    /// Iterations that share a pull are then a period of the worker's own: the gate is asked about the
+    /// first of them and not about the last, and those without data are among them, so that the periods of
+    /// all workers are of the same iterations.
+    fn has_own_parameters(&self) -> bool {
         false
     }
 
     /// Takes one event; answers what is to be done.
     fn step(&mut self, event: Event<'_>) -> Vec<Effect>;
+}
+
+/// Iterations from `step` on to the next multiple of the period: what is planned short is made up for.
+fn rest_of_period(period: NonZeroU64, step: u64) -> NonZeroU64 {
+    let rest = period.get() - step % period.get();
+    NonZeroU64::new(rest).expect("a remainder is less than its divisor")
 }
 
 /// What happens to a method.

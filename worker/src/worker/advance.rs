@@ -35,7 +35,8 @@ impl Worker {
             self.ask_for_data();
             while self.may_plan() {
                 let share = self.work.method.sharing(self.planned).get();
-                let portions = self.feed.take(share, self.work.method.waits_for_first());
+                let mixed = self.work.method.has_own_parameters();
+                let portions = self.feed.take(share, mixed);
                 if portions.is_empty() {
                     break;
                 }
@@ -78,7 +79,7 @@ impl Worker {
         match self.settings.overlap {
             Overlap::Off => self.groups.is_empty() && self.outbox.in_flight() == 0,
             Overlap::Push => self.groups.is_empty(),
-            Overlap::Full if !self.work.method.pulls_ahead() => self.groups.is_empty(),
+            Overlap::Full if self.work.method.has_own_parameters() => self.groups.is_empty(),
             Overlap::Full => {
                 let asked = self.groups.iter().filter(|group| !group.is_ready()).count();
                 self.groups.len() <= self.settings.prefetch && asked < self.settings.prefetch.max(1)

@@ -48,7 +48,7 @@ impl Worker {
                     generation: self.work.map.generation(),
                     session,
                     worker,
-                    clock: Clock(group.asked_for(self.work.method.waits_for_first())),
+                    clock: Clock(group.asked_for(self.work.method.has_own_parameters())),
                     patience: self.settings.gate_wait,
                     parts: group.gather.parts(server),
                 }))

@@ -109,32 +109,22 @@ impl Feed {
     /// The next iterations: up to `most` batches, or one iteration without data; or, `mixed`, up to so
     /// many of either. Fewer than `most` only if no more are to be had.
     pub(super) fn take(&mut self, most: u64, mixed: bool) -> Vec<Portion> {
-        let mut batches = Vec::new();
-        if mixed {
-            if self.iterations() < most && !self.is_dry() {
-                return batches;
-            }
-            while (batches.len() as u64) < most
-                && let Some(portion) = self.next_portion()
-            {
-                batches.push(portion);
-            }
-            return batches;
-        }
-        if self.granted.front() == Some(&Portion::ClockOnly) {
+        let ends_group = |portion: &Portion| !mixed && *portion == Portion::ClockOnly;
+        if self.granted.front().is_some_and(ends_group) {
             return self.granted.pop_front().into_iter().collect();
         }
-        let cut_short = self.granted.contains(&Portion::ClockOnly);
+        let mut portions = Vec::new();
+        let cut_short = self.granted.iter().any(ends_group);
         if self.iterations() < most && !self.is_dry() && !cut_short {
-            return batches;
+            return portions;
         }
-        while (batches.len() as u64) < most
-            && self.granted.front() != Some(&Portion::ClockOnly)
-            && let Some(batch) = self.next_portion()
+        while (portions.len() as u64) < most
+            && !self.granted.front().is_some_and(ends_group)
+            && let Some(portion) = self.next_portion()
         {
-            batches.push(batch);
+            portions.push(portion);
         }
-        batches
+        portions
     }
 
     /// The next iteration, if one is granted.

@@ -63,10 +63,10 @@ impl Group {
         self.gather.is_complete()
     }
 
-    /// The last iteration that uses the pull, which the gate is asked about; the first, where the
-    /// others are the worker's own affair.
-    pub(super) fn asked_for(&self, first: bool) -> u64 {
-        if first {
+    /// The iteration that the gate is asked about: the last that uses the pull, or the first, where the
+    /// group is a period of the worker's own.
+    pub(super) fn asked_for(&self, own_period: bool) -> u64 {
+        if own_period {
             self.first
         } else {
             self.first + self.iterations.max(1) - 1
