@@ -12,16 +12,19 @@ use thalweg_common::message::Kind;
 
 use crate::method::entry::{COPY_AND_GRADIENT, Fixed, MethodEntry, OPTIMIZER_ALONE, Place, Use};
 
+/// The servers' rule, whatever the weight of its newest point.
+pub(super) const AVERAGE: Fixed = Fixed {
+    key: "optimizer.name",
+    value: "\"averaged_sgd\"",
+    why: "the method is this average on the servers",
+};
+
 pub(super) const ENTRY: MethodEntry = MethodEntry {
     name: "adownpour",
     about: "Downpour with SGD, judged and saved at the mean of all points that the centre passed",
     source: "Zhang, Choromanska, LeCun, NIPS 2015, section 5",
     recipe: "[optimizer]\nname = \"averaged_sgd\"\nrate = 0.0\n",
-    fixed: &[Fixed {
-        key: "optimizer.name",
-        value: "\"averaged_sgd\"",
-        why: "the method is this average on the servers",
-    }],
+    fixed: &[AVERAGE],
     memory: Use {
         worker: COPY_AND_GRADIENT,
         servers: OPTIMIZER_ALONE,

@@ -7,6 +7,7 @@
 
 use thalweg_common::message::Kind;
 
+use super::local_sgd::OWN_STEPS;
 use crate::method::entry::{Fixed, MethodEntry, Place, Use};
 
 pub(super) const ENTRY: MethodEntry = MethodEntry {
@@ -20,7 +21,7 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
         why: "every arrival is a step; diloco is the form with rounds",
     }],
     memory: Use {
-        worker: "12 bytes per parameter and its optimizer's slots: parameters of its own, a gradient, where the period began",
+        worker: OWN_STEPS,
         servers: "its outer optimizer's state (delayed_nesterov: 12 bytes per parameter)",
     },
     place: Place::Workers(super::local_steps),

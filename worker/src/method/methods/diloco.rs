@@ -7,6 +7,7 @@
 
 use thalweg_common::message::Kind;
 
+use super::local_sgd::OWN_STEPS;
 use crate::method::entry::{Fixed, MethodEntry, Place, Use};
 
 pub(super) const ENTRY: MethodEntry = MethodEntry {
@@ -20,7 +21,7 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
         why: "an outer step is of all workers; async_diloco is the form without rounds",
     }],
     memory: Use {
-        worker: "12 bytes per parameter and its optimizer's slots: parameters of its own, a gradient, where the period began",
+        worker: OWN_STEPS,
         servers: "its outer optimizer's state (nesterov: 8 bytes per parameter), and 8 bytes per parameter and worker for a round",
     },
     place: Place::Workers(super::local_steps),

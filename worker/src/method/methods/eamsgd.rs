@@ -11,6 +11,7 @@
 
 use thalweg_common::message::Kind;
 
+use super::easgd::{CENTRE, OUTER_RATE, OUTER_RULE};
 use crate::method::entry::{Fixed, MethodEntry, Place, Use};
 
 pub(super) const ENTRY: MethodEntry = MethodEntry {
@@ -24,20 +25,12 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
             value: "\"nag_lookahead\"",
             why: "the method is this rule in the workers",
         },
-        Fixed {
-            key: "outer.name",
-            value: "\"sgd\"",
-            why: "the servers add differences as they are",
-        },
-        Fixed {
-            key: "outer.lr",
-            value: "1.0",
-            why: "the servers add differences as they are",
-        },
+        OUTER_RULE,
+        OUTER_RATE,
     ],
     memory: Use {
         worker: "12 bytes per parameter and 4 more for the velocity: parameters of its own, a gradient, a difference",
-        servers: "4 bytes per parameter: the centre (8 more per parameter and worker under rounds)",
+        servers: CENTRE,
     },
     place: Place::Workers(super::elastic_averaging),
     pushes: Kind::Delta,

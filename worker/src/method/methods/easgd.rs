@@ -12,26 +12,33 @@ use thalweg_common::message::Kind;
 
 use crate::method::entry::{Fixed, MethodEntry, Place, Use};
 
+/// The servers' rule under elastic averaging, whatever the workers run.
+pub(super) const OUTER_RULE: Fixed = Fixed {
+    key: "outer.name",
+    value: "\"sgd\"",
+    why: "the servers add differences as they are",
+};
+
+/// Their rate.
+pub(super) const OUTER_RATE: Fixed = Fixed {
+    key: "outer.lr",
+    value: "1.0",
+    why: "the servers add differences as they are",
+};
+
+/// What they keep.
+pub(super) const CENTRE: &str =
+    "4 bytes per parameter: the centre (8 more per parameter and worker under rounds)";
+
 pub(super) const ENTRY: MethodEntry = MethodEntry {
     name: "easgd",
     about: "workers with parameters of their own, tied by a spring to a centre on the servers; [optimizer] runs in the workers",
     source: "Zhang, Choromanska, LeCun, NIPS 2015, algorithm 1",
     recipe: "[optimizer]\nname = \"sgd\"\n[outer]\nname = \"sgd\"\nlr = 1.0\n[method]\ncommunication_period = 10\n",
-    fixed: &[
-        Fixed {
-            key: "outer.name",
-            value: "\"sgd\"",
-            why: "the servers add differences as they are",
-        },
-        Fixed {
-            key: "outer.lr",
-            value: "1.0",
-            why: "the servers add differences as they are",
-        },
-    ],
+    fixed: &[OUTER_RULE, OUTER_RATE],
     memory: Use {
         worker: "12 bytes per parameter and its optimizer's slots: parameters of its own, a gradient, a difference",
-        servers: "4 bytes per parameter: the centre (8 more per parameter and worker under rounds)",
+        servers: CENTRE,
     },
     place: Place::Workers(super::elastic_averaging),
     pushes: Kind::Delta,

@@ -11,6 +11,10 @@ use thalweg_common::message::Kind;
 
 use crate::method::entry::{Fixed, MethodEntry, Place, Use};
 
+/// What a worker keeps that takes steps of its own.
+pub(super) const OWN_STEPS: &str = "12 bytes per parameter and its optimizer's slots: parameters of its own, a \
+                                    gradient, where the period began";
+
 pub(super) const ENTRY: MethodEntry = MethodEntry {
     name: "local_sgd",
     about: "communication_period steps in every worker, then the mean of their parameters; [optimizer] runs in the workers",
@@ -22,7 +26,7 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
         why: "a round is the mean of all workers' parameters; async_diloco is the form without rounds",
     }],
     memory: Use {
-        worker: "12 bytes per parameter and its optimizer's slots: parameters of its own, a gradient, where the period began",
+        worker: OWN_STEPS,
         servers: "its outer optimizer's state, and 8 bytes per parameter and worker for a round",
     },
     place: Place::Workers(super::local_steps),

@@ -10,18 +10,15 @@
 
 use thalweg_common::message::Kind;
 
-use crate::method::entry::{COPY_AND_GRADIENT, Fixed, MethodEntry, OPTIMIZER_ALONE, Place, Use};
+use super::adownpour::AVERAGE;
+use crate::method::entry::{COPY_AND_GRADIENT, MethodEntry, OPTIMIZER_ALONE, Place, Use};
 
 pub(super) const ENTRY: MethodEntry = MethodEntry {
     name: "mvadownpour",
     about: "Downpour with SGD, judged and saved at a moving average of the centre",
     source: "Zhang, Choromanska, LeCun, NIPS 2015, section 5",
     recipe: "[optimizer]\nname = \"averaged_sgd\"\nrate = 0.001\n",
-    fixed: &[Fixed {
-        key: "optimizer.name",
-        value: "\"averaged_sgd\"",
-        why: "the method is this average on the servers",
-    }],
+    fixed: &[AVERAGE],
     memory: Use {
         worker: COPY_AND_GRADIENT,
         servers: OPTIMIZER_ALONE,
