@@ -24,7 +24,7 @@ use thalweg_common::layout::{ParameterLayout, Tensor};
 
 use super::{
     Coverage, Located, Model, ModelEntry, ModelError, Output, Shape,
-    linear::{mean_share, narrow},
+    linear::{mean_share, narrow, spread},
     registry::{Laws, read_keys, refuse},
 };
 use crate::data::{Rows, Task};
@@ -162,14 +162,11 @@ impl Model for GraphCut {
     fn touched(&self, rows: &Rows, out: &mut Vec<u64>) {
         out.clear();
         let features = rows.features().iter().map(|feature| u64::from(*feature));
-        out.extend(features.filter(|feature| *feature < self.nodes));
+        let nodes = features.filter(|feature| *feature < self.nodes);
+        out.extend(nodes.map(|node| node * self.classes as u64));
         out.sort_unstable();
         out.dedup();
-        let classes = self.classes as u64;
-        *out = out
-            .iter()
-            .flat_map(|node| node * classes..(node + 1) * classes)
-            .collect();
+        spread(out, self.classes as u64);
     }
 
     fn locate(
