@@ -161,6 +161,12 @@ fn local_sgd_of_period_one_is_synchronous_sgd() {
     }
 }
 
+/// Parts that came too late.
+fn late(history: &History) -> u64 {
+    let workers = history.statuses.iter().flat_map(|s| &s.workers);
+    workers.map(|w| w.late).sum()
+}
+
 #[test]
 fn a_worker_that_is_lost_or_slow_does_not_hold_up_rounds_that_go_without_it() {
     let sets = [
@@ -172,14 +178,8 @@ fn a_worker_that_is_lost_or_slow_does_not_hold_up_rounds_that_go_without_it() {
     let job = under("synchronous", &sets);
     let history = simulate(&job);
     assert_eq!(history.statuses[0].progress, job.blueprint.examples_total());
-    let late: u64 = history
-        .statuses
-        .iter()
-        .flat_map(|s| &s.workers)
-        .map(|w| w.late)
-        .sum();
     assert!(
-        0 < late,
+        0 < late(&history),
         "of four equal workers the last of each round is late"
     );
 }
@@ -197,11 +197,5 @@ fn a_limit_on_staleness_is_kept_and_what_it_leaves_out_is_counted() {
     for status in &history.statuses {
         assert!(status.staleness.max <= 1, "{:?}", status.staleness);
     }
-    let late: u64 = history
-        .statuses
-        .iter()
-        .flat_map(|s| &s.workers)
-        .map(|w| w.late)
-        .sum();
-    assert!(0 < late);
+    assert!(0 < late(&history));
 }

@@ -4,11 +4,9 @@
 use std::collections::BTreeSet;
 
 use thalweg_common::consistency::Consistency;
-use thalweg_common::ids::{Clock, SessionId, WorkerId};
-use thalweg_common::time::Time;
-use thalweg_server::admission::{Admission, Gate, Ticket};
 
 use crate::chance::Chance;
+use crate::gate::Waiting;
 use crate::say;
 
 const WORKERS: usize = 100;
@@ -16,32 +14,21 @@ const ROUNDS: u64 = 150;
 
 /// Virtual time of all rounds, and gradients that were in time for theirs.
 fn run(backups: u32) -> (f64, usize) {
-    let mut gate = Admission::new(Consistency::Bsp, WORKERS as u32, backups);
-    for worker in 0..WORKERS {
-        gate.enter(
-            Time::ZERO,
-            WorkerId(worker as u32),
-            SessionId(worker as u64 + 1),
-        );
-    }
+    let mut gate = Waiting::new(Consistency::Bsp, WORKERS, backups);
     let mut chance = Chance::new(6);
     let needed = WORKERS - backups as usize;
     // The round that each worker computes for, and iterations that it has finished.
     let (mut of_round, mut own) = ([0_u64; WORKERS], [0_u64; WORKERS]);
     let mut ahead: BTreeSet<(u64, usize)> = BTreeSet::new();
-    let mut parked: Vec<(Ticket, usize)> = Vec::new();
     let mut ready: Vec<usize> = (0..WORKERS).collect();
     let (mut now, mut round, mut arrived, mut used) = (0, 0, 0, 0);
     while round < ROUNDS {
         for worker in std::mem::take(&mut ready) {
-            match gate.ask(Time::ZERO, WorkerId(worker as u32), Clock(own[worker])) {
-                Gate::Parked(ticket) => parked.push((ticket, worker)),
-                Gate::Open => {
-                    of_round[worker] = round;
-                    let slow = if chance.unit() < 0.01 { 10.0 } else { 1.0 };
-                    let takes = slow * (1.0 + 0.1 * chance.exponential());
-                    ahead.insert((now + (takes * 1e6) as u64, worker));
-                }
+            if gate.lets(worker, own[worker]) {
+                of_round[worker] = round;
+                let slow = if chance.unit() < 0.01 { 10.0 } else { 1.0 };
+                let takes = slow * (1.0 + 0.1 * chance.exponential());
+                ahead.insert((now + (takes * 1e6) as u64, worker));
             }
         }
         let (time, worker) = ahead.pop_first().unwrap();
@@ -54,15 +41,7 @@ fn run(backups: u32) -> (f64, usize) {
             }
         }
         own[worker] += 1;
-        let released = gate.advance(Time::ZERO, WorkerId(worker as u32), Clock(own[worker]));
-        ready = vec![worker];
-        parked.retain(|(ticket, waiting)| {
-            let stays = !released.contains(ticket);
-            if !stays {
-                ready.push(*waiting);
-            }
-            stays
-        });
+        ready = gate.finish(worker, own[worker]);
     }
     (now as f64 / 1e6, used)
 }

@@ -4,8 +4,6 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use thalweg_common::optimizer::{GroupSpan, Initial, StoreSpec, optimizer};
-use thalweg_common::regularizer::Terms;
 use thalweg_worker::method::{
     Effect, ElasticAveraging, Event, Gradients, LocalPlan, MethodSettings, TrainingMethod, When,
 };
@@ -15,7 +13,7 @@ use thalweg_worker::replica::Vector;
 use crate::chance::Chance;
 use crate::problem::{Problem, Score};
 use crate::say;
-use crate::shard::Shard;
+use crate::shard::{Shard, store};
 
 const WORKERS: usize = 4;
 const STEPS: u64 = 768;
@@ -28,23 +26,8 @@ pub(crate) const WHEN: When = When {
 
 /// How a worker runs a rule by itself.
 pub(crate) fn local(name: &'static str, settings: &'static str, lr: f64) -> LocalPlan {
-    let build = move |x: &[f32]| {
-        let at = |element: usize| x[element];
-        let spec = StoreSpec {
-            len: x.len(),
-            initial: Initial::Function(&at),
-            groups: vec![GroupSpan {
-                range: 0..x.len(),
-                lr_factor: 1.0,
-                terms: Terms::none(),
-                shape: vec![x.len()],
-            }],
-        };
-        let settings = settings.parse().unwrap();
-        optimizer(name).unwrap().build(&settings, &spec).unwrap()
-    };
     LocalPlan {
-        build: Arc::new(build),
+        build: Arc::new(move |x: &[f32]| store(name, settings, x)),
         rate: Arc::new(move |_| lr),
         start: None,
     }
@@ -63,7 +46,7 @@ pub(crate) fn settings(period: u64, local_lr: f64) -> MethodSettings {
     }
 }
 
-fn vector(values: Vec<f32>) -> Vector {
+pub(crate) fn vector(values: Vec<f32>) -> Vector {
     Vector {
         coverage: Arc::new(Coverage::Whole(values.len() as u64)),
         values,

@@ -15,31 +15,36 @@ struct Way {
     by_staleness: bool,
 }
 
-const PLAIN: Way = Way {
-    name: "asynchronous SGD",
-    rule: ("sgd", ""),
-    by_staleness: false,
-};
+impl Way {
+    const fn of(name: &'static str, rule: &'static str, settings: &'static str) -> Self {
+        Self {
+            name,
+            rule: (rule, settings),
+            by_staleness: false,
+        }
+    }
+}
+
+const PLAIN: Way = Way::of("asynchronous SGD", "sgd", "");
 const AWARE: Way = Way {
-    name: "staleness_aware",
-    rule: ("sgd", ""),
     by_staleness: true,
+    ..Way::of("staleness_aware", "sgd", "")
 };
-const CONSTANT: Way = Way {
-    name: "dc_asgd_constant 0.5",
-    rule: ("dc_asgd_constant", "compensation = 0.5\nguard = false"),
-    by_staleness: false,
-};
-const ADAPTIVE: Way = Way {
-    name: "dc_asgd_adaptive 2",
-    rule: ("dc_asgd_adaptive", "compensation = 2.0\nguard = false"),
-    by_staleness: false,
-};
-const GUARDED: Way = Way {
-    name: "dc_asgd_adaptive 2, guarded",
-    rule: ("dc_asgd_adaptive", "compensation = 2.0"),
-    by_staleness: false,
-};
+const CONSTANT: Way = Way::of(
+    "dc_asgd_constant 0.5",
+    "dc_asgd_constant",
+    "compensation = 0.5\nguard = false",
+);
+const ADAPTIVE: Way = Way::of(
+    "dc_asgd_adaptive 2",
+    "dc_asgd_adaptive",
+    "compensation = 2.0\nguard = false",
+);
+const GUARDED: Way = Way::of(
+    "dc_asgd_adaptive 2, guarded",
+    "dc_asgd_adaptive",
+    "compensation = 2.0",
+);
 
 fn train(problem: &mut Problem, way: &Way, workers: usize, lr: f64, seed: u64) -> Score {
     let mut chance = Chance::new(seed);

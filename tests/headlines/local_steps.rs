@@ -1,14 +1,10 @@
 //! DiLoCo (Douillard et al., 2023; Liu et al., 2024): the same number of local steps with ever fewer
 //! exchanges, under three outer optimizers.
 
-use std::sync::Arc;
-
 use thalweg_worker::method::{Effect, Event, LocalSteps, TrainingMethod, When};
-use thalweg_worker::model::Coverage;
-use thalweg_worker::replica::Vector;
 
 use crate::chance::Chance;
-use crate::elastic_averaging::{WHEN, local, settings};
+use crate::elastic_averaging::{WHEN, local, settings, vector};
 use crate::problem::{Problem, Score};
 use crate::say;
 use crate::shard::Shard;
@@ -32,13 +28,6 @@ const NESTEROV: Outer = Outer {
     rule: ("nesterov", "momentum = 0.9"),
     lr: 0.7,
 };
-
-fn vector(values: Vec<f32>) -> Vector {
-    Vector {
-        coverage: Arc::new(Coverage::Whole(values.len() as u64)),
-        values,
-    }
-}
 
 fn workers(period: u64, lr: f64) -> Vec<LocalSteps> {
     let plan = || local("adamw", "", lr);

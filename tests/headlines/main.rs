@@ -21,6 +21,7 @@
 mod chance;
 mod problem;
 mod shard;
+mod gate;
 mod adaptive_revision;
 mod late_gradients;
 mod elastic_averaging;

@@ -4,7 +4,6 @@ use thalweg_common::optimizer::{
     AtReadView, GradientView, GroupSpan, Initial, Reader, StepContext, Store, StoreSpec, optimizer,
 };
 use thalweg_common::regularizer::Terms;
-use toml::Table;
 
 #[derive(Debug)]
 pub(crate) struct Shard {
@@ -23,20 +22,8 @@ pub(crate) struct Read {
 
 impl Shard {
     pub(crate) fn new(name: &str, settings: &str, start: &[f32]) -> Self {
-        let at = |element: usize| start[element];
-        let spec = StoreSpec {
-            len: start.len(),
-            initial: Initial::Function(&at),
-            groups: vec![GroupSpan {
-                range: 0..start.len(),
-                lr_factor: 1.0,
-                terms: Terms::none(),
-                shape: vec![start.len()],
-            }],
-        };
-        let settings: Table = settings.parse().unwrap();
         Self {
-            store: optimizer(name).unwrap().build(&settings, &spec).unwrap(),
+            store: store(name, settings, start),
             version: 0,
         }
     }
@@ -69,7 +56,7 @@ impl Shard {
 
     /// Takes a step with a gradient that was computed at `read`, counted so much.
     pub(crate) fn step(&mut self, lr: f64, gradient: &[f32], read: &Read, scale: f64) {
-        let bytes: Vec<u8> = gradient.iter().flat_map(|g| g.to_le_bytes()).collect();
+        let bytes = bytes(gradient);
         let view = GradientView::Dense {
             start: 0,
             segments: &[&bytes],
@@ -84,10 +71,9 @@ impl Shard {
 
     /// The same of single elements.
     pub(crate) fn step_some(&mut self, lr: f64, elements: &[u32], gradient: &[f32], told: &[u8]) {
-        let values: Vec<u8> = gradient.iter().flat_map(|g| g.to_le_bytes()).collect();
         let view = GradientView::Sparse {
             coordinates: elements,
-            values: &values,
+            values: &bytes(gradient),
         };
         let context = self.context(lr, 0);
         let at_read = AtReadView::Echoed(told);
@@ -97,7 +83,7 @@ impl Shard {
 
     /// Adds a difference.
     pub(crate) fn add(&mut self, delta: &[f32]) {
-        let bytes: Vec<u8> = delta.iter().flat_map(|g| g.to_le_bytes()).collect();
+        let bytes = bytes(delta);
         let view = GradientView::Dense {
             start: 0,
             segments: &[&bytes],
@@ -115,6 +101,27 @@ impl Shard {
             worker: 0,
         }
     }
+}
+
+/// Parameters that begin at `start`, under a rule.
+pub(crate) fn store(name: &str, settings: &str, start: &[f32]) -> Box<dyn Store<f32>> {
+    let at = |element: usize| start[element];
+    let spec = StoreSpec {
+        len: start.len(),
+        initial: Initial::Function(&at),
+        groups: vec![GroupSpan {
+            range: 0..start.len(),
+            lr_factor: 1.0,
+            terms: Terms::none(),
+            shape: vec![start.len()],
+        }],
+    };
+    let settings = settings.parse().unwrap();
+    optimizer(name).unwrap().build(&settings, &spec).unwrap()
+}
+
+fn bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
 fn floats(bytes: &[u8]) -> Vec<f32> {

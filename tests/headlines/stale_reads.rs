@@ -6,11 +6,9 @@
 use std::collections::BTreeSet;
 
 use thalweg_common::consistency::Consistency;
-use thalweg_common::ids::{Clock, SessionId, WorkerId};
-use thalweg_common::time::Time;
-use thalweg_server::admission::{Admission, Gate, Ticket};
 
 use crate::chance::Chance;
+use crate::gate::Waiting;
 use crate::say;
 
 const SIDE: usize = 120;
@@ -98,38 +96,29 @@ fn run(factors: &Factors, lag: Option<u64>, lr: f32, target: f64) -> Option<Run>
         Some(lag) => Consistency::Ssp { lag },
         None => Consistency::Asp,
     };
-    let mut gate = Admission::new(model, WORKERS as u32, 0);
-    for worker in 0..WORKERS {
-        let session = SessionId(worker as u64 + 1);
-        gate.enter(Time::ZERO, WorkerId(worker as u32), session);
-    }
+    let mut gate = Waiting::new(model, WORKERS, 0);
     let mut chance = Chance::new(9);
     let mut x = factors.start.clone();
     let mut caches: Vec<(Vec<f32>, usize)> = vec![(x.clone(), usize::MAX); WORKERS];
     let mut started = [0_usize; WORKERS];
     let mut ahead: BTreeSet<(u64, usize)> = BTreeSet::new();
-    let mut parked: Vec<(Ticket, usize)> = Vec::new();
     let mut ready: Vec<usize> = (0..WORKERS).collect();
     let (mut now, mut iterations) = (0_u64, 0);
     loop {
         for worker in std::mem::take(&mut ready) {
-            let number = WorkerId(worker as u32);
-            match gate.ask(Time::ZERO, number, Clock(started[worker] as u64)) {
-                Gate::Parked(ticket) => parked.push((ticket, worker)),
-                Gate::Open => {
-                    let own = started[worker];
-                    let (_, age) = caches[worker];
-                    // What was read serves as long as the lag permits; without a bound, for ever.
-                    let serves =
-                        age != usize::MAX && lag.is_none_or(|lag| own < age + 1 + lag as usize);
-                    let mut takes = computing(worker, own, &mut chance);
-                    if !serves {
-                        caches[worker] = (x.clone(), own);
-                        takes += READ_COST;
-                    }
-                    started[worker] += 1;
-                    ahead.insert((now + (takes * 1e6) as u64, worker));
+            let own = started[worker];
+            if gate.lets(worker, own as u64) {
+                let (_, age) = caches[worker];
+                // What was read serves as long as the lag permits; without a bound, for ever.
+                let serves =
+                    age != usize::MAX && lag.is_none_or(|lag| own < age + 1 + lag as usize);
+                let mut takes = computing(worker, own, &mut chance);
+                if !serves {
+                    caches[worker] = (x.clone(), own);
+                    takes += READ_COST;
                 }
+                started[worker] += 1;
+                ahead.insert((now + (takes * 1e6) as u64, worker));
             }
         }
         let (time, worker) = ahead.pop_first()?;
@@ -141,7 +130,7 @@ fn run(factors: &Factors, lag: Option<u64>, lr: f32, target: f64) -> Option<Run>
         let mut draws = chance.clone();
         factors.step(&at, &mut x, lr, &mut chance);
         factors.step(&at, cache, lr, &mut draws);
-        if iterations % (EVALUATE_EVERY) == 0 {
+        if iterations % EVALUATE_EVERY == 0 {
             let loss = factors.loss(&x);
             if loss <= target {
                 let time = now as f64 / 1e6;
@@ -151,16 +140,7 @@ fn run(factors: &Factors, lag: Option<u64>, lr: f32, target: f64) -> Option<Run>
                 return None;
             }
         }
-        let number = WorkerId(worker as u32);
-        let released = gate.advance(Time::ZERO, number, Clock(started[worker] as u64));
-        ready = vec![worker];
-        parked.retain(|(ticket, waiting)| {
-            let stays = !released.contains(ticket);
-            if !stays {
-                ready.push(*waiting);
-            }
-            stays
-        });
+        ready = gate.finish(worker, started[worker] as u64);
     }
 }
 
