@@ -185,7 +185,7 @@ impl Server {
     fn is_odd(&self, part: &Part, outcome: &Outcome) -> bool {
         let staleness = match *outcome {
             Outcome::Applied { staleness, .. } => staleness,
-            Outcome::Accepted { version } => version.0 - part.version_read.0,
+            Outcome::Accepted { version } => version.0.saturating_sub(part.version_read.0),
             Outcome::Dropped { .. } | Outcome::Duplicate { .. } | Outcome::Refused(_) => {
                 return true;
             }

@@ -129,7 +129,7 @@ fn repository() -> PathBuf {
 }
 
 /// `THALWEG_SHARED`, or the folder `shared` beside the repository.
-fn shared() -> PathBuf {
+pub(crate) fn shared() -> PathBuf {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     env::var_os("THALWEG_SHARED").map_or_else(beside, PathBuf::from)
 }

@@ -15,3 +15,4 @@ mod pushes;
 mod variants;
 mod scores;
 mod methods;
+mod graphs;

@@ -200,3 +200,19 @@ fn delay_tolerant_adagrad_trains_the_default_job_as_well_as_adagrad() {
     ));
     assert!(revision <= SHARE * plain, "{revision} beside {plain}");
 }
+
+#[test]
+fn threads_on_one_model_train_the_default_job_as_well_as_a_cluster() {
+    let bench = Bench::default_job();
+    let cluster = worth(&bench, &FLIGHTS, as_listed("downpour"), 0.1).loss;
+    for method in ["hogwild", "tiered_replicas"] {
+        let threads = worth(&bench, &FLIGHTS, as_listed(method), 0.1).loss;
+        say(&format!(
+            "flights    {method} {threads:.5}, downpour with adagrad {cluster:.5}"
+        ));
+        assert!(
+            threads <= SHARE * cluster,
+            "{method}: {threads} beside {cluster}"
+        );
+    }
+}
