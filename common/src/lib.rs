@@ -14,6 +14,7 @@ pub mod consistency;
 pub mod non_finite;
 pub mod config;
 pub mod message;
+pub mod push_format;
 pub mod error;
 pub mod registry;
 pub mod schedule;

@@ -39,6 +39,20 @@ impl fmt::Display for Kind {
 pub enum Dtype {
     /// IEEE 754 binary32, little-endian.
     F32,
+    /// Its upper half, little-endian.
+    Bf16,
+    /// Two's complement; −128 stands for a value that is not finite.
+    Int8,
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        })
+    }
 }
 
 /// How a part's values are coded.
@@ -46,6 +60,18 @@ pub enum Dtype {
 pub enum Codec {
     /// Values one after the other.
     Raw,
+    /// Scales, one for each block of values, and then the values, as multiples of their scale:
+    /// [`crate::push_format::int8`].
+    BlockScaled,
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Raw => "raw",
+            Self::BlockScaled => "block_scaled",
+        })
+    }
 }
 
 /// Positions `start..end` of an epoch's permutation whose rows went into a push.
@@ -111,7 +137,7 @@ pub struct Part {
     pub codec: Codec,
     /// The elements.
     pub address: Address,
-    /// Their values, as many as the address names.
+    /// Their values, as many as the address names, as number format and coding say.
     pub payload: Payload,
     /// What the worker had read of each element, for a rule that looks at it; empty where the shard
     /// has it pinned, or the rule does not ask.

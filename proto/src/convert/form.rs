@@ -2,6 +2,7 @@
 
 use thalweg_common::error::RefusalKind;
 use thalweg_common::message::{Codec, Dtype, Kind, Part};
+use thalweg_common::push_format::PushFormat;
 
 use super::{ConvertError, field};
 use crate::v1;
@@ -12,6 +13,13 @@ pub(super) struct Form {
     pub(super) kind: Kind,
     pub(super) dtype: Dtype,
     pub(super) codec: Codec,
+}
+
+impl Form {
+    /// The format that number format and coding are together.
+    pub(super) fn format(&self) -> PushFormat {
+        PushFormat::of(self.dtype, self.codec).expect("a form that was read is one of a format")
+    }
 }
 
 impl From<&Part> for Form {
@@ -33,9 +41,12 @@ impl From<Form> for v1::Form {
         };
         let dtype = match form.dtype {
             Dtype::F32 => v1::Dtype::F32,
+            Dtype::Bf16 => v1::Dtype::Bf16,
+            Dtype::Int8 => v1::Dtype::Int8,
         };
         let codec = match form.codec {
             Codec::Raw => v1::Codec::Raw,
+            Codec::BlockScaled => v1::Codec::BlockScaled,
         };
         Self {
             kind: kind as i32,
@@ -63,16 +74,26 @@ impl TryFrom<v1::Form> for Form {
         };
         let dtype = match v1::Dtype::try_from(form.dtype) {
             Ok(v1::Dtype::F32) => Dtype::F32,
+            Ok(v1::Dtype::Bf16) => Dtype::Bf16,
+            Ok(v1::Dtype::Int8) => Dtype::Int8,
             Ok(v1::Dtype::Unspecified) | Err(_) => {
-                return Err(refuse("dtype", "f32 (1)", form.dtype));
+                return Err(refuse("dtype", "f32 (1), bf16 (2), int8 (3)", form.dtype));
             }
         };
         let codec = match v1::Codec::try_from(form.codec) {
             Ok(v1::Codec::Raw) => Codec::Raw,
+            Ok(v1::Codec::BlockScaled) => Codec::BlockScaled,
             Ok(v1::Codec::Unspecified) | Err(_) => {
-                return Err(refuse("codec", "raw (1)", form.codec));
+                return Err(refuse("codec", "raw (1), block_scaled (2)", form.codec));
             }
         };
+        if PushFormat::of(dtype, codec).is_none() {
+            let expected = "f32 or bf16 with raw, int8 with block_scaled";
+            let found = format!("{dtype} with {codec}");
+            return Err(
+                ConvertError::invalid("codec", expected, found).of_kind(RefusalKind::Unsupported)
+            );
+        }
         Ok(Self { kind, dtype, codec })
     }
 }
@@ -117,12 +138,22 @@ mod tests {
                 RefusalKind::Unsupported,
             ),
             (
-                v1::Form { dtype: 2, ..right },
+                v1::Form { dtype: 4, ..right },
                 "dtype",
                 RefusalKind::Unsupported,
             ),
             (
                 v1::Form { codec: -1, ..right },
+                "codec",
+                RefusalKind::Unsupported,
+            ),
+            (
+                v1::Form { dtype: 3, ..right },
+                "codec",
+                RefusalKind::Unsupported,
+            ),
+            (
+                v1::Form { codec: 2, ..right },
                 "codec",
                 RefusalKind::Unsupported,
             ),

@@ -153,7 +153,7 @@ fn read_part(
         Some(PartAddress::Coordinates(list)) => address::open(WireAddress::Coordinates(list))?,
         Some(PartAddress::Rows(rows)) => address::open(WireAddress::Rows(rows))?,
     };
-    let elements = open.elements();
+    let elements = open.elements().map(|elements| (elements, form.format()));
     let address = address::place(open, index, missing);
     let (payload, rest) = section::open_values(index, part.payload_bytes, part.payload, elements)?;
     missing.extend(rest);

@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 use thalweg_common::message::{Coordinates, Payload};
+use thalweg_common::push_format::PushFormat;
 
 use super::ConvertError;
 
@@ -123,20 +124,20 @@ impl<T> Opened<T> {
 
 /// Judges announced values against the bytes that came and the elements addressed.
 ///
-/// `elements` is `None` where the address does not tell how many values there are.
+/// `elements` is `None` where the address does not tell how many values there are; with it goes the
+/// format that they are written in.
 pub(super) fn open_values(
     part: usize,
     announced: u64,
     payload: Bytes,
-    elements: Option<u64>,
+    elements: Option<(u64, PushFormat)>,
 ) -> Result<(Payload, Option<Missing>), ConvertError> {
-    let value_bytes = Payload::VALUE_BYTES as u64;
-    if let Some(elements) = elements
-        && announced != elements * value_bytes
+    if let Some((elements, format)) = elements
+        && announced != format.bytes(elements)
     {
         let expected = format!(
-            "{} ({elements} elements of 4 bytes)",
-            elements * value_bytes
+            "{} ({elements} elements of {format})",
+            format.bytes(elements)
         );
         return Err(ConvertError::invalid("payload_bytes", expected, announced));
     }

@@ -6,14 +6,15 @@ use bytes::Bytes;
 use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::sample::Index;
 use thalweg_common::ids::{
     Clock, Fingerprint, Generation, Life, Sequence, SessionId, ShardId, Version, WorkerId,
 };
 use thalweg_common::message::{
-    Address, Codec, Conclude, Coordinates, DataRange, DataSummary, Dtype, Heartbeat, Kind, Leave,
-    LeaveReason, Offer, Part, Payload, Pull, PullPart, Push, PushHeader, Register, Request,
-    SessionRole,
+    Address, Conclude, Coordinates, DataRange, DataSummary, Heartbeat, Kind, Leave, LeaveReason,
+    Offer, Part, Payload, Pull, PullPart, Push, PushHeader, Register, Request, SessionRole,
 };
+use thalweg_common::push_format::PushFormat;
 
 pub(crate) fn payload(values: usize) -> impl Strategy<Value = Payload> {
     (vec(any::<u32>(), values), vec(1_usize..3000, 0..6)).prop_map(|(bits, cuts)| {
@@ -56,18 +57,21 @@ fn part(shard: u32) -> impl Strategy<Value = Part> {
         Just(Kind::Statistic)
     ];
     let address = prop_oneof![5 => elements(), 1 => rows()];
-    (1_u64.., any::<u64>(), kind, address).prop_flat_map(
-        move |(sequence, version, kind, address)| {
+    (1_u64.., any::<u64>(), kind, address, any::<Index>()).prop_flat_map(
+        move |(sequence, version, kind, address, index)| {
             let values = address.len();
+            let format = PushFormat::ALL[index.index(PushFormat::ALL.len())];
+            let written = format.bytes(values as u64) / Payload::VALUE_BYTES as u64;
             let at_read =
                 prop_oneof![Just(0), Just(values), Just(2 * values)].prop_flat_map(payload);
-            (payload(values), at_read).prop_map(move |(payload, at_read)| Part {
+            let written = usize::try_from(written).expect("a short part");
+            (payload(written), at_read).prop_map(move |(payload, at_read)| Part {
                 shard: ShardId(shard),
                 sequence: Sequence(sequence),
                 version_read: Version(version),
                 kind,
-                dtype: Dtype::F32,
-                codec: Codec::Raw,
+                dtype: format.dtype(),
+                codec: format.codec(),
                 address: address.clone(),
                 payload,
                 at_read,

@@ -123,7 +123,7 @@ fn a_wrong_field_of_a_part_is_named_with_what_was_expected_and_found() {
     refused(&[
         (
             |push| push.parts[0].form = Some(form(9)),
-            "parts[0].form.dtype: expected one of f32 (1), found 9",
+            "parts[0].form.dtype: expected one of f32 (1), bf16 (2), int8 (3), found 9",
         ),
         (
             |push| push.parts[0].sequence = 0,
@@ -131,7 +131,7 @@ fn a_wrong_field_of_a_part_is_named_with_what_was_expected_and_found() {
         ),
         (
             |push| push.parts[0].payload_bytes = 16,
-            "parts[0].payload_bytes: expected 12 (3 elements of 4 bytes), found 16",
+            "parts[0].payload_bytes: expected 12 (3 elements of f32), found 16",
         ),
         (
             |push| push.parts[0].payload = Bytes::from_static(&[0; 8]),
@@ -158,7 +158,7 @@ fn a_wrong_address_is_named_with_what_was_expected_and_found() {
         ),
         (
             |push| push.parts[0].address = None,
-            "parts[0].payload_bytes: expected 0 (0 elements of 4 bytes), found 12",
+            "parts[0].payload_bytes: expected 0 (0 elements of f32), found 12",
         ),
         (
             |push| {

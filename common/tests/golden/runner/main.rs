@@ -5,6 +5,7 @@
 //! counts as much as a wrong number.
 
 mod asynchronous;
+mod compress;
 mod edge;
 mod folder;
 mod numbers;
@@ -26,16 +27,18 @@ use self::numbers::Findings;
 use self::run::registry_name;
 
 /// Formats that come with what they describe: none of their files is checked here.
-const ELSEWHERE: &[(&str, &str)] = &[
-    (
-        "psgold-consistency/1",
-        "checked in virtual time by the tests of thalweg: tests/traces",
-    ),
-    ("psgold-compress/1", "the gradient codecs"),
-];
+const ELSEWHERE: &[(&str, &str)] = &[(
+    "psgold-consistency/1",
+    "checked in virtual time by the tests of thalweg: tests/traces",
+)];
 
 /// Parts of checked files that are checked elsewhere, or come with what they describe.
 const PARTS_ELSEWHERE: &[(&str, &str, &str)] = &[
+    (
+        "psgold-compress/1",
+        "fp16, rounding at random, one_bit, ef_sign, top_k",
+        "come with the codecs that they describe",
+    ),
     (
         "psgold-schedule/1",
         "gradient_noise",
@@ -133,6 +136,9 @@ fn a_golden_file_with_a_flaw_is_a_failure() {
         ),
         ("strategies_1", "/prox/lazy_elastic_stepwise/0", 0.0.into()),
         ("schedules_1", "/schedules/12/lr/59", 0.0.into()),
+        ("compression_1", "/half/bf16_bits/7", 0.into()),
+        ("compression_1", "/int8/q_nearest_even/9", 126.into()),
+        ("compression_1", "/int8/scale/2", 0.97.into()),
         ("schedules_1", "/schedules/12/schedule", "moan".into()),
         (
             "schedules_1",
@@ -196,6 +202,7 @@ fn check(file: &Value) -> Option<Findings> {
         Some("psgold-surface/1") => path::surface(file),
         Some("psgold-objective/1") => path::objective(file),
         Some("psgold-schedule/1") => schedule::parts(file),
+        Some("psgold-compress/1") => compress::parts(file),
         Some(other) if ELSEWHERE.iter().any(|(format, _)| *format == other) => return None,
         Some(other) => Err(format!("no reader for the format `{other}`")),
         None => Err("it states no `format`".to_owned()),
