@@ -9,6 +9,7 @@ use thalweg_common::ids::{Fingerprint, Life, ServerId};
 use thalweg_common::layout::ParameterLayout;
 use thalweg_common::message::{DataSummary, Kind};
 use thalweg_common::non_finite::NonFinite;
+use thalweg_common::push_format::PushFormat;
 use thalweg_common::regularizer::Regularization;
 use thalweg_common::shard_map::ShardMap;
 use toml::Table;
@@ -36,6 +37,8 @@ pub struct Training {
     pub regularization: Regularization,
     /// What workers push: gradients that the optimizer turns into steps, or differences.
     pub pushes: Kind,
+    /// How they write it.
+    pub push_format: PushFormat,
     /// When the optimizer runs.
     pub aggregation: Aggregation,
     /// What staleness does to a gradient.

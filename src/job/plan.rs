@@ -19,7 +19,9 @@ use thalweg_server::shard::{Rate, Tuner};
 use thalweg_server::{Bounds, OnWorkerLoss, Plan, Training};
 use thalweg_worker::data::stream;
 use thalweg_worker::hogwild::HogwildError;
-use thalweg_worker::method::{LocalPlan, MethodEntry, MethodSettings, Place, TrainingMethod};
+use thalweg_worker::method::{
+    LocalPlan, MethodEntry, MethodSettings, Place, Rounding, TrainingMethod,
+};
 use thalweg_worker::transform::{Numbering, Transforms};
 use thalweg_worker::worker::LoopSettings;
 use thiserror::Error;
@@ -136,6 +138,7 @@ pub fn loop_settings(config: &JobConfig) -> LoopSettings {
         },
         reads_every_shard: 0 < config.consistency.aggregation.backup_workers(),
         inflight_pushes_max: limits.inflight_pushes_max as u64,
+        push_format: config.method.push_format,
         non_finite: config.train.non_finite,
         gate_wait: limits.gate_wait_seconds.duration(),
         request_timeout: limits.request_seconds.duration(),
@@ -217,6 +220,7 @@ fn local_plan(blueprint: &Blueprint) -> Result<LocalPlan, SettingError> {
         build: Arc::new(build),
         rate: rate(blueprint)?,
         start: None,
+        rounding: Rounding::new(config.method.push_format, &blueprint.map),
     })
 }
 
@@ -333,6 +337,7 @@ fn training(blueprint: &Blueprint) -> Result<Training, PlanError> {
         tuner,
         regularization,
         pushes: entry.pushes,
+        push_format: config.method.push_format,
         aggregation: config.consistency.aggregation,
         staleness: config.consistency.staleness,
         non_finite: config.train.non_finite,

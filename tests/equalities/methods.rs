@@ -6,7 +6,7 @@ use thalweg::job::ResolvedJob;
 use thalweg::launch::train_in_process;
 use thalweg::simulate::{History, Physics, Simulation};
 use thalweg_common::consistency::Consistency;
-use thalweg_worker::method::{METHODS, MethodEntry};
+use thalweg_worker::method::{METHODS, MethodEntry, Place};
 
 use crate::support::{bits, small};
 
@@ -79,6 +79,60 @@ fn rounds_of_several_workers_are_the_same_under_any_driver() {
         let job = under(method, &sets);
         let threads = train_in_process(&job).unwrap();
         assert_eq!(bits(&simulate(&job).parameters), bits(&threads), "{method}");
+    }
+}
+
+/// What workers with local steps push in fewer bytes.
+const NARROW: [&str; 2] = ["method.push_format=bf16", "method.push_format=int8"];
+
+fn with_local_steps() -> impl Iterator<Item = &'static str> {
+    let entries = METHODS.iter();
+    entries
+        .filter(|entry| matches!(entry.place, Place::Workers(_)))
+        .map(|entry| entry.name)
+}
+
+#[test]
+fn pushes_in_fewer_bytes_are_the_same_under_any_driver() {
+    for format in NARROW {
+        for method in with_local_steps() {
+            let wide = ["cluster.workers=1", "cluster.servers=2"];
+            let sets = [&wide[..], &[format]].concat();
+            let (job, wide) = (under(method, &sets), under(method, &wide));
+            let simulated = simulate(&job).parameters;
+            let threads = train_in_process(&job).unwrap();
+            assert_eq!(bits(&simulated), bits(&threads), "{method}, {format}");
+            let wide = simulate(&wide).parameters;
+            assert_ne!(bits(&simulated), bits(&wide), "{method}, {format}");
+            for (a, b) in simulated.iter().zip(&wide) {
+                assert!((a - b).abs() < 0.05, "{method}, {format}: {a} beside {b}");
+            }
+        }
+        for method in ["local_sgd", "diloco"] {
+            let sets = ["cluster.workers=3", "cluster.servers=2", format];
+            let job = under(method, &sets);
+            let threads = train_in_process(&job).unwrap();
+            let simulated = simulate(&job).parameters;
+            assert_eq!(bits(&simulated), bits(&threads), "{method}, {format}");
+        }
+    }
+}
+
+#[test]
+fn bf16_knows_nothing_of_shards_and_every_format_of_a_seed() {
+    for method in with_local_steps() {
+        let alone = ["cluster.workers=1", NARROW[0]];
+        let shards = ["cluster.workers=1", "cluster.servers=3", NARROW[0]];
+        let one = simulate(&under(method, &alone)).parameters;
+        let three = simulate(&under(method, &shards)).parameters;
+        assert_eq!(bits(&one), bits(&three), "{method}");
+        for format in NARROW {
+            let sets = ["cluster.workers=4", "cluster.servers=2", format];
+            let job = under(method, &sets);
+            let (first, again) = (simulate(&job), simulate(&job));
+            assert_eq!(first.trace, again.trace, "{method}, {format}");
+            assert_eq!(bits(&first.parameters), bits(&again.parameters));
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use thalweg_worker::method::{
-    Effect, ElasticAveraging, Event, Gradients, LocalPlan, MethodSettings, TrainingMethod, When,
+    Effect, ElasticAveraging, Event, Gradients, LocalPlan, MethodSettings, Rounding,
+    TrainingMethod, When,
 };
 use thalweg_worker::model::Coverage;
 use thalweg_worker::replica::Vector;
@@ -30,6 +31,7 @@ pub(crate) fn local(name: &'static str, settings: &'static str, lr: f64) -> Loca
         build: Arc::new(move |x: &[f32]| store(name, settings, x)),
         rate: Arc::new(move |_| lr),
         start: None,
+        rounding: Rounding::none(),
     }
 }
 

@@ -1,7 +1,13 @@
 //! DiLoCo (Douillard et al., 2023; Liu et al., 2024): the same number of local steps with ever fewer
 //! exchanges, under three outer optimizers.
 
-use thalweg_worker::method::{Effect, Event, LocalSteps, TrainingMethod, When};
+use thalweg_common::ids::Generation;
+use thalweg_common::layout::{ParameterLayout, Tensor};
+use thalweg_common::push_format::PushFormat;
+use thalweg_common::shard_map::ShardMap;
+use thalweg_worker::method::{
+    Effect, Event, LocalPlan, LocalSteps, Rounding, TrainingMethod, When,
+};
 
 use crate::chance::Chance;
 use crate::elastic_averaging::{WHEN, local, settings, vector};
@@ -29,8 +35,11 @@ const NESTEROV: Outer = Outer {
     lr: 0.7,
 };
 
-fn workers(period: u64, lr: f64) -> Vec<LocalSteps> {
-    let plan = || local("adamw", "", lr);
+fn workers(period: u64, lr: f64, rounding: &Rounding) -> Vec<LocalSteps> {
+    let plan = || LocalPlan {
+        rounding: rounding.clone(),
+        ..local("adamw", "", lr)
+    };
     (0..WORKERS)
         .map(|_| LocalSteps::new(&settings(period, 0.0), plan()))
         .collect()
@@ -68,10 +77,20 @@ fn period_of(
 
 /// Rounds of all workers; the bytes are what one worker pulls and pushes.
 fn in_rounds(problem: &mut Problem, outer: &Outer, period: u64, lr: f64) -> (Score, u64) {
-    let mut chance = Chance::new(3);
+    let score = in_rounds_of(problem, outer, (period, lr), (&Rounding::none(), 3));
+    (score, STEPS / period * 8 * problem.start.len() as u64)
+}
+
+/// Rounds of all workers whose pushes are rounded.
+fn in_rounds_of(
+    problem: &mut Problem,
+    outer: &Outer,
+    (period, lr): (u64, f64),
+    (rounding, seed): (&Rounding, u64),
+) -> Score {
+    let mut chance = Chance::new(seed);
     let mut servers = Shard::new(outer.rule.0, outer.rule.1, &problem.start);
-    let mut workers = workers(period, lr);
-    let mut bytes = 0;
+    let mut workers = workers(period, lr, rounding);
     for _ in 0..STEPS / period {
         let read = servers.read();
         let mut mean = vec![0.0; read.x.len()];
@@ -82,9 +101,8 @@ fn in_rounds(problem: &mut Problem, outer: &Outer, period: u64, lr: f64) -> (Sco
             }
         }
         servers.step(outer.lr, &mean, &read, 1.0);
-        bytes += 8 * mean.len() as u64;
     }
-    (problem.score(&servers.read().x), bytes)
+    problem.score(&servers.read().x)
 }
 
 /// The least loss over rates in the workers, or that of the one rate; its rate, and the bytes.
@@ -132,11 +150,58 @@ fn local_steps_reach_the_loss_of_every_step_with_a_twentieth_of_the_bytes() {
     assert!(local <= 1.05 * every, "{local} beside {every}");
 }
 
+/// The rounding of pushes of so many elements over two servers.
+fn rounding(format: PushFormat, elements: usize) -> Rounding {
+    let tensor = Tensor::trainable("w", vec![elements as u64]);
+    let layout = ParameterLayout::new(vec![tensor]).unwrap();
+    Rounding::new(format, &ShardMap::plan(&layout, 2, Generation(1)).unwrap())
+}
+
+#[test]
+fn a_way_in_a_quarter_of_the_bytes_leads_to_the_same_loss() {
+    const SEEDS: [u64; 4] = [3, 4, 5, 6];
+    let mut problem = Problem::new();
+    say(
+        "| communication period | outer optimizer | lr in the workers | push_format | loss | test error |",
+    );
+    say("|---|---|---|---|---|---|");
+    for (outer, period, lr) in [
+        (AVERAGE, 20, 1e-2),
+        (NESTEROV, 20, 1e-3),
+        (NESTEROV, 100, 1e-3),
+    ] {
+        let mut plain = f64::NAN;
+        for format in PushFormat::ALL {
+            let rounding = rounding(format, problem.start.len());
+            let mut score = |seed| {
+                let score = in_rounds_of(&mut problem, &outer, (period, lr), (&rounding, seed));
+                (score.loss, score.error)
+            };
+            let scores = SEEDS.map(&mut score);
+            let mean = |of: fn(&(f64, f64)) -> f64| scores.iter().map(of).sum::<f64>() / 4.0;
+            let (loss, error) = (mean(|score| score.0), mean(|score| score.1));
+            say(&format!(
+                "| {period} | {} | {lr} | {format} | {loss:.4} | {error:.3} |",
+                outer.name
+            ));
+            if format == PushFormat::F32 {
+                plain = loss;
+            }
+            let share = loss / plain;
+            assert!(
+                (share - 1.0).abs() < 5e-3,
+                "{format} under {}: {share}",
+                outer.name
+            );
+        }
+    }
+}
+
 /// Workers of speeds 1 : 2 : 3 : 4 that push when they are there.
 fn as_they_come(problem: &mut Problem, outer: &Outer, seed: u64) -> f64 {
     let (period, mut chance) = (20, Chance::new(seed));
     let mut servers = Shard::new(outer.rule.0, outer.rule.1, &problem.start);
-    let mut workers = workers(period, 1e-3);
+    let mut workers = workers(period, 1e-3, &Rounding::none());
     let mut reads: Vec<_> = (0..WORKERS).map(|_| servers.read()).collect();
     let mut next: Vec<f64> = (1..=WORKERS).map(|speed| 1.0 / speed as f64).collect();
     for _ in 0..STEPS / period * WORKERS as u64 {

@@ -21,4 +21,5 @@ mod by_hand;
 mod reach;
 mod long_gradient;
 mod methods;
+mod push_formats;
 mod python_client;

@@ -202,6 +202,23 @@ const CANNOT_BE: &[(&[&str], &[&str])] = &[
         &["method.name=hogwild", "method.updates=sloppy"],
         &["method.updates", "\"exact\" or \"lossy\"", "sloppy"],
     ),
+    (
+        &["method.push_format=int8"],
+        &[
+            "`method.name` = \"downpour\" cannot go with `method.push_format` = \"int8\"",
+            "push gradients",
+            "`method.push_format` = \"f32\"",
+            "local_sgd",
+        ],
+    ),
+    (
+        &["method.name=synchronous", "method.push_format=bf16"],
+        &["\"synchronous\" cannot go with", "\"bf16\""],
+    ),
+    (
+        &["method.name=local_sgd", "method.push_format=int4"],
+        &["push_format", "int4", "\"f32\" or \"bf16\" or \"int8\""],
+    ),
 ];
 
 #[test]

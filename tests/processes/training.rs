@@ -172,6 +172,18 @@ fn processes_give_the_bits_of_virtual_time() {
             "regularizer.l2=0.01",
             "method.overlap=off",
         ],
+        &[
+            "cluster.workers=3",
+            "cluster.servers=2",
+            "method.name=local_sgd",
+            "method.push_format=int8",
+        ],
+        &[
+            "cluster.workers=1",
+            "method.name=easgd",
+            "method.push_format=bf16",
+            "method.overlap=off",
+        ],
         // What is judged and saved is an average, not the point where gradients are taken.
         &[
             "cluster.workers=1",

@@ -76,6 +76,7 @@ n_pull = 1
 overlap = "full"
 prefetch = 2
 communication_period = 1
+push_format = "f32"
 retake = true
 solo_phase = 0
 

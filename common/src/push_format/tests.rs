@@ -81,7 +81,7 @@ proptest! {
         let sent = there_and_back(PushFormat::Int8, &values);
         for (x, y) in values.iter().zip(&sent).filter(|(x, _)| x.is_finite()) {
             let lacks = f64::from(*x) - f64::from(*y);
-            prop_assert_eq!(f64::from(x - y), lacks);
+            prop_assert_eq!(f64::from(x - y).to_bits(), lacks.to_bits());
         }
     }
 

@@ -14,6 +14,7 @@ use thalweg_common::message::{
     Payload, Phase, WorkerState,
 };
 use thalweg_common::non_finite::NonFinite;
+use thalweg_common::push_format::PushFormat;
 use thalweg_common::regularizer::Regularization;
 use thalweg_common::shard_map::ShardMap;
 
@@ -66,6 +67,7 @@ fn plan(consistency: Consistency, workers: u32) -> Plan {
             },
             staleness: Staleness::default(),
             pushes: Kind::Gradient,
+            push_format: PushFormat::F32,
             non_finite: NonFinite::Reject,
             workers,
         },

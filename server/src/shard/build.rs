@@ -69,6 +69,7 @@ fn shard(
         tuner: training.tuner.clone(),
         at_read: entry.facts(&training.hyper_parameters)?.at_read,
         pushes: training.pushes,
+        format: training.push_format,
         aggregation: training.aggregation,
         bound: training.staleness,
         non_finite: training.non_finite,

@@ -8,6 +8,7 @@ use thalweg_common::ids::ShardId;
 use thalweg_common::message::{Address, Part, Payload, PushHeader};
 use thalweg_common::non_finite::NonFinite;
 use thalweg_common::optimizer::{AtRead, check_coordinates, check_range, first_non_finite};
+use thalweg_common::push_format::PushFormat;
 
 use super::Shard;
 
@@ -23,28 +24,20 @@ pub(super) fn part(at: &Shard, header: &PushHeader, part: &Part) -> Result<(), R
             ),
         ));
     }
+    if PushFormat::of(part.dtype, part.codec) != Some(at.format) && !part.address.is_empty() {
+        return Err(Refusal::new(
+            RefusalKind::Unsupported,
+            format!(
+                "pushes of this job are {}, {} with {}; shard {shard} got {} with {}",
+                at.format,
+                at.format.dtype(),
+                at.format.codec(),
+                part.dtype,
+                part.codec
+            ),
+        ));
+    }
     address(shard, &part.address, at.store.len())?;
-    let (found, expected) = (
-        part.payload.bytes(),
-        part.address.len() * Payload::VALUE_BYTES,
-    );
-    if found != expected {
-        return Err(Refusal::invalid(format!(
-            "the part for shard {shard} names {} elements, {expected} bytes of f32, but carries \
-             {found} bytes",
-            part.address.len()
-        )));
-    }
-    if part
-        .payload
-        .segments()
-        .iter()
-        .any(|segment| segment.len() % Payload::VALUE_BYTES != 0)
-    {
-        return Err(Refusal::invalid(format!(
-            "a chunk of the part for shard {shard} ends inside a value; chunks hold whole f32 values"
-        )));
-    }
     if header.weight == 0 && !part.address.is_empty() {
         return Err(Refusal::invalid(format!(
             "the part for shard {shard} carries values but its push weighs 0 examples; state the \
@@ -111,26 +104,39 @@ pub(super) fn address(shard: ShardId, address: &Address, len: usize) -> Result<(
     judged.map_err(|error| Refusal::invalid(format!("shard {shard}: {error}")))
 }
 
-/// Judges the values by the policy and returns them as they are to be applied.
-pub(super) fn values(
+/// Reads the values of a part whose address was judged, so that they are as many as it names and no
+/// more than the shard holds: f32 from here on.
+pub(super) fn decoded<'a>(
     shard: ShardId,
-    part: &Part,
+    part: &'a Part,
+    format: PushFormat,
+) -> Result<Cow<'a, Payload>, Refusal> {
+    format
+        .decode(&part.payload, part.address.len())
+        .map_err(|flaw| Refusal::invalid(format!("the part for shard {shard} {flaw}")))
+}
+
+/// Judges the values by the policy and returns them as they are to be applied.
+pub(super) fn values<'a>(
+    shard: ShardId,
+    address: &Address,
+    payload: Cow<'a, Payload>,
     policy: NonFinite,
-) -> Result<Cow<'_, Payload>, Refusal> {
+) -> Result<Cow<'a, Payload>, Refusal> {
     if policy == NonFinite::Propagate {
-        return Ok(Cow::Borrowed(&part.payload));
+        return Ok(payload);
     }
     let mut before = 0;
-    for segment in part.payload.segments() {
+    for segment in payload.segments() {
         if let Some(at) = first_non_finite(segment) {
             return match policy {
-                NonFinite::Zero => Ok(Cow::Owned(zeroed(&part.payload))),
-                _ => Err(non_finite(shard, part, before + at)),
+                NonFinite::Zero => Ok(Cow::Owned(zeroed(&payload))),
+                _ => Err(non_finite(shard, address, &payload, before + at)),
             };
         }
         before += segment.len() / Payload::VALUE_BYTES;
     }
-    Ok(Cow::Borrowed(&part.payload))
+    Ok(payload)
 }
 
 fn zeroed(payload: &Payload) -> Payload {
@@ -141,9 +147,9 @@ fn zeroed(payload: &Payload) -> Payload {
     Payload::from_values(&values)
 }
 
-fn non_finite(shard: ShardId, part: &Part, position: usize) -> Refusal {
-    let value = part.payload.iter().nth(position).unwrap_or(f32::NAN);
-    let element = match &part.address {
+fn non_finite(shard: ShardId, address: &Address, payload: &Payload, position: usize) -> Refusal {
+    let value = payload.iter().nth(position).unwrap_or(f32::NAN);
+    let element = match address {
         Address::Coordinates(coordinates) => coordinates.as_slice()[position] as usize,
         Address::Range(range) => range.start as usize + position,
         Address::Rows { .. } => position,

@@ -33,6 +33,7 @@ use thalweg_common::message::{
 };
 use thalweg_common::non_finite::NonFinite;
 use thalweg_common::optimizer::{AtRead, AtReadView, Reader, StepContext, Store};
+use thalweg_common::push_format::PushFormat;
 
 use pins::Pins;
 use round::{Mean, Pending, Round};
@@ -56,6 +57,8 @@ pub struct ShardSpec {
     pub at_read: AtRead,
     /// What workers push.
     pub pushes: Kind,
+    /// How they write it.
+    pub format: PushFormat,
     /// When the optimizer runs.
     pub aggregation: Aggregation,
     /// What staleness does to a gradient.
@@ -85,6 +88,7 @@ pub struct Shard {
     tuner: Tuner,
     at_read: AtRead,
     pushes: Kind,
+    format: PushFormat,
     aggregation: Aggregation,
     bound: Staleness,
     pins: Pins,
@@ -140,6 +144,7 @@ impl Shard {
             tuner: spec.tuner,
             at_read: spec.at_read,
             pushes: spec.pushes,
+            format: spec.format,
             aggregation: spec.aggregation,
             bound: spec.bound,
             pins: Pins::default(),
@@ -288,7 +293,8 @@ impl Shard {
             return Outcome::Refused(round_open(self.id, header.worker));
         }
         let judged = judge::part(self, header, part)
-            .and_then(|()| judge::values(self.id, part, self.non_finite))
+            .and_then(|()| judge::decoded(self.id, part, self.format))
+            .and_then(|payload| judge::values(self.id, &part.address, payload, self.non_finite))
             .and_then(|payload| Ok((payload, self.told_at_read(header, part)?)));
         let (payload, at_read) = match judged {
             Ok(judged) => judged,

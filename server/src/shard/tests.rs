@@ -9,6 +9,7 @@ use thalweg_common::tuning::Tuning;
 
 use super::*;
 
+mod formats;
 mod late;
 
 const LEN: usize = 10;
@@ -33,6 +34,7 @@ fn spec(rule: &str, settings: &str, workers: u32) -> ShardSpec {
         tuner: Tuner::default(),
         at_read: entry.facts(&settings).unwrap().at_read,
         pushes: Kind::Gradient,
+        format: PushFormat::F32,
         aggregation: Aggregation::Push,
         bound: Staleness::default(),
         non_finite: NonFinite::Reject,
@@ -51,7 +53,18 @@ fn enlisted(spec: ShardSpec) -> Shard {
 }
 
 fn shard(aggregation: Aggregation, non_finite: NonFinite, workers: u32) -> Shard {
+    shard_of(PushFormat::F32, aggregation, non_finite, workers)
+}
+
+/// A shard whose pushes are of this format.
+fn shard_of(
+    format: PushFormat,
+    aggregation: Aggregation,
+    non_finite: NonFinite,
+    workers: u32,
+) -> Shard {
     enlisted(ShardSpec {
+        format,
         aggregation,
         non_finite,
         ..spec("sgd", "", workers)

@@ -15,6 +15,7 @@ use thalweg_common::message::{
     DataSummary, Kind, Outcome, PROTOCOL_VERSIONS, PullReply, Register, Reply, Request, SessionRole,
 };
 use thalweg_common::non_finite::NonFinite;
+use thalweg_common::push_format::PushFormat;
 use thalweg_common::regularizer::Regularization;
 use thalweg_common::shard_map::ShardMap;
 use thalweg_common::time::Time;
@@ -86,6 +87,7 @@ fn plan() -> anyhow::Result<Plan> {
             aggregation: Aggregation::Push,
             staleness: Staleness::default(),
             pushes: Kind::Gradient,
+            push_format: PushFormat::F32,
             non_finite: NonFinite::Reject,
             workers: 1,
         },

@@ -2,7 +2,7 @@
 //! servers hold.
 //!
 //! ```text
-//! if k mod τ = 0:  x̃ ← the servers' centre;  d = α·(x − x̃)
+//! if k mod τ = 0:  x̃ ← the servers' centre;  d = round(α·(x − x̃))
 //! x ← a step of the local optimizer, with the gradient at x
 //! if k mod τ = 0:  x ← x − d;  push d, by which the servers move the centre: x̃ ← x̃ + d
 //! k ← k + 1
@@ -20,6 +20,9 @@
 //! Nesterov's method, whose gradient is taken at the point ahead, EAMSGD. Under rounds the centre moves
 //! by the sum of all workers' differences, which is the synchronous form.
 //!
+//! What is pushed in fewer bytes is rounded first, so that a worker gives up exactly what the centre gets.
+//! What rounding leaves out stays in x − x̃, and acts at the next exchange: no other memory of it is needed.
+//!
 //! Source: Zhang, Choromanska, `LeCun`, *Deep learning with elastic averaging SGD*, NIPS 2015,
 //! algorithms 1 and 2.
 //! Differs from it: a worker begins at the centre that it finds, and pushes d after the gradient of its
@@ -30,7 +33,9 @@ use std::num::NonZeroU64;
 use thalweg_common::message::Kind;
 
 use super::rest_of_period;
-use crate::method::{Effect, Event, LocalOptimizer, LocalPlan, MethodSettings, TrainingMethod};
+use crate::method::{
+    Effect, Event, LocalOptimizer, LocalPlan, MethodSettings, Rounding, TrainingMethod,
+};
 use crate::replica::Vector;
 
 /// The state of one worker.
@@ -38,8 +43,9 @@ use crate::replica::Vector;
 pub struct ElasticAveraging {
     period: NonZeroU64,
     rate: f32,
+    rounding: Rounding,
     own: LocalOptimizer,
-    /// α·(x − x̃), between the pull and the step of its iteration.
+    /// d, between the pull and the step of its iteration.
     difference: Option<Vector>,
 }
 
@@ -50,6 +56,7 @@ impl ElasticAveraging {
         Self {
             period: settings.communication_period,
             rate: settings.elastic_rate,
+            rounding: local.rounding.clone(),
             own: LocalOptimizer::new(local),
             difference: None,
         }
@@ -71,7 +78,8 @@ impl TrainingMethod for ElasticAveraging {
                 self.own.begin(&replica.values);
                 let (rate, x) = (self.rate, self.own.parameters());
                 let pairs = x.iter().zip(&replica.values);
-                let values = pairs.map(|(x, centre)| rate * (x - centre)).collect();
+                let mut values: Vec<f32> = pairs.map(|(x, centre)| rate * (x - centre)).collect();
+                self.rounding.round(&mut values);
                 let coverage = replica.coverage.clone();
                 self.difference = Some(Vector { coverage, values });
                 self.own.show(replica);

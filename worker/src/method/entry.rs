@@ -5,6 +5,7 @@ use thalweg_common::config::{JobConfig, Optimizer, PullExtent};
 use thalweg_common::consistency::{Aggregation, Consistency};
 use thalweg_common::message::Kind;
 use thalweg_common::optimizer::{AtRead, Facts, Lasting, optimizer};
+use thalweg_common::push_format::PushFormat;
 use thalweg_common::registry::{self, Named, SettingError};
 use toml::{Table, Value};
 
@@ -148,6 +149,7 @@ impl MethodEntry {
                        `method.n_pull` instead, or use a method with local steps, such as easgd";
             return Err(self.cannot_go("method.communication_period", &period.to_string(), why));
         }
+        self.check_push_format_is_f32(job)?;
         self.check_elastic_rate_is_not_set(job)?;
         let lag = match job.consistency.model {
             Consistency::Bsp => 0,
@@ -269,6 +271,17 @@ impl MethodEntry {
             return Err(self.cannot_go("method.elastic_rate", &rate.to_string(), &why));
         }
         Ok(())
+    }
+
+    /// Rounding is made up for where a worker knows what it lacks: in methods with local steps.
+    pub(super) fn check_push_format_is_f32(&self, job: &JobConfig) -> Result<(), String> {
+        let format = job.method.push_format;
+        if format == PushFormat::F32 {
+            return Ok(());
+        }
+        let why = "its workers push gradients, which the rule on the servers takes as they are; set \
+                   `method.push_format` = \"f32\", or use a method with local steps, such as local_sgd";
+        Err(self.cannot_go("method.push_format", &quoted(&format.to_string()), why))
     }
 
     pub(super) fn check_elastic_rate_is_not_set(&self, job: &JobConfig) -> Result<(), String> {

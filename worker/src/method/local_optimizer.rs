@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use thalweg_common::optimizer::{GradientView, Reader, StepContext, Store};
 
-use crate::method::When;
+use crate::method::{Rounding, When};
 use crate::model::Coverage;
 use crate::replica::Vector;
 
@@ -22,6 +22,8 @@ pub struct LocalPlan {
     pub rate: Arc<dyn Fn(u64) -> f64 + Send + Sync>,
     /// Where the worker begins, if not at the first parameters that it pulls.
     pub start: Option<Arc<[f32]>>,
+    /// How what it pushes is rounded.
+    pub rounding: Rounding,
 }
 
 impl fmt::Debug for LocalPlan {

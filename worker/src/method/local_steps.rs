@@ -3,7 +3,7 @@
 //! ```text
 //! w ← the servers' parameters;  x ← w
 //! H times:  x ← a step of the local optimizer, with the gradient at x
-//! push w − x, which the servers' optimizer takes for a gradient
+//! v ← w − x + e;  push ṽ = round(v), which the servers' optimizer takes for a gradient;  e ← v − ṽ
 //! ```
 //!
 //! | symbol | here | meaning |
@@ -11,6 +11,7 @@
 //! | w | `anchor` | parameters at the beginning of a period |
 //! | x | `own` | the worker's parameters |
 //! | H | `period` | iterations of a period |
+//! | e | `remainder` | what the pushes before were rounded by; 0 unless they are int8 |
 //!
 //! What the local optimizer remembers (moments, velocities) stays with the worker from period to
 //! period and is not averaged. Under rounds and with plain SGD of rate 1 on the servers, w becomes the
@@ -25,7 +26,9 @@ use std::num::NonZeroU64;
 use thalweg_common::message::Kind;
 
 use super::rest_of_period;
-use crate::method::{Effect, Event, LocalOptimizer, LocalPlan, MethodSettings, TrainingMethod};
+use crate::method::{
+    Effect, Event, LocalOptimizer, LocalPlan, MethodSettings, Remainder, TrainingMethod,
+};
 use crate::replica::Vector;
 
 /// The state of one worker.
@@ -33,6 +36,7 @@ use crate::replica::Vector;
 pub struct LocalSteps {
     period: NonZeroU64,
     own: LocalOptimizer,
+    remainder: Remainder,
     /// The parameters at the beginning of the period; absent between periods.
     anchor: Option<Vector>,
 }
@@ -43,6 +47,7 @@ impl LocalSteps {
     pub fn new(settings: &MethodSettings, local: LocalPlan) -> Self {
         Self {
             period: settings.communication_period,
+            remainder: Remainder::new(local.rounding.clone()),
             own: LocalOptimizer::new(local),
             anchor: None,
         }
@@ -56,6 +61,7 @@ impl LocalSteps {
         for (w, x) in way.values.iter_mut().zip(self.own.parameters()) {
             *w -= x;
         }
+        self.remainder.apply(&mut way.values);
         vec![Effect::Push(Kind::Gradient, Some(way))]
     }
 }

@@ -13,6 +13,7 @@ mod entry;
 mod gradients;
 mod local_optimizer;
 mod local_steps;
+mod rounding;
 mod elastic_averaging;
 mod methods;
 mod threads;
@@ -25,6 +26,7 @@ pub use gradients::Gradients;
 pub use local_optimizer::{BuildStore, LocalOptimizer, LocalPlan};
 pub use local_steps::LocalSteps;
 pub use methods::METHODS;
+pub use rounding::{Remainder, Rounding};
 
 use std::fmt::Debug;
 use std::num::NonZeroU64;

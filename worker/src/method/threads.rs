@@ -14,6 +14,7 @@ pub(super) fn check(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> 
     check_optimizer(entry, job)?;
     check_cluster_keys(entry, job)?;
     check_data(entry, job)?;
+    entry.check_push_format_is_f32(job)?;
     entry.check_elastic_rate_is_not_set(job)
 }
 

@@ -1,4 +1,4 @@
-//! Cutting a vector into parts, one for every shard, without copying its values.
+//! Cutting a vector into parts, one for every shard, without copying its values where they travel as f32.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use thalweg_common::ids::{Sequence, ServerId, ShardId, Version};
-use thalweg_common::message::{Address, Codec, Dtype, Kind, Part, Payload};
+use thalweg_common::message::{Address, Kind, Part, Payload};
+use thalweg_common::push_format::PushFormat;
 use thalweg_common::shard_map::ShardMap;
 
 use crate::model::Coverage;
@@ -17,6 +18,8 @@ use crate::replica::Vector;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Label<'a> {
     pub(crate) kind: Kind,
+    /// How the values are written.
+    pub(crate) format: PushFormat,
     pub(crate) sequence: Sequence,
     /// The version read of each shard, by [`ShardId`].
     pub(crate) versions: &'a [Version],
@@ -33,7 +36,7 @@ pub(crate) fn cut(
     vector: Option<&Arc<Vector>>,
     label: Label<'_>,
 ) -> BTreeMap<ServerId, Vec<Part>> {
-    let bytes = vector.map_or_else(Bytes::new, little_endian);
+    let written = Written::new(label.format, vector);
     let mut pieces: Vec<(Address, Range<usize>)> = match vector.map(|vector| &*vector.coverage) {
         None => map.shards().iter().map(|_| (Address::NONE, 0..0)).collect(),
         Some(Coverage::Whole(elements)) => {
@@ -55,7 +58,6 @@ pub(crate) fn cut(
     };
     let mut parts: BTreeMap<ServerId, Vec<Part>> = BTreeMap::new();
     for ((shard, span), (address, at)) in map.numbered().zip(pieces.drain(..)) {
-        let payload = bytes.slice(at.start * Payload::VALUE_BYTES..at.end * Payload::VALUE_BYTES);
         let at_read = label.at_read.get(&shard);
         let at_read = at_read.filter(|_| !address.is_empty());
         let at_read = at_read.map_or_else(Payload::default, |read| read.of(&address));
@@ -64,10 +66,10 @@ pub(crate) fn cut(
             sequence: label.sequence,
             version_read: version(label.versions, shard),
             kind: label.kind,
-            dtype: Dtype::F32,
-            codec: Codec::Raw,
+            dtype: label.format.dtype(),
+            codec: label.format.codec(),
             address,
-            payload: Payload::from_bytes(payload),
+            payload: Payload::from_bytes(written.part(at)),
             at_read,
         });
     }
@@ -85,7 +87,36 @@ fn version(versions: &[Version], shard: ShardId) -> Version {
     versions[usize::try_from(shard.0).expect("a shard number fits memory")]
 }
 
-/// The values as they travel. On little-endian machines the bytes are the vector's own memory.
+/// The values as they travel.
+enum Written<'a> {
+    /// One run of bytes for all parts.
+    Once(Bytes),
+    /// Each part by itself.
+    ByPart(PushFormat, &'a [f32]),
+}
+
+impl<'a> Written<'a> {
+    fn new(format: PushFormat, vector: Option<&'a Arc<Vector>>) -> Self {
+        match (format, vector) {
+            (_, None) => Self::Once(Bytes::new()),
+            (PushFormat::F32, Some(vector)) => Self::Once(little_endian(vector)),
+            (PushFormat::Bf16 | PushFormat::Int8, Some(vector)) => {
+                Self::ByPart(format, &vector.values)
+            }
+        }
+    }
+
+    /// The values at these positions.
+    fn part(&self, at: Range<usize>) -> Bytes {
+        const EACH: usize = Payload::VALUE_BYTES;
+        match self {
+            Self::Once(bytes) => bytes.slice(at.start * EACH..at.end * EACH),
+            Self::ByPart(format, values) => format.encode(&values[at]),
+        }
+    }
+}
+
+/// The values as they are. On little-endian machines the bytes are the vector's own memory.
 fn little_endian(vector: &Arc<Vector>) -> Bytes {
     if cfg!(target_endian = "little") {
         Bytes::from_owner(Owner(Arc::clone(vector)))
@@ -142,6 +173,7 @@ mod tests {
         let versions: Vec<_> = (0..8).map(Version).collect();
         let label = Label {
             kind: Kind::Gradient,
+            format: PushFormat::F32,
             sequence: Sequence(4),
             versions: &versions,
             at_read: &BTreeMap::new(),
@@ -178,6 +210,34 @@ mod tests {
     }
 
     #[test]
+    fn a_part_in_fewer_bytes_is_read_as_its_values_rounded_by_themselves() {
+        let values: Vec<f32> = (0_u8..80).map(|e| f32::from(e).powi(3)).collect();
+        let vector = Arc::new(Vector {
+            coverage: Arc::new(Coverage::Whole(80)),
+            values,
+        });
+        let label = Label {
+            kind: Kind::Gradient,
+            format: PushFormat::Int8,
+            sequence: Sequence(1),
+            versions: &[Version(0); 8],
+            at_read: &BTreeMap::new(),
+        };
+        for format in PushFormat::ALL {
+            let parts = cut(&map(), Some(&vector), Label { format, ..label });
+            for part in parts.values().flatten() {
+                assert_eq!(PushFormat::of(part.dtype, part.codec), Some(format));
+                let read = format.decode(&part.payload, 10).unwrap();
+                let start = map().shard(part.shard).unwrap().elements.start;
+                let start = usize::try_from(start).unwrap();
+                let mut expected = vector.values[start..start + 10].to_vec();
+                format.round(&mut expected);
+                assert!(read.iter().eq(expected), "{format}");
+            }
+        }
+    }
+
+    #[test]
     fn values_travel_from_the_memory_where_they_were_computed() {
         if cfg!(target_endian = "big") {
             return;
@@ -186,6 +246,7 @@ mod tests {
         let versions = [Version(0); 8];
         let label = Label {
             kind: Kind::Gradient,
+            format: PushFormat::F32,
             sequence: Sequence(1),
             versions: &versions,
             at_read: &BTreeMap::new(),

@@ -307,6 +307,7 @@ impl Worker {
         let vector = vector.map(Arc::new);
         let label = Label {
             kind,
+            format: self.settings.push_format,
             sequence,
             versions: &versions,
             at_read: &account.at_read,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use thalweg_common::config::{Overlap, PullExtent};
 use thalweg_common::ids::{Fingerprint, ServerId, SessionId, WorkerId};
 use thalweg_common::non_finite::NonFinite;
+use thalweg_common::push_format::PushFormat;
 
 /// The settings of a worker's loop.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,8 @@ pub struct LoopSettings {
     pub reads_every_shard: bool,
     /// Pushes that may wait for their acknowledgement, ≥ 1. At most the server's window.
     pub inflight_pushes_max: u64,
+    /// How pushed values are written.
+    pub push_format: PushFormat,
     /// What happens to a gradient that holds NaN or infinity.
     pub non_finite: NonFinite,
     /// How long a server may hold a pull at the gate.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::push_format::PushFormat;
+
 /// The training method.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -19,6 +21,8 @@ pub struct Method {
     /// Iterations of its own that a worker of a method with local steps takes from one exchange with the
     /// servers to the next, ≥ 1. Default 1; each such method has one of its own.
     pub communication_period: u64,
+    /// How workers of a method with local steps write what they push. Default `"f32"`.
+    pub push_format: PushFormat,
     /// α of elastic averaging, > 0: the share of its distance from the centre by which a worker and the
     /// centre move towards each other. Without it, 0.9 divided by the number of workers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +53,7 @@ impl Default for Method {
             overlap: Overlap::Full,
             prefetch: 2,
             communication_period: 1,
+            push_format: PushFormat::F32,
             elastic_rate: None,
             local_lr: None,
             retake: true,

@@ -13,7 +13,8 @@ use crate::method::entry::{Fixed, MethodEntry, Place, Use};
 
 /// What a worker keeps that takes steps of its own.
 pub(super) const OWN_STEPS: &str = "12 bytes per parameter and its optimizer's slots: parameters of its own, a \
-                                    gradient, where the period began";
+                                    gradient, where the period began; 4 more with \
+                                    push_format = \"int8\"";
 
 pub(super) const ENTRY: MethodEntry = MethodEntry {
     name: "local_sgd",

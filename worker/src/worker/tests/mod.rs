@@ -15,6 +15,7 @@ use thalweg_common::ids::{Fingerprint, Generation, ServerId, SessionId, WorkerId
 use thalweg_common::message::{Grant, Request};
 use thalweg_common::non_finite::NonFinite;
 use thalweg_common::permutation::Permutation;
+use thalweg_common::push_format::PushFormat;
 use thalweg_common::shard_map::ShardMap;
 
 pub(crate) use self::cluster::Cluster;
@@ -60,6 +61,7 @@ impl Setup {
             pull: self.extent,
             reads_every_shard: false,
             inflight_pushes_max: 8,
+            push_format: PushFormat::F32,
             non_finite: NonFinite::Reject,
             gate_wait: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
