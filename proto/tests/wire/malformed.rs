@@ -126,6 +126,22 @@ fn a_wrong_field_of_a_part_is_named_with_what_was_expected_and_found() {
             "parts[0].form.dtype: expected one of f32 (1), bf16 (2), int8 (3), found 9",
         ),
         (
+            |push| push.parts[0].form = Some(form(2)),
+            "parts[0].payload_bytes: expected 8 (3 elements of bf16), found 12",
+        ),
+        (
+            |push| {
+                let codec = 2;
+                push.parts[0].form = Some(v1::Form { codec, ..form(3) });
+            },
+            "parts[0].payload_bytes: expected 8 (3 elements of int8), found 12",
+        ),
+        (
+            |push| push.parts[0].form = Some(form(3)),
+            "parts[0].form.codec: expected f32 or bf16 with raw, int8 with block_scaled, found int8 \
+             with raw",
+        ),
+        (
             |push| push.parts[0].sequence = 0,
             "parts[0].sequence: expected a number from 1, found 0",
         ),
