@@ -302,13 +302,13 @@ impl Hall {
     fn status(&self) -> Status {
         let (trained, up) = (self.trained(), now().duration_since(self.started));
         let state = self.state.lock().clone();
-        let taken: Vec<u64> = self.control.taken().collect();
+        let done: Vec<u64> = self.control.done().collect();
         let total = self.job.blueprint.examples_total();
         let progress = match state.running {
-            Some(_) => taken.iter().sum::<u64>().min(total),
+            Some(_) => done.iter().sum::<u64>(),
             None => state.progress,
         };
-        let threads = (0..).zip(taken);
+        let threads = (0..).zip(done);
         Status {
             server: ServerId(0),
             job: self.job.blueprint.config.name.clone(),
@@ -322,7 +322,7 @@ impl Hall {
             loss_weight: f64::from(u8::from(state.train_loss.is_some())),
             rate_factor: 1.0,
             workers: threads
-                .map(|(thread, taken)| row(thread, taken, (state.phase, trained)))
+                .map(|(thread, done)| row(thread, done, (state.phase, trained)))
                 .collect(),
             shards: Vec::new(),
             staleness: StalenessHistogram::default(),
@@ -337,7 +337,7 @@ impl Hall {
 }
 
 /// A thread in the place of a worker: every row is an iteration.
-fn row(thread: u32, taken: u64, (phase, trained): (Phase, Duration)) -> WorkerStatus {
+fn row(thread: u32, done: u64, (phase, trained): (Phase, Duration)) -> WorkerStatus {
     let (state, doing) = match phase {
         Phase::Joining | Phase::Training => (WorkerState::Active, "training"),
         Phase::Done | Phase::Failed => (WorkerState::Left, "the job is over"),
@@ -348,8 +348,8 @@ fn row(thread: u32, taken: u64, (phase, trained): (Phase, Duration)) -> WorkerSt
         state,
         place: format!("thread {thread}"),
         doing: doing.to_owned(),
-        clock: Clock(taken),
-        examples: taken,
+        clock: Clock(done),
+        examples: done,
         duplicates: 0,
         refused: 0,
         late: 0,

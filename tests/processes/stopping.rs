@@ -68,7 +68,7 @@ fn a_full_batch_is_every_row_in_one_step() {
     ]);
     assert_eq!(report["examples"], 9_003);
     // Three rounds of four workers are three steps: nothing is staler than 0.
-    assert_eq!(report["staleness"]["max"], 0);
+    assert_eq!(report["staleness"]["max"], 0, "{report}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 /// A run as it is seen from another thread. Nothing is decided by its order with other accesses.
 #[derive(Debug, Default)]
 pub struct Control {
-    taken: Box<[AtomicU64]>,
+    done: Box<[AtomicU64]>,
     stopped: AtomicBool,
 }
 
@@ -14,15 +14,15 @@ impl Control {
     #[must_use]
     pub fn new(threads: usize) -> Self {
         Self {
-            taken: (0..threads).map(|_| AtomicU64::new(0)).collect(),
+            done: (0..threads).map(|_| AtomicU64::new(0)).collect(),
             stopped: AtomicBool::new(false),
         }
     }
 
-    /// Terms that each thread has taken in hand, in all epochs, in chunks of up to about a thousand. Round
-    /// robin, which knows no chunks, tells of none.
-    pub fn taken(&self) -> impl Iterator<Item = u64> {
-        self.taken.iter().map(|taken| taken.load(Relaxed))
+    /// Terms that each thread has done with, in all epochs, in chunks of up to about a thousand. Round robin,
+    /// which knows no chunks, tells of none.
+    pub fn done(&self) -> impl Iterator<Item = u64> {
+        self.done.iter().map(|done| done.load(Relaxed))
     }
 
     /// Lets threads take no more: each ends the chunk that it has, and the epoch is over. Round robin
@@ -37,9 +37,9 @@ impl Control {
         self.stopped.load(Relaxed)
     }
 
-    pub(super) fn take(&self, thread: usize, terms: usize) {
-        if let Some(taken) = self.taken.get(thread) {
-            taken.fetch_add(terms as u64, Relaxed);
+    pub(super) fn count(&self, thread: usize, terms: usize) {
+        if let Some(done) = self.done.get(thread) {
+            done.fetch_add(terms as u64, Relaxed);
         }
     }
 }

@@ -97,11 +97,9 @@ impl<O: Objective, R: Rule> Engine<O> for Sequential<R> {
         };
         let mut counts = Counts::default();
         let queue = Queue::of(order);
-        while let Some(chunk) = queue.take(0) {
-            order.each(chunk, |visit| {
-                step(objective, visit, &mut point, &mut counts);
-            });
-        }
+        queue.work(0, |visit| {
+            step(objective, visit, &mut point, &mut counts);
+        });
         counts
     }
 

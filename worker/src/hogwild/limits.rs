@@ -65,21 +65,19 @@ pub fn seconds<L: RowLoss>(
                 rule: Sgd,
                 rate,
             };
-            while let Some(chunk) = queue.take(thread) {
-                match work {
-                    Work::DotProducts => order.each(chunk, |visit| {
-                        black_box(objective.score(visit.term, &point));
-                    }),
-                    Work::Updates => order.each(chunk, |visit| {
-                        let (features, values) = objective.rows().row(visit.term);
-                        for (feature, value) in features.iter().zip(values) {
-                            point.slope(*feature as usize, *value);
-                        }
-                    }),
-                    Work::Disjoint => order.each(chunk, |visit| {
-                        step(objective, visit, &mut own, &mut counts);
-                    }),
-                }
+            match work {
+                Work::DotProducts => queue.work(thread, |visit| {
+                    black_box(objective.score(visit.term, &point));
+                }),
+                Work::Updates => queue.work(thread, |visit| {
+                    let (features, values) = objective.rows().row(visit.term);
+                    for (feature, value) in features.iter().zip(values) {
+                        point.slope(*feature as usize, *value);
+                    }
+                }),
+                Work::Disjoint => queue.work(thread, |visit| {
+                    step(objective, visit, &mut own, &mut counts);
+                }),
             }
             counts
         });

@@ -41,11 +41,9 @@ impl<O: Objective, R: Rule, W: Write> Engine<O> for LockFree<R, W> {
                 write: PhantomData,
             };
             let mut counts = Counts::default();
-            while let Some(chunk) = queue.take(thread) {
-                order.each(chunk, |visit| {
-                    step(objective, visit, &mut point, &mut counts);
-                });
-            }
+            queue.work(thread, |visit| {
+                step(objective, visit, &mut point, &mut counts);
+            });
             counts
         })
     }

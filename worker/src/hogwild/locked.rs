@@ -60,16 +60,14 @@ impl<O: Objective, R: Rule> Engine<O> for OneLock<R> {
         let queue = Queue::of(order);
         on_threads(&mut vec![(); self.threads], |thread, ()| {
             let mut counts = Counts::default();
-            while let Some(chunk) = queue.take(thread) {
-                order.each(chunk, |visit| {
-                    let mut point = Own {
-                        cells: &mut self.cells.lock(),
-                        rule: self.rule,
-                        rate,
-                    };
-                    step(objective, visit, &mut point, &mut counts);
-                });
-            }
+            queue.work(thread, |visit| {
+                let mut point = Own {
+                    cells: &mut self.cells.lock(),
+                    rule: self.rule,
+                    rate,
+                };
+                step(objective, visit, &mut point, &mut counts);
+            });
             counts
         })
     }
@@ -125,16 +123,14 @@ impl<O: Objective, R: Rule> Engine<O> for CoordinateLocks<R> {
                 write: std::marker::PhantomData,
             };
             let (mut touched, mut counts) = (Vec::new(), Counts::default());
-            while let Some(chunk) = queue.take(thread) {
-                order.each(chunk, |visit| {
-                    recorder.clear();
-                    step(objective, visit, &mut recorder, &mut counts);
-                    objective.touched(visit.term, &mut touched);
-                    touched.iter().for_each(|v| self.lock(*v));
-                    recorder.replay(&mut point);
-                    touched.iter().for_each(|v| self.unlock(*v));
-                });
-            }
+            queue.work(thread, |visit| {
+                recorder.clear();
+                step(objective, visit, &mut recorder, &mut counts);
+                objective.touched(visit.term, &mut touched);
+                touched.iter().for_each(|v| self.lock(*v));
+                recorder.replay(&mut point);
+                touched.iter().for_each(|v| self.unlock(*v));
+            });
             counts
         })
     }

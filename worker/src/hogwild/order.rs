@@ -75,17 +75,21 @@ impl Order {
         self.terms.div_ceil(self.block) * self.block
     }
 
-    /// Calls `visit` with the terms of one chunk.
+    /// Calls `visit` with the terms of one chunk; answers how many there are.
     #[inline]
-    pub(super) fn each(&self, chunk: usize, mut visit: impl FnMut(Visit)) {
+    fn each(&self, chunk: usize, mut visit: impl FnMut(Visit)) -> usize {
         let blocks = self.terms.div_ceil(self.block);
         let first = chunk * self.blocks_per_chunk;
+        let mut terms = 0;
         for position in first..(first + self.blocks_per_chunk).min(blocks) {
             let start = self.place(position) * self.block;
-            for offset in 0..self.block.min(self.terms - start) {
+            let length = self.block.min(self.terms - start);
+            for offset in 0..length {
                 visit(self.visit_of(start + offset));
             }
+            terms += length;
         }
+        terms
     }
 
     /// The term at one position.
@@ -149,23 +153,18 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// The next chunk for this thread, unless there is none or the run is stopped.
-    pub(super) fn take(&self, thread: usize) -> Option<usize> {
-        let Order {
-            terms,
-            block,
-            blocks_per_chunk,
-            ref control,
-            ..
-        } = *self.order;
-        if control.is_stopped() {
-            return None;
+    /// Calls `visit` with the terms of one chunk after the other, until there is none or the run is stopped.
+    #[inline]
+    pub(super) fn work(&self, thread: usize, mut visit: impl FnMut(Visit)) {
+        let control = &self.order.control;
+        while !control.is_stopped() {
+            let chunk = self.next.fetch_add(1, Relaxed);
+            let terms = self.order.each(chunk, &mut visit);
+            if terms == 0 {
+                break;
+            }
+            control.count(thread, terms);
         }
-        let chunk = self.next.fetch_add(1, Relaxed);
-        let length = block * blocks_per_chunk;
-        let taken = length.min(terms.saturating_sub(chunk * length));
-        control.take(thread, taken);
-        (0 < taken).then_some(chunk)
     }
 }
 
@@ -176,10 +175,7 @@ mod tests {
 
     fn visits(order: &Order) -> Vec<Visit> {
         let mut visits = Vec::new();
-        let queue = Queue::of(order);
-        while let Some(chunk) = queue.take(0) {
-            order.each(chunk, |visit| visits.push(visit));
-        }
+        Queue::of(order).work(0, |visit| visits.push(visit));
         visits
     }
 

@@ -56,10 +56,12 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether there is nothing to train on, and the coordinator has said so.
+    /// Whether there is nothing to train on, the coordinator has said so, and all that was pushed has
+    /// come: nobody waits for an idle worker, and a round would go on without what is still on its way.
     pub(super) fn is_idle(&self) -> bool {
         self.phase == Phase::Training
             && self.groups.is_empty()
+            && self.outbox.in_flight() == 0
             && self.feed.is_dry()
             && self.feed.iterations() == 0
     }

@@ -147,20 +147,18 @@ where
             replica.catch_up(shared);
             let mut counts = Counts::default();
             let (mut done, mut next) = (0, replica.due.iter().copied().min().unwrap_or(usize::MAX));
-            while let Some(chunk) = queue.take(thread) {
-                order.each(chunk, |visit| {
-                    let mut point = Own {
-                        cells: &mut replica.local,
-                        rule,
-                        rate,
-                    };
-                    step(objective, visit, &mut point, &mut counts);
-                    done += 1;
-                    if next <= done {
-                        next = replica.merge_due(done, plan, (shared, locks), &mut counts);
-                    }
-                });
-            }
+            queue.work(thread, |visit| {
+                let mut point = Own {
+                    cells: &mut replica.local,
+                    rule,
+                    rate,
+                };
+                step(objective, visit, &mut point, &mut counts);
+                done += 1;
+                if next <= done {
+                    next = replica.merge_due(done, plan, (shared, locks), &mut counts);
+                }
+            });
             for (tier, lock) in plan.tiers.iter().zip(locks) {
                 let _held = lock.lock();
                 replica.merge(&tier.blocks, shared);

@@ -163,6 +163,32 @@ fn a_wait_for_data_pushes_what_is_accrued_and_tells_that_the_worker_is_idle() {
 }
 
 #[test]
+fn a_worker_is_not_idle_before_all_that_it_pushed_has_come() {
+    let (mut worker, mut cluster) = Setup::PLAIN.worker();
+    cluster
+        .grants
+        .insert(1, Grant::Wait(Duration::from_secs(30)));
+    let (mut sent, mut arrived, mut when_idle) = (0, 0, Vec::new());
+    let fate = |_: usize, server: ServerId, request: &Request| {
+        match request {
+            Request::Push(_) if server == ServerId(0) => {
+                sent += 1;
+                // The last push before the wait is lost once.
+                if sent == 3 {
+                    return Fate::Lost;
+                }
+                arrived += 1;
+            }
+            Request::Heartbeat(beat) if beat.idle => when_idle.push(arrived),
+            _ => {}
+        }
+        Fate::Arrives
+    };
+    Timeline::new(cluster, fate).run(&mut worker);
+    assert_eq!(when_idle.first(), Some(&3), "{when_idle:?}");
+}
+
+#[test]
 fn transfer_is_hidden_behind_computation_when_pulls_are_asked_for_ahead() {
     let time = |overlap| {
         let setup = Setup {
