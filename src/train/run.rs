@@ -154,7 +154,7 @@ async fn start(options: &TrainOptions) -> Result<Started> {
         }
         None => {
             let (cluster, observer) = start_cluster(config, &folder, options).await?;
-            (Some(cluster), Seat::Cluster(observer))
+            (Some(cluster), Seat::Cluster(Box::new(observer)))
         }
     };
     Ok(Started {
@@ -229,7 +229,7 @@ async fn join(options: &TrainOptions) -> Result<Started> {
     Ok(Started {
         job,
         cluster: None,
-        seat: Seat::Cluster(observer),
+        seat: Seat::Cluster(Box::new(observer)),
         folder,
         mark,
         feeding: None,

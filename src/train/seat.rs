@@ -11,7 +11,7 @@ use crate::observe::Observer;
 #[derive(Debug)]
 pub(super) enum Seat {
     /// An observer of all servers.
-    Cluster(Observer),
+    Cluster(Box<Observer>),
     /// Threads of this process.
     Threads(ThreadRun),
 }

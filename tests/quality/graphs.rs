@@ -36,6 +36,10 @@ fn numbers(line: &str) -> Vec<usize> {
 }
 
 /// The graph with its known papers, and the field of every paper.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "seven fields, and weights that are singles"
+)]
 fn cora(folder: &Path) -> (GraphCut, Vec<usize>) {
     let zipped = |name: &str| {
         let path = folder.join(name);
