@@ -132,6 +132,18 @@ fn short(value: f64) -> String {
     }
 }
 
+/// A number of a table of settings, written with a point or without one; `None` where there is none.
+#[must_use]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "settings are read as f64 wherever they are used"
+)]
+pub fn number(settings: &Table, key: &str) -> Option<f64> {
+    let value = settings.get(key)?;
+    let whole = || value.as_integer().map(|whole| whole as f64);
+    value.as_float().or_else(whole)
+}
+
 /// Finds the entry called `name` in a registry of `kind` (a word for the error, such as
 /// "optimizer").
 ///

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use thalweg_common::config::{JobConfig, Sampling};
+use thalweg_common::registry::number;
 use thalweg_server::shard::Rate;
 use thalweg_worker::hogwild::{HogwildError, Problem, RuleName, Scheme, Settings};
 use thalweg_worker::method::{MethodEntry, Place};
@@ -123,8 +124,7 @@ fn start(blueprint: &Blueprint, problem: &Problem) -> Result<Vec<f32>, PlanError
 fn l2(config: &JobConfig) -> f64 {
     let chosen = config.regularizer.chosen();
     let terms = chosen.iter().filter(|term| term.name == "l2");
-    let strength = |options: &toml::Table| options.get("l2").and_then(toml::Value::as_float);
-    terms.filter_map(|term| strength(&term.options)).sum()
+    terms.filter_map(|term| number(&term.options, "l2")).sum()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count of rows in memory")]

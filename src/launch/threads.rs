@@ -416,6 +416,7 @@ mod tests {
             &["method.sampling=with_replacement", "optimizer.lr=0.01"],
             &["method.name=tiered_replicas"],
             &["regularizer.l2=0.001"],
+            &["regularizer.terms=[{ name = 'l2', l2 = 1 }]"],
         ] {
             let job = job(&[&["cluster.workers=1"][..], sets].concat());
             let (found, status) = ThreadRun::alone(&job).unwrap();
@@ -488,8 +489,16 @@ mod tests {
 
     #[test]
     fn the_sum_of_the_terms_is_the_jobs_objective_times_its_rows() {
-        let job = job(&["regularizer.l2=0.01"]);
-        let plan = thread_plan(&job).unwrap();
+        for l2 in [
+            "regularizer.l2=0.01",
+            "regularizer.terms=[{ name = 'l2', l2 = 1 }]",
+        ] {
+            is_the_objective(&job(&[l2]));
+        }
+    }
+
+    fn is_the_objective(job: &ResolvedJob) {
+        let plan = thread_plan(job).unwrap();
         let x: Vec<f32> = (0..plan.start.len())
             .map(|v| 0.05 * (v % 7) as f32 - 0.1)
             .collect();

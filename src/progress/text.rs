@@ -39,7 +39,7 @@ pub fn plain_line(
     ];
     parts.extend(evaluation.and_then(test_scores));
     parts.push(format!("{} examples/s", scaled(rates.job())));
-    parts.push(staleness(view));
+    parts.extend(staleness(view));
     parts.extend(workers(view, rates));
     parts.extend(eta(view, rates));
     parts.extend(waits(view));
@@ -68,7 +68,7 @@ pub fn live_text(
     if let Some(scores) = evaluation.and_then(test_scores) {
         second += &format!("  {scores}");
     }
-    second += &format!("  {}", staleness(view));
+    second.extend(staleness(view).map(|words| format!("  {words}")));
     let mut lines = vec![first, second];
     lines.extend(workers(view, rates));
     lines.extend(waits(view));
@@ -89,13 +89,16 @@ fn test_scores(point: &EvaluationPoint) -> Option<String> {
     (!shown.is_empty()).then(|| format!("test {} (epoch {:.2})", shown.join(" "), point.epoch))
 }
 
-fn staleness(view: &ClusterView) -> String {
+/// Nothing where no part was counted yet, or never is: threads on one model have none.
+fn staleness(view: &ClusterView) -> Option<String> {
     let histogram = &view.staleness;
-    format!(
-        "staleness p50 {} p99 {}",
-        histogram.quantile(0.5),
-        histogram.quantile(0.99)
-    )
+    (0 < histogram.total()).then(|| {
+        format!(
+            "staleness p50 {} p99 {}",
+            histogram.quantile(0.5),
+            histogram.quantile(0.99)
+        )
+    })
 }
 
 fn eta(view: &ClusterView, rates: &RecentRates) -> Option<String> {
@@ -221,10 +224,7 @@ mod tests {
         let empty = ClusterView::of_nobody();
         let rates = RecentRates::default();
         let line = plain_line(&empty, Some(&EvaluationPoint::default()), &rates);
-        assert_eq!(
-            line,
-            "joining -, loss -, - examples/s, staleness p50 0 p99 0"
-        );
+        assert_eq!(line, "joining -, loss -, - examples/s");
         view.train_loss = Some(f64::NAN);
         view.progress = u64::MAX;
         let text = live_text(&view, None, &rates, Some(0));

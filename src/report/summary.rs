@@ -167,6 +167,13 @@ fn effort(report: &Report, look: Look, text: &mut String) {
     lines.extend(stopped.map(|why| format!("stopped    {}", printable(why))));
     lines.extend(data(&report.epochs_used, report.rows));
     lines.extend(non_zero(report));
+    let late: u64 = report.per_worker.iter().map(|row| row.late).sum();
+    if 0 < late {
+        lines.push(format!(
+            "late       {} beyond the limit on staleness, or after their round",
+            counted(late, "part")
+        ));
+    }
     for lost in &report.lost_workers {
         lines.push(format!(
             "lost       worker {}: {}",

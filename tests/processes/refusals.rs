@@ -192,7 +192,35 @@ const CANNOT_BE: &[(&[&str], &[&str])] = &[
     ),
     (
         &["method.name=hogwild", "model.name=mlp"],
-        &["sum of sparse terms", "found \"mlp\""],
+        &[
+            "sum of sparse terms",
+            "`model.name` = \"mlp\"",
+            "linear_svm",
+        ],
+    ),
+    (
+        &[
+            "method.name=hogwild",
+            "model.name=linear_svm",
+            "model.loss=squared_hinge",
+        ],
+        &["`model.loss` = \"squared_hinge\"", "\"hinge\" alone"],
+    ),
+    (
+        &["method.name=hogwild", "optimizer.eps=1"],
+        &["hogwild", "`optimizer.eps` = 1", "1e-10"],
+    ),
+    (
+        &["method.name=hogwild", "method.overlap=off"],
+        &["hogwild", "`method.overlap` = off"],
+    ),
+    (
+        &["method.name=tiered_replicas", "method.updates=lossy"],
+        &["tiered_replicas", "`method.updates` = \"lossy\""],
+    ),
+    (
+        &["method.name=hogwild", "method.push_format=int8"],
+        &["hogwild", "`method.push_format` = int8", "nothing to push"],
     ),
     (
         &["method.updates=lossy"],

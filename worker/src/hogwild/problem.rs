@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use thalweg_common::registry::number;
+
 use super::HogwildError;
 use super::control::Control;
 use super::graph_cut::GraphCut;
@@ -104,12 +106,8 @@ impl Problem {
                     said => said,
                 };
                 let rank = usize::try_from(whole("rank", 16)).unwrap_or(usize::MAX);
-                let l2 = keys.get("l2").map(|l2| {
-                    let whole = || l2.as_integer().map(|l2| l2 as f64);
-                    l2.as_float().or_else(whole).unwrap_or_default()
-                });
                 let made = MatrixCompletion::of(data, users, rank, 0.0, Bias::Added)?;
-                let made = made.with_l2_per_rating(l2.unwrap_or(0.1));
+                let made = made.with_l2_per_rating(number(keys, "l2").unwrap_or(0.1));
                 Ok(Self::MatrixCompletion(made))
             }
             "graph_cut" => {
@@ -121,9 +119,11 @@ impl Problem {
                 Ok(Self::GraphCut(GraphCut::of(data, classes)?))
             }
             other => Err(HogwildError::Problem(format!(
-                "expected a model whose loss is a sum of sparse terms, one of {MODELS:?} (linear_svm with the \
-                 loss \"hinge\", linear_regression with \"squared\"), found \"{other}\"; choose one of them, \
-                 or another method"
+                "expected a model whose loss is a sum of sparse terms, one of {} (linear_svm with the loss \
+                 \"hinge\", linear_regression with \"squared\"), found \"{other}\"{}; choose one of them, or \
+                 another method",
+                MODELS.join(", "),
+                loss.map_or_else(String::new, |loss| format!(" with loss = \"{loss}\""))
             ))),
         }
     }

@@ -115,7 +115,7 @@ impl MethodEntry {
         match self.place {
             Place::Servers(_) => self.check_servers(settings, job)?,
             Place::Workers(_) => self.check_workers(settings, job)?,
-            Place::Threads(_) => return threads::check(self, job),
+            Place::Threads(scheme) => return threads::check(self, scheme, job),
         }
         threads::check_is_not_asked_for(self, job)
     }
@@ -239,7 +239,9 @@ impl MethodEntry {
                  even on a parabola of curvature 1 (lr = {lr}); lower it: 0.9 divided by the number of \
                  workers is usual"
             );
-            return Err(self.cannot_go("method.elastic_rate", &rate.to_string(), &why));
+            // As it was written, not as a single has it.
+            let found = job.method.elastic_rate.unwrap_or(rate).to_string();
+            return Err(self.cannot_go("method.elastic_rate", &found, &why));
         }
         let (period, needed) = (
             job.method.communication_period,
@@ -274,7 +276,7 @@ impl MethodEntry {
     }
 
     /// Rounding is made up for where a worker knows what it lacks: in methods with local steps.
-    pub(super) fn check_push_format_is_f32(&self, job: &JobConfig) -> Result<(), String> {
+    fn check_push_format_is_f32(&self, job: &JobConfig) -> Result<(), String> {
         let format = job.method.push_format;
         if format == PushFormat::F32 {
             return Ok(());

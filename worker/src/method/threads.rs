@@ -1,21 +1,73 @@
 //! What a job with threads instead of a cluster may ask for.
 
-use std::fmt::Display;
+use std::fmt;
 
-use thalweg_common::config::{JobConfig, Method};
-use thalweg_common::consistency::StalenessRate;
+use thalweg_common::config::{JobConfig, Method, Train};
+use thalweg_common::consistency::Staleness;
+use thalweg_common::registry::number;
 
 use super::entry::{MethodEntry, quoted};
 use crate::data::stream;
+use crate::hogwild::Scheme;
+use crate::hogwild::problem::MODELS;
+use crate::hogwild::rule::ADAGRAD_EPS;
 
 /// Refuses what threads on one model have no part for: most of it is there to bridge a distance that they
 /// do not have.
-pub(super) fn check(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> {
+pub(super) fn check(
+    entry: &MethodEntry,
+    scheme: fn(&JobConfig) -> Scheme,
+    job: &JobConfig,
+) -> Result<(), String> {
+    check_model(entry, scheme(job), job)?;
     check_optimizer(entry, job)?;
     check_cluster_keys(entry, job)?;
+    check_updates(entry, scheme(job), job)?;
     check_data(entry, job)?;
-    entry.check_push_format_is_f32(job)?;
     entry.check_elastic_rate_is_not_set(job)
+}
+
+/// Models that are sums of sparse terms.
+fn check_model(entry: &MethodEntry, scheme: Scheme, job: &JobConfig) -> Result<(), String> {
+    let (model, tiered) = (job.model.name.as_str(), scheme == Scheme::TieredReplicas);
+    if !MODELS.contains(&model) {
+        let why = format!(
+            "its loss is no sum of sparse terms; use one of {}, or another method",
+            MODELS.join(", ")
+        );
+        return Err(entry.cannot_go("model.name", &quoted(model), &why));
+    }
+    let loss = job.model.options.get("loss").and_then(toml::Value::as_str);
+    let usual = match model {
+        "linear_svm" => "hinge",
+        "linear_regression" => "squared",
+        _ => return check_cut(entry, tiered, job),
+    };
+    match loss {
+        Some(loss) if loss != usual => {
+            let why = format!("threads know \"{usual}\" alone; set that, or use another method");
+            Err(entry.cannot_go("model.loss", &quoted(loss), &why))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What the projected steps of a graph cut cannot go with, and what only one shared model has.
+fn check_cut(entry: &MethodEntry, tiered: bool, job: &JobConfig) -> Result<(), String> {
+    if job.model.name != "graph_cut" {
+        return Ok(());
+    }
+    if tiered {
+        let why =
+            "the sum of two steps that each end on the simplex need not end on it; use hogwild";
+        return Err(entry.cannot_go("model.name", "\"graph_cut\"", why));
+    }
+    if job.optimizer.name == "adagrad" {
+        let why = "it scales every coordinate by itself, and the nearest point of a graph cut's simplex is then \
+                   another one; use sgd";
+        return Err(entry.cannot_go("optimizer.name", "\"adagrad\"", why));
+    }
+    Ok(())
 }
 
 /// The rules that threads know, as their coordinates are one word each.
@@ -26,16 +78,16 @@ fn check_optimizer(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> {
                    at once; use sgd or adagrad";
         return Err(entry.cannot_go("optimizer.name", &quoted(&rule.name), why));
     }
-    for (key, usual) in [
-        ("lr_decay", 0.0),
-        ("initial_accumulator_value", 0.0),
-        ("eps", f64::from(crate::hogwild::rule::ADAGRAD_EPS)),
+    for (key, usual, word) in [
+        ("lr_decay", 0.0, "0"),
+        ("initial_accumulator_value", 0.0, "0"),
+        ("eps", f64::from(ADAGRAD_EPS), "1e-10"),
     ] {
-        let found = rule.options.get(key).and_then(toml::Value::as_float);
+        let found = number(&rule.options, key);
         // ε is a single on both sides.
         if let Some(found) = found.filter(|found| 1e-6 * usual < (found - usual).abs()) {
             let key = format!("optimizer.{key}");
-            let why = format!("threads step with {usual:e}; remove it");
+            let why = format!("threads step with {word}; remove it");
             return Err(entry.cannot_go(&key, &found.to_string(), &why));
         }
     }
@@ -63,33 +115,74 @@ fn check_optimizer(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> {
 /// Keys that say how workers and servers play together.
 fn check_cluster_keys(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> {
     let (method, usual) = (&job.method, Method::default());
-    let refuse = |key: &str, found: &dyn Display, why: &str| {
-        Err(entry.cannot_go(key, &found.to_string(), why))
-    };
-    let no_exchange = "threads change one model, and there is nothing to push or pull; remove it";
-    for (key, found, usual) in [
-        ("method.n_push", method.n_push, usual.n_push),
-        ("method.n_pull", method.n_pull, usual.n_pull),
+    let (late, timely) = (job.consistency.staleness, Staleness::default());
+    let (train, usual_train) = (&job.train, Train::default());
+    let said = |value: &dyn fmt::Debug| format!("{value:?}").to_lowercase();
+    let pairs = [
+        ("method.n_push", said(&method.n_push), said(&usual.n_push)),
+        ("method.n_pull", said(&method.n_pull), said(&usual.n_pull)),
+        (
+            "method.overlap",
+            said(&method.overlap),
+            said(&usual.overlap),
+        ),
+        (
+            "method.prefetch",
+            said(&method.prefetch),
+            said(&usual.prefetch),
+        ),
+        ("method.retake", said(&method.retake), said(&usual.retake)),
         (
             "method.communication_period",
-            method.communication_period,
-            usual.communication_period,
+            said(&method.communication_period),
+            said(&usual.communication_period),
         ),
-        ("method.solo_phase", method.solo_phase, usual.solo_phase),
-        ("train.accumulate", job.train.accumulate, 1),
-    ] {
+        (
+            "method.solo_phase",
+            said(&method.solo_phase),
+            said(&usual.solo_phase),
+        ),
+        (
+            "method.push_format",
+            method.push_format.to_string(),
+            usual.push_format.to_string(),
+        ),
+        (
+            "train.accumulate",
+            said(&train.accumulate),
+            said(&usual_train.accumulate),
+        ),
+        ("train.pull", said(&train.pull), said(&usual_train.pull)),
+        (
+            "train.non_finite",
+            said(&train.non_finite),
+            said(&usual_train.non_finite),
+        ),
+        (
+            "consistency.staleness_rate",
+            said(&late.rate),
+            said(&timely.rate),
+        ),
+        (
+            "consistency.beyond_limit",
+            said(&late.beyond),
+            said(&timely.beyond),
+        ),
+    ];
+    let no_exchange = "threads change one model, and there is nothing to push or pull; remove it";
+    for (key, found, usual) in pairs {
         if found != usual {
-            return refuse(key, &found, no_exchange);
+            return Err(entry.cannot_go(key, &found, no_exchange));
         }
     }
+    let refuse = |key: &str, found: &dyn fmt::Display, why: &str| {
+        Err(entry.cannot_go(key, &found.to_string(), why))
+    };
     if let Some(rate) = method.local_lr {
         return refuse("method.local_lr", &rate, no_exchange);
     }
-    if job.consistency.staleness.limit.is_some() {
-        return refuse("consistency.staleness_limit", &"a limit", no_exchange);
-    }
-    if job.consistency.staleness.rate != StalenessRate::Constant {
-        return refuse("consistency.staleness_rate", &"\"inverse\"", no_exchange);
+    if let Some(limit) = late.limit {
+        return refuse("consistency.staleness_limit", &limit, no_exchange);
     }
     if job.feedback.name != "none" {
         let why =
@@ -103,7 +196,7 @@ fn check_cluster_keys(entry: &MethodEntry, job: &JobConfig) -> Result<(), String
     }
     if !job.train.compute.0.is_zero() {
         let why = "threads play no slower machine; remove it";
-        return refuse("train.compute", &"a pause", why);
+        return refuse("train.compute", &job.train.compute, why);
     }
     Ok(())
 }
@@ -123,6 +216,17 @@ fn check_data(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> {
         return Err(entry.cannot_go("train.examples", &examples.to_string(), why));
     }
     Ok(())
+}
+
+/// Updates of copies that are merged are never lost.
+fn check_updates(entry: &MethodEntry, scheme: Scheme, job: &JobConfig) -> Result<(), String> {
+    match job.method.updates {
+        Some(updates) if scheme == Scheme::TieredReplicas => {
+            let why = "its threads change copies of their own and lose nothing; remove it, or use hogwild";
+            Err(entry.cannot_go("method.updates", &quoted(updates.word()), why))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Refuses the keys of threads in a job of a cluster.

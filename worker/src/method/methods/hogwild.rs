@@ -21,7 +21,7 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
     recipe: "[train]\nbatch_size = 1\ncompute = \"0ms\"\n[cluster]\nservers = 1\n",
     fixed: ON_THREADS,
     memory: Use {
-        worker: "all threads together: 4 bytes per parameter (8 with adagrad), and the rows as 8 bytes per non-zero",
+        worker: "nothing of its own: all threads together 4 bytes per parameter (8 with adagrad), and the rows as 8 bytes per non-zero",
         servers: NO_SERVERS,
     },
     place: Place::Threads(|job| match job.method.updates {

@@ -18,7 +18,7 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
     recipe: "[train]\nbatch_size = 1\ncompute = \"0ms\"\n[cluster]\nservers = 1\n",
     fixed: ON_THREADS,
     memory: Use {
-        worker: "each thread 8 bytes per parameter (16 with adagrad), all together 4 (8) more, and the rows twice, as 8 bytes per non-zero",
+        worker: "8 bytes per parameter in each thread (16 with adagrad); all together 4 (8) more, and the rows twice, as 8 bytes per non-zero",
         servers: NO_SERVERS,
     },
     place: Place::Threads(|_| Scheme::TieredReplicas),
