@@ -112,13 +112,13 @@ fn check_optimizer(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> {
     Ok(())
 }
 
-/// Keys that say how workers and servers play together.
-fn check_cluster_keys(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> {
+/// Keys that say how workers and servers play together: what each is in the job, and what it is usually.
+fn of_clusters(job: &JobConfig) -> Vec<(&'static str, String, String)> {
     let (method, usual) = (&job.method, Method::default());
     let (late, timely) = (job.consistency.staleness, Staleness::default());
     let (train, usual_train) = (&job.train, Train::default());
     let said = |value: &dyn fmt::Debug| format!("{value:?}").to_lowercase();
-    let pairs = [
+    vec![
         ("method.n_push", said(&method.n_push), said(&usual.n_push)),
         ("method.n_pull", said(&method.n_pull), said(&usual.n_pull)),
         (
@@ -168,9 +168,13 @@ fn check_cluster_keys(entry: &MethodEntry, job: &JobConfig) -> Result<(), String
             said(&late.beyond),
             said(&timely.beyond),
         ),
-    ];
+    ]
+}
+
+/// Refuses those of them that are not as usual.
+fn check_cluster_keys(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> {
     let no_exchange = "threads change one model, and there is nothing to push or pull; remove it";
-    for (key, found, usual) in pairs {
+    for (key, found, usual) in of_clusters(job) {
         if found != usual {
             return Err(entry.cannot_go(key, &found, no_exchange));
         }
@@ -178,10 +182,10 @@ fn check_cluster_keys(entry: &MethodEntry, job: &JobConfig) -> Result<(), String
     let refuse = |key: &str, found: &dyn fmt::Display, why: &str| {
         Err(entry.cannot_go(key, &found.to_string(), why))
     };
-    if let Some(rate) = method.local_lr {
+    if let Some(rate) = job.method.local_lr {
         return refuse("method.local_lr", &rate, no_exchange);
     }
-    if let Some(limit) = late.limit {
+    if let Some(limit) = job.consistency.staleness.limit {
         return refuse("consistency.staleness_limit", &limit, no_exchange);
     }
     if job.feedback.name != "none" {
