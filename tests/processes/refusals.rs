@@ -212,7 +212,7 @@ const CANNOT_BE: &[(&[&str], &[&str])] = &[
     ),
     (
         &["method.name=hogwild", "method.overlap=off"],
-        &["hogwild", "`method.overlap` = off"],
+        &["hogwild", "`method.overlap` = \"off\""],
     ),
     (
         &["method.name=tiered_replicas", "method.updates=lossy"],
@@ -220,7 +220,11 @@ const CANNOT_BE: &[(&[&str], &[&str])] = &[
     ),
     (
         &["method.name=hogwild", "method.push_format=int8"],
-        &["hogwild", "`method.push_format` = int8", "nothing to push"],
+        &[
+            "hogwild",
+            "`method.push_format` = \"int8\"",
+            "nothing to push",
+        ],
     ),
     (
         &["method.updates=lossy"],

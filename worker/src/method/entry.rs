@@ -121,16 +121,9 @@ impl MethodEntry {
     }
 
     fn check_fixed(&self, job: &JobConfig) -> Result<(), String> {
-        let whole: Table = job.to_toml().parse().expect("a job is written as TOML");
+        let whole = written(job);
         for Fixed { key, value, why } in self.fixed {
-            let expected: Table = format!("v = {value}")
-                .parse()
-                .expect("a fixed value is TOML");
-            let mut path = key.split('.');
-            let first = path.next().and_then(|section| whole.get(section));
-            let found = path.fold(first, |found, key| found?.as_table()?.get(key));
-            if found != expected.get("v") {
-                let found = found.map_or_else(|| "nothing".to_owned(), Value::to_string);
+            if let Some(found) = other_than(&whole, key, value) {
                 return Err(self.cannot_go(key, &found, &format!("{why}; set `{key}` = {value}")));
             }
         }
@@ -302,6 +295,21 @@ impl MethodEntry {
             self.name
         )
     }
+}
+
+/// The job as it would be written.
+pub(super) fn written(job: &JobConfig) -> Table {
+    job.to_toml().parse().expect("a job is written as TOML")
+}
+
+/// What a key of a written job has, if that is another value than this one, which is TOML.
+pub(super) fn other_than(whole: &Table, key: &str, value: &str) -> Option<String> {
+    let expected: Table = format!("v = {value}").parse().expect("a value is TOML");
+    let mut path = key.split('.');
+    let first = path.next().and_then(|section| whole.get(section));
+    let found = path.fold(first, |found, key| found?.as_table()?.get(key));
+    let words = || found.map_or_else(|| "nothing".to_owned(), Value::to_string);
+    (found != expected.get("v")).then(words)
 }
 
 /// The largest α at which each map of a worker and the centre is stable on a parabola of curvature 1:

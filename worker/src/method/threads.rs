@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use thalweg_common::config::{JobConfig, Method, Train};
-use thalweg_common::consistency::Staleness;
+use thalweg_common::config::JobConfig;
 use thalweg_common::registry::number;
 
-use super::entry::{MethodEntry, quoted};
+use super::entry::{MethodEntry, other_than, quoted, written};
 use crate::data::stream;
 use crate::hogwild::Scheme;
 use crate::hogwild::problem::MODELS;
@@ -112,70 +111,29 @@ fn check_optimizer(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> {
     Ok(())
 }
 
-/// Keys that say how workers and servers play together: what each is in the job, and what it is usually.
-fn of_clusters(job: &JobConfig) -> Vec<(&'static str, String, String)> {
-    let (method, usual) = (&job.method, Method::default());
-    let (late, timely) = (job.consistency.staleness, Staleness::default());
-    let (train, usual_train) = (&job.train, Train::default());
-    let said = |value: &dyn fmt::Debug| format!("{value:?}").to_lowercase();
-    vec![
-        ("method.n_push", said(&method.n_push), said(&usual.n_push)),
-        ("method.n_pull", said(&method.n_pull), said(&usual.n_pull)),
-        (
-            "method.overlap",
-            said(&method.overlap),
-            said(&usual.overlap),
-        ),
-        (
-            "method.prefetch",
-            said(&method.prefetch),
-            said(&usual.prefetch),
-        ),
-        ("method.retake", said(&method.retake), said(&usual.retake)),
-        (
-            "method.communication_period",
-            said(&method.communication_period),
-            said(&usual.communication_period),
-        ),
-        (
-            "method.solo_phase",
-            said(&method.solo_phase),
-            said(&usual.solo_phase),
-        ),
-        (
-            "method.push_format",
-            method.push_format.to_string(),
-            usual.push_format.to_string(),
-        ),
-        (
-            "train.accumulate",
-            said(&train.accumulate),
-            said(&usual_train.accumulate),
-        ),
-        ("train.pull", said(&train.pull), said(&usual_train.pull)),
-        (
-            "train.non_finite",
-            said(&train.non_finite),
-            said(&usual_train.non_finite),
-        ),
-        (
-            "consistency.staleness_rate",
-            said(&late.rate),
-            said(&timely.rate),
-        ),
-        (
-            "consistency.beyond_limit",
-            said(&late.beyond),
-            said(&timely.beyond),
-        ),
-    ]
-}
+/// Keys that say how workers and servers play together, with what they are if nobody says otherwise.
+const OF_CLUSTERS: [(&str, &str); 13] = [
+    ("method.n_push", "1"),
+    ("method.n_pull", "1"),
+    ("method.overlap", "'full'"),
+    ("method.prefetch", "2"),
+    ("method.retake", "true"),
+    ("method.communication_period", "1"),
+    ("method.solo_phase", "0"),
+    ("method.push_format", "'f32'"),
+    ("train.accumulate", "1"),
+    ("train.pull", "'auto'"),
+    ("train.non_finite", "'reject'"),
+    ("consistency.staleness_rate", "'constant'"),
+    ("consistency.beyond_limit", "'reject'"),
+];
 
 /// Refuses those of them that are not as usual.
 fn check_cluster_keys(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> {
     let no_exchange = "threads change one model, and there is nothing to push or pull; remove it";
-    for (key, found, usual) in of_clusters(job) {
-        if found != usual {
+    let whole = written(job);
+    for (key, usual) in OF_CLUSTERS {
+        if let Some(found) = other_than(&whole, key, usual) {
             return Err(entry.cannot_go(key, &found, no_exchange));
         }
     }

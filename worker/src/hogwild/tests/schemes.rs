@@ -30,19 +30,21 @@ fn bits(outcome: &Outcome) -> Vec<u32> {
     outcome.parameters.iter().map(|x| x.to_bits()).collect()
 }
 
+/// Every scheme but the plain loop.
+const WITH_THREADS: [Scheme; 7] = [
+    Scheme::Hogwild,
+    Scheme::HogwildLossy,
+    Scheme::HogwildCounted,
+    Scheme::RoundRobin,
+    Scheme::OneLock,
+    Scheme::CoordinateLocks,
+    Scheme::TieredReplicas,
+];
+
 const SAMPLINGS: [Sampling; 2] = [Sampling::WithoutReplacement, Sampling::WithReplacement];
 
 #[test]
 fn every_scheme_with_one_thread_is_the_sequential_loop_bit_for_bit() {
-    let schemes = [
-        Scheme::Hogwild,
-        Scheme::HogwildLossy,
-        Scheme::HogwildCounted,
-        Scheme::RoundRobin,
-        Scheme::OneLock,
-        Scheme::CoordinateLocks,
-        Scheme::TieredReplicas,
-    ];
     for (name, problem) in problems::all() {
         for (sampling, rule) in SAMPLINGS
             .into_iter()
@@ -68,7 +70,7 @@ fn every_scheme_with_one_thread_is_the_sequential_loop_bit_for_bit() {
             // Draws with replacement may lose in a few epochs what they win in many.
             let wins = sampling == Sampling::WithReplacement && moved != 0.0 || 0.0 < moved;
             assert!(wins, "{name}, {sampling:?}, {rule:?}: {moved}");
-            for scheme in schemes {
+            for scheme in WITH_THREADS {
                 let merges = scheme == Scheme::TieredReplicas;
                 let counts = scheme == Scheme::HogwildCounted;
                 if counts && rule == RuleName::Adagrad || merges && is_cut {
@@ -104,15 +106,7 @@ fn every_scheme_with_several_threads_takes_every_term_and_comes_as_far() {
             ..alone.clone()
         };
         let start = trained(&problem, &untrained).loss().unwrap();
-        for scheme in [
-            Scheme::Hogwild,
-            Scheme::HogwildLossy,
-            Scheme::HogwildCounted,
-            Scheme::RoundRobin,
-            Scheme::OneLock,
-            Scheme::CoordinateLocks,
-            Scheme::TieredReplicas,
-        ] {
+        for scheme in WITH_THREADS {
             if scheme == Scheme::TieredReplicas && matches!(problem, Problem::GraphCut(_)) {
                 continue;
             }
@@ -151,15 +145,7 @@ fn threads_that_take_turns_at_one_term_are_one_thread() {
         ..settings(&problem)
     };
     let expected = bits(&trained(&problem, &alone));
-    for scheme in [
-        Scheme::Hogwild,
-        Scheme::HogwildLossy,
-        Scheme::HogwildCounted,
-        Scheme::RoundRobin,
-        Scheme::OneLock,
-        Scheme::CoordinateLocks,
-        Scheme::TieredReplicas,
-    ] {
+    for scheme in WITH_THREADS {
         let together = Settings {
             threads: 3,
             scheme,
