@@ -22,3 +22,4 @@ pub mod feedback;
 pub mod regularizer;
 pub mod optimizer;
 pub mod tuning;
+pub mod physics;

@@ -18,6 +18,8 @@ pub enum Purpose {
     GradientCheck,
     /// Noise that is added to gradients.
     GradientNoise,
+    /// Delays, losses and slow machines.
+    Physics,
 }
 
 impl Purpose {
@@ -30,6 +32,7 @@ impl Purpose {
             Self::Placement => 0x05,
             Self::GradientCheck => 0x06,
             Self::GradientNoise => 0x07,
+            Self::Physics => 0x08,
         }
     }
 }

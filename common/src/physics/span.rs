@@ -1,0 +1,105 @@
+//! A length of time as people write it on a command line: `20ms`, `1.5s`, `250us`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::SpecError;
+
+const KIND: (&str, &str) = (
+    "length of time",
+    "a number with ns, us, ms, s or min, such as 20ms or 1.5s",
+);
+
+/// Units, the greatest first, in nanoseconds.
+const UNITS: [(&str, f64); 5] = [
+    ("min", 6e10),
+    ("s", 1e9),
+    ("ms", 1e6),
+    ("us", 1e3),
+    ("ns", 1.0),
+];
+
+/// No specification is longer: a day.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+
+/// A length of time of at most a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let error = |why: &str| SpecError::new(KIND, text, why);
+        let digits = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        if number.is_empty() {
+            return Err(error("it does not begin with a number"));
+        }
+        let number: f64 = number.parse().map_err(|_| error("its number is none"))?;
+        let found = UNITS.iter().find(|(name, _)| *name == unit);
+        let Some((_, nanos)) = found else {
+            return Err(error(match unit {
+                "" => "it has no unit",
+                _ => "its unit is unknown",
+            }));
+        };
+        let span = Duration::try_from_secs_f64(number * nanos / 1e9);
+        match span {
+            Ok(span) if span <= LONGEST => Ok(Self(span)),
+            Ok(_) | Err(_) => Err(error("it is longer than a day")),
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    /// In the greatest unit of which there is one, with as many digits as it takes.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a day of nanoseconds fits 53 bits"
+    )]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.as_nanos() as f64;
+        if nanos == 0.0 {
+            return f.write_str("0ms");
+        }
+        let fitting = UNITS.iter().find(|(_, unit)| *unit <= nanos);
+        let (name, unit) = fitting.expect("a nanosecond is the least");
+        write!(f, "{}{name}", nanos / unit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_reads_what_it_writes() {
+        for text in ["0ms", "20ms", "1.5s", "250us", "1ns", "2min", "1.25ms"] {
+            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
+        }
+        let odd = Span(Duration::from_nanos(86_399_999_999_999));
+        assert_eq!(odd.to_string().parse::<Span>(), Ok(odd));
+    }
+
+    #[test]
+    fn what_is_no_length_of_time_is_refused_with_the_reason() {
+        for (text, why) in [
+            ("", "begin with a number"),
+            ("ms", "begin with a number"),
+            ("-1ms", "begin with a number"),
+            ("20", "no unit"),
+            ("20 ms", "unit is unknown"),
+            ("20MS", "unit is unknown"),
+            ("1.2.3s", "number is none"),
+            ("25000min", "longer than a day"),
+        ] {
+            let error = text.parse::<Span>().unwrap_err().to_string();
+            assert!(error.contains(why), "{text:?}: {error}");
+            assert!(error.contains("such as 20ms"), "{error}");
+        }
+    }
+}
