@@ -95,6 +95,7 @@ impl Shard {
     fn context(&self, lr: f64, staleness: u64) -> StepContext {
         StepContext {
             lr,
+            share: 1.0,
             count: self.version + 1,
             progress: 0,
             staleness,

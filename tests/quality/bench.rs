@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thalweg::job::{REGISTRIES, ResolvedJob, blueprint, draft};
-use thalweg::simulate::{History, Physics, Simulation};
+use thalweg::simulate::{History, Physics, SimulateError, Simulation};
 use thalweg_common::config::{Draft, JobConfig, Resolved};
 use thalweg_worker::data::{self, Loaded};
 use thalweg_worker::model::Shape;
@@ -107,12 +107,16 @@ impl Bench {
 
 /// Runs a job in virtual time, 0.2 ms for every batch.
 pub(crate) fn run(job: &ResolvedJob, latency: Duration) -> History {
+    try_run(job, latency).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The same, where a run may come to nothing: a rate may be one at which the model diverges.
+pub(crate) fn try_run(job: &ResolvedJob, latency: Duration) -> Result<History, SimulateError> {
     let physics = Physics {
         latency,
         compute: Duration::from_micros(200),
     };
-    let simulation = Simulation::new(job, physics).unwrap_or_else(|error| panic!("{error}"));
-    simulation.run().unwrap_or_else(|error| panic!("{error}"))
+    Simulation::new(job, physics)?.run()
 }
 
 /// Prints a line of the report.

@@ -52,6 +52,7 @@ fn pull(chosen: &Chosen, lr: f64) -> Option<Pull> {
     };
     let context = StepContext {
         lr,
+        share: 1.0,
         count: 1,
         progress: 0,
         staleness: 0,

@@ -478,6 +478,7 @@ mod tests {
         for count in 1..=400 {
             let context = StepContext {
                 lr: 1.0,
+                share: 1.0,
                 count,
                 progress: 0,
                 staleness: 0,

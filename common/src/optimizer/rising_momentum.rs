@@ -69,6 +69,7 @@ mod tests {
     fn context(count: u64) -> StepContext {
         StepContext {
             lr: 1.0,
+            share: 1.0,
             count,
             progress: 0,
             staleness: 0,

@@ -15,6 +15,9 @@ use super::slots::SlotArray;
 pub struct StepContext {
     /// η: the learning rate of this step, from the schedule.
     pub lr: f64,
+    /// How much of the objective the step is about, in [0, 1]: less than 1 where the gradient came late and
+    /// counts less. Penalties count alike, or the step would be one of another objective.
+    pub share: f64,
     /// t: the number of the step that is taken, the first is 1. Counts the shard's steps.
     pub count: u64,
     /// Examples committed by the whole job before this step.

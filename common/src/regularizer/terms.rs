@@ -64,12 +64,20 @@ impl Terms {
         self.bound.as_ref().map(|bound| bound.unit)
     }
 
-    /// What the penalties do in one step; the rate of `context` is the group's own.
+    /// What the penalties do in one step; the rate of `context` is the group's own. A step that counts less
+    /// has as much less of them.
     #[must_use]
     pub fn pull(&self, context: &StepContext) -> Pull {
         let mut pull = Pull::NONE;
+        let context = StepContext {
+            lr: context.lr * context.share,
+            ..*context
+        };
         for penalty in &self.penalties {
-            penalty.act(context, &mut pull);
+            penalty.act(&context, &mut pull);
+        }
+        for rate in [&mut pull.l2, &mut pull.decay, &mut pull.smooth] {
+            *rate *= context.share;
         }
         pull
     }

@@ -22,6 +22,7 @@ fn the_obvious_loop_gives_the_bits_of_the_store_at_every_length() {
                 let gradient = values(&mut rng, len);
                 let context = StepContext {
                     lr: lr(count),
+                    share: 1.0,
                     count,
                     progress: 0,
                     staleness: 0,

@@ -43,6 +43,7 @@ fn descend(entry: &OptimizerEntry, descent: &Descent) -> f64 {
     for count in 1..=descent.steps {
         let context = StepContext {
             lr: descent.lr,
+            share: 1.0,
             count,
             progress: 0,
             staleness: 0,

@@ -70,6 +70,7 @@ impl Walk<'_> {
 fn context(lr: f64, count: u64) -> StepContext {
     StepContext {
         lr,
+        share: 1.0,
         count,
         progress: 0,
         staleness: 0,

@@ -167,6 +167,7 @@ fn step_without_gradient(chosen: &Chosen, x: f64, lr: f64) -> f64 {
     let store = store.as_mut().expect("sgd has no settings");
     let context = StepContext {
         lr,
+        share: 1.0,
         count: 1,
         progress: 0,
         staleness: 0,

@@ -3,15 +3,15 @@
 
 use thalweg_common::ids::Generation;
 use thalweg_common::layout::{ParameterLayout, Tensor};
-use thalweg_common::optimizer::{Initial, Reader, Store, StoreSpec};
+use thalweg_common::optimizer::{GradientView, Initial, Reader, StepContext, Store, StoreSpec};
 use thalweg_common::regularizer::{
     Chosen, REGULARIZERS, Regularization, RegularizerEntry, Term, refusal,
 };
 use thalweg_common::shard_map::{Grain, ShardMap};
 
 use super::support::{
-    Gradient, Subject, bits, coordinates, element_subjects, gradient, initial, regularized_groups,
-    seeded, subject, subjects, tensor_subjects, values,
+    Gradient, Subject, bits, context, coordinates, element_subjects, gradient, initial,
+    regularized_groups, seeded, subject, subjects, tensor_subjects, values,
 };
 
 /// Regularizers strong enough to show, and what can meet on one tensor.
@@ -116,6 +116,39 @@ fn every_regularizer_is_held_to_these_laws() {
             "{}",
             entry.name
         );
+    }
+}
+
+#[test]
+fn a_gradient_that_counts_half_takes_the_step_of_half_the_rate_penalties_included() {
+    for chosen in choices() {
+        let (subject, spec) = (subject("sgd"), spec(&chosen));
+        let (mut late, mut slow) = (subject.build(&spec), subject.build(&spec));
+        let mut rng = seeded(5);
+        for count in 1..=12 {
+            let push = values(&mut rng, 90);
+            let whole = StepContext {
+                lr: 0.0625,
+                share: 1.0,
+                ..context(count)
+            };
+            let half = StepContext {
+                lr: 0.125,
+                share: 0.5,
+                ..whole
+            };
+            // Powers of two, so that it does not matter where the factor comes in.
+            for (store, context, scale) in [(&mut late, half, 0.5), (&mut slow, whole, 1.0)] {
+                let bytes: Vec<u8> = push.iter().flat_map(|g| g.to_le_bytes()).collect();
+                let segments = [&bytes[..]];
+                let view = GradientView::Dense {
+                    start: 0,
+                    segments: &segments,
+                };
+                store.step(&context, view, scale).unwrap();
+            }
+        }
+        assert_eq!(bits(late.as_mut()), bits(slow.as_mut()), "{chosen:?}");
     }
 }
 
@@ -290,8 +323,9 @@ fn a_parameter_without_a_gradient_becomes_exactly_zero_and_stays() {
     for term in ["l1_proximal", "elastic_net", "l1_truncated"] {
         let chosen: Chosen = toml::from_str(&format!("name = '{term}'\nl1 = 0.5")).unwrap();
         let mut store = subject("sgd").build(&spec(&[chosen]));
-        // The greatest parameter is 2, the mean rate 1/30: 120 steps take all of it.
-        for count in 1..=150 {
+        // The greatest parameter is 2, the mean rate 1/30, of which a seventh of the steps
+        // have a third: 135 steps take all of it.
+        for count in 1..=180 {
             Gradient::Empty.apply(store.as_mut(), count);
         }
         let x = &bits(store.as_mut())[0];

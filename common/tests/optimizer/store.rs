@@ -13,6 +13,7 @@ use super::support::{
 
 const CONTEXT: StepContext = StepContext {
     lr: 0.1,
+    share: 1.0,
     count: 1,
     progress: 0,
     staleness: 0,

@@ -113,6 +113,7 @@ impl Gradient {
 pub(crate) fn context(count: u64) -> StepContext {
     StepContext {
         lr: lr(count),
+        share: if count.is_multiple_of(7) { 0.3 } else { 1.0 },
         count,
         progress: 0,
         staleness: 0,

@@ -109,6 +109,8 @@ struct StepInputs<'a> {
     at_read: AtReadView<'a>,
     /// The gradient's factor.
     scale: f32,
+    /// How much of the objective the step is about.
+    share: f64,
     /// Steps since the worker read.
     staleness: u64,
     /// The learning rate's factor, from feedback.
@@ -367,6 +369,7 @@ impl Shard {
                 worker: header.worker,
                 at_read: at_read.view(),
                 scale: scale as f32,
+                share: scale,
                 staleness,
                 rate_factor: header.rate_factor,
             };
@@ -433,6 +436,7 @@ impl Shard {
                 address,
                 payload,
                 scale,
+                share,
             } = round::mean(parts, self.store.len());
             // Rates only fall, so the least is the one decided last.
             let rate_factor = parts
@@ -443,6 +447,7 @@ impl Shard {
                 worker: WorkerId(0),
                 at_read: AtReadView::AsItIs,
                 scale,
+                share,
                 staleness: 0,
                 rate_factor,
             };
@@ -463,11 +468,13 @@ impl Shard {
             worker,
             at_read,
             scale,
+            share,
             staleness,
             rate_factor,
         } = inputs;
         let context = StepContext {
             lr: (self.rate)(self.progress) * rate_factor,
+            share,
             count: self.version.0 + 1,
             progress: self.progress,
             staleness,

@@ -135,6 +135,8 @@ pub(super) struct Mean {
     pub(super) address: Address,
     pub(super) payload: Payload,
     pub(super) scale: f32,
+    /// What the parts count on average: 1 if none of them is late.
+    pub(super) share: f64,
 }
 
 /// The mean of the parts' gradients, weighted by their examples, summed in the order given.
@@ -151,11 +153,13 @@ pub(super) fn mean(parts: &[Pending], len: usize) -> Mean {
     let greatest = parts.iter().map(|part| part.weight).max().unwrap_or(1);
     let scale = (greatest as f64 / total as f64) as f32;
     let ratio = |part: &Pending| (part.weight as f64 / greatest as f64 * part.scale) as f32;
+    let counted = |part: &Pending| part.weight as f64 * part.scale;
     let (address, payload) = weighted_sum(parts, len, ratio);
     Mean {
         address,
         payload,
         scale,
+        share: parts.iter().map(counted).sum::<f64>() / total as f64,
     }
 }
 

@@ -103,6 +103,7 @@ impl LocalOptimizer {
         self.count += 1;
         let context = StepContext {
             lr: (self.plan.rate)(when.progress) * when.rate_factor,
+            share: 1.0,
             count: self.count,
             progress: when.progress,
             staleness: 0,

@@ -71,6 +71,7 @@ impl Server {
         };
         let context = StepContext {
             lr,
+            share: 1.0,
             count: self.version + 1,
             progress: 0,
             staleness,

@@ -83,6 +83,7 @@ impl Run {
     pub(super) fn context(&self, count: usize) -> StepContext {
         StepContext {
             lr: self.lr[(count - 1).min(self.lr.len() - 1)],
+            share: 1.0,
             count: count as u64,
             progress: 0,
             staleness: 0,

@@ -145,6 +145,7 @@ fn steps(term: &str, start: &[f64], lr: f64, count: usize) -> Result<Both, Strin
     for count in 1..=count as u64 {
         let context = StepContext {
             lr,
+            share: 1.0,
             count,
             progress: 0,
             staleness: 0,

@@ -1,7 +1,10 @@
 //! Parts that come late: limits on staleness, rounds that are over, splits, differences, and rules that look
 //! at what was read.
 
-use thalweg_common::consistency::BeyondLimit;
+use thalweg_common::consistency::{BeyondLimit, StalenessRate};
+use thalweg_common::layout::{ParameterLayout, Tensor};
+use thalweg_common::optimizer::group_spans;
+use thalweg_common::regularizer::{Chosen, Regularization};
 
 use super::*;
 
@@ -94,6 +97,51 @@ fn what_is_too_stale_may_count_less_or_be_counted_only() {
         staleness: 4,
     };
     assert_eq!(push_stale(BeyondLimit::Reject), (dropped, 0.0));
+}
+
+/// A shard with an L2 term, where what is late counts less.
+fn with_a_penalty(aggregation: Aggregation) -> Shard {
+    let chosen = Chosen::everywhere("l2", "l2", 0.5);
+    let layout = ParameterLayout::new(vec![Tensor::trainable("x", vec![LEN as u64])]).unwrap();
+    let regularization = Regularization::resolve(&[chosen], &layout).unwrap();
+    let store = StoreSpec {
+        len: LEN,
+        initial: Initial::Function(&|_| 1.0),
+        groups: group_spans(&layout, &regularization, &(0..LEN as u64)),
+    };
+    let entry = optimizer("sgd").unwrap();
+    let mut shard = enlisted(ShardSpec {
+        store: entry.build(&"".parse().unwrap(), &store).unwrap(),
+        aggregation,
+        ..spec("sgd", "", 2)
+    });
+    shard.bound.rate = StalenessRate::Inverse;
+    shard
+}
+
+#[test]
+fn a_penalty_counts_as_much_as_the_late_gradient_that_it_comes_with() {
+    let mut shard = with_a_penalty(Aggregation::Push);
+    // Every step of rate 1 with a penalty of 0.5 and no gradient halves what is there.
+    for sequence in 1..=4 {
+        let mut fresh = sparse(sequence, &[1], &[0.0]);
+        fresh.version_read = Version(sequence - 1);
+        shard.push(&header(0, 1), &fresh);
+    }
+    assert_eq!(values(&mut shard)[0].to_bits(), 0.0625_f32.to_bits());
+    // Four steps late, a quarter of the gradient and of the penalty: x − (8 + x/2)/4.
+    shard.push(&header(1, 1), &sparse(1, &[0], &[8.0]));
+    let expected = 0.0625_f32 - (8.0 + 0.03125) / 4.0;
+    assert_eq!(values(&mut shard)[0].to_bits(), expected.to_bits());
+
+    let mut split = with_a_penalty(Aggregation::Softsync { splits: 1 });
+    split.version = Version(2);
+    let mut fresh = sparse(1, &[0], &[0.0]);
+    fresh.version_read = Version(2);
+    split.push(&header(0, 1), &fresh);
+    split.push(&header(1, 1), &sparse(1, &[0], &[0.0]));
+    // One part counts whole and one half: three quarters of the penalty.
+    assert_eq!(values(&mut split)[0].to_bits(), (1.0_f32 - 0.375).to_bits());
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub(super) fn initial(element: usize) -> f32 {
 pub(super) fn context(count: u64) -> StepContext {
     StepContext {
         lr: 1e-3,
+        share: 1.0,
         count,
         progress: 32 * count,
         staleness: 0,
