@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use thalweg::job::{REGISTRIES, ResolvedJob, blueprint, draft};
 use thalweg::simulate::{History, Physics, SimulateError, Simulation};
-use thalweg_common::config::{Draft, JobConfig, Resolved};
+use thalweg_common::config::{ConfigError, Draft, JobConfig, Resolved};
 use thalweg_worker::data::{self, Loaded};
 use thalweg_worker::model::Shape;
 
@@ -71,14 +71,17 @@ impl Bench {
 
     /// The job with changes, such as `cluster.workers=1`.
     pub(crate) fn config(&self, sets: &[&str]) -> JobConfig {
+        let config = self.try_config(sets);
+        config.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_config(&self, sets: &[&str]) -> Result<JobConfig, ConfigError> {
         let mut draft = self.draft.clone();
         for set in sets {
             draft.set(set).expect("a change is KEY=VALUE");
         }
         draft.follow_method(&REGISTRIES);
-        draft
-            .check(&REGISTRIES)
-            .unwrap_or_else(|error| panic!("{error}"))
+        draft.check(&REGISTRIES)
     }
 
     /// The job with changes, ready to run on its own data.
@@ -86,8 +89,17 @@ impl Bench {
         self.job_on(sets, self.data.clone())
     }
 
+    /// The same of changes that may be refused.
+    pub(crate) fn try_job(&self, sets: &[&str]) -> Result<ResolvedJob, ConfigError> {
+        Ok(Self::ready(self.try_config(sets)?, self.data.clone()))
+    }
+
     /// The job with changes, ready to run on `data` in place of its own.
     pub(crate) fn job_on(&self, sets: &[&str], data: Loaded) -> ResolvedJob {
+        Self::ready(self.config(sets), data)
+    }
+
+    fn ready(config: JobConfig, data: Loaded) -> ResolvedJob {
         let resolved = Resolved {
             rows: data.train.rows(),
             test_rows: data.test.as_ref().map_or(0, |test| test.rows()),
@@ -96,8 +108,7 @@ impl Bench {
             fields: Shape::of(data.train.as_ref()).fields,
             hash: data.train.content_hash(),
         };
-        let config = self
-            .config(sets)
+        let config = config
             .with_resolved(resolved)
             .expect("the data fit the job");
         let blueprint = blueprint(config).expect("the model fits the data");

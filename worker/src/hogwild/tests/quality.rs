@@ -91,10 +91,6 @@ fn cuts_of_two_classes_are_within_a_percent_of_the_least_one() {
         // Both shares of a node differ where it is cut.
         let best = 2.0 * least_cut(&objective, nodes as usize);
         for (threads, scheme) in [(1, Scheme::Sequential), (2, Scheme::Hogwild)] {
-            // Threads that end after sixty edges mostly start: a few graphs are enough for two.
-            if threads == 2 && 4 <= seed {
-                continue;
-            }
             let settings = Settings {
                 threads,
                 epochs: 6_000,
