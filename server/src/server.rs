@@ -356,6 +356,13 @@ impl Server {
         desk.offer(now, offer)
     }
 
+    /// Examples committed, as this server's first shard counts them.
+    #[must_use]
+    pub fn progress(&self) -> u64 {
+        let first = self.shards.values().next();
+        first.map_or(0, |shard| shard.lock().status().progress)
+    }
+
     /// Time passes. Returns who was lost since the last call.
     pub fn tick(&self, now: Time) -> Vec<Lapse> {
         let lapsed = self.desk.lock().tick(now, &self.plan);

@@ -2,10 +2,12 @@
 
 mod options;
 mod flags;
+mod conditions;
 mod model_of_run;
 mod stop;
 mod init;
 mod train;
+mod simulate;
 mod evaluate;
 mod predict;
 mod server;
@@ -46,6 +48,8 @@ struct Cli {
 enum Command {
     /// Train a job on a local cluster of server and worker processes.
     Train(train::Arguments),
+    /// Run a job in virtual time, from one seed: what would delay, stragglers and lost workers do to it?
+    Simulate(simulate::Arguments),
     /// Write a job file for data of one's own.
     Init(init::Arguments),
     /// Judge a trained model on data.
@@ -95,6 +99,7 @@ pub fn main() -> ExitCode {
         .init();
     let ended = match cli.command {
         Command::Train(arguments) => train::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),

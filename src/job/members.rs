@@ -3,7 +3,9 @@
 
 use thalweg_common::error::Refusal;
 use thalweg_common::ids::{Clock, SessionId, WorkerId};
-use thalweg_common::message::{Address, PROTOCOL_VERSIONS, PullPart, Register, SessionRole};
+use thalweg_common::message::{
+    Address, Conclude, PROTOCOL_VERSIONS, PullPart, Register, SessionRole,
+};
 use thalweg_common::optimizer::Reader;
 use thalweg_common::registry::SettingError;
 use thalweg_common::time::Time;
@@ -12,7 +14,9 @@ use thalweg_server::shard::ReadBy;
 use thalweg_worker::worker::{Place, Work, Worker};
 use thiserror::Error;
 
-use super::{PlanError, ResolvedJob, loop_settings, server_plan, training_method, transforms};
+use super::{
+    Blueprint, PlanError, ResolvedJob, loop_settings, server_plan, training_method, transforms,
+};
 
 /// Why a job's members cannot be made.
 #[derive(Debug, Error)]
@@ -61,14 +65,9 @@ pub(crate) fn join(
     let mut session = None;
     for server in servers {
         let register = Register {
-            protocol: PROTOCOL_VERSIONS,
-            role: SessionRole::Worker,
-            fingerprint: Some(blueprint.config.fingerprint()),
             worker: Some(WorkerId(worker)),
             session,
-            data: Some(blueprint.data_summary()),
-            place: "this process".to_owned(),
-            lives: vec![],
+            ..registration(blueprint, SessionRole::Worker)
         };
         let registered = server
             .register(now, &register)
@@ -89,6 +88,41 @@ pub(crate) fn join(
         map: blueprint.map.clone(),
     };
     Ok(Worker::new(place, loop_settings(&blueprint.config), work))
+}
+
+fn registration(blueprint: &Blueprint, role: SessionRole) -> Register {
+    Register {
+        protocol: PROTOCOL_VERSIONS,
+        role,
+        fingerprint: Some(blueprint.config.fingerprint()),
+        worker: None,
+        session: None,
+        data: Some(blueprint.data_summary()),
+        place: "this process".to_owned(),
+        lives: vec![],
+    }
+}
+
+/// Tells server 0, as an observer, that the job has reached what it was to reach.
+///
+/// # Errors
+/// [`MemberError::Refused`] by a server that has no room for an observer.
+pub(crate) fn conclude(
+    servers: &[Server],
+    job: &ResolvedJob,
+    now: Time,
+    why: String,
+) -> Result<(), MemberError> {
+    let worker = job.blueprint.config.cluster.workers;
+    let refused = |refusal| MemberError::Refused { worker, refusal };
+    let register = registration(&job.blueprint, SessionRole::Observer);
+    let registered = servers[0].register(now, &register).map_err(refused)?;
+    let conclude = Conclude {
+        session: registered.session,
+        worker: registered.worker,
+        why,
+    };
+    servers[0].conclude(now, &conclude).map_err(refused)
 }
 
 /// All parameters as an observer sees them, in layout order, straight from the servers' shards.

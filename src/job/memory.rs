@@ -32,6 +32,10 @@ pub struct Memory {
 /// The term that is no bound but certain: every parameter is there from the start.
 const STATE: &str = "parameters and slots";
 
+/// Terms of what is held between two messages.
+const ROUNDS: &str = "rounds in progress";
+const COPIES: &str = "copies of what workers have read";
+
 /// A job that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MemoryError {
@@ -103,9 +107,9 @@ impl Memory {
             terms: vec![
                 (STATE, state.saturating_mul(elements)),
                 ("room for steps", shards * room),
-                ("rounds in progress", rounds),
+                (ROUNDS, rounds),
                 (
-                    "copies of what workers have read",
+                    COPIES,
                     workers * PINS_PER_SESSION_MAX as u64 * at_read * elements,
                 ),
                 ("pushes in flight", workers * in_flight),
@@ -136,6 +140,14 @@ impl Memory {
     pub fn state(&self) -> u64 {
         let state = self.terms.iter().filter(|(name, _)| *name == STATE);
         state.map(|(_, bytes)| bytes).sum()
+    }
+
+    /// What the server may hold between two messages, bytes: all that is not about sockets.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        let held = [STATE, ROUNDS, COPIES];
+        let terms = self.terms.iter().filter(|(name, _)| held.contains(name));
+        terms.fold(0, |sum, (_, bytes)| sum.saturating_add(*bytes))
     }
 
     /// Judges the plan against the job's limit.

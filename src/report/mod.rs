@@ -13,6 +13,7 @@ mod page;
 mod parameters;
 mod scores;
 mod schema;
+mod simulation;
 mod assemble;
 mod state;
 mod summary;
@@ -32,6 +33,7 @@ pub use schema::{
     SCHEMA_VERSION, SocketBytes, WorkerReport,
 };
 pub use scores::{EvaluationPoint, Scores, TrainScores};
+pub use simulation::{SimulationReport, UsageReport, WaitReport};
 pub use state::{RunMark, RunState, StateWord};
 pub use summary::render_summary;
 pub use tensorboard::EventLog;

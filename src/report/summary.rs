@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thalweg_common::regularizer::{Zeros, regularizer};
 
-use super::{EpochUse, EvaluationPoint, Final, Report, RunStatus, Scores};
+use super::{EpochUse, EvaluationPoint, Final, Report, RunStatus, Scores, SimulationReport};
 use crate::view::units::{bytes, counted, grouped, printable, scaled, score, span};
 use crate::view::{Cell, Edge, Look, Table, Tone};
 
@@ -136,13 +136,17 @@ fn better_before(report: &Report) -> Option<(String, Scores)> {
 fn effort(report: &Report, look: Look, text: &mut String) {
     let seconds = |s: f64| span(std::time::Duration::try_from_secs_f64(s).unwrap_or_default());
     let staleness = &report.staleness;
-    let mut lines = vec![
+    let time = || {
         format!(
             "time       {}, of it {} training; {} of evaluation beside it",
             seconds(report.wall_seconds),
             seconds(report.train_seconds),
             seconds(report.evaluate_seconds)
-        ),
+        )
+    };
+    let simulation = report.simulation.as_ref();
+    let mut lines = vec![
+        simulation.map_or_else(time, |s| s.time(report.wall_seconds)),
         format!(
             "examples   {} ({:.2} epochs), {}/s",
             grouped(report.examples),
@@ -186,6 +190,7 @@ fn effort(report: &Report, look: Look, text: &mut String) {
         let refusals: Vec<_> = report.refusals.iter().map(refusal).collect();
         lines.push(format!("refused    {}", refusals.join(", ")));
     }
+    lines.extend(simulation.into_iter().flat_map(SimulationReport::lines));
     for line in lines {
         look.line(text, &line);
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use thalweg_common::message::Status;
 use thalweg_common::seed::mix;
 
+use super::waits::Waits;
+
 /// The end of a simulation, with a hash of everything that happened in it.
 #[derive(Clone, Debug)]
 pub struct History {
@@ -19,6 +21,33 @@ pub struct History {
     pub events: u64,
     /// A hash of every event with its time, and of the final parameters.
     pub trace: TraceHash,
+    /// What the resources did.
+    pub usage: Usage,
+    /// Who waited for whom.
+    pub waits: Waits,
+}
+
+/// What the resources of a cluster did, all of one kind together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Workers were there.
+    pub workers_there: Duration,
+    /// Workers computed.
+    pub computing: Duration,
+    /// Servers served.
+    pub serving: Duration,
+    /// The busiest link was sending, which a bandwidth decides.
+    pub busiest_link: Duration,
+    /// Messages that were lost and sent again.
+    pub retransmissions: u64,
+    /// Bytes of pushes and their acknowledgements.
+    pub pushed_bytes: u64,
+    /// Bytes of pulls and their answers.
+    pub pulled_bytes: u64,
+    /// Bytes of all messages to servers.
+    pub to_servers_bytes: u64,
+    /// Bytes of all messages to workers.
+    pub to_workers_bytes: u64,
 }
 
 /// A running hash.

@@ -2,22 +2,21 @@
 //!
 //! Nothing here decides anything about training. The queue delivers requests, replies and finished
 //! computations at virtual times, ties in the order of their making, so that one seed gives one
-//! history, bit for bit.
+//! history, bit for bit. How long everything takes says the [`Physics`].
 
+mod physics;
 mod queue;
+mod size;
+mod waits;
 mod history;
+mod player;
+mod post;
 mod cluster;
+mod memory;
+mod run;
 
-pub use cluster::{SimulateError, Simulation};
-pub use history::History;
-
-use std::time::Duration;
-
-/// The physics of a simulated cluster: constants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Physics {
-    /// One way, from any worker to any server and back.
-    pub latency: Duration,
-    /// Computing one batch, beside the job's own `compute`.
-    pub compute: Duration,
-}
+pub use cluster::{Moment, SimulateError, Simulation, Spectator};
+pub use history::{History, TraceHash, Usage};
+pub use physics::Physics;
+pub use run::{SimulateOptions, simulate};
+pub use waits::{Wait, Waits};

@@ -152,7 +152,7 @@ fn give_up_the_lost(cluster: &mut LocalCluster, view: &ClusterView) {
     }
 }
 
-pub(super) fn provenance(job: &ResolvedJob, view: &ClusterView) -> Provenance {
+pub(crate) fn provenance(job: &ResolvedJob, view: &ClusterView) -> Provenance {
     let versions = view.servers.iter().flat_map(|server| &server.shards);
     Provenance {
         job: job.blueprint.config.name.clone(),
@@ -165,7 +165,8 @@ pub(super) fn provenance(job: &ResolvedJob, view: &ClusterView) -> Provenance {
     }
 }
 
-fn facts(job: &ResolvedJob) -> Facts {
+/// What is known of a job's run before it begins.
+pub(crate) fn facts(job: &ResolvedJob) -> Facts {
     let config = &job.blueprint.config;
     Facts {
         job: config.name.clone(),

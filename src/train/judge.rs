@@ -13,7 +13,7 @@ use crate::report::{EvaluationPoint, Final, Scores, TrainScores};
 
 /// Scores parameters of one job.
 #[derive(Debug)]
-pub(super) struct Judge {
+pub(crate) struct Judge {
     job: ResolvedJob,
     pool: ThreadPool,
     spent: Duration,
@@ -21,7 +21,7 @@ pub(super) struct Judge {
 
 impl Judge {
     /// A judge with a thread per core of its own.
-    pub(super) fn new(job: ResolvedJob) -> Result<Self> {
+    pub(crate) fn new(job: ResolvedJob) -> Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new()
             .thread_name(|i| format!("evaluate-{i}"))
             .build()
@@ -34,12 +34,12 @@ impl Judge {
     }
 
     /// Time spent judging.
-    pub(super) fn spent(&self) -> Duration {
+    pub(crate) fn spent(&self) -> Duration {
         self.spent
     }
 
     /// Scores on the test data, if the job has some.
-    pub(super) fn test(&mut self, parameters: &[f32]) -> Result<Option<Scores>> {
+    pub(crate) fn test(&mut self, parameters: &[f32]) -> Result<Option<Scores>> {
         let Some(test) = self.job.data.test.clone() else {
             return Ok(None);
         };
@@ -47,7 +47,7 @@ impl Judge {
     }
 
     /// The point with everything that the job wants to know of parameters during the run.
-    pub(super) fn point(
+    pub(crate) fn point(
         &mut self,
         point: EvaluationPoint,
         parameters: &[f32],
@@ -72,7 +72,7 @@ impl Judge {
     }
 
     /// The final scores: on all test data, and on the training data as far as the job says.
-    pub(super) fn last(&mut self, parameters: &[f32]) -> Result<Final> {
+    pub(crate) fn last(&mut self, parameters: &[f32]) -> Result<Final> {
         let test = self.test(parameters)?;
         let train = Some(self.train(parameters)?);
         Ok(Final { train, test })
@@ -107,7 +107,7 @@ impl Judge {
 
     /// Refuses a metric of `[stop]` that this model does not have on these data, before anything
     /// starts.
-    pub(super) fn check_metric(&mut self) -> Result<()> {
+    pub(crate) fn check_metric(&mut self) -> Result<()> {
         let metric = &self.job.blueprint.config.stop.metric;
         let Some(test) = self.job.data.test.clone().filter(|_| metric != "loss") else {
             return Ok(());

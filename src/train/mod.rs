@@ -16,3 +16,7 @@ mod finish;
 
 pub use options::{RunEnd, TrainOptions};
 pub use run::train;
+
+pub(crate) use finish::{facts, provenance};
+pub(crate) use judge::Judge;
+pub(crate) use stopping::Stopping;

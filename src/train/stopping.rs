@@ -10,7 +10,7 @@ use crate::report::EvaluationPoint;
 
 /// The rules and what they have seen.
 #[derive(Clone, Debug)]
-pub(super) struct Stopping {
+pub(crate) struct Stopping {
     rules: Stop,
     /// The best metric so far.
     best: Option<f64>,
@@ -23,15 +23,15 @@ pub(super) struct Stopping {
 
 /// What an evaluation means for the run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// Whether no evaluation before was as good.
-    pub(super) is_best: bool,
+    pub(crate) is_best: bool,
     /// Why the job is to end, if it is.
-    pub(super) enough: Option<String>,
+    pub(crate) enough: Option<String>,
 }
 
 impl Stopping {
-    pub(super) fn new(rules: Stop) -> Self {
+    pub(crate) fn new(rules: Stop) -> Self {
         Self {
             rules,
             best: None,
@@ -42,7 +42,7 @@ impl Stopping {
     }
 
     /// Judges one evaluation.
-    pub(super) fn look(&mut self, point: &EvaluationPoint) -> Seen {
+    pub(crate) fn look(&mut self, point: &EvaluationPoint) -> Seen {
         let metric = point.test.and_then(|test| test.of(&self.rules.metric));
         // A number that is none is no better than any other.
         let metric = metric.filter(|value| value.is_finite());

@@ -13,10 +13,7 @@ use thalweg_worker::model::{Coverage, Located};
 use crate::support::{bits, small};
 
 fn simulate(job: &ResolvedJob) -> History {
-    let physics = Physics {
-        latency: Duration::from_millis(3),
-        compute: Duration::from_millis(2),
-    };
+    let physics = Physics::constant(Duration::from_millis(3), Duration::from_millis(2));
     Simulation::new(job, physics).unwrap().run().unwrap()
 }
 

@@ -11,10 +11,7 @@ use thalweg_worker::method::{METHODS, MethodEntry, Place};
 use crate::support::{bits, small};
 
 fn simulate(job: &ResolvedJob) -> History {
-    let physics = Physics {
-        latency: Duration::from_millis(3),
-        compute: Duration::from_millis(2),
-    };
+    let physics = Physics::constant(Duration::from_millis(3), Duration::from_millis(2));
     Simulation::new(job, physics).unwrap().run().unwrap()
 }
 

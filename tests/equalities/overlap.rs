@@ -10,10 +10,10 @@ const ROWS: u32 = 600;
 const BATCH: u32 = 8;
 
 fn run(latency_ms: u64, compute_ms: u64, sets: &[&str]) -> History {
-    let physics = Physics {
-        latency: Duration::from_millis(latency_ms),
-        compute: Duration::from_millis(compute_ms),
-    };
+    let physics = Physics::constant(
+        Duration::from_millis(latency_ms),
+        Duration::from_millis(compute_ms),
+    );
     let sets = [&["optimizer.lr=0.05", "cluster.servers=2"], sets].concat();
     Simulation::new(&small(&sets), physics)
         .unwrap()

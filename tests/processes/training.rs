@@ -34,10 +34,7 @@ fn simulated(sets: &[&str]) -> Vec<u32> {
         .collect();
     let (draft, _) = draft_with(None, &sets).unwrap();
     let job = resolve(draft.check(&REGISTRIES).unwrap(), Path::new(".")).unwrap();
-    let physics = Physics {
-        latency: Duration::from_millis(1),
-        ..Physics::default()
-    };
+    let physics = Physics::constant(Duration::from_millis(1), Duration::ZERO);
     let history = Simulation::new(&job, physics).unwrap().run().unwrap();
     history.parameters.iter().map(|x| x.to_bits()).collect()
 }

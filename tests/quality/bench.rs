@@ -123,10 +123,7 @@ pub(crate) fn run(job: &ResolvedJob, latency: Duration) -> History {
 
 /// The same, where a run may come to nothing: a rate may be one at which the model diverges.
 pub(crate) fn try_run(job: &ResolvedJob, latency: Duration) -> Result<History, SimulateError> {
-    let physics = Physics {
-        latency,
-        compute: Duration::from_micros(200),
-    };
+    let physics = Physics::constant(latency, Duration::from_micros(200));
     Simulation::new(job, physics)?.run()
 }
 

@@ -1,4 +1,4 @@
-//! The machine of a worker: how long does a gradient take that would take so long by itself?
+//! A machine: how long does a gradient take on it that would take so long by itself?
 
 use std::time::Duration;
 
@@ -29,7 +29,18 @@ impl Machine {
         }
     }
 
-    /// A word for the draw of a gradient's time.
+    /// A machine that nothing slows, with the draws of `stream`.
+    #[must_use]
+    pub fn plain(stream: Stream, job_seed: u64) -> Self {
+        Self {
+            worker: 0,
+            workers: 1,
+            stragglers: Vec::new(),
+            draws: Draws::new(job_seed, stream),
+        }
+    }
+
+    /// A word for the draw of a time.
     pub fn word(&mut self) -> u64 {
         self.draws.next()
     }
