@@ -9,10 +9,10 @@ use crate::job::{Available, Memory, ResolvedJob, loop_settings};
 use crate::view::units::bytes;
 
 /// What a worker takes beside the parameters that it holds: its loop, its timers, its part of every table.
-const WORKER: u64 = 6_000;
+const WORKER: u64 = 30_000;
 
 /// A link of a worker with a server, both ways, with what is on its way.
-const LINK: u64 = 2_000;
+const LINK: u64 = 4_000;
 
 /// Rows by which it is judged how many features a row has.
 const SAMPLE: u64 = 256;

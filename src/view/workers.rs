@@ -78,7 +78,10 @@ pub(super) fn merge(answers: &[&Status]) -> Vec<WorkerView> {
 
 fn rows_of<'a>(answers: &[&'a Status], worker: WorkerId) -> Vec<(ServerId, &'a WorkerStatus)> {
     let row = |status: &&'a Status| {
-        let row = status.workers.iter().find(|row| row.worker == worker)?;
+        // Servers tell of all slots in their order; one that does not is searched.
+        let usual = status.workers.get(worker.0 as usize);
+        let usual = usual.filter(|row| row.worker == worker);
+        let row = usual.or_else(|| status.workers.iter().find(|row| row.worker == worker))?;
         Some((status.server, row))
     };
     answers.iter().filter_map(row).collect()

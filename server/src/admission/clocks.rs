@@ -1,5 +1,6 @@
 //! The clock table: how far each worker slot is, whether it counts, and when it last gave a sign.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use thalweg_common::ids::{Clock, SessionId, WorkerId};
@@ -63,6 +64,9 @@ pub struct Slot {
 #[derive(Clone, Debug)]
 pub struct Clocks {
     slots: Vec<Slot>,
+    /// The clocks of slots that count, with how many stand at each: of ten thousand workers nobody looks at
+    /// all for each push.
+    counting: BTreeMap<Clock, usize>,
     /// So many of the slowest are not waited for.
     backup_workers: usize,
     first_entry: Option<Time>,
@@ -81,8 +85,10 @@ impl Clocks {
             why: String::new(),
             lift: 0,
         };
+        let counting = [(Clock(0), workers as usize)];
         Self {
             slots: vec![slot; workers as usize],
+            counting: counting.into_iter().filter(|(_, n)| 0 < *n).collect(),
             backup_workers: backup_workers as usize,
             first_entry: None,
         }
@@ -97,15 +103,41 @@ impl Clocks {
     /// The least clock among slots that count and are waited for; `None` if none counts.
     #[must_use]
     pub fn floor(&self) -> Option<Clock> {
-        let counting = self.slots.iter().filter(|slot| slot.state.counts());
-        let counting = counting.map(|slot| slot.clock);
-        if self.backup_workers == 0 {
-            return counting.min();
+        let all: usize = match self.backup_workers {
+            0 => 1,
+            _ => self.counting.values().sum(),
+        };
+        let mut left = self.backup_workers.min(all.saturating_sub(1));
+        self.counting.iter().find_map(|(clock, slots)| {
+            if left < *slots {
+                return Some(*clock);
+            }
+            left -= slots;
+            None
+        })
+    }
+
+    /// Changes a slot and what counts with it; nothing if there is no such slot.
+    fn change<T>(&mut self, worker: WorkerId, change: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+        let slot = self.slots.get_mut(worker.0 as usize)?;
+        let before = slot.state.counts().then_some(slot.clock);
+        let changed = change(slot);
+        let after = slot.state.counts().then_some(slot.clock);
+        if before == after {
+            return Some(changed);
         }
-        let mut clocks: Vec<Clock> = counting.collect();
-        clocks.sort_unstable();
-        let place = self.backup_workers.min(clocks.len().saturating_sub(1));
-        clocks.get(place).copied()
+        if let Some(clock) = before
+            && let Some(slots) = self.counting.get_mut(&clock)
+        {
+            *slots -= 1;
+            if *slots == 0 {
+                self.counting.remove(&clock);
+            }
+        }
+        if let Some(clock) = after {
+            *self.counting.entry(clock).or_default() += 1;
+        }
+        Some(changed)
     }
 
     /// A session's own clock on this table's scale.
@@ -135,23 +167,22 @@ impl Clocks {
     pub(super) fn enter(&mut self, now: Time, worker: WorkerId, session: SessionId) {
         self.first_entry.get_or_insert(now);
         let lifted = self.others_floor(worker);
-        let Some(slot) = self.slots.get_mut(worker.0 as usize) else {
-            return;
-        };
-        if slot.session == Some(session) && slot.state != SlotState::Lost {
-            slot.seen = now;
-            return;
-        }
-        // The gate has held everybody for an absent slot; a freed one lets the others run on.
-        slot.lift = match slot.state {
-            SlotState::Absent => 0,
-            _ => lifted.map_or(slot.clock.0, |floor| floor.0.max(slot.clock.0)),
-        };
-        slot.clock = Clock(slot.lift);
-        slot.session = Some(session);
-        slot.state = SlotState::Active;
-        (slot.moved, slot.seen) = (now, now);
-        slot.why.clear();
+        self.change(worker, |slot| {
+            if slot.session == Some(session) && slot.state != SlotState::Lost {
+                slot.seen = now;
+                return;
+            }
+            // The gate has held everybody for an absent slot; a freed one lets the others run on.
+            slot.lift = match slot.state {
+                SlotState::Absent => 0,
+                _ => lifted.map_or(slot.clock.0, |floor| floor.0.max(slot.clock.0)),
+            };
+            slot.clock = Clock(slot.lift);
+            slot.session = Some(session);
+            slot.state = SlotState::Active;
+            (slot.moved, slot.seen) = (now, now);
+            slot.why.clear();
+        });
     }
 
     pub(super) fn alive(&mut self, now: Time, worker: WorkerId, session: SessionId) {
@@ -163,18 +194,22 @@ impl Clocks {
     }
 
     pub(super) fn idle(&mut self, now: Time, worker: WorkerId, idle: bool) {
-        let others = self.others_floor(worker);
-        let Some(slot) = self.slots.get_mut(worker.0 as usize) else {
+        let Some(slot) = self.slots.get(worker.0 as usize) else {
             return;
         };
         match (slot.state, idle) {
-            (SlotState::Active, true) => slot.state = SlotState::Idle,
+            (SlotState::Active, true) => {
+                self.change(worker, |slot| slot.state = SlotState::Idle);
+            }
             (SlotState::Idle, false) => {
-                let behind = others.map_or(0, |floor| floor.0.saturating_sub(slot.clock.0));
-                slot.lift += behind;
-                slot.clock = slot.clock.plus(behind);
-                slot.state = SlotState::Active;
-                slot.moved = now;
+                let others = self.others_floor(worker);
+                self.change(worker, |slot| {
+                    let behind = others.map_or(0, |floor| floor.0.saturating_sub(slot.clock.0));
+                    slot.lift += behind;
+                    slot.clock = slot.clock.plus(behind);
+                    slot.state = SlotState::Active;
+                    slot.moved = now;
+                });
             }
             _ => {}
         }
@@ -182,27 +217,28 @@ impl Clocks {
 
     pub(super) fn advance(&mut self, now: Time, worker: WorkerId, own: Clock) {
         let clock = self.effective(worker, own);
-        if let Some(slot) = self.slots.get_mut(worker.0 as usize)
-            && slot.clock < clock
-        {
-            slot.clock = clock;
-            slot.moved = now;
-        }
+        self.change(worker, |slot| {
+            if slot.clock < clock {
+                slot.clock = clock;
+                slot.moved = now;
+            }
+        });
         // The round of a worker that was not waited for is over: it goes on with the open one.
-        if let Some(floor) = self.floor()
-            && let Some(slot) = self.slots.get_mut(worker.0 as usize)
-            && slot.clock < floor
-        {
-            slot.lift += floor.0 - slot.clock.0;
-            slot.clock = floor;
+        if let Some(floor) = self.floor() {
+            self.change(worker, |slot| {
+                if slot.clock < floor {
+                    slot.lift += floor.0 - slot.clock.0;
+                    slot.clock = floor;
+                }
+            });
         }
     }
 
     pub(super) fn leave(&mut self, worker: WorkerId, state: SlotState, why: &str) {
-        if let Some(slot) = self.slots.get_mut(worker.0 as usize) {
+        self.change(worker, |slot| {
             slot.state = state;
             slot.why = why.to_owned();
-        }
+        });
     }
 
     pub(super) fn lapsed(&self, now: Time, lease: Duration, join: Duration) -> Vec<super::Lapse> {
