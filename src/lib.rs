@@ -13,6 +13,7 @@ pub mod view;
 pub mod report;
 pub mod progress;
 pub mod train;
+pub mod compare;
 
 pub use thalweg_common::{layout, seed};
 pub use thalweg_worker::{data, model};

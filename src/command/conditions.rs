@@ -59,4 +59,27 @@ impl ConditionFlags {
             joins: self.join_late.clone(),
         }
     }
+
+    /// What was given, but for the latency, as arguments of another command.
+    pub(super) fn arguments_without_latency(&self) -> Vec<String> {
+        let mut given: Vec<(&str, String)> = Vec::new();
+        given.extend(self.jitter.map(|jitter| ("--jitter", jitter.to_string())));
+        given.extend(self.bandwidth.map(|rate| ("--bandwidth", rate.to_string())));
+        given.extend(self.loss.map(|loss| ("--loss", loss.to_string())));
+        given.extend(
+            self.straggler
+                .iter()
+                .map(|s| ("--straggler", s.to_string())),
+        );
+        given.extend(self.kill.iter().map(|kill| ("--kill", kill.to_string())));
+        given.extend(
+            self.join_late
+                .iter()
+                .map(|join| ("--join-late", join.to_string())),
+        );
+        let words = given
+            .into_iter()
+            .flat_map(|(flag, value)| [flag.to_owned(), value]);
+        words.collect()
+    }
 }

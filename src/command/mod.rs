@@ -8,6 +8,7 @@ mod stop;
 mod init;
 mod train;
 mod simulate;
+mod compare;
 mod evaluate;
 mod predict;
 mod server;
@@ -50,6 +51,8 @@ enum Command {
     Train(train::Arguments),
     /// Run a job in virtual time, from one seed: what would delay, stragglers and lost workers do to it?
     Simulate(simulate::Arguments),
+    /// Compare training methods on one job: the same data and seeds, each at its best rate, under delay.
+    Compare(compare::Arguments),
     /// Write a job file for data of one's own.
     Init(init::Arguments),
     /// Judge a trained model on data.
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
     let ended = match cli.command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),

@@ -14,10 +14,10 @@ use crate::simulate::{Physics, SimulateOptions, simulate};
 use crate::train::RunEnd;
 
 /// Computing one batch, if nothing else is said.
-const COMPUTE: &str = "1ms";
+pub(super) const COMPUTE: &str = "1ms";
 
 /// Serving one request, if nothing else is said.
-const SERVE: &str = "20us";
+pub(super) const SERVE: &str = "20us";
 
 /// Arguments of `thalweg simulate`.
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ pub(crate) mod members;
 pub use machine::{Available, available};
 pub use members::MemberError;
 pub use memory::{Memory, MemoryError, check_cluster_fits, check_server_fits, frame_limits};
+pub(crate) use plan::plain_optimizer;
 pub use plan::{
     PlanError, check_server, loop_settings, serve_options, server_plan, training_method,
     training_method_from, transforms,

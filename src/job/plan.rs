@@ -8,7 +8,7 @@ use thalweg_common::config::{JobConfig, OnWorkerLoss as OnLoss, PullExtent, Seco
 use thalweg_common::consistency::Consistency;
 use thalweg_common::feedback::feedback;
 use thalweg_common::ids::{Life, ServerId};
-use thalweg_common::optimizer::{Initial, StoreSpec, group_spans, optimizer};
+use thalweg_common::optimizer::{Initial, Store, StoreSpec, group_spans, optimizer};
 use thalweg_common::registry::SettingError;
 use thalweg_common::regularizer::Regularization;
 use thalweg_common::schedule::{Moment, schedule};
@@ -222,6 +222,20 @@ fn local_plan(blueprint: &Blueprint) -> Result<LocalPlan, SettingError> {
         start: None,
         rounding: Rounding::new(config.method.push_format, &blueprint.map),
     })
+}
+
+/// `[optimizer]` over all parameters, which begin as the job says, and its rate: what one thread needs that
+/// trains by itself.
+///
+/// # Errors
+/// [`PlanError::Setting`] if a setting is wrong; a checked job's are right.
+pub(crate) fn plain_optimizer(
+    blueprint: &Blueprint,
+) -> Result<(Box<dyn Store<f32>>, Rate), PlanError> {
+    let plan = local_plan(blueprint)?;
+    let given = initial_values(blueprint).map_err(|error| PlanError::Initial(Box::new(error)))?;
+    let usual = || blueprint.model.layout().initial(blueprint.config.seed);
+    Ok(((plan.build)(&given.unwrap_or_else(usual)), plan.rate))
 }
 
 /// The learning rate of `[optimizer]` at a progress.

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const DAY_SECONDS: u64 = 86_400;
 
 /// The stamp of `now`; a clock before 1970 counts as 1970.
-pub(super) fn stamp(now: SystemTime) -> String {
+pub(crate) fn stamp(now: SystemTime) -> String {
     let ([year, month, day], [hour, minute, second]) = parts(now);
     format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
 }

@@ -9,7 +9,7 @@ mod date;
 mod folder;
 mod metrics;
 mod non_zero;
-mod page;
+pub(crate) mod page;
 mod parameters;
 mod scores;
 mod schema;
@@ -21,6 +21,7 @@ mod tensorboard;
 
 pub use assemble::{Facts, Outcome};
 pub use atomic::{FileError, check_report_path, write_report, write_text, write_with};
+pub(crate) use date::stamp;
 pub use folder::{RUNS, RunFolder, RunFolderError};
 pub use metrics::MetricsLog;
 pub use non_zero::{Counts, TensorCounts};

@@ -4,98 +4,28 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use thalweg_common::ids::ServerId;
-use thalweg_common::message::{Leave, LeaveReason, Phase, Pull, Reply, Request, Status};
+use thalweg_common::message::{Leave, LeaveReason, Phase, Pull, Reply, Request};
 use thalweg_common::physics::{Fault, Machine, Stream, Victim};
 use thalweg_common::time::Time;
 use thalweg_server::admission::Ticket;
 use thalweg_server::{Handled, Server};
-use thalweg_worker::worker::{ComputeDone, Effect, Event, Failure, Outcome, RequestId};
-use thiserror::Error;
+use thalweg_worker::worker::{ComputeDone, Effect, Event, Outcome, RequestId};
 
 use super::Physics;
+use super::error::SimulateError;
 use super::history::{History, TraceHash, Usage};
 use super::player::{Held, Life, Player};
 use super::post::Post;
 use super::queue::Queue;
+use super::spectator::{Moment, Spectator};
 use super::waits::Waits;
-use crate::job::{MemberError, ResolvedJob, members};
+use crate::job::{ResolvedJob, members};
 
 /// How often servers look at their leases.
 const TICK: Duration = Duration::from_millis(50);
 
 /// How long a launcher takes to see that a process has ended.
 const SEEN_AFTER: Duration = Duration::from_millis(200);
-
-/// Why a simulation ends without a result.
-#[derive(Debug, Error)]
-pub enum SimulateError {
-    /// A server or a worker cannot be made.
-    #[error(transparent)]
-    Member(#[from] MemberError),
-    /// A worker failed.
-    #[error("worker {worker} failed after {at:?} of virtual time: {failure}")]
-    Failed {
-        /// The worker.
-        worker: u32,
-        /// When.
-        at: Duration,
-        /// Why.
-        failure: Failure,
-    },
-    /// A server was killed.
-    #[error(
-        "server {server} was killed after {at:?} of virtual time, and its parameters are lost with it: no \
-         job goes on without one of its servers"
-    )]
-    ServerKilled {
-        /// The server.
-        server: u32,
-        /// When.
-        at: Duration,
-    },
-}
-
-/// How a job stands at a moment of a simulation.
-#[derive(Debug)]
-pub struct Moment<'a> {
-    /// Virtual time.
-    pub at: Duration,
-    /// Examples committed.
-    pub progress: u64,
-    servers: &'a [Server],
-    job: &'a ResolvedJob,
-}
-
-impl Moment<'_> {
-    /// All parameters, in layout order.
-    #[must_use]
-    pub fn parameters(&self) -> Vec<f32> {
-        members::read_everything(self.servers, self.job)
-    }
-
-    /// How things stand on every server.
-    #[must_use]
-    pub fn statuses(&self) -> Vec<Status> {
-        let now = Time::from_origin(self.at);
-        self.servers
-            .iter()
-            .map(|server| server.status(now))
-            .collect()
-    }
-}
-
-/// Who looks on, and may end the job. What it does takes no virtual time.
-pub trait Spectator {
-    /// Looks at a moment; answers why the job is to end, if it is.
-    fn look(&mut self, moment: &Moment<'_>) -> Option<String>;
-}
-
-/// Nobody looks on.
-impl Spectator for () {
-    fn look(&mut self, _: &Moment<'_>) -> Option<String> {
-        None
-    }
-}
 
 /// What can happen.
 #[derive(Debug)]

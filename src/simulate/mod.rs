@@ -6,6 +6,8 @@
 
 mod physics;
 mod queue;
+mod error;
+mod spectator;
 mod size;
 mod waits;
 mod history;
@@ -15,8 +17,11 @@ mod cluster;
 mod memory;
 mod run;
 
-pub use cluster::{Moment, SimulateError, Simulation, Spectator};
+pub use cluster::Simulation;
+pub use error::SimulateError;
 pub use history::{History, TraceHash, Usage};
 pub use physics::Physics;
+pub(crate) use run::{Onlooker, play};
 pub use run::{SimulateOptions, simulate};
+pub use spectator::{Moment, Spectator};
 pub use waits::{Wait, Waits};

@@ -5,15 +5,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, bail};
 use thalweg_common::config::JobConfig;
-use thalweg_worker::worker::Failure;
 
 use super::memory::check_fits;
 use super::{History, Moment, Physics, SimulateError, Simulation, Spectator};
 use crate::job::{ResolvedJob, available, resolve, runs_on_threads};
 use crate::progress::{Display, Mode, say_out};
 use crate::report::{
-    Counts, EvaluationPoint, Outcome, Report, RunFolder, RunMark, RunStatus, SimulationReport,
-    render_summary,
+    Counts, EvaluationPoint, Final, Outcome, Report, RunFolder, RunMark, RunStatus,
+    SimulationReport, render_summary,
 };
 use crate::train::{Judge, RunEnd, Stopping, facts, provenance};
 use crate::view::{ClusterView, Look};
@@ -119,20 +118,6 @@ pub(crate) fn play(
     Simulation::new(job, physics)?.run_before(spectator)
 }
 
-impl SimulateError {
-    /// Whether a gradient that is no number ended the job: its rate is too high for it.
-    #[must_use]
-    pub fn diverged(&self) -> bool {
-        matches!(
-            self,
-            Self::Failed {
-                failure: Failure::NonFinite { .. },
-                ..
-            }
-        )
-    }
-}
-
 /// Judges parameters at the moments that the job names, and ends it by its rules.
 pub(crate) struct Onlooker<'a> {
     job: &'a ResolvedJob,
@@ -162,6 +147,19 @@ impl<'a> Onlooker<'a> {
             shown: None,
             problem: None,
         })
+    }
+
+    /// Judges the final parameters; answers their scores, and the curve with them at its end.
+    pub(crate) fn finish(
+        mut self,
+        history: &History,
+        view: &ClusterView,
+    ) -> Result<(Final, Vec<EvaluationPoint>)> {
+        if let Some(problem) = self.problem.take() {
+            return Err(problem);
+        }
+        self.note(history.virtual_time, &history.parameters, view)?;
+        Ok((self.judge.last(&history.parameters)?, self.curve))
     }
 
     /// Judges these parameters, and notes the point of the curve.

@@ -4,33 +4,49 @@ use plotters::prelude::*;
 
 /// One line of a chart.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Line {
-    pub(super) name: String,
-    pub(super) points: Vec<(f64, f64)>,
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+/// How an axis counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Scale {
+    /// By differences.
+    #[default]
+    Linear,
+    /// By ratios; what is not above zero is left out.
+    Log,
 }
 
 /// A chart to be drawn.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Chart {
-    pub(super) title: String,
-    pub(super) x: &'static str,
-    pub(super) lines: Vec<Line>,
+pub(crate) struct Chart {
+    pub(crate) title: String,
+    pub(crate) x: &'static str,
+    pub(crate) scale: Scale,
+    pub(crate) lines: Vec<Line>,
 }
 
 const SIZE: (u32, u32) = (640, 320);
 
 /// Told apart by people who do not tell red from green, on white and on black.
-const COLOURS: [RGBColor; 4] = [
+const COLOURS: [RGBColor; 8] = [
     RGBColor(0x1f, 0x77, 0xd4),
     RGBColor(0xe6, 0x7e, 0x22),
     RGBColor(0x2a, 0x9d, 0x8f),
     RGBColor(0xb0, 0x5f, 0xd0),
+    RGBColor(0xd6, 0x45, 0x50),
+    RGBColor(0x8c, 0x8c, 0x3e),
+    RGBColor(0xe3, 0x77, 0xb4),
+    RGBColor(0x6b, 0x8e, 0xa8),
 ];
 
 impl Chart {
     /// The chart as an SVG element; `None` if there is nothing to draw.
-    pub(super) fn svg(&self) -> Option<String> {
-        let lines: Vec<Line> = self.lines.iter().filter_map(Line::finite).collect();
+    pub(crate) fn svg(&self) -> Option<String> {
+        let on_scale = |line: &Line| line.on(self.scale).finite();
+        let lines: Vec<Line> = self.lines.iter().filter_map(on_scale).collect();
         let all = || lines.iter().flat_map(|line| &line.points);
         let x = range(all().map(|point| point.0))?;
         let y = range(all().map(|point| point.1))?;
@@ -58,7 +74,7 @@ impl Chart {
             .x_desc(self.x)
             .x_labels(6)
             .y_labels(6)
-            .x_label_formatter(&|x| number(*x))
+            .x_label_formatter(&|x| number(self.scale.value(*x)))
             .y_label_formatter(&|y| number(*y))
             .light_line_style(TRANSPARENT)
             .bold_line_style(GRID)
@@ -84,7 +100,34 @@ impl Chart {
     }
 }
 
+impl Scale {
+    /// The place of a value on the axis.
+    fn place(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Log => value.log10(),
+        }
+    }
+
+    /// The value at a place.
+    fn value(self, place: f64) -> f64 {
+        match self {
+            Self::Linear => place,
+            Self::Log => 10_f64.powf(place),
+        }
+    }
+}
+
 impl Line {
+    /// The line on an axis that counts so.
+    fn on(&self, scale: Scale) -> Self {
+        let points = self.points.iter().map(|(x, y)| (scale.place(*x), *y));
+        Self {
+            name: self.name.clone(),
+            points: points.collect(),
+        }
+    }
+
     /// The line without points that are no numbers; `None` if none is left.
     fn finite(&self) -> Option<Self> {
         let is_finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
@@ -152,6 +195,7 @@ mod tests {
         Chart {
             title: "test loss".into(),
             x: "examples",
+            scale: Scale::Linear,
             lines: vec![line("this"), line("that")],
         }
     }
@@ -180,6 +224,17 @@ mod tests {
         assert_eq!(chart(&[]).svg(), None);
         assert_eq!(chart(&[(1.0, f64::NAN)]).svg(), None);
         assert!(chart(&[(1.0, 2.0)]).svg().unwrap().contains("<circle"));
+    }
+
+    #[test]
+    fn a_scale_of_ratios_gives_equal_steps_equal_room_and_leaves_zero_out() {
+        let log = Chart {
+            scale: Scale::Log,
+            ..chart(&[(0.0, 0.9), (1.0, 0.5), (10.0, 0.5), (100.0, 0.5)])
+        };
+        let svg = log.svg().unwrap();
+        assert!(svg.contains(">100<") && svg.contains(">1<"), "{svg}");
+        assert!(!svg.contains("NaN") && !svg.contains("inf"));
     }
 
     #[test]

@@ -4,8 +4,8 @@
 mod chart;
 mod text;
 
-use self::chart::{Chart, Line};
-use self::text::{escaped, table};
+pub(crate) use self::chart::{Chart, Line, Scale};
+pub(crate) use self::text::{escaped, table};
 use super::{EvaluationPoint, Report, RunStatus, Scores};
 use crate::view::units::{bytes, grouped, scaled, score, span};
 
@@ -21,18 +21,14 @@ pub fn render_page(report: &Report, job: &str) -> String {
         .collect();
     let cause = report.cause.as_ref().or(report.stopped.as_ref());
     let cause = cause.map_or_else(String::new, |why| format!(": {}", escaped(why)));
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <h1>{name}</h1>\n<p class=\"{status}\">{status}{cause}</p>\n\
+    let body = format!(
+        "<h1>{name}</h1>\n<p class=\"{status}\">{status}{cause}</p>\n\
          <h2>Scores</h2>\n{scores}\
          <h2>Curves</h2>\n<section class=\"charts\">\n{charts}</section>\n\
          <h2>Effort</h2>\n{effort}\
          <h2>Workers</h2>\n{workers}\
          <h2>Job</h2>\n<details><summary>the job with every setting</summary>\n<pre>{job}</pre></details>\n\
-         <footer>Thalweg {version}, fingerprint {fingerprint}</footer>\n</main>\n</body>\n</html>\n",
+         <footer>Thalweg {version}, fingerprint {fingerprint}</footer>\n",
         name = escaped(&report.job),
         status = status(report.status),
         scores = scores(report),
@@ -41,6 +37,18 @@ pub fn render_page(report: &Report, job: &str) -> String {
         job = escaped(job),
         version = escaped(&report.version),
         fingerprint = escaped(&report.fingerprint),
+    );
+    document(&report.job, &body)
+}
+
+/// A page of this title that needs nothing else.
+pub(crate) fn document(title: &str, body: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n",
+        title = escaped(title),
     )
 }
 
@@ -79,6 +87,7 @@ fn charts(report: &Report) -> Vec<Chart> {
             charts.push(Chart {
                 title: format!("test {name}"),
                 x: "examples",
+                scale: Scale::Linear,
                 lines: vec![Line {
                     name: name.to_owned(),
                     points,
@@ -116,6 +125,7 @@ fn losses(
     Chart {
         title: title.to_owned(),
         x,
+        scale: Scale::Linear,
         lines: lines
             .into_iter()
             .filter(|line| !line.points.is_empty())

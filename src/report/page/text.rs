@@ -1,7 +1,7 @@
 //! HTML of texts and tables.
 
 /// A text that is safe between tags and in attributes.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -16,7 +16,7 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 /// A table; without names in its head it has none.
-pub(super) fn table<'a>(
+pub(crate) fn table<'a>(
     heads: impl IntoIterator<Item = &'a &'a str>,
     rows: impl Iterator<Item = Vec<String>>,
 ) -> String {

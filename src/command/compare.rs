@@ -1,0 +1,102 @@
+//! `thalweg compare`: methods side by side under one command.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use thalweg_common::physics::Distribution;
+
+use super::Ending;
+use super::conditions::ConditionFlags;
+use super::flags::JobFlags;
+use super::options::JobOptions;
+use super::simulate::{COMPUTE, SERVE};
+use crate::compare::{CompareOptions, compare};
+
+/// Arguments of `thalweg compare`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    job: JobOptions,
+
+    #[command(flatten)]
+    flags: JobFlags,
+
+    #[command(flatten)]
+    conditions: ConditionFlags,
+
+    /// The methods to compare, or all that the job can be trained by.
+    #[arg(
+        long,
+        value_name = "all|NAME,…",
+        value_delimiter = ',',
+        default_value = "all"
+    )]
+    methods: Vec<String>,
+
+    /// Numbers of workers to compare with: the job's, if none is given.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
+    workers: Vec<u32>,
+
+    /// Latencies to compare at, each as --latency: one place for each, with every number of workers.
+    #[arg(
+        long,
+        value_name = "DELAY,…",
+        value_delimiter = ',',
+        conflicts_with = "latency"
+    )]
+    latencies: Vec<Distribution>,
+
+    /// Run everything in virtual time; without it final runs are real processes, and only rates are searched
+    /// in virtual time.
+    #[arg(long)]
+    simulate: bool,
+
+    /// What computing one batch takes in virtual time, beside the job's `train.compute`: a delay.
+    #[arg(long, value_name = "DELAY", default_value = COMPUTE)]
+    compute: Distribution,
+
+    /// What serving one request takes in virtual time: a delay.
+    #[arg(long, value_name = "DELAY", default_value = SERVE)]
+    serve: Distribution,
+
+    /// Where the files go; a folder of its own below `comparisons` if not given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Show no progress.
+    #[arg(long, short)]
+    quiet: bool,
+
+    /// For programs: print result.json (docs/DELAY.md) instead of the tables.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
+    let conditions = arguments.conditions.conditions();
+    let latencies = match arguments.latencies[..] {
+        [] => vec![conditions.link.latency],
+        ref some => some.to_vec(),
+    };
+    let (first, notes) = arguments.flags.assignments(&arguments.job.sets)?;
+    for note in notes {
+        super::say_error(&format!("note: {note}"));
+    }
+    compare(&CompareOptions {
+        job: arguments.job.job.clone(),
+        sets: [first, arguments.job.sets.clone()].concat(),
+        methods: arguments.methods.clone(),
+        workers: arguments.workers.clone(),
+        latencies,
+        flags: arguments.conditions.arguments_without_latency(),
+        conditions,
+        compute: arguments.compute,
+        serve: arguments.serve,
+        simulated: arguments.simulate,
+        out: arguments.out.clone(),
+        quiet: arguments.quiet,
+        json: arguments.json,
+    })?;
+    Ok(Ending::Done)
+}

@@ -1,0 +1,162 @@
+//! One method in virtual time: at a rate, at its best rate, at every place.
+
+use anyhow::Result;
+use thalweg_common::physics::{Conditions, Distribution, LinkPhysics};
+
+use super::ground::Ground;
+use super::result::{AtPlace, MethodResult, Point, Run};
+use super::search::{Next, Search};
+use crate::job::ResolvedJob;
+use crate::progress::{Display, Mode};
+use crate::simulate::{Onlooker, Physics, play};
+use crate::view::{ClusterView, Staleness};
+
+/// Workers of a place, and what its links take.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Arena {
+    pub(super) workers: u32,
+    pub(super) physics: Physics,
+}
+
+impl Arena {
+    /// One worker whose messages take no time.
+    pub(super) fn undelayed(compute: Distribution) -> Self {
+        Self {
+            workers: 1,
+            physics: Physics {
+                conditions: Conditions {
+                    link: LinkPhysics::default(),
+                    ..Conditions::default()
+                },
+                compute,
+                serve: Distribution::default(),
+            },
+        }
+    }
+
+    /// What it sets in a job.
+    pub(super) fn sets(&self) -> Vec<String> {
+        vec![
+            format!("cluster.workers={}", self.workers),
+            format!(
+                "limits.sessions_max={}",
+                self.workers.saturating_add(8).max(256)
+            ),
+        ]
+    }
+}
+
+/// A method on the common ground.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Contest<'a> {
+    pub(super) ground: &'a Ground,
+    pub(super) method: &'a str,
+}
+
+impl Contest<'_> {
+    /// The job under the method in an arena, at a rate or at its own.
+    pub(super) fn job(&self, arena: &Arena, lr: Option<f64>) -> Result<ResolvedJob> {
+        let mut sets = vec![format!("method.name={}", self.method)];
+        sets.extend(arena.sets());
+        sets.extend(lr.map(|lr| format!("optimizer.lr={lr}")));
+        self.ground.with(&sets)
+    }
+
+    /// Finds the best rates without delay and in each arena. `tried` is told of every run.
+    pub(super) fn run(
+        &self,
+        (undelayed, arenas): (&Arena, &[Arena]),
+        tried: &(dyn Fn() + Sync),
+    ) -> Result<MethodResult> {
+        let own = self.job(undelayed, None)?;
+        let optimizer = own.blueprint.config.optimizer.name.clone();
+        let best = self.best(undelayed, own.blueprint.config.optimizer.lr, tried)?;
+        let mut at = Vec::new();
+        for arena in arenas {
+            let tuned = self.best(arena, best.lr, tried)?;
+            let untuned = match tuned.lr.total_cmp(&best.lr).is_eq() {
+                true => tuned.clone(),
+                false => self.one(arena, best.lr)?,
+            };
+            at.push(AtPlace { tuned, untuned });
+        }
+        Ok(MethodResult {
+            method: self.method.to_owned(),
+            optimizer,
+            undelayed_lr: best.lr,
+            undelayed_loss: best.worth(),
+            at,
+        })
+    }
+
+    fn best(&self, arena: &Arena, near: f64, tried: &(dyn Fn() + Sync)) -> Result<Run> {
+        let mut search = Search::near(near);
+        let mut best: Option<Run> = None;
+        loop {
+            match search.next() {
+                Next::Try(power) => {
+                    let run = self.one(arena, Search::rate(power))?;
+                    tried();
+                    search.tell(power, run.worth());
+                    if best.as_ref().is_none_or(|best| run.worth() < best.worth()) {
+                        best = Some(run);
+                    }
+                }
+                Next::Best(power) => {
+                    let none = || Run::failed(Search::rate(power), "diverged at every rate".into());
+                    return Ok(best.unwrap_or_else(none));
+                }
+            }
+        }
+    }
+
+    /// One training at a rate. A rate that the method refuses is one at which it comes to nothing.
+    fn one(&self, arena: &Arena, lr: f64) -> Result<Run> {
+        let job = match self.job(arena, Some(lr)) {
+            Ok(job) => job,
+            Err(error) => return Ok(Run::failed(lr, error.to_string())),
+        };
+        let mut onlooker = Onlooker::new(&job, Display::new(Mode::Quiet))?;
+        let history = match play(&job, arena.physics.clone(), &mut onlooker) {
+            Ok(history) => history,
+            Err(error) => return Ok(Run::failed(lr, error.to_string())),
+        };
+        let view = ClusterView::from(&history.statuses[..]);
+        let staleness = Staleness::from(&view.staleness);
+        let bytes = history.usage.pushed_bytes + history.usage.pulled_bytes;
+        let seconds = view.trained.as_secs_f64();
+        let (scores, curve) = onlooker.finish(&history, &view)?;
+        let loss = scores.test.and_then(|test| test.loss);
+        let loss = loss.or(scores.train.and_then(|train| train.scores.loss));
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a count of bytes"
+        )]
+        let bytes_at =
+            |examples: u64| (bytes as f64 * examples as f64 / view.progress.max(1) as f64) as u64;
+        let points = curve.iter().filter_map(|point| {
+            Some(Point {
+                seconds: point.seconds,
+                epoch: point.epoch,
+                bytes: bytes_at(point.examples),
+                loss: point.test.and_then(|test| test.loss).or(point.train_loss)?,
+            })
+        });
+        Ok(Run {
+            lr,
+            loss: loss.filter(|loss| loss.is_finite()),
+            scores: scores.test,
+            seconds,
+            seconds_to_target: None,
+            bytes,
+            staleness_p50: staleness.p50,
+            staleness_p99: staleness.p99,
+            curve: points.collect(),
+            failed: loss
+                .is_none_or(|loss| !loss.is_finite())
+                .then(|| "diverged".to_owned()),
+        })
+    }
+}

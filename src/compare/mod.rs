@@ -1,0 +1,367 @@
+//! `thalweg compare`: methods side by side on one job, with the same data, seeds, examples and evaluation.
+//!
+//! For each method the best rate is searched twice, in virtual time: without delay, and at every place that is
+//! compared. What a method is worth at the rate that was best without delay shows what delay does to a job whose
+//! rate nobody looks at again; that is where methods that know of delay stand out.
+
+mod contest;
+mod ground;
+mod page;
+mod plain;
+mod real;
+mod result;
+mod search;
+mod text;
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use rayon::prelude::*;
+use thalweg_common::physics::{Conditions, Distribution};
+use thalweg_worker::method::METHODS;
+
+use self::contest::{Arena, Contest};
+use self::ground::Ground;
+use self::real::train_for_real;
+use self::result::{AtPlace, Comparison, MethodResult, Place, Refused, Run, SCHEMA_VERSION};
+use crate::progress::{say_err, say_out};
+use crate::report::{RunFolder, stamp, write_text};
+use crate::simulate::Physics;
+use crate::view::Look;
+
+/// What a comparison is told.
+#[derive(Clone, Debug)]
+pub struct CompareOptions {
+    /// The job: a file or a shipped one; `None`: the default.
+    pub job: Option<String>,
+    /// Assignments to its keys.
+    pub sets: Vec<String>,
+    /// Names of methods; empty: all.
+    pub methods: Vec<String>,
+    /// Numbers of workers to compare with; empty: the job's.
+    pub workers: Vec<u32>,
+    /// Latencies to compare at.
+    pub latencies: Vec<Distribution>,
+    /// All else of the conditions.
+    pub conditions: Conditions,
+    /// The same as flags of `thalweg train`, but for the latency.
+    pub flags: Vec<String>,
+    /// What computing one batch takes in virtual time, beside the job's own `compute`.
+    pub compute: Distribution,
+    /// What serving one request takes there.
+    pub serve: Distribution,
+    /// Whether final runs are in virtual time, too.
+    pub simulated: bool,
+    /// Where the files go; `None`: a folder of its own below `comparisons`.
+    pub out: Option<PathBuf>,
+    /// Whether to show no progress.
+    pub quiet: bool,
+    /// Whether to print `result.json` instead of the tables.
+    pub json: bool,
+}
+
+/// How much worse than one thread's loss still counts as reached.
+const TARGET: f64 = 1.01;
+
+/// Runs a comparison and writes its files.
+///
+/// # Errors
+/// If the job cannot be resolved, no method is left, or a file cannot be written.
+pub fn compare(options: &CompareOptions) -> Result<()> {
+    let begun = now();
+    let (ground, notes) = Ground::new(options.job.as_deref(), &options.sets)?;
+    for note in notes {
+        say_err(&format!("note: {note}"));
+    }
+    let config = &ground.own.blueprint.config;
+    let folder = options.out.clone().unwrap_or_else(|| {
+        PathBuf::from("comparisons").join(format!("{}-{}", config.name, stamp(wall_clock())))
+    });
+    let folder = RunFolder::create(Some(folder), &config.name, wall_clock())?;
+    let arenas = arenas(options, config.cluster.workers);
+    for arena in &arenas {
+        arena
+            .physics
+            .conditions
+            .check(arena.workers, config.cluster.servers)?;
+    }
+    let (methods, refused) = choose(options, &ground, &arenas)?;
+    let course = Course {
+        options,
+        ground: &ground,
+        arenas: &arenas,
+        searched: AtomicU64::new(0),
+        left: Mutex::new(methods.len()),
+    };
+    let mut plain = course.plain()?;
+    let target = plain.worth() * TARGET;
+    plain.aim(target);
+    let mut found = course.search(&methods)?;
+    if !options.simulated {
+        course.run_for_real(&mut found, folder.path())?;
+    }
+    for at in found.iter_mut().flat_map(|method| &mut method.at) {
+        at.tuned.aim(target);
+        at.untuned.aim(target);
+    }
+    let comparison = Comparison {
+        schema_version: SCHEMA_VERSION,
+        version: env!("CARGO_PKG_VERSION"),
+        job: config.name.clone(),
+        seed: config.seed,
+        simulated: options.simulated,
+        conditions: options.flags.clone(),
+        compute: options.compute.to_string(),
+        serve: options.serve.to_string(),
+        target,
+        workers_to_beat_one_thread: cost(&plain, &found, &arenas),
+        places: arenas.iter().map(place).collect(),
+        plain,
+        methods: found,
+        refused,
+        searched_rates: course.searched.into_inner(),
+        seconds: (now() - begun).as_secs_f64(),
+    };
+    tell(&comparison, &folder, options)
+}
+
+fn tell(comparison: &Comparison, folder: &RunFolder, options: &CompareOptions) -> Result<()> {
+    let json = serde_json::to_string_pretty(comparison)?;
+    write_text(&folder.path().join("result.json"), &json)?;
+    write_text(
+        &folder.path().join("report.html"),
+        &page::render(comparison),
+    )?;
+    for (name, svg) in page::plots(comparison) {
+        write_text(&folder.path().join(name), &svg)?;
+    }
+    say_out(&match options.json {
+        true => json,
+        false => format!(
+            "{}files      {}",
+            text::render(comparison, Look::of_stdout()),
+            folder.path().display()
+        ),
+    });
+    Ok(())
+}
+
+/// Every number of workers at every latency.
+fn arenas(options: &CompareOptions, usual: u32) -> Vec<Arena> {
+    let workers = match options.workers.is_empty() {
+        true => vec![usual],
+        false => options.workers.clone(),
+    };
+    let latencies = match options.latencies.is_empty() {
+        true => vec![Distribution::default()],
+        false => options.latencies.clone(),
+    };
+    let pairs = workers
+        .iter()
+        .flat_map(|workers| latencies.iter().map(move |latency| (*workers, *latency)));
+    pairs
+        .map(|(workers, latency)| {
+            let mut conditions = options.conditions.clone();
+            conditions.link.latency = latency;
+            Arena {
+                workers,
+                physics: Physics {
+                    conditions,
+                    compute: options.compute,
+                    serve: options.serve,
+                },
+            }
+        })
+        .collect()
+}
+
+fn place(arena: &Arena) -> Place {
+    Place {
+        workers: arena.workers,
+        latency: arena.physics.conditions.link.latency.to_string(),
+    }
+}
+
+/// The methods that can be, and those that cannot, with the reason.
+fn choose<'a>(
+    options: &'a CompareOptions,
+    ground: &Ground,
+    arenas: &[Arena],
+) -> Result<(Vec<&'a str>, Vec<Refused>)> {
+    let all = || METHODS.iter().map(|entry| entry.name).collect();
+    let named: Vec<&str> = match options.methods[..] {
+        [] => all(),
+        [ref one] if one == "all" => all(),
+        ref some => some.iter().map(String::as_str).collect(),
+    };
+    let (mut methods, mut refused) = (Vec::new(), Vec::new());
+    for method in named {
+        let contest = Contest { ground, method };
+        let why = match thalweg_worker::method::MethodEntry::find(method)?.machine() {
+            None => Some("it runs on threads of one process, without links".to_owned()),
+            Some(_) => arenas
+                .iter()
+                .find_map(|arena| contest.job(arena, None).err())
+                .map(|error| error.to_string()),
+        };
+        match why {
+            Some(why) => refused.push(Refused {
+                method: method.to_owned(),
+                why,
+            }),
+            None => methods.push(method),
+        }
+    }
+    if methods.is_empty() {
+        let list: Vec<_> = refused
+            .iter()
+            .map(|r| format!("{} ({})", r.method, r.why))
+            .collect();
+        bail!(
+            "no method is left to compare: {}; name others with --methods, or change the job",
+            match list.is_empty() {
+                true => "none was named".to_owned(),
+                false => list.join("; "),
+            }
+        );
+    }
+    Ok((methods, refused))
+}
+
+/// The least number of workers with which some method is there before one thread is.
+fn cost(plain: &Run, methods: &[MethodResult], arenas: &[Arena]) -> Option<u32> {
+    let alone = plain.seconds_to_target?;
+    let at = methods
+        .iter()
+        .flat_map(|method| method.at.iter().zip(arenas));
+    let faster = at.filter(|(at, _)| at.tuned.seconds_to_target.is_some_and(|s| s < alone));
+    faster.map(|(_, arena)| arena.workers).min()
+}
+
+/// A comparison under way.
+struct Course<'a> {
+    options: &'a CompareOptions,
+    ground: &'a Ground,
+    arenas: &'a [Arena],
+    searched: AtomicU64,
+    /// Methods whose search has not ended.
+    left: Mutex<usize>,
+}
+
+impl Course<'_> {
+    fn say(&self, text: &str) {
+        if !self.options.quiet {
+            say_err(text);
+        }
+    }
+
+    fn tried(&self) {
+        self.searched.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One thread at its best rate: rounds of one worker are its very steps.
+    fn plain(&self) -> Result<Run> {
+        self.say("one thread without a network: searching its rate");
+        let contest = Contest {
+            ground: self.ground,
+            method: "synchronous",
+        };
+        let undelayed = Arena::undelayed(self.options.compute);
+        let found = contest.run((&undelayed, &[]), &|| self.tried())?;
+        let job = contest.job(&undelayed, Some(found.undelayed_lr))?;
+        let virtually = self.options.simulated;
+        plain::train_plain(&job, virtually.then(|| self.options.compute.mean()))
+    }
+
+    /// The methods at their rates, on all cores; the order of ends changes no result.
+    fn search(&self, methods: &[&str]) -> Result<Vec<MethodResult>> {
+        let pool = rayon::ThreadPoolBuilder::new().build();
+        let pool = pool.context("cannot start threads")?;
+        let undelayed = Arena::undelayed(self.options.compute);
+        let one = |method: &&str| -> Result<MethodResult> {
+            let contest = Contest {
+                ground: self.ground,
+                method,
+            };
+            let found = contest.run((&undelayed, self.arenas), &|| self.tried())?;
+            let mut left = self
+                .left
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            *left -= 1;
+            self.say(&format!(
+                "{method}: best rate {} without delay; {left} of {} methods to go",
+                text::rate(found.undelayed_lr),
+                methods.len()
+            ));
+            Ok(found)
+        };
+        pool.install(|| methods.par_iter().map(one).collect())
+    }
+
+    /// Replaces runs in virtual time by runs of processes, one after the other.
+    fn run_for_real(&self, found: &mut [MethodResult], out: &std::path::Path) -> Result<()> {
+        for method in found {
+            let name = method.method.clone();
+            for (number, (at, arena)) in method.at.iter_mut().zip(self.arenas).enumerate() {
+                let place = place(arena);
+                self.say(&format!(
+                    "{name}: real processes, {} workers, latency {}",
+                    place.workers, place.latency
+                ));
+                let train = |lr: f64, kind: &str| {
+                    let folder = out.join(format!("{name}-{number}-{kind}"));
+                    train_for_real(&self.arguments(&name, arena, lr), lr, &folder)
+                };
+                let AtPlace { tuned, untuned } = at;
+                let same = tuned.lr.total_cmp(&untuned.lr).is_eq();
+                *tuned = train(tuned.lr, "tuned")?;
+                *untuned = match same {
+                    true => tuned.clone(),
+                    false => train(untuned.lr, "undelayed")?,
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Arguments of `thalweg train`.
+    fn arguments(&self, method: &str, arena: &Arena, lr: f64) -> Vec<String> {
+        let mut arguments: Vec<String> = self.options.job.clone().into_iter().collect();
+        let changes = [
+            format!("method.name={method}"),
+            format!("optimizer.lr={lr}"),
+        ];
+        for set in self
+            .options
+            .sets
+            .iter()
+            .chain(&changes)
+            .chain(&arena.sets())
+        {
+            arguments.extend(["--set".to_owned(), set.clone()]);
+        }
+        let latency = arena.physics.conditions.link.latency;
+        if !latency.is_zero() {
+            arguments.extend(["--latency".to_owned(), latency.to_string()]);
+        }
+        arguments.extend(self.options.flags.iter().cloned());
+        arguments
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long it took is told, and decides nothing"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the folder is named by the time")]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}

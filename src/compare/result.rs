@@ -1,0 +1,126 @@
+//! What a comparison found: the form of `result.json`, documented in `docs/DELAY.md`.
+
+use serde::Serialize;
+use thalweg_worker::evaluate::Scores;
+
+/// Rises when a key changes its meaning or goes away.
+pub(super) const SCHEMA_VERSION: u32 = 1;
+
+/// A comparison of methods on one job.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Comparison {
+    pub(super) schema_version: u32,
+    pub(super) version: &'static str,
+    pub(super) job: String,
+    pub(super) seed: u64,
+    /// Whether final runs were in virtual time, as searches always are.
+    pub(super) simulated: bool,
+    pub(super) conditions: Vec<String>,
+    pub(super) compute: String,
+    pub(super) serve: String,
+    /// The loss that `seconds_to_target` is about.
+    pub(super) target: f64,
+    pub(super) places: Vec<Place>,
+    /// One thread without any network.
+    pub(super) plain: Run,
+    pub(super) methods: Vec<MethodResult>,
+    pub(super) refused: Vec<Refused>,
+    /// The least number of workers with which some method reaches the target before one thread does.
+    pub(super) workers_to_beat_one_thread: Option<u32>,
+    pub(super) searched_rates: u64,
+    pub(super) seconds: f64,
+}
+
+/// A cluster on which methods are compared.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Place {
+    pub(super) workers: u32,
+    pub(super) latency: String,
+}
+
+/// A method at every place.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct MethodResult {
+    pub(super) method: String,
+    pub(super) optimizer: String,
+    /// The rate that does best with one worker and no delay.
+    pub(super) undelayed_lr: f64,
+    pub(super) undelayed_loss: f64,
+    /// By place, in their order.
+    pub(super) at: Vec<AtPlace>,
+}
+
+/// A method at one place.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct AtPlace {
+    /// At the rate that does best there.
+    pub(super) tuned: Run,
+    /// At the rate that does best without delay.
+    pub(super) untuned: Run,
+}
+
+/// One training.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Run {
+    pub(super) lr: f64,
+    /// On test data where there are some; `null` if it diverged.
+    pub(super) loss: Option<f64>,
+    pub(super) scores: Option<Scores>,
+    /// From the first data dealt out to the last example committed.
+    pub(super) seconds: f64,
+    /// To the first evaluation that reached the target; `null` if none did.
+    pub(super) seconds_to_target: Option<f64>,
+    pub(super) bytes: u64,
+    pub(super) staleness_p50: u64,
+    pub(super) staleness_p99: u64,
+    pub(super) curve: Vec<Point>,
+    /// Why there is no loss.
+    pub(super) failed: Option<String>,
+}
+
+/// A point of a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Point {
+    pub(super) seconds: f64,
+    pub(super) epoch: f64,
+    pub(super) bytes: u64,
+    pub(super) loss: f64,
+}
+
+/// A pair that cannot be, with the reason.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Refused {
+    pub(super) method: String,
+    pub(super) why: String,
+}
+
+impl Run {
+    /// A run that came to nothing.
+    pub(super) fn failed(lr: f64, why: String) -> Self {
+        Self {
+            lr,
+            loss: None,
+            scores: None,
+            seconds: 0.0,
+            seconds_to_target: None,
+            bytes: 0,
+            staleness_p50: 0,
+            staleness_p99: 0,
+            curve: Vec::new(),
+            failed: Some(why),
+        }
+    }
+
+    /// The loss as a number to compare by.
+    pub(super) fn worth(&self) -> f64 {
+        self.loss
+            .filter(|loss| loss.is_finite())
+            .unwrap_or(f64::INFINITY)
+    }
+
+    /// Notes when the target was reached.
+    pub(super) fn aim(&mut self, target: f64) {
+        let reached = self.curve.iter().find(|point| point.loss <= target);
+        self.seconds_to_target = reached.map(|point| point.seconds);
+    }
+}
