@@ -70,10 +70,8 @@ pub fn seconds<L: RowLoss>(
                     black_box(objective.score(visit.term, &point));
                 }),
                 Work::Updates => queue.work(thread, |visit| {
-                    let (features, values) = objective.rows().row(visit.term);
-                    for (feature, value) in features.iter().zip(values) {
-                        point.slope(*feature as usize, *value);
-                    }
+                    let row = objective.rows().row(visit.term);
+                    row.each(|v, value| point.slope(v, value));
                 }),
                 Work::Disjoint => queue.work(thread, |visit| {
                     step(objective, visit, &mut own, &mut counts);

@@ -24,7 +24,7 @@ use std::marker::PhantomData;
 
 use super::HogwildError;
 use super::objective::{Objective, Point};
-use super::rows::{Bias, SparseRows, expect_task};
+use super::rows::{Bias, Row, SparseRows, expect_task};
 use crate::data::{Dataset, Task};
 
 /// A loss of one score.
@@ -109,26 +109,79 @@ impl<L: RowLoss> LinearTerms<L> {
     #[must_use]
     #[inline]
     pub fn score<P: Point>(&self, row: usize, point: &P) -> f32 {
-        let (features, values) = self.rows.row(row);
-        dot(features, values, point)
+        match self.rows.row(row) {
+            Row::Narrow(features, values) => dot(features, values, point),
+            Row::Wide(features, values) => dot(features, values, point),
+        }
     }
+
+    /// Gives the point the slopes of a row; returns how many there are.
+    #[inline]
+    fn slopes_of<F: Copy + Into<u32>, P: Point>(
+        &self,
+        row: usize,
+        (features, values): (&[F], &[f32]),
+        point: &mut P,
+    ) -> usize {
+        let score = dot(features, values, point);
+        let slope = self.rows.weight(row) * L::slope(self.rows.label(row), score);
+        if self.pull.is_empty() {
+            if slope == 0.0 {
+                return 0;
+            }
+            spread(slope, (features, values), point);
+        } else {
+            for (feature, value) in features.iter().zip(values) {
+                let v = coordinate(*feature);
+                point.slope(v, slope * value + self.pull[v] * point.read(v));
+            }
+        }
+        features.len()
+    }
+}
+
+/// The place of a feature's coordinate.
+#[inline]
+fn coordinate<F: Into<u32>>(feature: F) -> usize {
+    feature.into() as usize
 }
 
 /// Σ value · x, in four sums: one alone waits for each addition to end.
 #[inline]
-fn dot<P: Point>(features: &[u32], values: &[f32], point: &P) -> f32 {
+fn dot<F: Copy + Into<u32>, P: Point>(features: &[F], values: &[f32], point: &P) -> f32 {
     let (features, features_left) = features.as_chunks::<4>();
     let (values, values_left) = values.as_chunks::<4>();
     let mut sums = [0.0_f32; 4];
     for (features, values) in features.iter().zip(values) {
         for lane in 0..4 {
-            sums[lane] += values[lane] * point.read(features[lane] as usize);
+            sums[lane] += values[lane] * point.read(coordinate(features[lane]));
         }
     }
     for (lane, (feature, value)) in features_left.iter().zip(values_left).enumerate() {
-        sums[lane] += value * point.read(*feature as usize);
+        sums[lane] += value * point.read(coordinate(*feature));
     }
     (sums[0] + sums[1]) + (sums[2] + sums[3])
+}
+
+/// Gives the point `slope · value` for every feature, in their order. Four are computed before the first of them is
+/// written: for all the compiler knows, a write could change the values, and it would multiply one by one.
+#[inline]
+fn spread<F: Copy + Into<u32>, P: Point>(
+    slope: f32,
+    (features, values): (&[F], &[f32]),
+    point: &mut P,
+) {
+    let (features, features_left) = features.as_chunks::<4>();
+    let (values, values_left) = values.as_chunks::<4>();
+    for (features, values) in features.iter().zip(values) {
+        let gradients = values.map(|value| slope * value);
+        for lane in 0..4 {
+            point.slope(coordinate(features[lane]), gradients[lane]);
+        }
+    }
+    for (feature, value) in features_left.iter().zip(values_left) {
+        point.slope(coordinate(*feature), slope * value);
+    }
 }
 
 impl<L: RowLoss> Objective for LinearTerms<L> {
@@ -143,12 +196,12 @@ impl<L: RowLoss> Objective for LinearTerms<L> {
     }
 
     fn size(&self, term: usize) -> usize {
-        self.rows.row(term).0.len()
+        self.rows.row(term).len()
     }
 
     fn touched(&self, term: usize, out: &mut Vec<u32>) {
         out.clear();
-        out.extend_from_slice(self.rows.row(term).0);
+        out.extend(self.rows.row(term).features());
         // Renumbered rows do not rise.
         if !out.is_sorted() {
             out.sort_unstable();
@@ -157,34 +210,19 @@ impl<L: RowLoss> Objective for LinearTerms<L> {
 
     #[inline]
     fn slopes<P: Point>(&self, term: usize, point: &mut P) -> usize {
-        let (features, values) = self.rows.row(term);
-        let score = dot(features, values, point);
-        let slope = self.rows.weight(term) * L::slope(self.rows.label(term), score);
-        if self.pull.is_empty() {
-            if slope == 0.0 {
-                return 0;
-            }
-            for (feature, value) in features.iter().zip(values) {
-                point.slope(*feature as usize, slope * value);
-            }
-        } else {
-            for (feature, value) in features.iter().zip(values) {
-                let v = *feature as usize;
-                point.slope(v, slope * value + self.pull[v] * point.read(v));
-            }
+        match self.rows.row(term) {
+            Row::Narrow(features, values) => self.slopes_of(term, (features, values), point),
+            Row::Wide(features, values) => self.slopes_of(term, (features, values), point),
         }
-        features.len()
     }
 
     fn loss(&self, term: usize, x: &dyn Fn(usize) -> f64) -> f64 {
-        let (features, values) = self.rows.row(term);
         let (mut score, mut penalty) = (0.0, 0.0);
-        for (feature, value) in features.iter().zip(values) {
-            let v = *feature as usize;
+        self.rows.row(term).each(|v, value| {
             let x = x(v);
-            score += x * f64::from(*value);
+            score += x * f64::from(value);
             penalty += self.share.get(v).map_or(0.0, |share| share * x * x);
-        }
+        });
         let loss = L::value(f64::from(self.rows.label(term)), score);
         f64::from(self.rows.weight(term)) * loss + penalty
     }
@@ -203,5 +241,67 @@ impl<L: RowLoss> Objective for LinearTerms<L> {
             moved.share[*place as usize] = self.share[v];
         }
         Some(moved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use thalweg_common::seed::{mix, normal};
+
+    use super::RowLoss;
+    use crate::hogwild::objective::{Objective, Point};
+    use crate::hogwild::rows::{Bias, SparseRows};
+    use crate::hogwild::single;
+    use crate::hogwild::sparse_logistic::{Logistic, SparseLogistic};
+
+    /// Writes every slope down and leaves the coordinates as they are.
+    struct Listed(Vec<f32>, Vec<(usize, u32)>);
+
+    impl Point for Listed {
+        fn read(&self, v: usize) -> f32 {
+            self.0[v]
+        }
+
+        fn slope(&mut self, v: usize, gradient: f32) {
+            self.1.push((v, gradient.to_bits()));
+        }
+
+        fn slopes_on_simplex(&mut self, _: usize, _: &[f32], _: &[f32]) {
+            unreachable!("linear terms are not projected");
+        }
+    }
+
+    #[test]
+    fn slopes_are_those_of_the_plain_formula_in_the_order_of_the_features_at_every_length() {
+        let draw = |number: u64| single(normal(1.0, mix(number)));
+        for coordinates in [1_u32 << 16, (1 << 16) + 1] {
+            let x: Vec<f32> = (0..coordinates).map(|v| draw(v.into())).collect();
+            for length in 0..=13_u32 {
+                // Neither in order nor all below 2¹⁵.
+                let features: Vec<u32> = (0..length)
+                    .map(|k| (k + 1) * 40_503 % coordinates)
+                    .collect();
+                let values: Vec<f32> = (0..length).map(|k| draw(1 << 40 | u64::from(k))).collect();
+                let mut rows = SparseRows::new(coordinates);
+                rows.push(-1.0, &features, &values);
+                for lambda in [0.0, 0.5] {
+                    let terms = SparseLogistic::new(rows.clone(), Bias::Absent, lambda).unwrap();
+                    let mut point = Listed(x.clone(), Vec::new());
+                    let given = terms.slopes(0, &mut point);
+                    assert_eq!(given, features.len());
+                    let mut sums = [0.0_f32; 4];
+                    for (k, (feature, value)) in features.iter().zip(&values).enumerate() {
+                        sums[k % 4] += value * x[*feature as usize];
+                    }
+                    let slope = Logistic::slope(-1.0, (sums[0] + sums[1]) + (sums[2] + sums[3]));
+                    let expected = features.iter().zip(&values).map(|(feature, value)| {
+                        let v = *feature as usize;
+                        let pull = if lambda == 0.0 { 0.0 } else { x[v] };
+                        (v, (slope * value + pull).to_bits())
+                    });
+                    assert!(expected.eq(point.1), "{coordinates}, {length}, {lambda}");
+                }
+            }
+        }
     }
 }

@@ -147,7 +147,7 @@ fn measure(recipe: Recipe, args: &HogwildArgs, threads: usize) -> Result<Set> {
             }
         }
     }
-    let nonzeros: usize = (0..rows).map(|row| train.rows().row(row).0.len()).sum();
+    let nonzeros: usize = (0..rows).map(|row| train.rows().row(row).len()).sum();
     Ok(Set {
         name: recipe.name,
         rows,

@@ -37,7 +37,7 @@ pub(super) fn write(parts: &Parts, folder: &Path) -> Result<()> {
     let mut offsets = vec![0_i64];
     for part in all {
         for row in 0..part.len() {
-            end += i64::try_from(part.row(row).0.len())?;
+            end += i64::try_from(part.row(row).len())?;
             offsets.push(end);
         }
     }
@@ -46,9 +46,9 @@ pub(super) fn write(parts: &Parts, folder: &Path) -> Result<()> {
         all.into_iter()
             .flat_map(|part| (0..part.len()).map(move |row| (part, row)))
     };
-    let features = rows().flat_map(|(part, row)| part.row(row).0);
-    file(folder, "features", features.map(|f| f.to_le_bytes()))?;
-    let values = rows().flat_map(|(part, row)| part.row(row).1);
+    let features = rows().flat_map(|(part, row)| part.row(row).features());
+    file(folder, "features", features.map(u32::to_le_bytes))?;
+    let values = rows().flat_map(|(part, row)| part.row(row).values());
     file(folder, "values", values.map(|v| v.to_le_bytes()))?;
     let labels = rows().map(|(part, row): (&SparseRows, usize)| part.label(row));
     file(folder, "labels", labels.map(f32::to_le_bytes))

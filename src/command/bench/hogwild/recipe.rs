@@ -223,7 +223,7 @@ mod tests {
             let parts = recipe.make(2_000, 100, 7);
             let train = &parts.train;
             assert_eq!((train.len(), parts.test.len()), (2_000, 100));
-            let all: usize = (0..2_000).map(|row| train.row(row).0.len()).sum();
+            let all: usize = (0..2_000).map(|row| train.row(row).len()).sum();
             assert!(nonzeros.contains(&(all / 2_000)), "{}: {all}", recipe.name);
             let most = *train.degrees().iter().max().unwrap();
             let share = f64::from(most) / 2_000.0;
@@ -231,9 +231,10 @@ mod tests {
             let positive = (0..2_000).filter(|row| 0.0 < train.label(*row)).count();
             assert!((900..1_100).contains(&positive), "{positive}");
             for row in 0..2_000 {
-                let (words, values) = train.row(row);
-                assert!(words.is_sorted_by(|a, b| a < b) && words.iter().all(|w| *w < FEATURES));
-                let norm: f64 = values.iter().map(|v| f64::from(*v).powi(2)).sum();
+                let row = train.row(row);
+                assert!(row.features().is_sorted_by(|a, b| a < b));
+                assert!(row.features().all(|word| word < FEATURES));
+                let norm: f64 = row.values().iter().map(|v| f64::from(*v).powi(2)).sum();
                 assert!((norm - 1.0).abs() < 1e-3, "{norm}");
             }
         }
