@@ -1,9 +1,15 @@
 //! A comparison as one page that needs nothing else, in light and dark, and its plots as files of their own.
 
-use super::result::{Comparison, MethodResult, Run};
+use super::result::{AtPlace, Comparison, MethodResult, Point, Run};
 use super::text::{rate, seconds};
 use crate::report::page::{Chart, Line, Scale, document, escaped, table};
 use crate::view::units::{bytes, score};
+
+/// The place of a point on an axis.
+type Abscissa = fn(&Point) -> f64;
+
+/// One of the two runs at a place.
+type Choice = fn(&AtPlace) -> &Run;
 
 /// The page.
 pub(super) fn render(comparison: &Comparison) -> String {
@@ -110,7 +116,7 @@ fn charts(comparison: &Comparison) -> Vec<(String, Chart)> {
     let mut charts = Vec::new();
     for (number, place) in comparison.places.iter().enumerate() {
         let at = format!("{} workers, latency {}", place.workers, place.latency);
-        let axes: [(&str, &'static str, fn(&super::result::Point) -> f64); 3] = [
+        let axes: [(&str, &'static str, Abscissa); 3] = [
             ("time", "seconds", |point| point.seconds),
             ("epochs", "epochs", |point| point.epoch),
             ("bytes", "bytes", bytes_of),
@@ -143,7 +149,7 @@ fn charts(comparison: &Comparison) -> Vec<(String, Chart)> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a place on an axis")]
-fn bytes_of(point: &super::result::Point) -> f64 {
+fn bytes_of(point: &Point) -> f64 {
     point.bytes as f64
 }
 
@@ -154,7 +160,7 @@ fn delays(comparison: &Comparison) -> Vec<(String, Chart)> {
     let Some((name, axis)) = axis else {
         return Vec::new();
     };
-    let kinds: [(&str, &str, fn(&super::result::AtPlace) -> &Run); 2] = [
+    let kinds: [(&str, &str, Choice); 2] = [
         ("tuned", "each rate the best there", |at| &at.tuned),
         (
             "untuned",

@@ -366,11 +366,10 @@ impl<'a> Simulation<'a> {
                 // Nobody listens in virtual time.
                 Effect::Tell(_) => {}
                 Effect::Finish(Outcome::Failed(failure)) => {
-                    let (worker, at) = (self.worker_number(worker), now.since_origin());
                     return Err(SimulateError::Failed {
-                        worker,
-                        at,
-                        failure,
+                        worker: self.worker_number(worker),
+                        at: now.since_origin(),
+                        failure: Box::new(failure),
                     });
                 }
                 Effect::Finish(Outcome::Done | Outcome::Stopped) => self.over(now, worker),

@@ -21,7 +21,7 @@ pub enum SimulateError {
         /// When.
         at: Duration,
         /// Why.
-        failure: Failure,
+        failure: Box<Failure>,
     },
     /// A server was killed.
     #[error(
@@ -40,12 +40,9 @@ impl SimulateError {
     /// Whether a gradient that is no number ended the job: its rate is too high for it.
     #[must_use]
     pub fn diverged(&self) -> bool {
-        matches!(
-            self,
-            Self::Failed {
-                failure: Failure::NonFinite { .. },
-                ..
-            }
-        )
+        match self {
+            Self::Failed { failure, .. } => matches!(**failure, Failure::NonFinite { .. }),
+            Self::Member(_) | Self::ServerKilled { .. } => false,
+        }
     }
 }

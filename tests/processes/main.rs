@@ -9,6 +9,7 @@ mod documents;
 mod support;
 mod threads;
 mod training;
+mod compare;
 mod stopping;
 mod own_data;
 mod standard_input;
