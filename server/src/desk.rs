@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Life, ServerId, SessionId, WorkerId};
-use thalweg_common::message::{Granted, Heartbeat, LeaveReason, Offer, PartAck, Phase};
-use thalweg_common::message::{Outcome, Register, SessionRole};
+use thalweg_common::message::{Granted, Heartbeat, LeaveReason, Offer, PartTally, Phase};
+use thalweg_common::message::{Register, SessionRole};
 use thalweg_common::time::Time;
 
 use crate::admission::{Admission, Lapse, SlotState, Ticket};
@@ -27,9 +27,6 @@ pub(crate) struct Note {
     pub(crate) received_bytes: u64,
     pub(crate) compute: Duration,
     pub(crate) waited: Duration,
-    pub(crate) duplicates: u64,
-    pub(crate) refused: u64,
-    pub(crate) late: u64,
 }
 
 /// A change of membership that the shards must follow.
@@ -45,7 +42,9 @@ pub(crate) struct Desk {
     pub(crate) admission: Admission,
     pub(crate) coordinator: Option<Coordinator>,
     pub(crate) notes: Vec<Note>,
-    pub(crate) refusals: BTreeMap<RefusalKind, u64>,
+    /// Parts that were refused before a shard saw them, by worker slot; the last entry is of those who
+    /// have none.
+    pub(crate) turned_away: Vec<PartTally>,
     pub(crate) released: Vec<Ticket>,
     pub(crate) follow: Vec<Follow>,
     observers: BTreeMap<SessionId, Time>,
@@ -73,7 +72,7 @@ impl Desk {
             ),
             coordinator: coordinates.then(|| Coordinator::new(plan.coordinator.clone())),
             notes: vec![Note::default(); workers as usize],
-            refusals: BTreeMap::new(),
+            turned_away: vec![PartTally::default(); workers as usize + 1],
             released: Vec::new(),
             follow: Vec::new(),
             observers: BTreeMap::new(),
@@ -388,22 +387,10 @@ impl Desk {
         self.observers.remove(&session);
     }
 
-    /// Counts an acknowledgement that says something is odd: of a part that was taken, that it came
-    /// too late.
-    pub(crate) fn count(&mut self, worker: WorkerId, ack: &PartAck) {
-        let Some(note) = self.notes.get_mut(worker.0 as usize) else {
-            return;
-        };
-        match &ack.outcome {
-            Outcome::Duplicate { .. } => note.duplicates += 1,
-            Outcome::Refused(refusal) => {
-                note.refused += 1;
-                *self.refusals.entry(refusal.kind).or_default() += 1;
-            }
-            Outcome::Dropped { .. } | Outcome::Applied { .. } | Outcome::Accepted { .. } => {
-                note.late += 1;
-            }
-        }
+    /// Counts parts that no shard will see.
+    pub(crate) fn turn_away(&mut self, worker: WorkerId, kind: RefusalKind, parts: u64) {
+        let slot = (worker.0 as usize).min(self.notes.len());
+        self.turned_away[slot].refuse(kind, parts);
     }
 
     /// Time passes: leases run out. Returns who was lost.

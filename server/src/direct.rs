@@ -75,7 +75,7 @@ impl Server {
     }
 
     fn push_all(&self, now: Time, push: &Push) -> Result<Reply, Refusal> {
-        self.judge_push(now, &push.header)?;
+        self.judge_push(now, &push.header, push.parts.len())?;
         let acks = push
             .parts
             .iter()

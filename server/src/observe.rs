@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use thalweg_common::ids::WorkerId;
-use thalweg_common::message::{StalenessHistogram, Status, WorkerStatus};
+use thalweg_common::message::{PartTally, StalenessHistogram, Status, WorkerStatus};
 use thalweg_common::time::Time;
 
 use crate::coordinator::Coordinator;
@@ -16,12 +16,21 @@ impl Server {
     pub fn status(&self, now: Time) -> Status {
         let mut staleness = StalenessHistogram::default();
         let mut shards = Vec::with_capacity(self.shards.len());
+        let mut tallies = vec![PartTally::default(); self.plan.training.workers as usize];
         for shard in self.shards.values() {
             let shard = shard.lock();
             staleness.merge(shard.staleness());
             shards.push(shard.status());
+            for (worker, tally) in shard.tallies() {
+                tallies[worker.0 as usize].merge(&tally);
+            }
         }
         let desk = self.desk.lock();
+        let mut all = desk.turned_away[tallies.len()].clone();
+        for (tally, turned_away) in tallies.iter_mut().zip(&desk.turned_away) {
+            tally.merge(turned_away);
+            all.merge(tally);
+        }
         let coordinator = desk.coordinator.as_ref();
         let (phase, cause) = desk.phase();
         let (pushed_bytes, pulled_bytes) = self.counters.pushed_and_pulled();
@@ -42,28 +51,25 @@ impl Server {
             loss_sum,
             loss_weight,
             rate_factor: coordinator.map_or(1.0, Coordinator::rate_factor),
-            workers: workers(&desk, now),
+            workers: workers(&desk, tallies, now),
             shards,
             staleness,
             pushed_bytes,
             pulled_bytes,
             received_bytes: load(&self.counters.received),
             sent_bytes: load(&self.counters.sent),
-            refusals: desk
-                .refusals
-                .iter()
-                .map(|(kind, count)| (*kind, *count))
-                .collect(),
+            refusals: all.refusals,
             epochs: coordinator.map_or_else(Vec::new, |c| c.epochs().iter().collect()),
         }
     }
 }
 
-fn workers(desk: &Desk, now: Time) -> Vec<WorkerStatus> {
+fn workers(desk: &Desk, tallies: Vec<PartTally>, now: Time) -> Vec<WorkerStatus> {
     (0_u32..)
         .map(WorkerId)
         .zip(desk.admission.clocks().slots().iter().zip(&desk.notes))
-        .map(|(worker, (slot, note))| WorkerStatus {
+        .zip(tallies)
+        .map(|((worker, (slot, note)), parts)| WorkerStatus {
             worker,
             session: slot.session,
             state: slot.state.shown(),
@@ -74,9 +80,7 @@ fn workers(desk: &Desk, now: Time) -> Vec<WorkerStatus> {
                 .coordinator
                 .as_ref()
                 .map_or(0, |c| c.examples_of(worker)),
-            duplicates: note.duplicates,
-            refused: note.refused,
-            late: note.late,
+            parts,
             silent: now.since(slot.seen),
             sent_bytes: note.sent_bytes,
             received_bytes: note.received_bytes,

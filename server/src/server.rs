@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::ids::{Fingerprint, Generation, SessionId, ShardId, WorkerId};
+use thalweg_common::ids::{Fingerprint, Generation, Sequence, SessionId, ShardId, WorkerId};
 use thalweg_common::message::{
     Conclude, Granted, Heartbeat, HeartbeatReply, Leave, Offer, Outcome, Part, PartAck, Phase,
     Pull, PullPart, PullReply, PushHeader, Read, Register, Registered, SessionRole,
@@ -140,11 +140,19 @@ impl Server {
         })
     }
 
-    /// Judges who pushes what, before any part of it is looked at.
+    /// Judges who pushes what, before any of its so many parts is looked at.
     ///
     /// # Errors
-    /// A [`Refusal`] if job, map or session is not the present one.
-    pub fn judge_push(&self, now: Time, header: &PushHeader) -> Result<(), Refusal> {
+    /// A [`Refusal`] of all of them if job, map or session is not the present one.
+    pub fn judge_push(&self, now: Time, header: &PushHeader, parts: usize) -> Result<(), Refusal> {
+        let judged = self.judge_header(now, header);
+        if let Err(refusal) = &judged {
+            self.turn_away(header, refusal.kind, parts);
+        }
+        judged
+    }
+
+    fn judge_header(&self, now: Time, header: &PushHeader) -> Result<(), Refusal> {
         self.judge_job(header.fingerprint, header.generation)?;
         let mut desk = self.desk.lock();
         desk.hear(now, header.worker, header.session)?;
@@ -164,34 +172,37 @@ impl Server {
     /// Judges one part of a push and applies or accepts it. Its header was judged.
     #[must_use]
     pub fn push_part(&self, now: Time, header: &PushHeader, part: &Part) -> PartAck {
-        let ack = match self.shards.get(&part.shard) {
-            None => PartAck {
-                shard: part.shard,
-                sequence: part.sequence,
-                outcome: Outcome::Refused(self.no_such_shard(part.shard)),
-            },
-            Some(shard) if self.keeps_the_ledger(part.shard) => {
-                self.push_ledger(now, &mut shard.lock(), header, part)
-            }
-            Some(shard) => shard.lock().push(header, part),
+        let Some(shard) = self.shards.get(&part.shard) else {
+            let which = (part.shard, part.sequence);
+            return self.refuse_part(header, which, self.no_such_shard(part.shard));
         };
-        if self.is_odd(part, &ack.outcome) {
-            self.desk.lock().count(header.worker, &ack);
+        if self.keeps_the_ledger(part.shard) {
+            self.push_ledger(now, &mut shard.lock(), header, part)
+        } else {
+            shard.lock().push(header, part)
         }
-        ack
     }
 
-    /// Whether the desk is to know of an outcome. Nearly every part is taken in time.
-    fn is_odd(&self, part: &Part, outcome: &Outcome) -> bool {
-        let staleness = match *outcome {
-            Outcome::Applied { staleness, .. } => staleness,
-            Outcome::Accepted { version } => version.0.saturating_sub(part.version_read.0),
-            Outcome::Dropped { .. } | Outcome::Duplicate { .. } | Outcome::Refused(_) => {
-                return true;
-            }
-        };
-        // A part without elements has nothing that could be stale.
-        !part.address.is_empty() && self.plan.training.staleness.is_beyond(staleness)
+    /// Refuses a part that no shard has seen, and counts it.
+    #[must_use]
+    pub fn refuse_part(
+        &self,
+        header: &PushHeader,
+        (shard, sequence): (ShardId, Sequence),
+        refusal: Refusal,
+    ) -> PartAck {
+        self.turn_away(header, refusal.kind, 1);
+        PartAck {
+            shard,
+            sequence,
+            outcome: Outcome::Refused(refusal),
+        }
+    }
+
+    /// Counts parts that are refused before a shard sees them.
+    pub(crate) fn turn_away(&self, header: &PushHeader, kind: RefusalKind, parts: usize) {
+        let mut desk = self.desk.lock();
+        desk.turn_away(header.worker, kind, parts as u64);
     }
 
     /// The ledger shard's parts commit data: judged with their ranges, counted once.
@@ -211,7 +222,7 @@ impl Server {
                 .as_ref()
                 .map(|c| c.judge(header));
             if let Some(Err(error)) = judged {
-                return shard.refuse(header.session, part, Refusal::invalid(error.to_string()));
+                return shard.refuse(header, part, Refusal::invalid(error.to_string()));
             }
         }
         let ack = shard.push(header, part);

@@ -5,6 +5,7 @@
 //! training threads ── an epoch is over ─▶ waits, if it is to be judged ◀─ go on ── watcher
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -14,7 +15,9 @@ use anyhow::{Context, Result, anyhow};
 use parking_lot::{Condvar, Mutex};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use thalweg_common::ids::{Clock, ServerId, WorkerId};
-use thalweg_common::message::{Phase, StalenessHistogram, Status, WorkerState, WorkerStatus};
+use thalweg_common::message::{
+    PartTally, Phase, StalenessHistogram, Status, WorkerState, WorkerStatus,
+};
 use thalweg_worker::evaluate::evaluate;
 use thalweg_worker::hogwild::{Control, EpochDone};
 use tokio::sync::Notify;
@@ -330,7 +333,7 @@ impl Hall {
             pulled_bytes: 0,
             received_bytes: 0,
             sent_bytes: 0,
-            refusals: Vec::new(),
+            refusals: BTreeMap::new(),
             epochs: Vec::new(),
         }
     }
@@ -350,9 +353,7 @@ fn row(thread: u32, done: u64, (phase, trained): (Phase, Duration)) -> WorkerSta
         doing: doing.to_owned(),
         clock: Clock(done),
         examples: done,
-        duplicates: 0,
-        refused: 0,
-        late: 0,
+        parts: PartTally::default(),
         silent: Duration::ZERO,
         sent_bytes: 0,
         received_bytes: 0,

@@ -137,9 +137,9 @@ impl From<&WorkerView> for WorkerReport {
             bytes_received: row.bytes_received,
             compute_seconds: row.compute.as_secs_f64(),
             waited_seconds: row.waited.as_secs_f64(),
-            duplicates: row.duplicates,
-            refused: row.refused,
-            late: row.late,
+            duplicates: row.parts.duplicates,
+            refused: row.parts.refused(),
+            late: row.parts.late,
             doing: row.doing.clone(),
         }
     }
@@ -242,9 +242,10 @@ mod tests {
         let mut statuses = two_servers();
         for status in &mut statuses {
             (status.pushed_bytes, status.sent_bytes) = (u64::MAX, u64::MAX);
-            status.refusals = vec![(RefusalKind::Fenced, u64::MAX)];
+            status.refusals = [(RefusalKind::Fenced, u64::MAX)].into();
             status.shards[0].elements = u64::MAX;
-            status.workers[0].duplicates = u64::MAX;
+            status.workers[0].parts.duplicates = u64::MAX;
+            status.workers[0].parts.refusals = status.refusals.clone();
             status.workers[0].compute = Duration::MAX;
             (status.loss_sum, status.loss_weight) = (f64::NAN, f64::INFINITY);
         }

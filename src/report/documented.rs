@@ -14,7 +14,13 @@ use crate::view::fixtures::two_servers;
 const DOCS: &str = include_str!("../../docs/REPORT.md");
 
 /// Keys of these objects are data, not schema.
-const MAPS: &[(&str, &str)] = &[("refusals", "refusals.<reason>")];
+const MAPS: &[(&str, &str)] = &[
+    ("refusals", "refusals.<reason>"),
+    (
+        "workers[].parts.refusals",
+        "workers[].parts.refusals.<reason>",
+    ),
+];
 
 #[test]
 fn every_key_of_the_report_is_documented_and_no_other() {

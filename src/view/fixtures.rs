@@ -5,7 +5,8 @@ use std::time::Duration;
 use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::{Clock, ServerId, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    EpochStatus, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState, WorkerStatus,
+    EpochStatus, PartTally, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState,
+    WorkerStatus,
 };
 
 /// Two servers in the middle of a job with four workers: 2 waits for 0, 3 is lost.
@@ -22,7 +23,11 @@ fn server_0() -> Status {
     });
     workers[3].state = WorkerState::Lost;
     workers[3].doing = "gave no sign of life for 10.0 s".into();
-    workers[0].duplicates = 1;
+    workers[0].parts.came += 3;
+    workers[0].parts.duplicates = 1;
+    workers[0].parts.refusals = [(RefusalKind::Fenced, 1), (RefusalKind::NonFinite, 1)].into();
+    workers[2].parts.waiting = 2;
+    workers[2].parts.applied -= 2;
     Status {
         server: ServerId(0),
         job: "flights".into(),
@@ -42,7 +47,7 @@ fn server_0() -> Status {
         pulled_bytes: 4_000_000,
         received_bytes: 1_100_000,
         sent_bytes: 4_100_000,
-        refusals: vec![(RefusalKind::Fenced, 1), (RefusalKind::NonFinite, 1)],
+        refusals: [(RefusalKind::Fenced, 1), (RefusalKind::NonFinite, 1)].into(),
         epochs: vec![EpochStatus {
             epoch: 0,
             rows: 42_336,
@@ -52,6 +57,8 @@ fn server_0() -> Status {
 }
 
 fn server_1() -> Status {
+    let mut workers: Vec<_> = (0..4).map(worker).collect();
+    workers[1].parts.refuse(RefusalKind::NonFinite, 2);
     Status {
         server: ServerId(1),
         progress: 42_000,
@@ -60,14 +67,14 @@ fn server_1() -> Status {
         loss_sum: 0.0,
         loss_weight: 0.0,
         rate_factor: 1.0,
-        workers: (0..4).map(worker).collect(),
+        workers,
         shards: vec![shard(2, 83), shard(3, 83)],
         staleness: staleness(&[0, 2, 2, 3]),
         pushed_bytes: 2_000_000,
         pulled_bytes: 5_000_000,
         received_bytes: 2_100_000,
         sent_bytes: 5_100_000,
-        refusals: vec![(RefusalKind::NonFinite, 2)],
+        refusals: [(RefusalKind::NonFinite, 2)].into(),
         epochs: Vec::new(),
         ..server_0()
     }
@@ -82,9 +89,11 @@ fn worker(worker: u32) -> WorkerStatus {
         doing: "computing".into(),
         clock: Clock(17 + u64::from(worker)),
         examples: 10_584,
-        duplicates: 0,
-        refused: 0,
-        late: 0,
+        parts: PartTally {
+            came: 1_234,
+            applied: 1_234,
+            ..PartTally::default()
+        },
         silent: Duration::from_millis(if worker == 3 { 12_000 } else { 200 }),
         sent_bytes: 750_000,
         received_bytes: 2_250_000,

@@ -71,7 +71,7 @@ pub struct ClusterView {
     pub servers: Vec<ServerView>,
     /// Servers that were asked and did not answer, in words; the caller adds them.
     pub unreachable: Vec<String>,
-    /// Refusals by reason, over all servers.
+    /// Parts refused, by reason, over all servers.
     pub refusals: BTreeMap<RefusalKind, u64>,
     /// The use of the data, epoch by epoch.
     pub epochs: Vec<EpochView>,

@@ -1,6 +1,9 @@
 //! The text of `thalweg status`: from the whole to its parts, every number with its unit, readable
 //! without colour.
 
+use std::collections::BTreeMap;
+
+use thalweg_common::error::RefusalKind;
 use thalweg_common::message::{Phase, WorkerState};
 
 use super::units::{
@@ -19,6 +22,7 @@ pub fn render_status(view: &ClusterView, look: Look) -> String {
     let mut text = String::new();
     head(view, look, &mut text);
     workers(view, look, &mut text);
+    parts(view, look, &mut text);
     servers(view, look, &mut text);
     shards(view, look, &mut text);
     troubles(view, look, &mut text);
@@ -113,9 +117,6 @@ fn workers(view: &ClusterView, look: Look, text: &mut String) {
         ("computes", Edge::Right),
         ("waits", Edge::Right),
         ("silent", Edge::Right),
-        ("duplicates", Edge::Right),
-        ("refused", Edge::Right),
-        ("late", Edge::Right),
         ("doing", Edge::Left),
         ("place", Edge::Left),
     ]);
@@ -133,11 +134,6 @@ fn worker_cells(view: &ClusterView, row: &WorkerView) -> Vec<Cell> {
         Some(_) => Cell::toned("waits", Tone::Notable),
         None => Cell::toned(word, tone),
     };
-    // Nothing is the rule for these three; their columns appear when there is something.
-    let unusual = |count: u64| match count {
-        0 => Cell::from(""),
-        _ => Cell::toned(grouped(count), Tone::Notable),
-    };
     vec![
         row.worker.to_string().into(),
         state,
@@ -149,12 +145,66 @@ fn worker_cells(view: &ClusterView, row: &WorkerView) -> Vec<Cell> {
         percent(share(row.compute.as_secs_f64(), trained)).into(),
         percent(share(row.waited.as_secs_f64(), trained)).into(),
         span(row.silent).into(),
-        unusual(row.duplicates),
-        unusual(row.refused),
-        unusual(row.late),
         (&row.doing).into(),
         (&row.place).into(),
     ]
+}
+
+/// What became of the parts of workers that have not had all of them applied in time.
+fn parts(view: &ClusterView, look: Look, text: &mut String) {
+    let mut table = Table::new([
+        ("worker", Edge::Right),
+        ("parts came", Edge::Right),
+        ("applied", Edge::Right),
+        ("waiting", Edge::Right),
+        ("left out", Edge::Right),
+        ("duplicates", Edge::Right),
+        ("refused", Edge::Right),
+        ("late in all", Edge::Right),
+    ]);
+    let notable = |row: &&WorkerView| row.parts.applied < row.parts.came || 0 < row.parts.late;
+    let rows: Vec<_> = view.workers.iter().filter(notable).collect();
+    for row in &rows {
+        table.row(part_cells(row));
+    }
+    if !rows.is_empty() {
+        text.push('\n');
+        table.write(look, text);
+    }
+}
+
+fn part_cells(row: &WorkerView) -> Vec<Cell> {
+    let unusual = |count: u64| match count {
+        0 => Cell::from(""),
+        _ => Cell::toned(grouped(count), Tone::Notable),
+    };
+    let parts = &row.parts;
+    vec![
+        row.worker.to_string().into(),
+        grouped(parts.came).into(),
+        grouped(parts.applied).into(),
+        match parts.waiting {
+            0 => "".into(),
+            waiting => grouped(waiting).into(),
+        },
+        unusual(parts.left_out),
+        unusual(parts.duplicates),
+        match parts.refused() {
+            0 => "".into(),
+            refused => {
+                let text = format!("{} ({})", grouped(refused), reasons(&parts.refusals));
+                Cell::toned(text, Tone::Notable)
+            }
+        },
+        unusual(parts.late),
+    ]
+}
+
+/// Counts with their reasons: `3 non_finite, 1 fenced`.
+fn reasons(refusals: &BTreeMap<RefusalKind, u64>) -> String {
+    let reason = |(kind, count): (&RefusalKind, &u64)| format!("{} {kind}", grouped(*count));
+    let reasons: Vec<_> = refusals.iter().map(reason).collect();
+    reasons.join(", ")
 }
 
 fn servers(view: &ClusterView, look: Look, text: &mut String) {
@@ -241,12 +291,7 @@ fn troubles(view: &ClusterView, look: Look, text: &mut String) {
         look.line(text, &look.paint(Tone::Bad, &line));
     }
     if !view.refusals.is_empty() {
-        let reasons: Vec<_> = view
-            .refusals
-            .iter()
-            .map(|(kind, count)| format!("{} {kind}", grouped(*count)))
-            .collect();
-        look.line(text, &format!("refused: {}", reasons.join(", ")));
+        look.line(text, &format!("refused: {}", reasons(&view.refusals)));
     }
     let absent = view
         .workers

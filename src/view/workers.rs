@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use thalweg_common::ids::{Clock, ServerId, SessionId, WorkerId};
-use thalweg_common::message::{Status, WorkerState, WorkerStatus};
+use thalweg_common::message::{PartTally, Status, WorkerState, WorkerStatus};
 
-use super::{mean_rate, units};
+use super::mean_rate;
 
 /// One worker slot, over all servers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,13 +27,8 @@ pub struct WorkerView {
     pub examples: u64,
     /// Its mean rate since training began; `None` before.
     pub examples_per_second: Option<f64>,
-    /// Parts that the duplicate windows caught, over all servers.
-    pub duplicates: u64,
-    /// Parts refused, over all servers.
-    pub refused: u64,
-    /// Parts that came too late, over all servers: beyond the job's limit on staleness, or after their
-    /// round.
-    pub late: u64,
+    /// What became of its parts, over all servers.
+    pub parts: PartTally,
     /// Since its last sign of life to any server.
     #[serde(rename = "silent_seconds", serialize_with = "super::seconds")]
     pub silent: Duration,
@@ -104,9 +99,10 @@ fn merge_one(
         clock: rows().map(|row| row.clock).min().unwrap_or(first.clock),
         examples: first.examples,
         examples_per_second: mean_rate(first.examples, trained),
-        duplicates: units::total(rows().map(|row| row.duplicates)),
-        refused: units::total(rows().map(|row| row.refused)),
-        late: units::total(rows().map(|row| row.late)),
+        parts: rows().fold(PartTally::default(), |mut all, row| {
+            all.merge(&row.parts);
+            all
+        }),
         silent: rows().map(|row| row.silent).min().unwrap_or(first.silent),
         bytes_sent: rows().map(|row| row.sent_bytes).max().unwrap_or(0),
         bytes_received: rows().map(|row| row.received_bytes).max().unwrap_or(0),
@@ -140,10 +136,10 @@ mod tests {
     fn a_workers_clock_is_what_every_server_has_and_its_counts_are_sums() {
         let mut statuses = two_servers();
         statuses[1].workers[0].clock = Clock(15);
-        statuses[1].workers[0].duplicates = 3;
+        statuses[1].workers[0].parts.duplicates = 3;
         let view = ClusterView::from(&statuses[..]);
         assert_eq!(view.workers[0].clock, Clock(15));
-        assert_eq!(view.workers[0].duplicates, 4);
+        assert_eq!(view.workers[0].parts.duplicates, 4);
         assert_eq!(view.workers[0].examples, 10_584);
     }
 

@@ -215,7 +215,7 @@ fn local_sgd_of_period_one_is_synchronous_sgd() {
 /// Parts that came too late.
 fn late(history: &History) -> u64 {
     let workers = history.statuses.iter().flat_map(|s| &s.workers);
-    workers.map(|w| w.late).sum()
+    workers.map(|w| w.parts.late).sum()
 }
 
 #[test]

@@ -22,7 +22,8 @@ pub use session::{
     PROTOCOL_VERSIONS, Register, Registered, SessionRole,
 };
 pub use status::{
-    EpochStatus, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState, WorkerStatus,
+    EpochStatus, PartTally, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState,
+    WorkerStatus,
 };
 
 use crate::error::Refusal;

@@ -167,6 +167,8 @@ pub enum Outcome {
     Accepted {
         /// The shard's version at acceptance.
         version: Version,
+        /// Steps that the shard took since the worker's read.
+        staleness: u64,
     },
     /// It came too late, by a bound of the job or because its round is over, and is left out.
     Dropped {

@@ -1,5 +1,6 @@
 //! How things stand on one server: the answer to "who waits for whom, since when, why".
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,60 @@ pub struct Wait {
     pub why: String,
 }
 
+/// The parts that came of one worker slot, and what became of each:
+/// `came = applied + waiting + left_out + duplicates + refused`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartTally {
+    /// Parts that came, each as often as it came.
+    pub came: u64,
+    /// Parts that are in the parameters.
+    pub applied: u64,
+    /// Parts that wait for the step of their round.
+    pub waiting: u64,
+    /// Parts that came too late and are left out.
+    pub left_out: u64,
+    /// Parts that had come before: answered again and not applied again.
+    pub duplicates: u64,
+    /// Parts refused, by reason.
+    pub refusals: BTreeMap<RefusalKind, u64>,
+    /// Of all these, parts that came too late, left out or not: beyond the job's limit on staleness, or
+    /// after their round.
+    pub late: u64,
+}
+
+impl PartTally {
+    /// Parts refused, for whatever reason.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        let counts = self.refusals.values();
+        counts.fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Counts parts that came and were refused.
+    pub fn refuse(&mut self, kind: RefusalKind, parts: u64) {
+        self.came += parts;
+        *self.refusals.entry(kind).or_default() += parts;
+    }
+
+    /// Adds the counts of another tally.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, more) in [
+            (&mut self.came, other.came),
+            (&mut self.applied, other.applied),
+            (&mut self.waiting, other.waiting),
+            (&mut self.left_out, other.left_out),
+            (&mut self.duplicates, other.duplicates),
+            (&mut self.late, other.late),
+        ] {
+            *count = count.saturating_add(more);
+        }
+        for (kind, more) in &other.refusals {
+            let count = self.refusals.entry(*kind).or_default();
+            *count = count.saturating_add(*more);
+        }
+    }
+}
+
 /// One worker slot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerStatus {
@@ -63,12 +118,8 @@ pub struct WorkerStatus {
     pub clock: Clock,
     /// Examples committed by it.
     pub examples: u64,
-    /// Parts that the duplicate window caught.
-    pub duplicates: u64,
-    /// Parts refused.
-    pub refused: u64,
-    /// Parts that came too late: beyond the job's limit on staleness, or after their round.
-    pub late: u64,
+    /// What became of its parts, whichever session sent them.
+    pub parts: PartTally,
     /// Since its last sign of life.
     pub silent: Duration,
     /// Bytes sent at its sockets, as it said.
@@ -232,8 +283,8 @@ pub struct Status {
     pub received_bytes: u64,
     /// Bytes sent at the sockets.
     pub sent_bytes: u64,
-    /// Refusals by reason.
-    pub refusals: Vec<(RefusalKind, u64)>,
+    /// Parts refused, by reason: of all worker slots, and of who has none.
+    pub refusals: BTreeMap<RefusalKind, u64>,
     /// Finished and running epochs, the last 1,024 at most.
     pub epochs: Vec<EpochStatus>,
 }

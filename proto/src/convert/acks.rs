@@ -15,9 +15,10 @@ impl From<&PartAck> for v1::PartAck {
                 version: version.0,
                 staleness: *staleness,
             }),
-            Outcome::Accepted { version } => {
-                WireOutcome::Accepted(v1::Accepted { version: version.0 })
-            }
+            Outcome::Accepted { version, staleness } => WireOutcome::Accepted(v1::Accepted {
+                version: version.0,
+                staleness: *staleness,
+            }),
             Outcome::Dropped { version, staleness } => WireOutcome::Dropped(v1::Dropped {
                 version: version.0,
                 staleness: *staleness,
@@ -47,6 +48,7 @@ impl TryFrom<v1::PartAck> for PartAck {
             },
             WireOutcome::Accepted(accepted) => Outcome::Accepted {
                 version: Version(accepted.version),
+                staleness: accepted.staleness,
             },
             WireOutcome::Dropped(dropped) => Outcome::Dropped {
                 version: Version(dropped.version),

@@ -1,5 +1,7 @@
 //! Refusals and their kinds.
 
+use std::collections::BTreeMap;
+
 use thalweg_common::error::{Refusal, RefusalKind};
 
 use super::{ConvertError, field};
@@ -29,11 +31,33 @@ impl From<RefusalKind> for v1::RefusalKind {
 }
 
 /// Reads the number of a refusal kind.
-pub(super) fn kind(number: i32) -> Result<RefusalKind, ConvertError> {
+fn kind(number: i32) -> Result<RefusalKind, ConvertError> {
     RefusalKind::ALL
         .into_iter()
         .find(|kind| v1::RefusalKind::from(*kind) as i32 == number)
         .ok_or_else(|| field::unnamed("kind", "the refusal kinds 1 to 16", number))
+}
+
+/// Refusals by reason, as they are sent.
+pub(super) fn counts_out(counts: &BTreeMap<RefusalKind, u64>) -> Vec<v1::RefusalCount> {
+    let count = |(kind, count): (&RefusalKind, &u64)| v1::RefusalCount {
+        kind: v1::RefusalKind::from(*kind) as i32,
+        count: *count,
+    };
+    counts.iter().map(count).collect()
+}
+
+/// Refusals by reason; of a reason that is named twice, the greater count.
+pub(super) fn counts_in(
+    counts: Vec<v1::RefusalCount>,
+) -> Result<BTreeMap<RefusalKind, u64>, ConvertError> {
+    let mut found = BTreeMap::new();
+    for (index, entry) in counts.into_iter().enumerate() {
+        let kind = kind(entry.kind).map_err(|error| error.at("refusals", index))?;
+        let count = found.entry(kind).or_default();
+        *count = entry.count.max(*count);
+    }
+    Ok(found)
 }
 
 impl From<&Refusal> for v1::Refusal {

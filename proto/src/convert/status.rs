@@ -12,13 +12,6 @@ use crate::v1;
 
 impl From<&Status> for v1::Status {
     fn from(status: &Status) -> Self {
-        let refusals = status
-            .refusals
-            .iter()
-            .map(|(kind, count)| v1::RefusalCount {
-                kind: v1::RefusalKind::from(*kind) as i32,
-                count: *count,
-            });
         Self {
             server: status.server.0,
             job: status.job.clone(),
@@ -41,7 +34,7 @@ impl From<&Status> for v1::Status {
             pulled_bytes: status.pulled_bytes,
             received_bytes: status.received_bytes,
             sent_bytes: status.sent_bytes,
-            refusals: refusals.collect(),
+            refusals: refusal::counts_out(&status.refusals),
             epochs: status.epochs.iter().map(v1::EpochStatus::from).collect(),
         }
     }
@@ -55,11 +48,6 @@ impl TryFrom<v1::Status> for Status {
         for (index, worker) in status.workers.into_iter().enumerate() {
             workers
                 .push(WorkerStatus::try_from(worker).map_err(|error| error.at("workers", index))?);
-        }
-        let mut refusals = Vec::with_capacity(status.refusals.len());
-        for (index, entry) in status.refusals.into_iter().enumerate() {
-            let kind = refusal::kind(entry.kind).map_err(|error| error.at("refusals", index))?;
-            refusals.push((kind, entry.count));
         }
         Ok(Self {
             server: ServerId(status.server),
@@ -80,7 +68,7 @@ impl TryFrom<v1::Status> for Status {
             pulled_bytes: status.pulled_bytes,
             received_bytes: status.received_bytes,
             sent_bytes: status.sent_bytes,
-            refusals,
+            refusals: refusal::counts_in(status.refusals)?,
             epochs: status.epochs.into_iter().map(EpochStatus::from).collect(),
         })
     }

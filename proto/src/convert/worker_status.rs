@@ -1,11 +1,11 @@
-//! How one worker slot stands.
+//! How one worker slot stands, and what became of its parts.
 
 use std::time::Duration;
 
 use thalweg_common::ids::{Clock, SessionId, WorkerId};
-use thalweg_common::message::{Wait, WorkerState, WorkerStatus};
+use thalweg_common::message::{PartTally, Wait, WorkerState, WorkerStatus};
 
-use super::{ConvertError, field};
+use super::{ConvertError, field, refusal};
 use crate::v1;
 
 impl From<&WorkerStatus> for v1::WorkerStatus {
@@ -24,9 +24,7 @@ impl From<&WorkerStatus> for v1::WorkerStatus {
             doing: worker.doing.clone(),
             clock: worker.clock.0,
             examples: worker.examples,
-            duplicates: worker.duplicates,
-            refused: worker.refused,
-            late: worker.late,
+            parts: Some((&worker.parts).into()),
             silent_us: field::micros(worker.silent),
             sent_bytes: worker.sent_bytes,
             received_bytes: worker.received_bytes,
@@ -63,9 +61,8 @@ impl TryFrom<v1::WorkerStatus> for WorkerStatus {
             doing: worker.doing,
             clock: Clock(worker.clock),
             examples: worker.examples,
-            duplicates: worker.duplicates,
-            refused: worker.refused,
-            late: worker.late,
+            parts: PartTally::try_from(worker.parts.unwrap_or_default())
+                .map_err(|error| error.within("parts"))?,
             silent: Duration::from_micros(worker.silent_us),
             sent_bytes: worker.sent_bytes,
             received_bytes: worker.received_bytes,
@@ -76,6 +73,36 @@ impl TryFrom<v1::WorkerStatus> for WorkerStatus {
                 since: Duration::from_micros(wait.since_us),
                 why: wait.why,
             }),
+        })
+    }
+}
+
+impl From<&PartTally> for v1::PartTally {
+    fn from(tally: &PartTally) -> Self {
+        Self {
+            came: tally.came,
+            applied: tally.applied,
+            waiting: tally.waiting,
+            left_out: tally.left_out,
+            duplicates: tally.duplicates,
+            refusals: refusal::counts_out(&tally.refusals),
+            late: tally.late,
+        }
+    }
+}
+
+impl TryFrom<v1::PartTally> for PartTally {
+    type Error = ConvertError;
+
+    fn try_from(tally: v1::PartTally) -> Result<Self, ConvertError> {
+        Ok(Self {
+            came: tally.came,
+            applied: tally.applied,
+            waiting: tally.waiting,
+            left_out: tally.left_out,
+            duplicates: tally.duplicates,
+            refusals: refusal::counts_in(tally.refusals)?,
+            late: tally.late,
         })
     }
 }

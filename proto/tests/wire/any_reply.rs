@@ -22,7 +22,8 @@ fn ack() -> impl Strategy<Value = PartAck> {
     let outcome = prop_oneof![
         (version(), any::<u64>())
             .prop_map(|(version, staleness)| Outcome::Applied { version, staleness }),
-        version().prop_map(|version| Outcome::Accepted { version }),
+        (version(), any::<u64>())
+            .prop_map(|(version, staleness)| Outcome::Accepted { version, staleness }),
         version().prop_map(|version| Outcome::Duplicate { version }),
         (version(), any::<u64>())
             .prop_map(|(version, staleness)| Outcome::Dropped { version, staleness }),

@@ -6,8 +6,8 @@ use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, propte
 use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::{Clock, ServerId, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    EpochStatus, Phase, Pull, PullReply, Push, Reply, Request, ShardStatus, StalenessHistogram,
-    Status, Wait, WorkerState, WorkerStatus,
+    EpochStatus, PartTally, Phase, Pull, PullReply, Push, Reply, Request, ShardStatus,
+    StalenessHistogram, Status, Wait, WorkerState, WorkerStatus,
 };
 use thalweg_proto::codec::{ReplyEnvelope, RequestEnvelope};
 use thalweg_proto::v1;
@@ -128,9 +128,15 @@ fn worker_status(session: Option<SessionId>) -> WorkerStatus {
         doing: "computing".into(),
         clock: Clock(99),
         examples: 6400,
-        duplicates: 1,
-        late: 3,
-        refused: 2,
+        parts: PartTally {
+            came: 21,
+            applied: 5,
+            waiting: 4,
+            left_out: 3,
+            duplicates: 2,
+            refusals: [(RefusalKind::Fenced, 1), (RefusalKind::TooFar, 6)].into(),
+            late: 8,
+        },
         silent: Duration::from_millis(20),
         sent_bytes: 5,
         received_bytes: 6,

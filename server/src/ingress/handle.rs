@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
+use thalweg_common::ids::ShardId;
 use thalweg_common::message::{
     Outcome, Part, PartAck, Payload, Pull, PullPart, PullReply, Push, PushHeader, Read, Reply,
     Request,
@@ -80,7 +81,8 @@ impl Handler {
         deadline: Option<Duration>,
     ) -> Result<Submitted, Refusal> {
         let now = self.clock.now();
-        self.server.judge_push(now, &push.header)?;
+        self.server
+            .judge_push(now, &push.header, push.parts.len())?;
         let begin_by = now
             + deadline
                 .unwrap_or(self.request_time_max)
@@ -118,30 +120,26 @@ impl Handler {
     }
 
     fn queue(&self, header: &Arc<PushHeader>, part: Part, begin_by: Time) -> Slot {
-        let (shard, sequence) = (part.shard, part.sequence);
-        let refused = move |refusal| PartAck {
-            shard,
-            sequence,
-            outcome: Outcome::Refused(refusal),
-        };
+        let which = (part.shard, part.sequence);
         let (answer, ack) = oneshot::channel();
-        let (server, header, clock) = (self.server.clone(), header.clone(), self.clock);
+        let (server, clock) = (self.server.clone(), self.clock);
+        let of_job = header.clone();
         let job = Box::new(move || {
             let now = clock.now();
             let done = if now > begin_by {
-                refused(Refusal::new(
-                    RefusalKind::Deadline,
-                    format!("the part for shard {shard} waited past its deadline; send it again"),
-                ))
+                server.refuse_part(&of_job, which, past_deadline(part.shard))
             } else {
-                server.push_part(now, &header, &part)
+                server.push_part(now, &of_job, &part)
             };
             // The session may have ended; the part is done all the same.
             drop(answer.send(done));
         });
-        match self.owners.enqueue(shard, job) {
+        match self.owners.enqueue(which.0, job) {
             Ok(()) => Slot::Coming(ack),
-            Err(_) => Slot::Here(refused(self.cannot_queue(shard))),
+            Err(_) => {
+                let refusal = self.cannot_queue(which.0);
+                Slot::Here(self.server.refuse_part(header, which, refusal))
+            }
         }
     }
 
@@ -216,7 +214,7 @@ impl Handler {
         }
     }
 
-    fn cannot_queue(&self, shard: thalweg_common::ids::ShardId) -> Refusal {
+    fn cannot_queue(&self, shard: ShardId) -> Refusal {
         match self.server.judge_shard(shard) {
             Err(refusal) => refusal,
             Ok(()) => Refusal::new(
@@ -233,6 +231,13 @@ impl Handler {
     pub(super) fn release(&self) {
         self.waiters.release(self.server.take_released());
     }
+}
+
+fn past_deadline(shard: ShardId) -> Refusal {
+    Refusal::new(
+        RefusalKind::Deadline,
+        format!("the part for shard {shard} waited past its deadline; send it again"),
+    )
 }
 
 /// What a part moves in the store: what it costs, however few bytes it came in.

@@ -107,8 +107,13 @@ impl Session {
             while tasks.try_join_next().is_some() {}
             match permits.clone().try_acquire_owned() {
                 Err(_) => {
+                    let refusal = overloaded(self.requests_max);
+                    if let Request::Push(push) = &request {
+                        let (server, parts) = (&self.handler.server, push.parts.len());
+                        server.turn_away(&push.header, refusal.kind, parts);
+                    }
                     answers
-                        .send(envelope.request_id, overloaded(self.requests_max))
+                        .send(envelope.request_id, Reply::Refused(refusal))
                         .await;
                 }
                 Ok(permit) => {
@@ -223,9 +228,9 @@ impl Answers {
     }
 }
 
-fn overloaded(requests_max: u32) -> Reply {
-    Reply::Refused(Refusal::new(
+fn overloaded(requests_max: u32) -> Refusal {
+    Refusal::new(
         RefusalKind::Overloaded,
         format!("{requests_max} requests of this session are in flight; wait for an answer"),
-    ))
+    )
 }

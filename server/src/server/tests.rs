@@ -1,6 +1,7 @@
 //! Laws of a whole server, in a time that the tests make.
 
 mod ending;
+mod tallies;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,12 +131,13 @@ struct Pusher {
 
 impl Pusher {
     fn join(server: &Server) -> Self {
-        let Registered {
-            session, worker, ..
-        } = join(server, Time::ZERO);
+        Self::of(&join(server, Time::ZERO))
+    }
+
+    fn of(registered: &Registered) -> Self {
         Self {
-            session,
-            worker,
+            session: registered.session,
+            worker: registered.worker,
             sequence: 0,
             clock: 0,
             received: 0,
@@ -156,6 +158,25 @@ impl Pusher {
         }
     }
 
+    fn part(&self, shard: u32, header: &PushHeader) -> Part {
+        let (address, values): (_, &[f32]) = if header.weight > 0 {
+            (Address::Range(0..1), &[1.0])
+        } else {
+            (Address::NONE, &[])
+        };
+        Part {
+            shard: ShardId(shard),
+            sequence: Sequence(self.sequence),
+            version_read: Version(0),
+            kind: Kind::Gradient,
+            dtype: Dtype::F32,
+            codec: Codec::Raw,
+            address,
+            payload: Payload::from_values(values),
+            at_read: Payload::default(),
+        }
+    }
+
     fn push(&mut self, server: &Server, ranges: Vec<DataRange>) -> Result<Vec<PartAck>, Refusal> {
         self.sequence += 1;
         self.clock += 1;
@@ -164,26 +185,9 @@ impl Pusher {
 
     fn push_again(&self, server: &Server, ranges: Vec<DataRange>) -> Result<Vec<PartAck>, Refusal> {
         let header = self.header(ranges);
-        server.judge_push(Time::ZERO, &header)?;
+        server.judge_push(Time::ZERO, &header, SHARDS as usize)?;
         let acks = (0..SHARDS)
-            .map(|shard| {
-                let part = Part {
-                    shard: ShardId(shard),
-                    sequence: Sequence(self.sequence),
-                    version_read: Version(0),
-                    kind: Kind::Gradient,
-                    dtype: Dtype::F32,
-                    codec: Codec::Raw,
-                    address: if header.weight > 0 {
-                        Address::Range(0..1)
-                    } else {
-                        Address::NONE
-                    },
-                    payload: Payload::from_values(if header.weight > 0 { &[1.0] } else { &[] }),
-                    at_read: Payload::default(),
-                };
-                server.push_part(Time::ZERO, &header, &part)
-            })
+            .map(|shard| server.push_part(Time::ZERO, &header, &self.part(shard, &header)))
             .collect();
         server.finish_push(Time::ZERO, &header);
         Ok(acks)
@@ -290,7 +294,7 @@ fn a_job_is_done_when_all_examples_are_committed_once() {
     );
     assert_eq!(status.workers[0].examples, 100);
     assert_eq!(
-        status.workers[0].duplicates,
+        status.workers[0].parts.duplicates,
         u64::from(pushes) * u64::from(SHARDS)
     );
 }
@@ -313,7 +317,7 @@ fn whatever_takes_the_step_a_gradient_beyond_the_limit_is_counted_as_late_and_no
         }
         pushers[1].push(&server, vec![]).unwrap();
         let late = server.status(Time::ZERO).workers;
-        let late: Vec<u64> = late.iter().map(|worker| worker.late).collect();
+        let late: Vec<u64> = late.iter().map(|worker| worker.parts.late).collect();
         // Both gradients are of version 0, and the second comes to version 1.
         assert_eq!(late, [0, SHARDS.into()], "{aggregation:?}");
     }
@@ -355,13 +359,7 @@ fn a_later_session_fences_the_former() {
         old.push(&server, vec![range]).unwrap_err().kind,
         RefusalKind::Fenced
     );
-    let mut taken = Pusher {
-        session: new.session,
-        worker: new.worker,
-        sequence: 0,
-        clock: 0,
-        received: 0,
-    };
+    let mut taken = Pusher::of(&new);
     assert_eq!(
         taken.range(&server),
         range,
@@ -420,7 +418,7 @@ fn strangers_are_turned_away_by_name() {
         generation: Generation(2),
         ..pusher.header(vec![])
     };
-    let error = server.judge_push(Time::ZERO, &wrong).unwrap_err();
+    let error = server.judge_push(Time::ZERO, &wrong, 1).unwrap_err();
     assert_eq!(error.kind, RefusalKind::WrongGeneration);
 }
 

@@ -9,6 +9,7 @@ mod window;
 mod judge;
 mod pins;
 mod round;
+mod tally;
 mod told;
 mod tuner;
 mod view;
@@ -28,7 +29,7 @@ use thalweg_common::consistency::{Aggregation, Staleness};
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Clock, Sequence, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    Address, DUPLICATE_WINDOW, Kind, Outcome, Part, PartAck, Payload, PushHeader, Read,
+    Address, DUPLICATE_WINDOW, Kind, Outcome, Part, PartAck, PartTally, Payload, PushHeader, Read,
     ShardStatus, StalenessHistogram,
 };
 use thalweg_common::non_finite::NonFinite;
@@ -98,6 +99,8 @@ pub struct Shard {
     windows: BTreeMap<SessionId, Window>,
     round: Round,
     staleness: StalenessHistogram,
+    /// What became of each worker's parts, but for those that wait: the round has them.
+    tallies: BTreeMap<WorkerId, PartTally>,
 }
 
 /// What a step takes beside its gradient.
@@ -156,6 +159,7 @@ impl Shard {
             windows: BTreeMap::new(),
             round: Round::new(spec.aggregation, spec.workers),
             staleness: StalenessHistogram::default(),
+            tallies: BTreeMap::new(),
         };
         shard.advance(0);
         shard
@@ -182,6 +186,7 @@ impl Shard {
     /// Judges a part and applies or accepts it.
     pub fn push(&mut self, header: &PushHeader, part: &Part) -> PartAck {
         let outcome = self.outcome(header, part);
+        self.count(header.worker, part, &outcome);
         PartAck {
             shard: self.id,
             sequence: part.sequence,
@@ -198,12 +203,13 @@ impl Shard {
     }
 
     /// Refuses a part for a reason found outside of the shard, and remembers it.
-    pub fn refuse(&mut self, session: SessionId, part: &Part, refusal: Refusal) -> PartAck {
-        if let Some(window) = self.windows.get_mut(&session)
+    pub fn refuse(&mut self, header: &PushHeader, part: &Part, refusal: Refusal) -> PartAck {
+        if let Some(window) = self.windows.get_mut(&header.session)
             && window.look(part.sequence) == Known::New
         {
             window.refuse(part.sequence, refusal.clone());
         }
+        self.tally(header.worker).refuse(refusal.kind, 1);
         let outcome = Outcome::Refused(refusal);
         PartAck {
             shard: self.id,
@@ -395,19 +401,18 @@ impl Shard {
         (payload, scale): (Cow<'_, Payload>, f64),
     ) -> Outcome {
         let version = self.version;
-        self.round.accept(
-            header.worker,
-            Pending {
-                weight: header.weight,
-                rate_factor: header.rate_factor,
-                scale,
-                staleness: self.version.0 - part.version_read.0,
-                address: part.address.clone(),
-                payload: payload.into_owned(),
-            },
-        );
+        let staleness = self.version.0 - part.version_read.0;
+        self.round.accept(Pending {
+            worker: header.worker,
+            weight: header.weight,
+            rate_factor: header.rate_factor,
+            scale,
+            staleness,
+            address: part.address.clone(),
+            payload: payload.into_owned(),
+        });
         self.complete_round();
-        Outcome::Accepted { version }
+        Outcome::Accepted { version, staleness }
     }
 
     fn complete_round(&mut self) {
@@ -417,6 +422,9 @@ impl Shard {
     }
 
     fn step_round(&mut self, parts: &[Pending]) {
+        for part in parts {
+            self.tally(part.worker).applied += 1;
+        }
         let weight: u64 = parts.iter().map(|part| part.weight).sum();
         if weight == 0 {
             return;

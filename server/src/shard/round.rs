@@ -13,6 +13,7 @@ use thalweg_common::message::{Address, Coordinates, Payload};
 /// An accepted part.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
+    pub(super) worker: WorkerId,
     pub(super) weight: u64,
     pub(super) rate_factor: f64,
     /// What its gradient is multiplied by for its staleness.
@@ -80,7 +81,12 @@ impl Round {
         self.pending.values().map(VecDeque::len).sum()
     }
 
-    pub(super) fn accept(&mut self, worker: WorkerId, part: Pending) {
+    pub(super) fn pending_of(&self, worker: WorkerId) -> usize {
+        self.pending.get(&worker).map_or(0, VecDeque::len)
+    }
+
+    pub(super) fn accept(&mut self, part: Pending) {
+        let worker = part.worker;
         self.pending.entry(worker).or_default().push_back(part);
         if matches!(self.rule, Rule::Count(_)) {
             self.arrived.push_back(worker);

@@ -298,6 +298,7 @@ fn a_round_is_the_weighted_mean_in_worker_order() {
     );
     let accepted = Outcome::Accepted {
         version: Version(0),
+        staleness: 0,
     };
     assert_eq!(
         shard.push(&header(2, 2), &sparse(1, &[0], &[4.0])).outcome,

@@ -110,7 +110,7 @@ impl Outbox {
             }
             match &ack.outcome {
                 Outcome::Applied { version, .. }
-                | Outcome::Accepted { version }
+                | Outcome::Accepted { version, .. }
                 | Outcome::Dropped { version, .. }
                 | Outcome::Duplicate { version } => result.versions.push((ack.shard, *version)),
                 Outcome::Refused(refusal) if refusal.kind.next() == Next::RetryLater => {

@@ -153,6 +153,7 @@ fn a_round_without_the_slowest_takes_the_first_and_never_averages_the_late() {
     );
     let accepted = Outcome::Accepted {
         version: Version(0),
+        staleness: 0,
     };
     assert_eq!(
         shard.push(&header(2, 1), &sparse(1, &[0], &[-4.0])).outcome,
