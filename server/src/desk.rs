@@ -34,6 +34,7 @@ pub(crate) struct Note {
 pub(crate) enum Follow {
     Enlist(WorkerId, SessionId),
     Retire(WorkerId),
+    Release(SessionId),
     Close(SessionId),
 }
 
@@ -460,6 +461,9 @@ impl Desk {
         let released = self.admission.leave(worker, state, why);
         self.released.extend(released);
         self.follow.push(Follow::Retire(worker));
+        let slot = self.admission.clocks().slots().get(worker.0 as usize);
+        let session = slot.and_then(|slot| slot.session);
+        self.follow.extend(session.map(Follow::Release));
         if let Some(coordinator) = &mut self.coordinator {
             coordinator.lose(worker);
         }

@@ -453,6 +453,7 @@ impl Server {
                 match change {
                     Follow::Enlist(worker, session) => shard.enlist(worker, session),
                     Follow::Retire(worker) => shard.retire(worker),
+                    Follow::Release(session) => shard.release(session),
                     Follow::Close(session) => shard.close(session),
                 }
             }

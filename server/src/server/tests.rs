@@ -499,3 +499,39 @@ fn a_silent_worker_is_lost_after_its_lease_and_its_data_go_to_the_others() {
         "the grant at `later` was received on the second asking"
     );
 }
+
+#[test]
+fn copies_of_reads_go_with_the_worker_that_left_or_was_lost_and_not_with_its_successor() {
+    let mut plan = plan(Consistency::Asp, 2);
+    plan.training.optimizer = "dc_asgd_constant".into();
+    let server = Server::new(plan, Time::ZERO).unwrap();
+    let pushers = [Pusher::join(&server), Pusher::join(&server)];
+    let whole = |shard: u32| PullPart {
+        shard: ShardId(shard),
+        address: Address::Range(0..10),
+    };
+    let read = |pusher: &Pusher, shard| {
+        let read = server.read(server.reads_by(&pusher.pull(0)), &whole(shard));
+        read.unwrap().at_read.bytes()
+    };
+    let copies = || server.shards.values().map(|shard| shard.lock().copies());
+    assert_eq!([read(&pushers[0], 0), read(&pushers[1], 1)], [0, 0], "kept");
+    assert!(copies().eq([1, 1, 0, 0]));
+    let [
+        Pusher {
+            worker, session, ..
+        },
+        _,
+    ] = pushers;
+    let leave = Leave {
+        session,
+        worker,
+        reason: LeaveReason::Stopped,
+        cause: String::new(),
+    };
+    server.leave(Time::ZERO, &leave);
+    assert!(copies().eq([0, 1, 0, 0]));
+    assert_ne!(read(&pushers[0], 0), 0, "a read under way is told");
+    server.tick(Time::from_origin(Duration::from_secs(11)));
+    assert!(copies().eq([0, 0, 0, 0]));
+}

@@ -177,6 +177,18 @@ impl Shard {
         self.complete_round();
     }
 
+    /// Lets go the copies of what a session has read that left or was lost. Its window stays: a part of it
+    /// may still be queued.
+    pub fn release(&mut self, session: SessionId) {
+        self.pins.depart(session);
+    }
+
+    /// Copies of reads that are kept here.
+    #[cfg(test)]
+    pub(crate) fn copies(&self) -> usize {
+        self.pins.copies()
+    }
+
     /// Forgets the window of a session that can push no more.
     pub fn close(&mut self, session: SessionId) {
         self.windows.remove(&session);

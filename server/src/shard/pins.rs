@@ -4,7 +4,7 @@
 //! keeps it, one copy for every version that somebody has read. A session holds a bounded number of
 //! them; where it holds as many already, or reads only some elements, it is told, and brings it along.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use thalweg_common::ids::{Clock, SessionId, Version};
@@ -17,6 +17,8 @@ pub const PINS_PER_SESSION_MAX: usize = 2;
 pub(super) struct Pins {
     copies: BTreeMap<Version, Arc<[u8]>>,
     held: BTreeMap<SessionId, Vec<Held>>,
+    /// Sessions that have departed: a read of theirs that is still under way keeps nothing.
+    departed: BTreeSet<SessionId>,
 }
 
 /// A session's hold on a copy.
@@ -36,6 +38,9 @@ impl Pins {
         version: Version,
         make: impl FnOnce() -> Vec<u8>,
     ) -> bool {
+        if self.departed.contains(&session) {
+            return false;
+        }
         let held = self.held.entry(session).or_default();
         if let Some(own) = held.iter_mut().find(|held| held.version == version) {
             own.until = own.until.max(until);
@@ -69,8 +74,19 @@ impl Pins {
         }
     }
 
-    /// A session reads and pushes no more.
+    /// A session has left or was lost: it will push nothing that was computed at what it holds.
+    pub(super) fn depart(&mut self, session: SessionId) {
+        self.departed.insert(session);
+        self.release(session);
+    }
+
+    /// A session is forgotten.
     pub(super) fn close(&mut self, session: SessionId) {
+        self.departed.remove(&session);
+        self.release(session);
+    }
+
+    fn release(&mut self, session: SessionId) {
         if self.held.remove(&session).is_some() {
             self.sweep();
         }
@@ -116,8 +132,9 @@ mod tests {
         assert_eq!(pins.get(A, Version(5)).as_deref(), Some(&[5][..]));
         pins.close(B);
         assert_eq!(pins.copies(), 1);
-        pins.close(A);
+        pins.depart(A);
         assert_eq!(pins.copies(), 0);
+        assert!(!pins.pin((A, Clock(3)), Version(6), there), "it departed");
     }
 
     #[test]
