@@ -4,6 +4,7 @@
 //! Nothing here touches a parameter, so the lock is held for less than a microsecond a part.
 
 mod ending;
+mod events;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use thalweg_common::time::Time;
 
 use crate::admission::{Admission, Lapse, SlotState, Ticket};
 use crate::coordinator::Coordinator;
+use crate::history::History;
 use crate::plan::{OnWorkerLoss, Plan};
 
 /// What a worker said of itself, for people.
@@ -48,6 +50,7 @@ pub(crate) struct Desk {
     pub(crate) turned_away: Vec<PartTally>,
     pub(crate) released: Vec<Ticket>,
     pub(crate) follow: Vec<Follow>,
+    pub(crate) history: History,
     observers: BTreeMap<SessionId, Time>,
     observed: bool,
     /// The lives of servers 0, 1, … as those who registered here have met them.
@@ -76,6 +79,7 @@ impl Desk {
             turned_away: vec![PartTally::default(); workers as usize + 1],
             released: Vec::new(),
             follow: Vec::new(),
+            history: History::new(plan.bounds.history_events, now),
             observers: BTreeMap::new(),
             observed: false,
             lives: vec![],
@@ -219,7 +223,12 @@ impl Desk {
                 coordinator.lose(worker);
             }
         }
+        let before = slot.session;
         self.admission.enter(now, worker, session);
+        if before != Some(session) {
+            let clock = self.admission.clocks().slots()[worker.0 as usize].clock;
+            self.tell_joined(now, (worker, session), (clock, place), before);
+        }
         self.follow.push(Follow::Enlist(worker, session));
         let note = &mut self.notes[worker.0 as usize];
         *note = Note {
@@ -322,6 +331,7 @@ impl Desk {
         }
         let released = self.admission.idle(now, worker, idle);
         self.released.extend(released);
+        self.tell_opened(now);
         true
     }
 
@@ -377,9 +387,9 @@ impl Desk {
         match reason {
             LeaveReason::Done => {
                 self.over_said = true;
-                self.depart(worker, SlotState::Left, "left at the end of the job");
+                self.depart(now, worker, SlotState::Left, "left at the end of the job");
             }
-            LeaveReason::Stopped => self.depart(worker, SlotState::Left, "was told to stop"),
+            LeaveReason::Stopped => self.depart(now, worker, SlotState::Left, "was told to stop"),
             LeaveReason::Failed => self.lose(now, worker, &format!("failed: {cause}")),
         }
     }
@@ -403,7 +413,7 @@ impl Desk {
         let lapsed = self.admission.lapsed(now, bounds.lease, bounds.join);
         for lapse in &lapsed {
             if over && lapse.session.is_none() {
-                self.depart(lapse.worker, SlotState::Left, "never joined");
+                self.depart(now, lapse.worker, SlotState::Left, "never joined");
             } else {
                 self.lose(now, lapse.worker, &lapse.why);
             }
@@ -435,7 +445,7 @@ impl Desk {
 
     /// `why` goes on where a worker was named: "failed: …".
     fn lose(&mut self, now: Time, worker: WorkerId, why: &str) {
-        self.depart(worker, SlotState::Lost, why);
+        self.depart(now, worker, SlotState::Lost, why);
         let counts = |s: SlotState| s.counts() || s == SlotState::Idle;
         let survivors = self
             .admission
@@ -457,9 +467,11 @@ impl Desk {
         }
     }
 
-    fn depart(&mut self, worker: WorkerId, state: SlotState, why: &str) {
-        let released = self.admission.leave(worker, state, why);
+    fn depart(&mut self, now: Time, worker: WorkerId, state: SlotState, why: &str) {
+        self.tell_departed(now, worker, state, why);
+        let released = self.admission.leave(now, worker, state, why);
         self.released.extend(released);
+        self.tell_opened(now);
         self.follow.push(Follow::Retire(worker));
         let slot = self.admission.clocks().slots().get(worker.0 as usize);
         let session = slot.and_then(|slot| slot.session);

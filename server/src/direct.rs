@@ -2,7 +2,7 @@
 //! and of virtual time. The gRPC driver does the same with sockets and owner threads.
 
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::message::{Pull, PullReply, Push, Reply, Request};
+use thalweg_common::message::{Part, Pull, PullReply, Push, Reply, Request, Status};
 use thalweg_common::time::Time;
 
 use crate::admission::{Gate, Ticket};
@@ -49,7 +49,11 @@ impl Server {
                 .next_range(now, (worker, session), received)
                 .map(Reply::Granted),
             Request::Heartbeat(heartbeat) => self.heartbeat(now, &heartbeat).map(Reply::Heartbeat),
-            Request::Status => Ok(Reply::Status(Box::new(self.status(now)))),
+            Request::Status(asked) => {
+                let history = self.history(&asked);
+                let status = self.status(now);
+                Ok(Reply::Status(Box::new(Status { history, ..status })))
+            }
             Request::Leave(leave) => {
                 self.leave(now, &leave);
                 Ok(Reply::Left)
@@ -75,13 +79,14 @@ impl Server {
     }
 
     fn push_all(&self, now: Time, push: &Push) -> Result<Reply, Refusal> {
-        self.judge_push(now, &push.header, push.parts.len())?;
-        let acks = push
-            .parts
-            .iter()
-            .map(|part| self.push_part(now, &push.header, part))
-            .collect();
-        self.finish_push(now, &push.header);
+        let mut event = self.judge_push(now, &push.header, push.parts.len())?;
+        let push_part = |part: &Part| {
+            let ack = self.push_part(now, &push.header, part);
+            event.note(part.address.len(), &ack);
+            ack
+        };
+        let acks = push.parts.iter().map(push_part).collect();
+        self.finish_push(now, &push.header, &event);
         Ok(Reply::Pushed(acks))
     }
 }

@@ -11,11 +11,13 @@ pub mod coordinator;
 
 mod desk;
 mod direct;
+mod history;
 mod identity;
 mod observe;
 mod plan;
 mod server;
 
 pub use direct::Handled;
+pub use history::{EVENT_BYTES, PushEvent};
 pub use plan::{Bounds, OnWorkerLoss, Plan, Training};
 pub use server::{Counters, Server};

@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use thalweg_common::ids::WorkerId;
-use thalweg_common::message::{PartTally, StalenessHistogram, Status, WorkerStatus};
+use thalweg_common::message::{
+    HistoryEvent, PartTally, StalenessHistogram, Status, StatusRequest, WorkerStatus,
+};
 use thalweg_common::time::Time;
 
 use crate::coordinator::Coordinator;
@@ -11,7 +13,7 @@ use crate::desk::Desk;
 use crate::server::Server;
 
 impl Server {
-    /// How things stand.
+    /// How things stand, without the history.
     #[must_use]
     pub fn status(&self, now: Time) -> Status {
         let mut staleness = StalenessHistogram::default();
@@ -60,7 +62,14 @@ impl Server {
             sent_bytes: load(&self.counters.sent),
             refusals: all.refusals,
             epochs: coordinator.map_or_else(Vec::new, |c| c.epochs().iter().collect()),
+            history: Vec::new(),
         }
+    }
+
+    /// The last events that are asked for, oldest first.
+    #[must_use]
+    pub fn history(&self, asked: &StatusRequest) -> Vec<HistoryEvent> {
+        self.desk.lock().history.last(asked)
     }
 }
 

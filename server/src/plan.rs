@@ -81,6 +81,8 @@ pub struct Bounds {
     pub first_contact: Duration,
     /// Sessions open at once, workers' and observers'.
     pub sessions_max: u64,
+    /// Events of each kind that the history keeps; 0 for none.
+    pub history_events: usize,
 }
 
 /// A server's part in a job.

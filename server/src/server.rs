@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Fingerprint, Generation, Sequence, SessionId, ShardId, WorkerId};
 use thalweg_common::message::{
-    Conclude, Granted, Heartbeat, HeartbeatReply, Leave, Offer, Outcome, Part, PartAck, Phase,
-    Pull, PullPart, PullReply, PushHeader, Read, Register, Registered, SessionRole,
+    Asked, Conclude, Granted, Heartbeat, HeartbeatReply, Leave, Offer, Outcome, Part, PartAck,
+    Phase, Pull, PullPart, PullReply, PushHeader, Read, Register, Registered, SessionRole,
 };
 use thalweg_common::optimizer::Reader;
 use thalweg_common::registry::SettingError;
@@ -21,6 +21,7 @@ use thalweg_common::time::Time;
 
 use crate::admission::{Gate, Lapse, Ticket};
 use crate::desk::{Desk, Follow};
+use crate::history::{PushEvent, Who};
 use crate::identity;
 use crate::plan::Plan;
 use crate::shard::{self, ReadBy, Shard};
@@ -115,6 +116,12 @@ impl Server {
     /// # Errors
     /// A [`Refusal`] if versions, job or data do not match, or no slot is free.
     pub fn register(&self, now: Time, register: &Register) -> Result<Registered, Refusal> {
+        let registered = self.judge_register(now, register);
+        let who = (register.worker, register.session);
+        self.told((now, who, Asked::Register), registered)
+    }
+
+    fn judge_register(&self, now: Time, register: &Register) -> Result<Registered, Refusal> {
         let protocol = identity::judge(&self.plan, register)?;
         let own = (self.plan.server, self.plan.life);
         self.desk.lock().meet(now, own, &register.lives)?;
@@ -140,16 +147,25 @@ impl Server {
         })
     }
 
-    /// Judges who pushes what, before any of its so many parts is looked at.
+    /// Judges who pushes what, before any of its so many parts is looked at. What becomes of them is noted
+    /// in the event, for [`Server::finish_push`].
     ///
     /// # Errors
     /// A [`Refusal`] of all of them if job, map or session is not the present one.
-    pub fn judge_push(&self, now: Time, header: &PushHeader, parts: usize) -> Result<(), Refusal> {
-        let judged = self.judge_header(now, header);
-        if let Err(refusal) = &judged {
-            self.turn_away(header, refusal.kind, parts);
+    pub fn judge_push(
+        &self,
+        now: Time,
+        header: &PushHeader,
+        parts: usize,
+    ) -> Result<PushEvent, Refusal> {
+        if let Err(refusal) = self.judge_header(now, header) {
+            let mut desk = self.desk.lock();
+            desk.turn_away(header.worker, refusal.kind, parts as u64);
+            let who = (Some(header.worker), Some(header.session));
+            desk.tell_refused(now, who, Asked::Push, &refusal);
+            return Err(refusal);
         }
-        judged
+        Ok(PushEvent::new(header, self.plan.training.staleness))
     }
 
     fn judge_header(&self, now: Time, header: &PushHeader) -> Result<(), Refusal> {
@@ -236,11 +252,10 @@ impl Server {
         ack
     }
 
-    /// All parts of a push have been through [`Server::push_part`]: the worker's clock moves on.
-    pub fn finish_push(&self, now: Time, header: &PushHeader) {
-        let mut desk = self.desk.lock();
-        let released = desk.admission.advance(now, header.worker, header.clock);
-        desk.released.extend(released);
+    /// All parts of a push have been through [`Server::push_part`], and the event has noted what became of
+    /// them: the worker's clock moves on, unless one was refused.
+    pub fn finish_push(&self, now: Time, header: &PushHeader, event: &PushEvent) {
+        self.desk.lock().finish_push(now, header, event.seen);
     }
 
     /// Asks the gate whether a pull may be served.
@@ -248,6 +263,12 @@ impl Server {
     /// # Errors
     /// A [`Refusal`] if job, map or session is not the present one.
     pub fn ask(&self, now: Time, pull: &Pull) -> Result<Gate, Refusal> {
+        let gate = self.judge_pull(now, pull);
+        let who = (Some(pull.worker), Some(pull.session));
+        self.told((now, who, Asked::Pull), gate)
+    }
+
+    fn judge_pull(&self, now: Time, pull: &Pull) -> Result<Gate, Refusal> {
         self.judge_job(pull.fingerprint, pull.generation)?;
         let mut desk = self.desk.lock();
         desk.hear(now, pull.worker, pull.session)?;
@@ -311,8 +332,12 @@ impl Server {
         received: u64,
     ) -> Result<Granted, Refusal> {
         let mut desk = self.desk.lock();
-        desk.hear(now, worker, session)?;
-        desk.next_range(now, (worker, session), received)
+        let granted = desk
+            .hear(now, worker, session)
+            .and_then(|()| desk.next_range(now, (worker, session), received));
+        drop(desk);
+        let who = (Some(worker), Some(session));
+        self.told((now, who, Asked::Range), granted)
     }
 
     /// Takes a sign of life.
@@ -320,6 +345,12 @@ impl Server {
     /// # Errors
     /// A [`Refusal`] if the session is not open.
     pub fn heartbeat(&self, now: Time, heartbeat: &Heartbeat) -> Result<HeartbeatReply, Refusal> {
+        let reply = self.hear_beat(now, heartbeat);
+        let who = (Some(heartbeat.worker), Some(heartbeat.session));
+        self.told((now, who, Asked::Heartbeat), reply)
+    }
+
+    fn hear_beat(&self, now: Time, heartbeat: &Heartbeat) -> Result<HeartbeatReply, Refusal> {
         let mut desk = self.desk.lock();
         desk.hear(now, heartbeat.worker, heartbeat.session)?;
         if !desk.observes(heartbeat.session) {
@@ -408,6 +439,18 @@ impl Server {
         } else {
             Err(self.no_such_shard(shard))
         }
+    }
+
+    /// Writes a refusal into the history on its way to whoever asked.
+    fn told<T>(
+        &self,
+        (now, who, asked): (Time, Who, Asked),
+        answer: Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        answer.inspect_err(|refusal| {
+            let mut desk = self.desk.lock();
+            desk.tell_refused(now, who, asked, refusal);
+        })
     }
 
     fn judge_job(&self, fingerprint: Fingerprint, generation: Generation) -> Result<(), Refusal> {

@@ -1,4 +1,4 @@
-//! `thalweg status`: who waits for whom, since when, and why.
+//! `thalweg status`: who waits for whom, since when, and why; and what happened before.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,9 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use thalweg_common::ids::WorkerId;
+use thalweg_common::message::{HISTORY_TOLD_MAX, StatusRequest};
+
 use super::{Ending, say};
 use crate::observe::{Glance, glance, latest_servers};
-use crate::view::{ClusterView, Look, render_status};
+use crate::view::{ClusterView, Look, history, render_history, render_status};
 
 /// How long to wait for an answer of a server.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,7 +34,15 @@ pub(super) struct Arguments {
     #[arg(value_name = "HOST:PORT,…", value_delimiter = ',')]
     servers: Vec<String>,
 
-    /// Print as JSON.
+    /// What happened instead of how things stand: the last N events of all servers, 20 if no N is given.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20", value_parser = events)]
+    history: Option<u32>,
+
+    /// Only what happened to worker K.
+    #[arg(long, value_name = "K", requires = "history")]
+    worker: Option<u32>,
+
+    /// Print as JSON; the history beside how things stand.
     #[arg(long)]
     json: bool,
 }
@@ -41,31 +52,51 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let seen = runtime.block_on(look(&arguments.servers))?;
-    let view = ClusterView::from(&seen);
-    if arguments.json {
-        say(&serde_json::to_string_pretty(&view)?);
-    } else {
-        say(&render_status(&view, Look::of_stdout()));
-    }
+    let asked = StatusRequest {
+        history: arguments.history.unwrap_or(0),
+        worker: arguments.worker.map(WorkerId),
+    };
+    let seen = runtime.block_on(look(&arguments.servers, asked))?;
+    let last = arguments.history.map(|last| last as usize);
+    let view = ClusterView {
+        history: last.map(|last| history(&seen.statuses, last)),
+        ..ClusterView::from(&seen)
+    };
+    let text = match (arguments.json, last) {
+        (true, _) => serde_json::to_string_pretty(&view)?,
+        (false, None) => render_status(&view, Look::of_stdout()),
+        (false, Some(_)) => render_history(&view, Look::of_stdout()),
+    };
+    say(&text);
     Ok(Ending::Done)
 }
 
+fn events(text: &str) -> Result<u32, String> {
+    text.parse()
+        .ok()
+        .filter(|events| (1..=HISTORY_TOLD_MAX).contains(events))
+        .ok_or_else(|| {
+            format!(
+                "expected a number of events, 1 to {HISTORY_TOLD_MAX}; name servers before --history"
+            )
+        })
+}
+
 /// Looks at the servers that were named, or at those that can be guessed; at least one answers.
-async fn look(named: &[String]) -> Result<Glance> {
+async fn look(named: &[String], asked: StatusRequest) -> Result<Glance> {
     if !named.is_empty() {
-        let seen = glance(named, PATIENCE).await;
+        let seen = glance(named, asked, PATIENCE).await;
         if seen.statuses.is_empty() {
             bail!("no server answers: {}", seen.silent.join("; "));
         }
         return Ok(seen);
     }
     let latest = latest_servers(Path::new(LATEST));
-    let seen = glance(&latest, PATIENCE).await;
+    let seen = glance(&latest, asked, PATIENCE).await;
     if !seen.statuses.is_empty() {
         return Ok(seen);
     }
-    let usual = glance(&[USUAL.to_owned()], PATIENCE).await;
+    let usual = glance(&[USUAL.to_owned()], asked, PATIENCE).await;
     if !usual.statuses.is_empty() {
         return Ok(usual);
     }

@@ -9,6 +9,7 @@ use thalweg_common::ids::ServerId;
 use thalweg_common::optimizer::optimizer;
 use thalweg_common::shard_map::ShardMap;
 use thalweg_proto::codec::FrameLimits;
+use thalweg_server::EVENT_BYTES;
 use thalweg_server::shard::PINS_PER_SESSION_MAX;
 use thiserror::Error;
 
@@ -120,6 +121,10 @@ impl Memory {
                 (
                     "outgoing frames",
                     (workers + 1) * OUTBOUND_FRAMES * limits.chunk_bytes as u64,
+                ),
+                (
+                    "history",
+                    (config.limits.history_events * EVENT_BYTES) as u64,
                 ),
                 (
                     "duplicate windows",

@@ -396,5 +396,6 @@ fn bounds(config: &JobConfig) -> Bounds {
         linger: limits.linger_seconds.duration(),
         first_contact: FIRST_CONTACT,
         sessions_max: limits.sessions_max as u64,
+        history_events: limits.history_events,
     }
 }

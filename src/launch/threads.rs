@@ -335,6 +335,7 @@ impl Hall {
             sent_bytes: 0,
             refusals: BTreeMap::new(),
             epochs: Vec::new(),
+            history: Vec::new(),
         }
     }
 }

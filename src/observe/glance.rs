@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use thalweg_common::message::{Registered, Reply, Request, Status};
+use thalweg_common::message::{Registered, Reply, Request, Status, StatusRequest};
 use thalweg_proto::codec::FrameLimits;
 use thalweg_worker::transport::client::Client;
 use thalweg_worker::transport::introduce;
@@ -30,11 +30,11 @@ struct Seen {
 }
 
 /// Asks every address at once how things stand, each for `patience` a question.
-pub async fn glance(addresses: &[String], patience: Duration) -> Glance {
+pub async fn glance(addresses: &[String], asked: StatusRequest, patience: Duration) -> Glance {
     let mut questions = JoinSet::new();
     for (place, address) in addresses.iter().cloned().enumerate() {
         questions.spawn(async move {
-            let answer = ask(&address, patience).await;
+            let answer = ask(&address, asked, patience).await;
             (place, (address, answer))
         });
     }
@@ -56,7 +56,11 @@ pub async fn glance(addresses: &[String], patience: Duration) -> Glance {
     judge(seen, silent)
 }
 
-async fn ask(address: &str, patience: Duration) -> Result<(Registered, Status), String> {
+async fn ask(
+    address: &str,
+    asked: StatusRequest,
+    patience: Duration,
+) -> Result<(Registered, Status), String> {
     // The job's own bounds are not known, and a status is small.
     let limits = FrameLimits::default();
     let client = Client::connect(address, limits, patience)
@@ -65,7 +69,7 @@ async fn ask(address: &str, patience: Duration) -> Result<(Registered, Status), 
     let introduced = introduce(&client, patience)
         .await
         .map_err(|error| error.to_string())?;
-    match client.call(Request::Status, patience).await {
+    match client.call(Request::Status(asked), patience).await {
         Ok(Reply::Status(status)) => Ok((introduced, *status)),
         Ok(Reply::Refused(refusal)) => Err(format!("{address} refuses: {refusal}")),
         Ok(_) => Err(format!("{address} answered what was not asked")),

@@ -15,6 +15,7 @@ use std::time::Duration;
 use thalweg_common::ids::{Clock, SessionId, WorkerId};
 use thalweg_common::message::{
     Conclude, Heartbeat, HeartbeatReply, Leave, LeaveReason, Offer, Reply, Request, Status,
+    StatusRequest,
 };
 use thalweg_worker::transport::JoinError;
 use thalweg_worker::transport::client::Client;
@@ -47,7 +48,10 @@ impl Observer {
     pub async fn statuses(&self) -> Result<Vec<Status>, ObserveError> {
         let mut statuses = Vec::with_capacity(self.clients.len());
         for (server, client) in (0_u32..).zip(&self.clients) {
-            match self.ask((server, client), Request::Status).await? {
+            match self
+                .ask((server, client), Request::Status(StatusRequest::default()))
+                .await?
+            {
                 Reply::Status(status) => statuses.push(*status),
                 other => return Err(ObserveError::unexpected(client, &other)),
             }

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::fixtures::{point, report};
 use super::{Diverged, Divergence, MetricsLog, Scores};
-use crate::view::ClusterView;
-use crate::view::fixtures::two_servers;
+use crate::view::fixtures::{two_servers, with_history};
+use crate::view::{ClusterView, history};
 
 const DOCS: &str = include_str!("../../docs/REPORT.md");
 
@@ -62,7 +62,8 @@ fn every_key_of_the_metrics_is_documented_and_no_other() {
 
 #[test]
 fn every_key_of_the_view_is_documented_and_no_other() {
-    let view = ClusterView::from(&two_servers()[..]);
+    let mut view = ClusterView::from(&two_servers()[..]);
+    view.history = Some(history(&with_history(), 100));
     assert_eq!(keys_of(&view), documented("view"));
 }
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use thalweg_common::error::RefusalKind;
-use thalweg_common::ids::{Clock, ServerId, SessionId, ShardId, Version, WorkerId};
+use thalweg_common::ids::{Clock, Sequence, ServerId, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    EpochStatus, PartTally, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState,
-    WorkerStatus,
+    Asked, EpochStatus, Happened, HistoryEvent, PartTally, Phase, Pushed, ShardStatus,
+    StalenessHistogram, Status, Wait, WorkerState, WorkerStatus,
 };
 
 /// Two servers in the middle of a job with four workers: 2 waits for 0, 3 is lost.
@@ -53,6 +53,7 @@ fn server_0() -> Status {
             rows: 42_336,
             checksum: 255,
         }],
+        history: Vec::new(),
     }
 }
 
@@ -119,4 +120,100 @@ fn staleness(parts: &[u64]) -> StalenessHistogram {
         histogram.record(*staleness);
     }
     histogram
+}
+
+/// The same servers with an event of every kind. Server 1 started 0.1 s after server 0.
+pub(crate) fn with_history() -> Vec<Status> {
+    let mut servers = two_servers();
+    servers[0].history = vec![
+        event(40, Some(1), 2, joined(0, None)),
+        event(900, Some(1), 2, pushed(4, 0)),
+        event(901, Some(1), 2, waited()),
+        event(4_000, Some(1), 2, lost()),
+        event(4_100, Some(1), 2, fenced(None)),
+        event(4_200, Some(1), 5, joined(17, Some(SessionId(2)))),
+        event(4_300, Some(1), 2, fenced(Some(SessionId(5)))),
+        event(
+            5_300,
+            Some(0),
+            1,
+            Happened::Left {
+                why: "was told to stop".into(),
+            },
+        ),
+    ];
+    servers[1].history = vec![
+        event(799, Some(1), 2, pushed(0, 0)),
+        event(4_001, Some(0), 1, pushed(2, 3)),
+        event(5_000, None, 9, refused()),
+    ];
+    servers
+}
+
+fn event(millis: u64, worker: Option<u32>, session: u64, what: Happened) -> HistoryEvent {
+    HistoryEvent {
+        at: Duration::from_millis(millis),
+        worker: worker.map(WorkerId),
+        session: worker.map(|_| SessionId(session)),
+        what,
+    }
+}
+
+fn joined(clock: u64, after: Option<SessionId>) -> Happened {
+    Happened::Joined {
+        clock: Clock(clock),
+        place: "127.0.0.1 pid 4001".into(),
+        after,
+    }
+}
+
+fn lost() -> Happened {
+    Happened::Lost {
+        why: "gave no sign of life for 2.1 s (the lease is 2.0 s)".into(),
+    }
+}
+
+fn fenced(holder: Option<SessionId>) -> Happened {
+    Happened::Fenced {
+        asked: Asked::Push,
+        holder,
+        why: match holder {
+            Some(_) => String::new(),
+            None => "gave no sign of life for 2.1 s (the lease is 2.0 s)".into(),
+        },
+    }
+}
+
+fn refused() -> Happened {
+    Happened::Refused {
+        asked: Asked::Register,
+        kind: RefusalKind::SlotsTaken,
+        message: "all 4 worker slots of the job are taken".into(),
+    }
+}
+
+fn waited() -> Happened {
+    Happened::Waited {
+        floor: Clock(1),
+        time: Duration::from_millis(402),
+        last: WorkerId(2),
+    }
+}
+
+/// A push to four shards: `applied` in time, one beyond the limit if it is `stale`, the others not at all.
+fn pushed(applied: u32, staleness: u64) -> Happened {
+    let (late, others) = (u32::from(0 < staleness), 4 - applied);
+    Happened::Pushed(Pushed {
+        sequence: Sequence(118),
+        clock: Clock(118),
+        elements: 1_068,
+        staleness,
+        applied,
+        kept: others / 4,
+        left_out: others / 2,
+        duplicates: others / 4,
+        refused: others / 4,
+        late: late + others / 2,
+        reason: (3 < others).then_some(RefusalKind::NonFinite),
+    })
 }

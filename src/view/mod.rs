@@ -11,8 +11,10 @@ mod look;
 mod table;
 mod workers;
 mod waits;
+mod history;
 mod render;
 
+pub use history::{EventView, history, render_history};
 pub use look::{Colour, Look};
 pub use rates::{RecentRates, mean_rate};
 pub use render::render_status;
@@ -75,6 +77,9 @@ pub struct ClusterView {
     pub refusals: BTreeMap<RefusalKind, u64>,
     /// The use of the data, epoch by epoch.
     pub epochs: Vec<EpochView>,
+    /// The last events, oldest first; `None` if nobody asked for them. The caller adds them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<Vec<EventView>>,
 }
 
 /// One server.
@@ -148,6 +153,7 @@ impl From<&[Status]> for ClusterView {
             unreachable: Vec::new(),
             refusals,
             epochs: first.epochs.iter().map(EpochView::from).collect(),
+            history: None,
         }
     }
 }
@@ -175,6 +181,7 @@ impl ClusterView {
             unreachable: Vec::new(),
             refusals: BTreeMap::new(),
             epochs: Vec::new(),
+            history: None,
         }
     }
 

@@ -284,12 +284,17 @@ fn shards(view: &ClusterView, look: Look, text: &mut String) {
     }
 }
 
-fn troubles(view: &ClusterView, look: Look, text: &mut String) {
-    text.push('\n');
+/// Who did not answer, and why not.
+pub(super) fn unreachable(view: &ClusterView, look: Look, text: &mut String) {
     for server in &view.unreachable {
         let line = format!("no answer: {}", printable(server));
         look.line(text, &look.paint(Tone::Bad, &line));
     }
+}
+
+fn troubles(view: &ClusterView, look: Look, text: &mut String) {
+    text.push('\n');
+    unreachable(view, look, text);
     if !view.refusals.is_empty() {
         look.line(text, &format!("refused: {}", reasons(&view.refusals)));
     }

@@ -19,6 +19,7 @@ mod mistakes;
 mod refusals;
 mod lists;
 mod by_hand;
+mod history;
 mod reach;
 mod long_gradient;
 mod methods;

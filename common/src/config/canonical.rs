@@ -12,7 +12,7 @@ use crate::ids::Fingerprint;
 /// | why a process may differ | keys |
 /// |---|---|
 /// | its patience | connect, request, retry, join, stop, linger |
-/// | its memory and its queues | memory, in flight, queue, sessions |
+/// | its memory and its queues | memory, in flight, queue, sessions, history |
 /// | how slow a machine it plays | `train.compute` |
 /// | who may reach it | `cluster.insecure_listen` |
 /// | what the launcher looks at | `[evaluate]`, `[stop]` |
@@ -28,6 +28,7 @@ const OF_ONE_PROCESS: &[(&str, &str)] = &[
     ("limits", "inflight_pulls_max"),
     ("limits", "queue_parts_max"),
     ("limits", "sessions_max"),
+    ("limits", "history_events"),
     ("train", "compute"),
     ("cluster", "insecure_listen"),
     ("evaluate", "every"),

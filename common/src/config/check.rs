@@ -24,6 +24,9 @@ use crate::tuning::Misfit;
 /// Pulls that may be asked for ahead.
 const PREFETCH_MAX: usize = 64;
 
+/// Events of each kind that a server may be told to keep.
+const HISTORY_EVENTS_MAX: usize = 65_536;
+
 /// The longest name of a job, bytes.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -451,6 +454,10 @@ fn sizes(limits: &Limits, problems: &mut Problems) {
     ] {
         problems.expect(key, 1 <= size, "a whole number of at least 1", size);
     }
+    let events = limits.history_events;
+    let holds = events <= HISTORY_EVENTS_MAX;
+    let permitted = format!("a whole number from 0 to {HISTORY_EVENTS_MAX}");
+    problems.expect("limits.history_events", holds, &permitted, events);
     let chunk = limits.chunk_bytes;
     let holds = 0 < chunk && chunk.is_multiple_of(4);
     problems.expect(

@@ -117,6 +117,7 @@ inflight_pushes_max = 8
 inflight_pulls_max = 4
 queue_parts_max = 64
 sessions_max = 256
+history_events = 256
 memory_bytes_max = 0
 lease_seconds = 10.0
 heartbeat_seconds = 1.0

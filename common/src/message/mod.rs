@@ -10,8 +10,10 @@ mod push;
 mod pull;
 mod session;
 mod status;
+mod history;
 
 pub use address::{Address, CoordinateError, Coordinates};
+pub use history::{Asked, HISTORY_TOLD_MAX, Happened, HistoryEvent, Pushed, StatusRequest};
 pub use payload::Payload;
 pub use pull::{Holder, Pull, PullPart, PullReply, Read};
 pub use push::{
@@ -51,7 +53,7 @@ pub enum Request {
     /// A sign of life.
     Heartbeat(Heartbeat),
     /// How things stand.
-    Status,
+    Status(StatusRequest),
     /// Close a session.
     Leave(Leave),
     /// End the job as done (observers, server 0 only).

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::RefusalKind;
 use crate::ids::{Clock, ServerId, SessionId, ShardId, Version, WorkerId};
+use crate::message::HistoryEvent;
 
 /// Where a job is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -287,6 +288,8 @@ pub struct Status {
     pub refusals: BTreeMap<RefusalKind, u64>,
     /// Finished and running epochs, the last 1,024 at most.
     pub epochs: Vec<EpochStatus>,
+    /// The last events here, oldest first, as many as were asked for.
+    pub history: Vec<HistoryEvent>,
 }
 
 #[cfg(test)]

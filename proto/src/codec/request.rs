@@ -84,7 +84,7 @@ fn split(request: &Request) -> (Body, Vec<Section>) {
             received: *received,
         }),
         Request::Heartbeat(heartbeat) => Body::Heartbeat(heartbeat.into()),
-        Request::Status => Body::Status(v1::StatusRequest {}),
+        Request::Status(asked) => Body::Status((*asked).into()),
         Request::Leave(leave) => Body::Leave(leave.into()),
         Request::Conclude(conclude) => Body::Conclude(conclude.into()),
         Request::Offer(offer) => Body::Offer((*offer).into()),
@@ -163,7 +163,7 @@ fn open(body: Option<Body>) -> Result<Opened<Request>, ConvertError> {
             received: next.received,
         },
         Some(Body::Heartbeat(heartbeat)) => Request::Heartbeat(Heartbeat::from(heartbeat)),
-        Some(Body::Status(v1::StatusRequest {})) => Request::Status,
+        Some(Body::Status(asked)) => Request::Status(asked.into()),
         Some(Body::Leave(leave)) => {
             Request::Leave(Leave::try_from(leave).map_err(|error| error.within("leave"))?)
         }

@@ -17,6 +17,7 @@ mod session;
 mod grant;
 mod worker_status;
 mod status;
+mod history;
 mod refusal;
 
 pub use error::ConvertError;

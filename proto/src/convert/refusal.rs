@@ -31,7 +31,7 @@ impl From<RefusalKind> for v1::RefusalKind {
 }
 
 /// Reads the number of a refusal kind.
-fn kind(number: i32) -> Result<RefusalKind, ConvertError> {
+pub(super) fn kind(number: i32) -> Result<RefusalKind, ConvertError> {
     RefusalKind::ALL
         .into_iter()
         .find(|kind| v1::RefusalKind::from(*kind) as i32 == number)

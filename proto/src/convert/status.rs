@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thalweg_common::ids::{ServerId, ShardId, Version};
 use thalweg_common::message::{
-    EpochStatus, Phase, ShardStatus, StalenessHistogram, Status, WorkerStatus,
+    EpochStatus, HistoryEvent, Phase, ShardStatus, StalenessHistogram, Status, WorkerStatus,
 };
 
 use super::{ConvertError, field, refusal};
@@ -36,6 +36,7 @@ impl From<&Status> for v1::Status {
             sent_bytes: status.sent_bytes,
             refusals: refusal::counts_out(&status.refusals),
             epochs: status.epochs.iter().map(v1::EpochStatus::from).collect(),
+            history: status.history.iter().map(v1::HistoryEvent::from).collect(),
         }
     }
 }
@@ -48,6 +49,11 @@ impl TryFrom<v1::Status> for Status {
         for (index, worker) in status.workers.into_iter().enumerate() {
             workers
                 .push(WorkerStatus::try_from(worker).map_err(|error| error.at("workers", index))?);
+        }
+        let mut history = Vec::with_capacity(status.history.len());
+        for (index, event) in status.history.into_iter().enumerate() {
+            history
+                .push(HistoryEvent::try_from(event).map_err(|error| error.at("history", index))?);
         }
         Ok(Self {
             server: ServerId(status.server),
@@ -70,6 +76,7 @@ impl TryFrom<v1::Status> for Status {
             sent_bytes: status.sent_bytes,
             refusals: refusal::counts_in(status.refusals)?,
             epochs: status.epochs.into_iter().map(EpochStatus::from).collect(),
+            history,
         })
     }
 }

@@ -13,6 +13,7 @@ use thalweg_common::ids::{
 use thalweg_common::message::{
     Address, Conclude, Coordinates, DataRange, DataSummary, Heartbeat, Kind, Leave, LeaveReason,
     Offer, Part, Payload, Pull, PullPart, Push, PushHeader, Register, Request, SessionRole,
+    StatusRequest,
 };
 use thalweg_common::push_format::PushFormat;
 
@@ -232,7 +233,9 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
             worker: WorkerId(worker),
         }),
         1 => heartbeat().prop_map(Request::Heartbeat),
-        1 => Just(Request::Status),
+        1 => (any::<u32>(), option::of(any::<u32>())).prop_map(|(history, worker)| {
+            Request::Status(StatusRequest { history, worker: worker.map(WorkerId) })
+        }),
         1 => leave().prop_map(Request::Leave),
         1 => (any::<u64>(), any::<u32>(), ".{0,20}").prop_map(|(session, worker, why)| {
             Request::Conclude(Conclude { session: SessionId(session), worker: WorkerId(worker), why })

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
 use prost::Message;
-use thalweg_common::message::{Address, Coordinates, Pull, PullReply, Push};
+use thalweg_common::message::{Address, Coordinates, HistoryEvent, Pull, PullReply, Push};
 use thalweg_proto::codec::{ReplyAssembler, RequestAssembler};
 use thalweg_proto::convert::ConvertError;
 use thalweg_proto::v1;
+use thalweg_proto::v1::history_event::What;
 
 use crate::any_request;
 use crate::support::LIMITS;
@@ -274,5 +275,43 @@ proptest! {
                 drop(assembler.accept(frame));
             }
         }
+    }
+}
+
+#[test]
+fn an_event_of_a_history_that_says_nothing_known_is_refused() {
+    let event = |what| v1::HistoryEvent {
+        what,
+        ..v1::HistoryEvent::default()
+    };
+    let fenced = v1::Fenced {
+        asked: 9,
+        ..v1::Fenced::default()
+    };
+    let pushed = v1::Pushed {
+        reason: Some(77),
+        ..v1::Pushed::default()
+    };
+    let turned_away = v1::TurnedAway {
+        asked: 1,
+        refusal: None,
+    };
+    for (what, found) in [
+        (None, "what: expected joined, left"),
+        (
+            Some(What::Fenced(fenced)),
+            "fenced.asked: expected one of push (1)",
+        ),
+        (
+            Some(What::Pushed(pushed)),
+            "pushed.kind: expected one of the refusal kinds",
+        ),
+        (
+            Some(What::Refused(turned_away)),
+            "refused.refusal: expected the reason, found nothing",
+        ),
+    ] {
+        let error = HistoryEvent::try_from(event(what)).unwrap_err();
+        assert!(error.to_string().starts_with(found), "{error}");
     }
 }

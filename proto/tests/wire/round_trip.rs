@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use thalweg_common::error::RefusalKind;
-use thalweg_common::ids::{Clock, ServerId, SessionId, ShardId, Version, WorkerId};
+use thalweg_common::ids::{Clock, Sequence, ServerId, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    EpochStatus, PartTally, Phase, Pull, PullReply, Push, Reply, Request, ShardStatus,
-    StalenessHistogram, Status, Wait, WorkerState, WorkerStatus,
+    Asked, EpochStatus, Happened, HistoryEvent, PartTally, Phase, Pull, PullReply, Push, Pushed,
+    Reply, Request, ShardStatus, StalenessHistogram, Status, StatusRequest, Wait, WorkerState,
+    WorkerStatus,
 };
 use thalweg_proto::codec::{ReplyEnvelope, RequestEnvelope};
 use thalweg_proto::v1;
@@ -74,7 +75,10 @@ fn a_request_without_a_deadline_has_none_at_the_other_end() {
         request_id: 1,
         deadline: None,
     };
-    assert_eq!(request_round_trip(sent, &Request::Status).0, sent);
+    assert_eq!(
+        request_round_trip(sent, &Request::Status(StatusRequest::default())).0,
+        sent
+    );
 }
 
 fn status() -> Status {
@@ -112,7 +116,69 @@ fn status() -> Status {
             rows: 98_000,
             checksum: u64::MAX,
         }],
+        history: history(),
     }
+}
+
+/// An event of every kind, and pushes that were refused for every reason.
+fn history() -> Vec<HistoryEvent> {
+    let words = || "gave no sign of life".to_owned();
+    let mut events = vec![
+        Happened::Left { why: words() },
+        Happened::Lost { why: words() },
+        Happened::Waited {
+            floor: Clock(18),
+            time: Duration::from_micros(1_402_001),
+            last: WorkerId(3),
+        },
+    ];
+    for session in [None, Some(SessionId(4))] {
+        events.push(Happened::Joined {
+            clock: Clock(17),
+            place: "host 4711".into(),
+            after: session,
+        });
+        events.push(Happened::Fenced {
+            asked: Asked::Pull,
+            holder: session,
+            why: words(),
+        });
+    }
+    let asked = [
+        Asked::Push,
+        Asked::Pull,
+        Asked::Range,
+        Asked::Heartbeat,
+        Asked::Register,
+    ];
+    events.extend(asked.map(|asked| Happened::Refused {
+        asked,
+        kind: RefusalKind::WrongJob,
+        message: words(),
+    }));
+    let reasons = RefusalKind::ALL.into_iter().map(Some).chain([None]);
+    events.extend(reasons.map(|reason| {
+        Happened::Pushed(Pushed {
+            sequence: Sequence(1),
+            clock: Clock(2),
+            elements: 3,
+            staleness: 4,
+            applied: 5,
+            kept: 6,
+            left_out: 7,
+            duplicates: 8,
+            refused: 9,
+            late: 10,
+            reason,
+        })
+    }));
+    let event = |(number, what): (u32, Happened)| HistoryEvent {
+        at: Duration::from_micros(number.into()),
+        worker: number.is_multiple_of(3).then_some(WorkerId(number)),
+        session: (number % 3 != 1).then_some(SessionId(number.into())),
+        what,
+    };
+    (0..).zip(events).map(event).collect()
 }
 
 fn worker_status(session: Option<SessionId>) -> WorkerStatus {

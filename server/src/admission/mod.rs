@@ -12,6 +12,7 @@ mod schedules;
 pub use clocks::{Clocks, Slot, SlotState};
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use thalweg_common::consistency::Consistency;
@@ -43,7 +44,20 @@ pub struct Lapse {
     pub why: String,
 }
 
-#[derive(Clone, Debug)]
+/// A wait at the gate that has ended because the gate opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Who waited.
+    pub worker: WorkerId,
+    /// The clock that all had to reach.
+    pub floor: Clock,
+    /// How long, over all the times that it asked.
+    pub time: Duration,
+    /// Whose clock, or whose leaving, opened the gate.
+    pub last: WorkerId,
+}
+
+#[derive(Clone, Copy, Debug)]
 struct Parked {
     worker: WorkerId,
     floor: Clock,
@@ -56,6 +70,10 @@ pub struct Admission {
     consistency: Consistency,
     clocks: Clocks,
     parked: BTreeMap<Ticket, Parked>,
+    /// The last question of each worker that was taken back: it is about to be asked again, and the wait
+    /// goes on.
+    taken_back: BTreeMap<WorkerId, Parked>,
+    opened: Vec<Opened>,
     next_ticket: u64,
 }
 
@@ -68,6 +86,8 @@ impl Admission {
             consistency,
             clocks: Clocks::new(workers, backup_workers),
             parked: BTreeMap::new(),
+            taken_back: BTreeMap::new(),
+            opened: Vec::new(),
             next_ticket: 0,
         }
     }
@@ -91,14 +111,16 @@ impl Admission {
         }
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
-        self.parked.insert(
-            ticket,
-            Parked {
-                worker,
-                floor,
-                since: now,
-            },
-        );
+        let new = Parked {
+            worker,
+            floor,
+            since: now,
+        };
+        let parked = match self.taken_back.entry(worker) {
+            Entry::Occupied(before) if before.get().floor == floor => before.remove(),
+            Entry::Occupied(_) | Entry::Vacant(_) => new,
+        };
+        self.parked.insert(ticket, parked);
         Gate::Parked(ticket)
     }
 
@@ -106,6 +128,7 @@ impl Admission {
     /// for. `None` if it was released already.
     pub fn give_up(&mut self, now: Time, ticket: Ticket) -> Option<(Clock, Vec<Holder>)> {
         let parked = self.parked.remove(&ticket)?;
+        self.taken_back.insert(parked.worker, parked);
         Some((parked.floor, self.clocks.holders(now, parked.floor)))
     }
 
@@ -113,6 +136,7 @@ impl Admission {
     /// restarted worker neither holds nor passes the gate.
     pub fn enter(&mut self, now: Time, worker: WorkerId, session: SessionId) {
         self.clocks.enter(now, worker, session);
+        self.taken_back.remove(&worker);
     }
 
     /// A sign of life of a session.
@@ -123,7 +147,7 @@ impl Admission {
     /// A worker says whether it is idle. Returns the tickets that this releases.
     pub fn idle(&mut self, now: Time, worker: WorkerId, idle: bool) -> Vec<Ticket> {
         self.clocks.idle(now, worker, idle);
-        self.release()
+        self.release(now, worker)
     }
 
     /// A worker has finished `clock` iterations and their parts are applied here, or came too late
@@ -131,13 +155,25 @@ impl Admission {
     /// releases.
     pub fn advance(&mut self, now: Time, worker: WorkerId, clock: Clock) -> Vec<Ticket> {
         self.clocks.advance(now, worker, clock);
-        self.release()
+        self.release(now, worker)
     }
 
     /// A slot no longer counts. Returns the tickets that this releases.
-    pub fn leave(&mut self, worker: WorkerId, state: SlotState, why: &str) -> Vec<Ticket> {
+    pub fn leave(
+        &mut self,
+        now: Time,
+        worker: WorkerId,
+        state: SlotState,
+        why: &str,
+    ) -> Vec<Ticket> {
         self.clocks.leave(worker, state, why);
-        self.release()
+        self.taken_back.remove(&worker);
+        self.release(now, worker)
+    }
+
+    /// The waits that have ended since the last call, in the order in which they were begun.
+    pub fn take_opened(&mut self) -> Vec<Opened> {
+        std::mem::take(&mut self.opened)
     }
 
     /// The workers that were silent for longer than `lease`, and, if the oldest session is older
@@ -176,9 +212,19 @@ impl Admission {
         })
     }
 
-    fn release(&mut self) -> Vec<Ticket> {
+    /// Lets go whoever waits for nobody any more, because of `last`.
+    fn release(&mut self, now: Time, last: WorkerId) -> Vec<Ticket> {
         let least = self.clocks.floor();
         let open = |parked: &Parked| least.is_none_or(|least| parked.floor <= least);
+        let end = |parked: &Parked| Opened {
+            worker: parked.worker,
+            floor: parked.floor,
+            time: now.since(parked.since),
+            last,
+        };
+        let between_two_askings = self.taken_back.extract_if(.., |_, parked| open(parked));
+        let opened = between_two_askings.map(|(_, parked)| end(&parked));
+        self.opened.extend(opened);
         let released: Vec<_> = self
             .parked
             .iter()
@@ -186,7 +232,8 @@ impl Admission {
             .map(|(ticket, _)| *ticket)
             .collect();
         for ticket in &released {
-            self.parked.remove(ticket);
+            let parked = self.parked.remove(ticket).expect("it was just found");
+            self.opened.push(end(&parked));
         }
         released
     }
@@ -279,7 +326,10 @@ mod tests {
         let lapsed = gate.lapsed(later, Duration::from_secs(10), Duration::from_secs(60));
         assert_eq!(lapsed.len(), 1);
         assert_eq!((lapsed[0].worker, lapsed[0].session), (B, None));
-        assert_eq!(gate.leave(B, SlotState::Lost, "never joined"), vec![ticket]);
+        assert_eq!(
+            gate.leave(NOW, B, SlotState::Lost, "never joined"),
+            vec![ticket]
+        );
     }
 
     #[test]
@@ -288,7 +338,7 @@ mod tests {
         gate.advance(NOW, A, Clock(5));
         let ticket = parked(&gate.ask(NOW, A, Clock(5)));
         assert_eq!(
-            gate.leave(B, SlotState::Lost, "lease expired"),
+            gate.leave(NOW, B, SlotState::Lost, "lease expired"),
             vec![ticket]
         );
         // B comes back with a clock of its own that starts at 0: the table lifts it to A's.
@@ -298,5 +348,45 @@ mod tests {
         gate.advance(NOW, A, Clock(6));
         let ticket = parked(&gate.ask(NOW, A, Clock(6)));
         assert_eq!(gate.idle(NOW, B, true), vec![ticket]);
+    }
+
+    #[test]
+    fn a_wait_is_told_when_it_ends_with_its_whole_length_and_who_came_last() {
+        let later = |seconds| NOW + Duration::from_secs(seconds);
+        let mut gate = pair(Consistency::Bsp);
+        gate.advance(NOW, A, Clock(1));
+        let wait = |floor, seconds, last| Opened {
+            worker: A,
+            floor: Clock(floor),
+            time: Duration::from_secs(seconds),
+            last,
+        };
+        let ticket = parked(&gate.ask(NOW, A, Clock(1)));
+        gate.give_up(later(5), ticket);
+        parked(&gate.ask(later(6), A, Clock(1)));
+        let waits = gate.wait_of(later(7), A).unwrap();
+        assert_eq!(waits.since, Duration::from_secs(7), "it was asked again");
+        gate.advance(later(8), B, Clock(1));
+        assert_eq!(gate.take_opened(), [wait(1, 8, B)]);
+        // The gate opens between two askings.
+        gate.advance(later(9), A, Clock(2));
+        let ticket = parked(&gate.ask(later(10), A, Clock(2)));
+        gate.give_up(later(15), ticket);
+        gate.advance(later(16), B, Clock(2));
+        assert_eq!(gate.take_opened(), [wait(2, 6, B)]);
+        assert_eq!(gate.ask(later(17), A, Clock(2)), Gate::Open);
+        // Another question is another wait, and one that ended with its worker is told of no other.
+        gate.advance(later(17), A, Clock(4));
+        let ticket = parked(&gate.ask(later(18), A, Clock(3)));
+        gate.give_up(later(19), ticket);
+        parked(&gate.ask(later(20), A, Clock(4)));
+        gate.leave(later(21), B, SlotState::Lost, "lease expired");
+        assert_eq!(gate.take_opened(), [wait(3, 3, B), wait(4, 1, B)]);
+        gate.enter(later(22), B, SessionId(3));
+        gate.advance(later(22), A, Clock(5));
+        let ticket = parked(&gate.ask(later(23), A, Clock(5)));
+        gate.give_up(later(24), ticket);
+        gate.leave(later(25), A, SlotState::Left, "left");
+        assert_eq!(gate.take_opened(), []);
     }
 }

@@ -124,7 +124,9 @@ impl World {
             }
             Doing::Computes if chance < 5 && 1 < living => {
                 self.actors[worker].doing = Doing::Gone;
-                let released = self.gate.leave(id(worker), SlotState::Left, "left");
+                let released = self
+                    .gate
+                    .leave(self.now, id(worker), SlotState::Left, "left");
                 self.release(&released)?;
             }
             Doing::Computes => self.push_half(worker)?,
@@ -155,7 +157,9 @@ impl World {
             if self.plant == Plant::DeadWorkerCounted {
                 continue;
             }
-            let released = self.gate.leave(lapse.worker, SlotState::Lost, &lapse.why);
+            let released = self
+                .gate
+                .leave(self.now, lapse.worker, SlotState::Lost, &lapse.why);
             self.release(&released)?;
         }
         Ok(())

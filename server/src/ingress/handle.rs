@@ -6,8 +6,7 @@ use std::time::Duration;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::ShardId;
 use thalweg_common::message::{
-    Outcome, Part, PartAck, Payload, Pull, PullPart, PullReply, Push, PushHeader, Read, Reply,
-    Request,
+    Part, PartAck, Payload, Pull, PullPart, PullReply, Push, PushHeader, Read, Reply, Request,
 };
 use thalweg_common::time::Time;
 use tokio::sync::{oneshot, watch};
@@ -16,6 +15,7 @@ use super::clock::Clock;
 use super::owners::Owners;
 use super::waiters::Waiters;
 use crate::admission::{Gate, Ticket};
+use crate::history::PushEvent;
 use crate::server::Server;
 use crate::shard::ReadBy;
 
@@ -36,7 +36,9 @@ pub(super) struct Handler {
 #[derive(Debug)]
 pub(super) struct Submitted {
     header: Arc<PushHeader>,
-    acks: Vec<Slot>,
+    event: PushEvent,
+    /// The elements of each part, and its acknowledgement.
+    acks: Vec<(usize, Slot)>,
 }
 
 /// An acknowledgement, or where it will come from.
@@ -49,7 +51,8 @@ enum Slot {
 impl Submitted {
     /// Whether every part has been judged.
     pub(super) fn is_ready(&self) -> bool {
-        self.acks.iter().all(|slot| matches!(slot, Slot::Here(_)))
+        let is_here = |(_, slot): &(usize, Slot)| matches!(slot, Slot::Here(_));
+        self.acks.iter().all(is_here)
     }
 }
 
@@ -81,8 +84,8 @@ impl Handler {
         deadline: Option<Duration>,
     ) -> Result<Submitted, Refusal> {
         let now = self.clock.now();
-        self.server
-            .judge_push(now, &push.header, push.parts.len())?;
+        let parts = push.parts.len();
+        let event = self.server.judge_push(now, &push.header, parts)?;
         let begin_by = now
             + deadline
                 .unwrap_or(self.request_time_max)
@@ -91,30 +94,40 @@ impl Handler {
         let acks = push
             .parts
             .into_iter()
-            .map(
-                |part| match self.owners.token(part.shard, values_bytes(&part)) {
+            .map(|part| {
+                let elements = part.address.len();
+                let slot = match self.owners.token(part.shard, values_bytes(&part)) {
                     Some(_token) => Slot::Here(self.server.push_part(now, &header, &part)),
                     None => self.queue(&header, part, begin_by),
-                },
-            )
+                };
+                (elements, slot)
+            })
             .collect();
-        Ok(Submitted { header, acks })
+        Ok(Submitted {
+            header,
+            event,
+            acks,
+        })
     }
 
     /// Waits for the parts of a push, then moves the worker's clock. Pushes of one session are
     /// finished in the order of their arrival.
     pub(super) async fn finish(&self, submitted: Submitted) -> Vec<PartAck> {
-        let mut acks = Vec::with_capacity(submitted.acks.len());
-        for slot in submitted.acks {
-            acks.push(match slot {
+        let Submitted {
+            header,
+            mut event,
+            acks: slots,
+        } = submitted;
+        let mut acks = Vec::with_capacity(slots.len());
+        for (elements, slot) in slots {
+            let ack = match slot {
                 Slot::Here(ack) => ack,
                 Slot::Coming(ack) => ack.await.expect("an owner thread answers every part"),
-            });
+            };
+            event.note(elements, &ack);
+            acks.push(ack);
         }
-        let refused = |ack: &PartAck| matches!(ack.outcome, Outcome::Refused(_));
-        if !acks.iter().any(refused) {
-            self.server.finish_push(self.clock.now(), &submitted.header);
-        }
+        self.server.finish_push(self.clock.now(), &header, &event);
         self.release();
         acks
     }

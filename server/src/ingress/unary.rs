@@ -7,7 +7,7 @@ use std::sync::Arc;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{SessionId, WorkerId};
 use thalweg_common::message::{
-    Conclude, Heartbeat, Leave, Offer, PullReply, Register, Reply, Request,
+    Conclude, Heartbeat, Leave, Offer, PullReply, Register, Reply, Request, StatusRequest,
 };
 use thalweg_proto::ParameterServer;
 use thalweg_proto::codec::FrameLimits;
@@ -163,8 +163,9 @@ impl ParameterServer for Service {
         }
     }
 
-    async fn get_status(&self, _: tonic::Request<v1::StatusRequest>) -> Answer<v1::Status> {
-        match self.call(Request::Status).await? {
+    async fn get_status(&self, request: tonic::Request<v1::StatusRequest>) -> Answer<v1::Status> {
+        let asked = StatusRequest::from(request.into_inner());
+        match self.call(Request::Status(asked)).await? {
             Reply::Status(status) => Ok(Response::new((&*status).into())),
             other => Err(unexpected(&other)),
         }

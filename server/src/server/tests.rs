@@ -1,6 +1,7 @@
 //! Laws of a whole server, in a time that the tests make.
 
 mod ending;
+mod history;
 mod tallies;
 
 use std::sync::Arc;
@@ -95,6 +96,7 @@ fn plan(consistency: Consistency, workers: u32) -> Plan {
             linger: Duration::from_secs(5),
             first_contact: Duration::from_secs(600),
             sessions_max: 100,
+            history_events: 64,
         },
     }
 }
@@ -185,11 +187,16 @@ impl Pusher {
 
     fn push_again(&self, server: &Server, ranges: Vec<DataRange>) -> Result<Vec<PartAck>, Refusal> {
         let header = self.header(ranges);
-        server.judge_push(Time::ZERO, &header, SHARDS as usize)?;
+        let mut event = server.judge_push(Time::ZERO, &header, SHARDS as usize)?;
         let acks = (0..SHARDS)
-            .map(|shard| server.push_part(Time::ZERO, &header, &self.part(shard, &header)))
+            .map(|shard| {
+                let part = self.part(shard, &header);
+                let ack = server.push_part(Time::ZERO, &header, &part);
+                event.note(part.address.len(), &ack);
+                ack
+            })
             .collect();
-        server.finish_push(Time::ZERO, &header);
+        server.finish_push(Time::ZERO, &header, &event);
         Ok(acks)
     }
 

@@ -112,6 +112,7 @@ fn plan() -> anyhow::Result<Plan> {
             linger: hour,
             first_contact: hour,
             sessions_max: 1 << 20,
+            history_events: 256,
         },
     })
 }

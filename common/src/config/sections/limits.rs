@@ -22,6 +22,9 @@ pub struct Limits {
     pub queue_parts_max: usize,
     /// Sessions of one server, workers and observers together. Default 256.
     pub sessions_max: usize,
+    /// Events that the history of a server keeps: so many pushes and waits, and so many of all others; 0 to
+    /// 65,536. Default 256.
+    pub history_events: usize,
     /// Memory that a server may plan for, bytes; 0 for no limit. Default 0.
     pub memory_bytes_max: u64,
     /// A worker without a sign of life for so long is lost. Default 10.
@@ -56,6 +59,7 @@ impl Default for Limits {
             inflight_pulls_max: 4,
             queue_parts_max: 64,
             sessions_max: 256,
+            history_events: 256,
             memory_bytes_max: 0,
             lease_seconds: Seconds(10.0),
             heartbeat_seconds: Seconds(1.0),

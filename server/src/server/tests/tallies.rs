@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use thalweg_common::message::{PartTally, Push, Reply, Request};
+use thalweg_common::message::{Happened, PartTally, Push, Reply, Request, StatusRequest};
 use thalweg_common::seed::mix;
 
 use super::*;
@@ -85,6 +85,7 @@ impl World {
         let workers = 2 + u32::try_from(mix(seed) % 3).unwrap();
         let mut plan = plan(consistency, workers);
         plan.coordinator.examples_total = 1_000_000;
+        plan.bounds.history_events = 4 * STEPS;
         plan.training.aggregation = aggregation;
         plan.training.staleness = Staleness {
             limit: Some(LIMIT),
@@ -234,6 +235,46 @@ impl World {
     }
 }
 
+impl World {
+    /// The history, which is long enough here, explains every part of every push.
+    fn judge_history(&self) {
+        let (_strangers, told) = self.told.split_last().unwrap();
+        for (worker, Told(told)) in (0..).zip(told) {
+            let events = self.server.history(&StatusRequest {
+                history: u32::MAX,
+                worker: Some(WorkerId(worker)),
+            });
+            let mut sum = PartTally::default();
+            let mut refused = 0;
+            for event in events {
+                match event.what {
+                    Happened::Pushed(pushed) => {
+                        sum.applied += u64::from(pushed.applied + pushed.kept);
+                        sum.left_out += u64::from(pushed.left_out);
+                        sum.duplicates += u64::from(pushed.duplicates);
+                        sum.late += u64::from(pushed.late);
+                        refused += u64::from(pushed.refused);
+                    }
+                    Happened::Fenced {
+                        asked: Asked::Push, ..
+                    }
+                    | Happened::Refused {
+                        asked: Asked::Push, ..
+                    } => refused += u64::from(SHARDS),
+                    _ => {}
+                }
+            }
+            assert_eq!(refused, told.refused(), "{told:?}");
+            let told = PartTally {
+                came: 0,
+                refusals: BTreeMap::new(),
+                ..told.clone()
+            };
+            assert_eq!(sum, told);
+        }
+    }
+}
+
 /// Makes a push strange in some way, or leaves it as it is.
 fn spoil(kind: u64, push: &mut Push) {
     match kind {
@@ -266,6 +307,7 @@ fn what_came_is_the_sum_of_what_became_of_it_under_every_schedule() {
             world.step();
             last = world.judge();
         }
+        world.judge_history();
         seen.merge(&last);
         strangers.extend(world.told.pop().unwrap().0.refusals);
     }

@@ -82,12 +82,13 @@ impl Cluster {
                 self.leaves.push(leave);
                 Reply::Left
             }
-            Request::Register(_) | Request::Status | Request::Conclude(_) | Request::Offer(_) => {
-                Reply::Refused(Refusal::new(
-                    RefusalKind::Unsupported,
-                    "a worker's loop never asks this",
-                ))
-            }
+            Request::Register(_)
+            | Request::Status(_)
+            | Request::Conclude(_)
+            | Request::Offer(_) => Reply::Refused(Refusal::new(
+                RefusalKind::Unsupported,
+                "a worker's loop never asks this",
+            )),
         }
     }
 
