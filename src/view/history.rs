@@ -133,7 +133,7 @@ fn sentence(event: &HistoryEvent) -> String {
             ..
         } => format!("fenced: {asked} of {own}, which is over; session {holder} holds the slot"),
         Happened::Fenced { asked, why, .. } => {
-            format!("fenced: {asked} of {own}, which is over ({why}); nobody holds the slot")
+            format!("fenced: {asked} of {own}, which {why}; nobody holds the slot")
         }
         Happened::Refused {
             asked,

@@ -6,7 +6,7 @@ use thalweg_common::message::{Asked, Happened, PushHeader, Pushed};
 use thalweg_common::time::Time;
 
 use super::Desk;
-use crate::admission::SlotState;
+use crate::admission::{Opened, SlotState};
 use crate::history::{self, Who};
 
 impl Desk {
@@ -21,9 +21,12 @@ impl Desk {
         }
     }
 
-    /// Writes down which waits have ended.
+    /// Writes down which waits for others have ended. A worker that reads ahead waits for its own push,
+    /// too, which holds nobody up.
     pub(super) fn tell_opened(&mut self, now: Time) {
-        for opened in self.admission.take_opened() {
+        let for_others = |opened: &Opened| opened.worker != opened.last;
+        let opened = self.admission.take_opened().into_iter();
+        for opened in opened.filter(for_others) {
             let what = Happened::Waited {
                 floor: opened.floor,
                 time: opened.time,

@@ -131,6 +131,10 @@ fn a_wait_is_told_after_the_push_that_ended_it_and_a_round_keeps_what_came() {
         server.ask(Time::ZERO, &a.pull(1)),
         Ok(Gate::Parked(_))
     ));
+    assert!(matches!(
+        server.ask(Time::ZERO, &b.pull(1)),
+        Ok(Gate::Parked(_))
+    ));
     b.push(&server, vec![second]).unwrap();
     let events = told(&server);
     let kept = Happened::Pushed(Pushed {
