@@ -14,6 +14,7 @@ pub mod report;
 pub mod progress;
 pub mod train;
 pub mod compare;
+pub mod demo;
 
 pub use thalweg_common::{layout, seed};
 pub use thalweg_worker::{data, model};

@@ -9,6 +9,7 @@ mod init;
 mod train;
 mod simulate;
 mod compare;
+mod demo;
 mod evaluate;
 mod predict;
 mod server;
@@ -49,6 +50,8 @@ struct Cli {
 enum Command {
     /// Train a job on a local cluster of server and worker processes.
     Train(train::Arguments),
+    /// Watch a race: four methods, one worker ten times slower, one killed; about a minute.
+    Demo(demo::Arguments),
     /// Run a job in virtual time, from one seed: what would delay, stragglers and lost workers do to it?
     Simulate(simulate::Arguments),
     /// Compare training methods on one job: the same data and seeds, each at its best rate, under delay.
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         .init();
     let ended = match cli.command {
         Command::Train(arguments) => train::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),

@@ -139,6 +139,7 @@ fn charts(comparison: &Comparison) -> Vec<(String, Chart)> {
                     title: format!("test loss against {name}: {at}"),
                     x: axis,
                     scale: Scale::Linear,
+                    ceiling: ceiling(comparison, number),
                     lines: comparison.methods.iter().filter_map(line).collect(),
                 },
             ));
@@ -146,6 +147,25 @@ fn charts(comparison: &Comparison) -> Vec<(String, Chart)> {
     }
     charts.extend(delays(comparison));
     charts
+}
+
+/// The loss before anything was learnt.
+fn start(comparison: &Comparison) -> Option<f64> {
+    Some(comparison.plain.curve.first()?.loss)
+}
+
+/// Some way up from the best loss of a place: curves differ where they end, not where they begin.
+fn ceiling(comparison: &Comparison, place: usize) -> Option<f64> {
+    const SHARE: f64 = 0.2;
+    let runs = comparison
+        .methods
+        .iter()
+        .filter_map(|method| method.at.get(place));
+    let best = runs
+        .map(|at| at.tuned.worth())
+        .fold(f64::INFINITY, f64::min);
+    let start = start(comparison)?;
+    (best < start).then(|| best + SHARE * (start - best))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a place on an axis")]
@@ -183,6 +203,7 @@ fn delays(comparison: &Comparison) -> Vec<(String, Chart)> {
                 title: format!("final test loss against {name}: {words}"),
                 x: name,
                 scale: Scale::Log,
+                ceiling: start(comparison).map(|start| start.min(2.0 * comparison.target)),
                 lines: lines.collect(),
             };
             (format!("delay-{file}.svg"), chart)

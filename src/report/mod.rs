@@ -36,6 +36,7 @@ pub use schema::{
 pub use scores::{EvaluationPoint, Scores, TrainScores};
 pub use simulation::{SimulationReport, UsageReport, WaitReport};
 pub use state::{RunMark, RunState, StateWord};
+pub(crate) use summary::bars;
 pub use summary::render_summary;
 pub use tensorboard::EventLog;
 

@@ -104,7 +104,7 @@ fn curve(report: &Report, look: Look, text: &mut String) {
 const BARS_MAX: usize = 40;
 
 /// A bar for each number, the last of its share where there are more than fit.
-fn bars(numbers: &[f64]) -> String {
+pub(crate) fn bars(numbers: &[f64]) -> String {
     const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let (low, high) = numbers
         .iter()

@@ -25,8 +25,17 @@ pub(crate) struct Chart {
     pub(crate) title: String,
     pub(crate) x: &'static str,
     pub(crate) scale: Scale,
+    /// What is higher is drawn at the upper edge.
+    pub(crate) ceiling: Option<f64>,
     pub(crate) lines: Vec<Line>,
 }
+
+/// Lines whose names find room in the chart; those of more stand beside it.
+const NAMES_INSIDE_MAX: usize = 4;
+
+/// The column of names, and a name's height in it, pixels.
+const NAMES_COLUMN: u32 = 170;
+const NAME: i32 = 16;
 
 const SIZE: (u32, u32) = (640, 320);
 
@@ -45,7 +54,7 @@ const COLOURS: [RGBColor; 8] = [
 impl Chart {
     /// The chart as an SVG element; `None` if there is nothing to draw.
     pub(crate) fn svg(&self) -> Option<String> {
-        let on_scale = |line: &Line| line.on(self.scale).finite();
+        let on_scale = |line: &Line| line.on(self.scale, self.ceiling).finite();
         let lines: Vec<Line> = self.lines.iter().filter_map(on_scale).collect();
         let all = || lines.iter().flat_map(|line| &line.points);
         let x = range(all().map(|point| point.0))?;
@@ -62,7 +71,16 @@ impl Chart {
         x: std::ops::Range<f64>,
         y: std::ops::Range<f64>,
     ) -> Result<(), Box<dyn std::error::Error>> {
-        let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
+        let whole = SVGBackend::with_string(text, SIZE).into_drawing_area();
+        let beside = NAMES_INSIDE_MAX < lines.len();
+        let area = match beside {
+            true => {
+                let (chart, names) = whole.split_horizontally(SIZE.0 - NAMES_COLUMN);
+                name_beside(&names, lines)?;
+                chart
+            }
+            false => whole.clone(),
+        };
         let mut chart = ChartBuilder::on(&area)
             .margin(12)
             .caption(&self.title, ("sans-serif", 16))
@@ -79,25 +97,58 @@ impl Chart {
             .light_line_style(TRANSPARENT)
             .bold_line_style(GRID)
             .draw()?;
-        for (line, colour) in lines.iter().zip(COLOURS.iter().cycle()) {
-            let style = colour.stroke_width(2);
-            chart
-                .draw_series(LineSeries::new(line.points.iter().copied(), style))?
-                .label(&line.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
+        for (number, line) in lines.iter().enumerate() {
+            let (style, gap) = look_of(number);
+            let points = line.points.iter().copied();
+            let drawn = match gap {
+                0 => chart.draw_series(LineSeries::new(points, style))?,
+                gap => chart.draw_series(DashedLineSeries::new(points, 6, gap, style))?,
+            };
+            if !beside {
+                let sample = move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style);
+                drawn.label(&line.name).legend(sample);
+            }
             if let [point] = line.points[..] {
-                chart.draw_series([Circle::new(point, 3, colour.filled())])?;
+                chart.draw_series([Circle::new(point, 3, style.filled())])?;
             }
         }
-        if 1 < lines.len() {
+        if 1 < lines.len() && !beside {
             chart
                 .configure_series_labels()
                 .position(SeriesLabelPosition::UpperRight)
                 .draw()?;
         }
-        area.present()?;
+        whole.present()?;
         Ok(())
     }
+}
+
+/// The colour of a line, and the gaps between its dashes: more lines than colours are told apart by these.
+fn look_of(number: usize) -> (ShapeStyle, u32) {
+    let colour = COLOURS[number % COLOURS.len()];
+    let gap = [0, 4, 10][(number / COLOURS.len()).min(2)];
+    (colour.stroke_width(2), gap)
+}
+
+/// The names of the lines, one below the other.
+fn name_beside(
+    area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+    lines: &[Line],
+) -> Result<(), Box<dyn std::error::Error>> {
+    for (number, (line, y)) in lines.iter().zip((24..).step_by(NAME as usize)).enumerate() {
+        let (style, gap) = look_of(number);
+        let pieces: &[(i32, i32)] = match gap {
+            0 => &[(0, 20)],
+            4 => &[(0, 8), (12, 20)],
+            _ => &[(0, 5), (15, 20)],
+        };
+        for (from, to) in pieces {
+            area.draw(&PathElement::new([(*from, y), (*to, y)], style))?;
+        }
+        let font = ("sans-serif", 12).into_font();
+        area.draw(&Text::new(line.name.as_str(), (26, y - 6), font))?;
+    }
+    Ok(())
 }
 
 impl Scale {
@@ -119,9 +170,12 @@ impl Scale {
 }
 
 impl Line {
-    /// The line on an axis that counts so.
-    fn on(&self, scale: Scale) -> Self {
-        let points = self.points.iter().map(|(x, y)| (scale.place(*x), *y));
+    /// The line on an axis that counts so, below a ceiling.
+    fn on(&self, scale: Scale, ceiling: Option<f64>) -> Self {
+        let ceiling = ceiling.unwrap_or(f64::INFINITY);
+        let points = self.points.iter();
+        let points =
+            points.map(|(x, y)| (scale.place(*x), if ceiling < *y { ceiling } else { *y }));
         Self {
             name: self.name.clone(),
             points: points.collect(),
@@ -196,6 +250,7 @@ mod tests {
             title: "test loss".into(),
             x: "examples",
             scale: Scale::Linear,
+            ceiling: None,
             lines: vec![line("this"), line("that")],
         }
     }
@@ -224,6 +279,21 @@ mod tests {
         assert_eq!(chart(&[]).svg(), None);
         assert_eq!(chart(&[(1.0, f64::NAN)]).svg(), None);
         assert!(chart(&[(1.0, 2.0)]).svg().unwrap().contains("<circle"));
+    }
+
+    #[test]
+    fn many_lines_have_their_names_beside_the_chart_and_none_passes_the_ceiling() {
+        let mut chart = chart(&[(0.0, 0.5), (1.0, 90.0), (2.0, 0.4)]);
+        chart.ceiling = Some(0.7);
+        let one = chart.lines[0].clone();
+        let named = |number| Line {
+            name: format!("line {number}"),
+            ..one.clone()
+        };
+        chart.lines = (0..18).map(named).collect();
+        let svg = chart.svg().unwrap();
+        assert!((0..18).all(|number| svg.contains(&format!("line {number}"))));
+        assert!(svg.contains(">0.7<") && !svg.contains(">90<"), "{svg}");
     }
 
     #[test]

@@ -88,6 +88,7 @@ fn charts(report: &Report) -> Vec<Chart> {
                 title: format!("test {name}"),
                 x: "examples",
                 scale: Scale::Linear,
+                ceiling: None,
                 lines: vec![Line {
                     name: name.to_owned(),
                     points,
@@ -126,6 +127,7 @@ fn losses(
         title: title.to_owned(),
         x,
         scale: Scale::Linear,
+        ceiling: None,
         lines: lines
             .into_iter()
             .filter(|line| !line.points.is_empty())
