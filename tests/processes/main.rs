@@ -21,6 +21,8 @@ mod lists;
 mod by_hand;
 mod reach;
 mod long_gradient;
+mod conditions;
+mod proxy;
 mod methods;
 mod push_formats;
 mod python_client;
