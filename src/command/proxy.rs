@@ -105,7 +105,7 @@ async fn pass_on(arguments: &Arguments) -> Result<Ending> {
     let stop = async {
         if let Err(error) = told_to_stop(arguments.exit_with_parent).await {
             say_error(&format!("signals cannot be heard: {error}"));
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     };
     let carried = proxy.serve(stop).await;

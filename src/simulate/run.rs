@@ -11,8 +11,8 @@ use super::{History, Moment, Physics, SimulateError, Simulation, Spectator};
 use crate::job::{ResolvedJob, available, resolve, runs_on_threads};
 use crate::progress::{Display, Mode, say_out};
 use crate::report::{
-    ConditionsReport, Counts, EvaluationPoint, Final, Outcome, Report, RunFolder, RunMark, RunStatus,
-    SimulationReport, render_summary,
+    ConditionsReport, Counts, EvaluationPoint, Final, Outcome, Report, RunFolder, RunMark,
+    RunStatus, SimulationReport, render_summary,
 };
 use crate::train::{Judge, RunEnd, Stopping, facts, provenance};
 use crate::view::{ClusterView, Look};
