@@ -8,6 +8,7 @@ pub mod command;
 pub mod job;
 pub mod launch;
 pub mod observe;
+pub mod proxy;
 pub mod simulate;
 pub mod view;
 pub mod report;

@@ -6,10 +6,10 @@ use thalweg_common::physics::{
     Bandwidth, Conditions, Distribution, Fault, LinkPhysics, Share, Straggler,
 };
 
-/// Conditions of a run.
+/// What each direction of a link takes.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Conditions")]
-pub(super) struct ConditionFlags {
+pub(super) struct LinkFlags {
     /// One-way latency of every message between a worker and a server: 20ms, uniform:10ms:30ms,
     /// exponential:20ms, lognormal:20ms:0.5 (median, sigma of the logarithm) or pareto:20ms:2.5
     /// (least, shape).
@@ -27,6 +27,26 @@ pub(super) struct ConditionFlags {
     /// Share of the messages that are lost and sent again: 1% or 0.01.
     #[arg(long, value_name = "SHARE")]
     loss: Option<Share>,
+}
+
+impl LinkFlags {
+    /// What was given.
+    pub(super) fn physics(&self) -> LinkPhysics {
+        LinkPhysics {
+            latency: self.latency.unwrap_or_default(),
+            jitter: self.jitter.unwrap_or_default(),
+            bandwidth: self.bandwidth,
+            loss: self.loss.unwrap_or_default(),
+        }
+    }
+}
+
+/// Conditions of a run.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Conditions")]
+pub(super) struct ConditionFlags {
+    #[command(flatten)]
+    link: LinkFlags,
 
     /// A slow machine: 1:10x (worker 1, ten times slower), any:10x:1% (that share of all batches),
     /// rotating:10x:5s (one worker after the other) or 1:pause:2s:30s (2 s in every 30 s). May be given
@@ -48,12 +68,7 @@ impl ConditionFlags {
     /// The conditions that were given.
     pub(super) fn conditions(&self) -> Conditions {
         Conditions {
-            link: LinkPhysics {
-                latency: self.latency.unwrap_or_default(),
-                jitter: self.jitter.unwrap_or_default(),
-                bandwidth: self.bandwidth,
-                loss: self.loss.unwrap_or_default(),
-            },
+            link: self.link.physics(),
             stragglers: self.straggler.clone(),
             kills: self.kill.clone(),
             joins: self.join_late.clone(),
@@ -63,9 +78,9 @@ impl ConditionFlags {
     /// What was given, but for the latency, as arguments of another command.
     pub(super) fn arguments_without_latency(&self) -> Vec<String> {
         let mut given: Vec<(&str, String)> = Vec::new();
-        given.extend(self.jitter.map(|jitter| ("--jitter", jitter.to_string())));
-        given.extend(self.bandwidth.map(|rate| ("--bandwidth", rate.to_string())));
-        given.extend(self.loss.map(|loss| ("--loss", loss.to_string())));
+        given.extend(self.link.jitter.map(|jitter| ("--jitter", jitter.to_string())));
+        given.extend(self.link.bandwidth.map(|rate| ("--bandwidth", rate.to_string())));
+        given.extend(self.link.loss.map(|loss| ("--loss", loss.to_string())));
         given.extend(
             self.straggler
                 .iter()

@@ -14,6 +14,7 @@ mod evaluate;
 mod predict;
 mod server;
 mod worker;
+mod proxy;
 mod status;
 mod list;
 mod runs;
@@ -66,6 +67,8 @@ enum Command {
     Server(server::Arguments),
     /// Run one worker of a job.
     Worker(worker::Arguments),
+    /// Put latency, a bandwidth and faults between any two processes: pass on what comes, later.
+    Proxy(proxy::Arguments),
     /// Show how a running job stands: who waits for whom, since when, and why.
     Status(status::Arguments),
     /// List optimizers, schedules, methods, models, data sets, shipped jobs, and the runs here.
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Man(arguments) => documents::man(&arguments),
         Command::Server(arguments) => server::run(&arguments),
         Command::Worker(arguments) => worker::run(&arguments),
+        Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

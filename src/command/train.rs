@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::Ending;
 use super::check;
+use super::conditions::ConditionFlags;
 use super::flags::JobFlags;
 use super::options::{JobOptions, PATIENCE_SECONDS, patience};
 use crate::train::{RunEnd, TrainOptions, train};
@@ -23,6 +24,9 @@ pub(super) struct Arguments {
     /// Start nothing: print the resolved job and what its servers will need, as `thalweg check` does.
     #[arg(long, conflicts_with = "join")]
     dry_run: bool,
+
+    #[command(flatten)]
+    conditions: ConditionFlags,
 
     /// Server processes: the job's `cluster.servers`.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
@@ -69,6 +73,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     refuse_settings_of_servers(arguments)?;
+    if !arguments.join.is_empty() && !arguments.conditions.conditions().are_plain() {
+        bail!(
+            "--join starts nothing whose links or machines could be changed: leave the conditions out, and put \
+             `thalweg proxy` between a worker and a server when they start"
+        );
+    }
     let flags = [
         ("servers", arguments.servers.map(|n| n.to_string())),
         ("workers", arguments.workers.map(|n| n.to_string())),
@@ -92,6 +102,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         join: arguments.join.clone(),
         patience: patience(arguments.patience)?,
         data_from_server: arguments.data_from_server,
+        conditions: arguments.conditions.conditions(),
         out: arguments.out.clone(),
         report: arguments.report.clone(),
         quiet: arguments.quiet,

@@ -8,10 +8,12 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use thalweg_common::config::{Draft, JobConfig};
 use thalweg_common::ids::WorkerId;
+use thalweg_common::physics::{Machine, Share, Straggler};
 use thalweg_common::seed::{self, Purpose};
 use thalweg_worker::data::import_rows;
 use thalweg_worker::transport::{
-    Contact, Ended, LinkOptions, Links, Member, Stopper, drive, fetch_data, find_job, join,
+    Contact, Ended, LinkOptions, Links, Member, Slowness, Stopper, drive_slowly, fetch_data,
+    find_job, join,
 };
 use thalweg_worker::worker::{Failure, Outcome, Place, Work, Worker};
 
@@ -22,6 +24,7 @@ use crate::job::{
     REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, resolve_fetched,
     training_method, transforms,
 };
+use crate::launch::unix_time;
 use crate::view::units::bytes;
 
 /// How long server 0 may take to read the data, if nothing else is said.
@@ -60,6 +63,19 @@ pub(super) struct Arguments {
     /// End when standard input ends: the launcher holds its other end.
     #[arg(long, hide = true)]
     exit_with_parent: bool,
+
+    /// Play a slower machine, as `thalweg train --straggler` says.
+    #[arg(long, hide = true, value_name = "STRAGGLER")]
+    slow: Vec<Straggler>,
+
+    /// Since when turns and pauses of slow machines are counted, in Unix time; since the start of this process
+    /// if not given.
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    slow_since: Option<f64>,
+
+    /// Throw away this share of the acknowledgements of pushes, to see that all goes well without them.
+    #[arg(long, hide = true, value_name = "SHARE", default_value = "0")]
+    drop_acks: Share,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
@@ -84,7 +100,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     ));
     let links = Links::open(
         runtime.handle().clone(),
-        &link_options(&contact, &job, &place),
+        &LinkOptions {
+            drop_acks: arguments.drop_acks,
+            ..link_options(&contact, &job, &place)
+        },
     );
     runtime.spawn(stop_when_told(links.stopper(), arguments.exit_with_parent));
     let config = &job.blueprint.config;
@@ -95,8 +114,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         method: training_method(&job.blueprint)?,
         map: job.blueprint.map.clone(),
     };
+    let slowness = slowness(arguments, config, place.worker);
     let worker = Worker::new(place, loop_settings(config), work);
-    let ended = drive(worker, links);
+    let ended = drive_slowly(worker, links, slowness);
     // The links have said farewell; nothing that still runs is worth waiting for.
     runtime.shutdown_background();
     report(&ended, config)
@@ -152,7 +172,19 @@ fn link_options(contact: &Contact, job: &ResolvedJob, place: &Place) -> LinkOpti
         limits: frame_limits(config, job.blueprint.map.elements()),
         connect_within: config.limits.connect_seconds.duration(),
         seed: seed::derive(config.seed, Purpose::Jitter, place.session.0),
+        drop_acks: Share::default(),
     }
+}
+
+/// The slower machine that is to be played, if one is.
+fn slowness(arguments: &Arguments, config: &JobConfig, worker: WorkerId) -> Option<Slowness> {
+    let place = (worker.0, config.cluster.workers);
+    let machine = Machine::new(&arguments.slow, place, config.seed);
+    let since = arguments.slow_since.map(Duration::try_from_secs_f64);
+    let ahead = since
+        .and_then(Result::ok)
+        .map_or(Duration::ZERO, |since| unix_time().saturating_sub(since));
+    (!machine.is_plain()).then(|| Slowness::new(machine, ahead))
 }
 
 async fn stop_when_told(stopper: Stopper, with_parent: bool) {

@@ -10,6 +10,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use super::DIVERGED;
+use super::crew::Crew;
 use super::member::{Member, Process, Role};
 
 /// Why a cluster does not start.
@@ -47,6 +48,8 @@ pub struct Loss {
     pub in_order: bool,
     /// Whether it ended because its gradient was no number.
     pub diverged: bool,
+    /// Whether it was to be killed.
+    pub was_killed: bool,
 }
 
 impl fmt::Display for Loss {
@@ -63,6 +66,8 @@ pub struct LocalCluster {
     addresses: Vec<String>,
     logs: PathBuf,
     noted: Vec<Role>,
+    /// How workers are started.
+    crew: Option<Crew>,
 }
 
 impl LocalCluster {
@@ -82,6 +87,7 @@ impl LocalCluster {
             addresses: Vec::new(),
             logs: logs.to_owned(),
             noted: Vec::new(),
+            crew: None,
         };
         for index in 0..servers {
             let arguments = [
@@ -102,20 +108,32 @@ impl LocalCluster {
         Ok(cluster)
     }
 
-    /// Starts `workers` workers with these arguments beside those that each needs.
+    /// Says how workers are to be started from now on.
+    pub fn hire(&mut self, crew: Crew) {
+        self.crew = Some(crew);
+    }
+
+    /// Starts one worker.
     ///
     /// # Errors
-    /// [`LaunchError`] if one does not start.
-    pub fn start_workers(&mut self, workers: u32, further: &[&str]) -> Result<(), LaunchError> {
-        let join = self.addresses.join(",");
-        for index in 0..workers {
-            let number = index.to_string();
-            let own = ["worker", "--join", &join, "--worker", &number];
-            let arguments: Vec<_> = own.iter().chain(further).map(ToString::to_string).collect();
-            self.workers
-                .push(start(Role::Worker(index), &arguments, &self.logs)?);
-        }
+    /// [`LaunchError`] if it does not start.
+    ///
+    /// # Panics
+    /// If nobody has said how: [`Self::hire`] comes first.
+    pub fn start_worker(&mut self, worker: u32) -> Result<(), LaunchError> {
+        let crew = self.crew.as_ref().expect("a crew is hired first");
+        let arguments = crew.arguments(worker, &self.addresses);
+        let started = start(Role::Worker(worker), &arguments, &self.logs)?;
+        self.workers.push(started);
         Ok(())
+    }
+
+    /// Kills a process as the system would, without a word to it. One that is not there does not mind.
+    pub fn kill(&mut self, role: Role) {
+        let members = self.servers.iter_mut().chain(&mut self.workers);
+        for member in members.filter(|member| member.role == role) {
+            member.kill();
+        }
     }
 
     /// Where the servers listen, server 0 first.
@@ -149,6 +167,7 @@ impl LocalCluster {
                     end: member.describe_end(),
                     in_order: status.success(),
                     diverged: status.code() == Some(DIVERGED.into()),
+                    was_killed: member.was_killed,
                 });
             }
         }
@@ -162,7 +181,9 @@ impl LocalCluster {
 
     /// Notes a worker that the servers count as lost: its end is not waited for.
     pub fn give_up(&mut self, worker: WorkerId) {
-        if let Some(member) = self.workers.get_mut(worker.0 as usize) {
+        let role = Role::Worker(worker.0);
+        let mut members = self.workers.iter_mut();
+        if let Some(member) = members.find(|member| member.role == role) {
             member.given_up = true;
         }
     }

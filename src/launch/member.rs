@@ -70,6 +70,8 @@ pub(super) struct Member {
     pub(super) exited: Option<ExitStatus>,
     /// Whether the job goes on without it, so that nothing of it is worth a wait.
     pub(super) given_up: bool,
+    /// Whether it was killed because that was asked for.
+    pub(super) was_killed: bool,
 }
 
 impl Member {
@@ -100,6 +102,7 @@ impl Member {
             log,
             exited: None,
             given_up: false,
+            was_killed: false,
         })
     }
 
@@ -139,11 +142,23 @@ impl Member {
 
     /// Asks the process to end.
     pub(super) fn terminate(&mut self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Kills the process, because that was asked for.
+    pub(super) fn kill(&mut self) {
+        if self.look().is_none() {
+            self.was_killed = true;
+            self.signal(Signal::SIGKILL);
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) {
         if self.look().is_none()
             && let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok())
         {
             // It may end in this very moment; then the wish is fulfilled.
-            kill(Pid::from_raw(pid), Signal::SIGTERM).ok();
+            kill(Pid::from_raw(pid), signal).ok();
         }
     }
 

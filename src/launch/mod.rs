@@ -3,12 +3,14 @@
 
 mod member;
 mod cluster;
+mod crew;
 mod parent;
 mod in_process;
 mod own;
 mod threads;
 
 pub use cluster::{LaunchError, LocalCluster, Loss};
+pub use crew::{Crew, unix_time};
 pub use in_process::train_in_process;
 pub use member::{Process, Role};
 pub use own::{InProcess, InProcessError, Trained};

@@ -120,6 +120,7 @@ impl Report {
             lost_workers: view.workers.iter().filter_map(lost).collect(),
             refusals: view.refusals.iter().map(refusal).collect(),
             host: facts.host,
+            conditions: None,
             simulation: None,
         }
     }

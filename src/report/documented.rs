@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fixtures::{point, report};
-use super::{Diverged, Divergence, MetricsLog, Scores};
+use super::{ConditionsReport, Diverged, Divergence, MetricsLog, Scores};
 use crate::view::fixtures::{two_servers, with_history};
 use crate::view::{ClusterView, history};
 
@@ -39,6 +39,7 @@ fn every_key_of_the_report_is_documented_and_no_other() {
         since_epoch: 0.5,
     });
     report.stopped = Some("the test auc has reached its target".into());
+    report.conditions = Some(all_conditions());
     assert_eq!(keys_of(&report), documented("report"));
 }
 
@@ -128,6 +129,19 @@ fn documented(section: &str) -> BTreeSet<String> {
             None => vec![key.to_owned()],
         })
         .collect()
+}
+
+fn all_conditions() -> ConditionsReport {
+    let spec = || Some("20ms".to_owned());
+    ConditionsReport {
+        latency: spec(),
+        jitter: spec(),
+        bandwidth: spec(),
+        loss: spec(),
+        stragglers: vec!["1:10x".into()],
+        kills: vec!["worker:2@30s".into()],
+        joins: vec!["worker:3@10s".into()],
+    }
 }
 
 /// The keys of a section as they stand there.

@@ -14,6 +14,7 @@ mod parameters;
 mod scores;
 mod schema;
 mod simulation;
+mod conditions;
 mod assemble;
 mod state;
 mod summary;
@@ -21,6 +22,7 @@ mod tensorboard;
 
 pub use assemble::{Facts, Outcome};
 pub use atomic::{FileError, check_report_path, write_report, write_text, write_with};
+pub use conditions::ConditionsReport;
 pub(crate) use date::stamp;
 pub use folder::{RUNS, RunFolder, RunFolderError};
 pub use metrics::MetricsLog;

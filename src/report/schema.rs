@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thalweg_common::ids::WorkerId;
 use thalweg_common::message::WorkerState;
 
-use super::{Counts, EvaluationPoint, Scores, SimulationReport, TrainScores};
+use super::{ConditionsReport, Counts, EvaluationPoint, Scores, SimulationReport, TrainScores};
 use crate::view::Staleness;
 
 /// Rises when a key changes its meaning or goes away; added keys do not raise it.
@@ -113,6 +113,9 @@ pub struct Report {
     pub refusals: BTreeMap<String, u64>,
     /// The machine that launched the run.
     pub host: Host,
+    /// The conditions that were asked for; absent if none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<ConditionsReport>,
     /// What is to be told of a run in virtual time; absent if it was a real one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<SimulationReport>,

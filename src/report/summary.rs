@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use thalweg_common::regularizer::{Zeros, regularizer};
 
-use super::{EpochUse, EvaluationPoint, Final, Report, RunStatus, Scores, SimulationReport};
+use super::{
+    ConditionsReport, EpochUse, EvaluationPoint, Final, Report, RunStatus, Scores, SimulationReport,
+};
 use crate::view::units::{bytes, counted, grouped, printable, scaled, score, span};
 use crate::view::{Cell, Edge, Look, Table, Tone};
 
@@ -190,6 +192,7 @@ fn effort(report: &Report, look: Look, text: &mut String) {
         let refusals: Vec<_> = report.refusals.iter().map(refusal).collect();
         lines.push(format!("refused    {}", refusals.join(", ")));
     }
+    lines.extend(report.conditions.as_ref().map(ConditionsReport::line));
     lines.extend(simulation.into_iter().flat_map(SimulationReport::lines));
     for line in lines {
         look.line(text, &line);

@@ -11,8 +11,8 @@ use super::{History, Moment, Physics, SimulateError, Simulation, Spectator};
 use crate::job::{ResolvedJob, available, resolve, runs_on_threads};
 use crate::progress::{Display, Mode, say_out};
 use crate::report::{
-    Counts, EvaluationPoint, Final, Outcome, Report, RunFolder, RunMark, RunStatus,
-    SimulationReport, render_summary,
+    ConditionsReport, Counts, EvaluationPoint, Final, Outcome, Report, RunFolder, RunMark,
+    RunStatus, SimulationReport, render_summary,
 };
 use crate::train::{Judge, RunEnd, Stopping, facts, provenance};
 use crate::view::{ClusterView, Look};
@@ -266,6 +266,7 @@ fn finish(
     let simulation = SimulationReport::new(history, simulating, &options.physics);
     report.socket.received = history.usage.to_servers_bytes;
     report.socket.sent = history.usage.to_workers_bytes;
+    report.conditions = ConditionsReport::of(&options.physics.conditions);
     report.simulation = Some(simulation);
     onlooker.display.finish();
     folder.write_report(&report)?;

@@ -15,8 +15,8 @@ use crate::job::{ResolvedJob, runs_on_threads};
 use crate::launch::LocalCluster;
 use crate::progress::say_out;
 use crate::report::{
-    Counts, EvaluationPoint, Facts, Final, Host, Outcome, Provenance, Report, RunFolder, RunMark,
-    RunStatus, render_summary, write_report,
+    ConditionsReport, Counts, EvaluationPoint, Facts, Final, Host, Outcome, Provenance, Report,
+    RunFolder, RunMark, RunStatus, render_summary, write_report,
 };
 use crate::view::{ClusterView, Look, WorkerView};
 
@@ -55,6 +55,7 @@ pub(super) async fn finish(
         let seen = std::mem::take(&mut watch.divergence);
         divergence = seen.judge(watch.epoch(&view), parameters, &final_scores);
     }
+    watch.tell_what_did_not_happen();
     // The servers end when their last observer has left; one that is gone needs no goodbye.
     watch.seat.leave().await.ok();
     drop(watch.seat);
@@ -95,7 +96,8 @@ pub(super) async fn finish(
     if let Some(words) = worse_than_the_mean(&outcome.final_scores) {
         watch.display.message(&words);
     }
-    let report = Report::new(&facts(&watch.job), outcome, &view);
+    let mut report = Report::new(&facts(&watch.job), outcome, &view);
+    report.conditions = ConditionsReport::of(&options.conditions);
     watch.display.finish();
     tell(&report, &watch.job, (&folder, mark), options)?;
     Ok(end)

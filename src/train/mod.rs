@@ -10,6 +10,7 @@ mod interrupts;
 mod feed;
 mod input;
 mod seat;
+mod incidents;
 mod run;
 mod watch;
 mod finish;

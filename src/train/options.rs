@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use thalweg_common::config::JobConfig;
+use thalweg_common::physics::Conditions;
 
 /// What a run is told beside its job.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct TrainOptions {
     pub patience: Duration,
     /// Whether workers take the training rows from server 0 instead of reading the data.
     pub data_from_server: bool,
+    /// What the links take, which machines are slow, and what happens to processes.
+    pub conditions: Conditions,
     /// Where the run folder goes; `None` below `runs`.
     pub out: Option<PathBuf>,
     /// Where the report is to be copied.

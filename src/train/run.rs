@@ -9,6 +9,7 @@ use thalweg_common::config::JobConfig;
 use super::divergence::DivergenceWatch;
 use super::feed::Feeding;
 use super::finish::finish;
+use super::incidents::{self, Incidents, first_workers};
 use super::input;
 use super::interrupts::Interrupts;
 use super::judge::Judge;
@@ -19,7 +20,7 @@ use super::watch::{Watch, Watched};
 use crate::job::{
     ResolvedJob, available, check_cluster_fits, check_server, resolve, runs_on_threads,
 };
-use crate::launch::{LocalCluster, ThreadRun};
+use crate::launch::{Crew, LocalCluster, ThreadRun};
 use crate::observe::Observer;
 use crate::progress::{Display, Mode};
 use crate::report::{RunFolder, RunMark, check_report_path};
@@ -75,6 +76,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
         divergence: DivergenceWatch::default(),
         folder,
         cluster,
+        incidents: Incidents::new(&options.conditions),
         seat,
         feeding,
         stream_problem: None,
@@ -111,6 +113,7 @@ async fn begin_of(observer: &Observer) -> Result<Instant> {
 /// Starts a local cluster.
 async fn start(options: &TrainOptions) -> Result<Started> {
     let mut config = options.config.clone();
+    incidents::check(&options.conditions, &config)?;
     let begun = wall_clock();
     let new_folder =
         |config: &JobConfig| RunFolder::create(options.out.clone(), &config.name, begun);
@@ -197,11 +200,17 @@ async fn start_cluster(
     let (job_path, logs) = (folder.job_path(), folder.logs_path());
     let mut cluster = LocalCluster::start_servers(&job_path, servers, &logs, patience).await?;
     let observer = Observer::attach(cluster.addresses(), patience).await?;
-    let further: &[&str] = match options.data_from_server {
-        true => &["--data-from-server"],
-        false => &[],
-    };
-    cluster.start_workers(config.cluster.workers, further)?;
+    let further = options
+        .data_from_server
+        .then(|| "--data-from-server".to_owned());
+    let further: Vec<String> = further.into_iter().collect();
+    let (conditions, workers) = (&options.conditions, config.cluster.workers);
+    let under = (conditions, config.seed);
+    let crew = Crew::new(further, under, workers, cluster.addresses());
+    cluster.hire(crew.context("the links between workers and servers cannot be made")?);
+    for worker in first_workers(conditions, workers) {
+        cluster.start_worker(worker)?;
+    }
     folder.write_processes(&cluster.processes())?;
     Ok((cluster, observer))
 }
@@ -238,7 +247,7 @@ async fn join(options: &TrainOptions) -> Result<Started> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a run measures its wall time")]
-pub(super) fn now() -> Instant {
+pub(in crate::train) fn now() -> Instant {
     Instant::now()
 }
 

@@ -8,6 +8,7 @@ use thalweg_common::message::{Phase, Status, WorkerState};
 use super::divergence::DivergenceWatch;
 use super::feed::{Arrived, Feeding};
 use super::finish::provenance;
+use super::incidents::Incidents;
 use super::interrupts::Interrupts;
 use super::judge::Judge;
 use super::options::RunEnd;
@@ -44,6 +45,8 @@ pub(super) struct Watch {
     pub(super) divergence: DivergenceWatch,
     pub(super) folder: RunFolder,
     pub(super) cluster: Option<LocalCluster>,
+    /// What is to happen to its processes.
+    pub(super) incidents: Incidents,
     pub(super) seat: Seat,
     /// The stream that is trained on, while it flows.
     pub(super) feeding: Option<Feeding>,
@@ -115,9 +118,12 @@ impl Watch {
         let mut polls = tokio::time::interval(POLL);
         let (mut sampled, mut next) = (None, 0);
         loop {
-            if let Some(by) = next_poll(&mut polls, &self.seat, &mut self.interrupts).await {
+            let at = self.incidents.next();
+            let by = next_poll((&mut polls, at), &self.seat, &mut self.interrupts).await;
+            if let Some(by) = by {
                 return Ok(self.interrupt(by));
             }
+            self.let_happen(now())?;
             if let Some(over) = self.notice_ended(statuses).await {
                 return Ok(over);
             }
@@ -127,6 +133,7 @@ impl Watch {
             }
             self.feed().await;
             let view = ClusterView::from(&statuses[..]);
+            self.incidents.trained(now(), view.trained);
             let epoch = self.epoch(&view);
             self.divergence
                 .look(Diverged::TrainLoss, epoch, view.train_loss);
@@ -285,6 +292,7 @@ impl Watch {
                 end,
                 in_order,
                 diverged,
+                was_killed,
             } = loss;
             match role {
                 Role::Server(_) => {
@@ -314,6 +322,8 @@ impl Watch {
                                 .await
                                 .ok();
                         }
+                        // It had not come yet; the servers wait for it as for any that does not.
+                        None if was_killed => {}
                         None => {
                             return Some(Over {
                                 end: RunEnd::Failed,
@@ -363,7 +373,8 @@ impl Watch {
         let mut polls = tokio::time::interval(POLL / 4);
         let mut sampled = now();
         while now() < by {
-            if let Some(by) = next_poll(&mut polls, &self.seat, &mut self.interrupts).await {
+            let by = next_poll((&mut polls, None), &self.seat, &mut self.interrupts).await;
+            if let Some(by) = by {
                 self.display.message(&format!("{by}: ending at once"));
                 self.at_once = true;
                 return;
@@ -390,10 +401,10 @@ fn has_workers_at_work(status: &Status) -> bool {
     workers.any(|row| row.state == WorkerState::Active)
 }
 
-/// Waits for the next poll; says by what the run was interrupted, if it was. That it was, its status
-/// says.
+/// Waits for the next poll, or until something is to happen; says by what the run was interrupted, if it
+/// was. That it was, its status says.
 async fn next_poll(
-    polls: &mut tokio::time::Interval,
+    (polls, at): (&mut tokio::time::Interval, Option<Instant>),
     seat: &Seat,
     interrupts: &mut Interrupts,
 ) -> Option<&'static str> {
@@ -402,7 +413,17 @@ async fn next_poll(
         by = interrupts.next() => Some(by),
         _ = polls.tick() => None,
         () = seat.changed() => None,
+        () = until(at) => None,
     }
+}
+
+/// Waits until a moment; for ever, if there is none.
+async fn until(at: Option<Instant>) {
+    let Some(at) = at else {
+        return std::future::pending().await;
+    };
+    let nothing = std::future::pending::<()>();
+    tokio::time::timeout_at(at.into(), nothing).await.ok();
 }
 
 /// Reading how long ago a moment was, in the one clock of the run.

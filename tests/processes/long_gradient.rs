@@ -9,6 +9,7 @@ use thalweg::job::{
 };
 use thalweg_common::config::Draft;
 use thalweg_common::layout::ParameterLayout;
+use thalweg_common::physics::Share;
 use thalweg_worker::data::Rows;
 use thalweg_worker::model::{Coverage, Located, Model, ModelError, Output};
 use thalweg_worker::transport::{LinkOptions, Links, Member, drive, find_job, join};
@@ -108,6 +109,7 @@ fn a_worker_in_a_long_gradient_is_not_lost() {
         limits,
         connect_within: PATIENCE,
         seed: 1,
+        drop_acks: Share::default(),
     };
     let links = Links::open(runtime.handle().clone(), &options);
     let ended = drive(slow_worker(place, &job), links);

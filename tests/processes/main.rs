@@ -22,6 +22,8 @@ mod by_hand;
 mod history;
 mod reach;
 mod long_gradient;
+mod conditions;
+mod proxy;
 mod methods;
 mod push_formats;
 mod python_client;

@@ -13,6 +13,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use tokio::sync::oneshot;
 
 use super::clock::Clock;
+use super::slowness::Slowness;
 use crate::model::Model;
 use crate::worker::{ComputeDone, ComputeTask};
 
@@ -35,21 +36,25 @@ pub(super) struct Computer {
     under_way: Option<oneshot::Receiver<Timed>>,
     /// What the last gradient took.
     last: Option<Duration>,
+    /// Whether a slower machine is played, which waits after gradients.
+    is_slowed: bool,
 }
 
 impl Computer {
-    /// Starts the thread. It ends after its last gradient once this is dropped; nobody waits for
+    /// Starts the thread, which plays a machine as slow as `slowness` says. It ends after its last gradient once this is dropped; nobody waits for
     /// that, because a worker that is to end does not either.
     ///
     /// # Panics
     /// If the system cannot start a thread.
-    pub(super) fn start(model: Arc<dyn Model>) -> Self {
+    pub(super) fn start(model: Arc<dyn Model>, slowness: Option<Slowness>) -> Self {
+        let slowness = slowness.filter(|slowness| !slowness.is_none());
+        let is_slowed = slowness.is_some();
         // The loop has at most one gradient under way.
         let (orders, incoming) = bounded::<Order>(1);
         let its_model = Arc::clone(&model);
         let thread = thread::Builder::new()
             .name("gradients".to_owned())
-            .spawn(move || work(&*its_model, &incoming))
+            .spawn(move || work(&*its_model, &incoming, slowness))
             .expect("the system can start a thread");
         Self {
             model,
@@ -57,6 +62,7 @@ impl Computer {
             thread: Some(thread),
             under_way: None,
             last: None,
+            is_slowed,
         }
     }
 
@@ -64,8 +70,9 @@ impl Computer {
     pub(super) fn begin(&mut self, task: ComputeTask) {
         let (result, under_way) = oneshot::channel();
         self.under_way = Some(under_way);
-        if is_short(self.last, task.pause) {
-            compute(&*self.model, task, result);
+        // A wait is none of the loop's.
+        if !self.is_slowed && is_short(self.last, task.pause) {
+            compute(&*self.model, task, result, None);
         } else {
             // A thread that has ended has panicked, and dropping the order says so to whoever waits.
             self.orders.send((task, result)).ok();
@@ -108,19 +115,27 @@ fn is_short(last: Option<Duration>, pause: Duration) -> bool {
     pause.is_zero() && last.is_some_and(|last| last < SHORT)
 }
 
-fn work(model: &dyn Model, orders: &Receiver<Order>) {
+fn work(model: &dyn Model, orders: &Receiver<Order>, mut slowness: Option<Slowness>) {
     for (task, result) in orders {
-        compute(model, task, result);
+        compute(model, task, result, slowness.as_mut());
     }
 }
 
-fn compute(model: &dyn Model, task: ComputeTask, result: oneshot::Sender<Timed>) {
+fn compute(
+    model: &dyn Model,
+    task: ComputeTask,
+    result: oneshot::Sender<Timed>,
+    slowness: Option<&mut Slowness>,
+) {
     let clock = Clock::start();
     let (begun, pause) = (clock.now(), task.pause);
     let done = task.run(model);
     let took = clock.now().since(begun);
     if !pause.is_zero() {
         play_slower(pause);
+    }
+    if let Some(slowness) = slowness {
+        play_slower(slowness.wait_after(clock.now().since(begun)));
     }
     // The worker may have ended meanwhile.
     drop(result.send((done, took)));

@@ -11,7 +11,7 @@ use thalweg_common::time::Time;
 use super::clock::Clock;
 use super::computer::Computer;
 use super::links::Links;
-use crate::model::Model;
+use super::slowness::Slowness;
 use crate::worker::{Effect, Event, Outcome, Tally, Worker};
 
 /// How a worker ended, with its figures.
@@ -33,9 +33,19 @@ pub struct Ended {
 /// # Panics
 /// If the model's gradient does.
 #[must_use]
-pub fn drive(mut worker: Worker, links: Links) -> Ended {
+pub fn drive(worker: Worker, links: Links) -> Ended {
+    drive_slowly(worker, links, None)
+}
+
+/// [`drive`], on a machine that is as slow as `slowness` says.
+///
+/// # Panics
+/// If the model's gradient does.
+#[must_use]
+pub fn drive_slowly(mut worker: Worker, links: Links, slowness: Option<Slowness>) -> Ended {
     let traffic = links.traffic();
-    let mut driver = Driver::new(links, Arc::clone(&worker.work().model));
+    let model = Arc::clone(&worker.work().model);
+    let mut driver = Driver::new(links, Computer::start(model, slowness));
     let mut event = Event::Start;
     let outcome = loop {
         let effects = worker.step(driver.clock.now(), event);
@@ -64,12 +74,11 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(links: Links, model: Arc<dyn Model>) -> Self {
-        let clock = Clock::start();
+    fn new(links: Links, computer: Computer) -> Self {
         Self {
-            clock,
+            clock: Clock::start(),
             links,
-            computer: Computer::start(model),
+            computer,
             refused: VecDeque::new(),
             wake: None,
         }

@@ -14,6 +14,7 @@ use thalweg_common::seed;
 use thalweg_proto::codec::{FrameLimits, RequestEnvelope, RequestFrames, request_frames};
 use tokio::sync::mpsc;
 
+use super::ack_loss::AckLoss;
 use super::grpc::Stream;
 use super::pieces::{self, Gathering};
 use super::traffic::Traffic;
@@ -53,6 +54,8 @@ pub(super) struct Link {
     pub(super) connect_within: Duration,
     /// Seed of the next pause.
     pub(super) jitter: u64,
+    /// The acknowledgements that the loop is not to hear of.
+    pub(super) ack_loss: AckLoss,
     /// What the loop sends.
     pub(super) outgoing: mpsc::Receiver<Outgoing>,
     /// What the loop is told.
@@ -181,7 +184,7 @@ impl Link {
 
     /// Sends a request, in pieces if it is large.
     async fn send(
-        &self,
+        &mut self,
         requests: &mpsc::Sender<RequestFrames>,
         open: &mut BTreeMap<u64, Gathering>,
         outgoing: Outgoing,
@@ -216,7 +219,7 @@ impl Link {
     }
 
     /// Takes the answer to a piece; tells the loop when its request is answered as a whole.
-    async fn answer(&self, open: &mut BTreeMap<u64, Gathering>, request_id: u64, reply: Reply) {
+    async fn answer(&mut self, open: &mut BTreeMap<u64, Gathering>, request_id: u64, reply: Reply) {
         let id = request_id >> PIECE_BITS;
         let piece = usize::try_from(request_id & ((1 << PIECE_BITS) - 1)).unwrap_or(usize::MAX);
         let Some(gathering) = open.get_mut(&id) else {
@@ -224,6 +227,9 @@ impl Link {
         };
         if let Some(reply) = gathering.take(piece, reply) {
             open.remove(&id);
+            if self.ack_loss.loses(&reply) {
+                return;
+            }
             let (server, id) = (self.server, RequestId(id));
             self.tell(Event::Reply { server, id, reply }).await;
         }

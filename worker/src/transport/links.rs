@@ -6,12 +6,14 @@ use std::time::Duration;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::ServerId;
 use thalweg_common::message::{Reply, Request};
+use thalweg_common::physics::Share;
 use thalweg_common::seed;
 use thalweg_proto::codec::FrameLimits;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::ack_loss::AckLoss;
 use super::link::{FAREWELL, Link, Outgoing};
 use super::traffic::Traffic;
 use crate::worker::{ComputeDone, Event, RequestId};
@@ -33,6 +35,9 @@ pub struct LinkOptions {
     pub connect_within: Duration,
     /// Seed of the jitter between tries; differs from worker to worker.
     pub seed: u64,
+    /// The share of the acknowledgements of pushes that is thrown away, to see that all goes well without
+    /// them.
+    pub drop_acks: Share,
 }
 
 /// Links with all servers of a job.
@@ -67,12 +72,14 @@ impl Links {
         let (mut requests, mut tasks) = (Vec::new(), Vec::new());
         for (server, address) in (0_u32..).map(ServerId).zip(&options.addresses) {
             let (sender, outgoing) = mpsc::channel(REQUESTS_MAX);
+            let own_seed = seed::mix(options.seed ^ seed::mix(server.0.into()));
             let link = Link {
                 server,
                 address: address.clone(),
                 limits: options.limits,
                 connect_within: options.connect_within,
-                jitter: seed::mix(options.seed ^ seed::mix(server.0.into())),
+                jitter: own_seed,
+                ack_loss: AckLoss::new(options.drop_acks, !own_seed),
                 outgoing,
                 events: inbox.clone(),
                 traffic: Arc::clone(&traffic),

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use thalweg_common::config::{Overlap, PullExtent};
 use thalweg_common::ids::ServerId;
 use thalweg_common::message::{DataSummary, Grant};
+use thalweg_common::physics::Share;
 use thalweg_proto::codec::FrameLimits;
 use tokio::runtime::Runtime;
 
@@ -60,6 +61,7 @@ impl Bench {
             limits: FrameLimits::default(),
             connect_within: PATIENCE,
             seed: 1,
+            drop_acks: Share::default(),
         };
         Links::open(self.runtime.handle().clone(), &options)
     }
