@@ -10,6 +10,7 @@ mod support;
 mod threads;
 mod training;
 mod compare;
+mod demo;
 mod stopping;
 mod own_data;
 mod standard_input;
