@@ -23,6 +23,9 @@ const OUTBOUND_FRAMES: u64 = 64;
 /// Bytes that one duplicate window takes.
 const WINDOW_BYTES: u64 = 128;
 
+/// Bytes that the tally of one worker's parts takes at one shard, refused for every reason.
+const TALLY_BYTES: u64 = 512;
+
 /// What a server plans for, term by term, bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memory {
@@ -126,6 +129,7 @@ impl Memory {
                     "history",
                     (config.limits.history_events * EVENT_BYTES) as u64,
                 ),
+                ("tallies of parts", workers * shards * TALLY_BYTES),
                 (
                     "duplicate windows",
                     config.limits.sessions_max as u64 * shards * WINDOW_BYTES,

@@ -69,7 +69,7 @@ fn split(reply: &Reply) -> (Body, Vec<Section>) {
         Reply::Pushed(acks) => Body::Pushed(acks.as_slice().into()),
         Reply::Granted(grant) => Body::Granted((*grant).into()),
         Reply::Heartbeat(reply) => Body::Heartbeat((*reply).into()),
-        Reply::Status(status) => Body::Status(status.as_ref().into()),
+        Reply::Status(status) => Body::Status(Box::new(status.as_ref().into())),
         Reply::Left => Body::Left(v1::LeaveReply {}),
         Reply::Concluded => Body::Concluded(v1::ConcludeReply {}),
         Reply::Offered(used) => Body::Offered(v1::OfferReply { used: *used }),
@@ -140,7 +140,7 @@ fn open(body: Option<Body>) -> Result<Opened<Reply>, ConvertError> {
         }
         Some(Body::Heartbeat(reply)) => Reply::Heartbeat(HeartbeatReply::from(reply)),
         Some(Body::Status(status)) => Reply::Status(Box::new(
-            Status::try_from(status).map_err(|error| error.within("status"))?,
+            Status::try_from(*status).map_err(|error| error.within("status"))?,
         )),
         Some(Body::Left(v1::LeaveReply {})) => Reply::Left,
         Some(Body::Concluded(v1::ConcludeReply {})) => Reply::Concluded,

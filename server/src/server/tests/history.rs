@@ -27,6 +27,28 @@ fn applied(sequence: u64, staleness: u64) -> Pushed {
     }
 }
 
+const SILENT: &str = "gave no sign of life for 11.0 s (the lease is 10.0 s)";
+
+fn joined(clock: u64, after: Option<SessionId>) -> Happened {
+    Happened::Joined {
+        clock: Clock(clock),
+        place: "here".into(),
+        after,
+    }
+}
+
+fn lost() -> Happened {
+    Happened::Lost { why: SILENT.into() }
+}
+
+fn fenced(asked: Asked, holder: Option<SessionId>) -> Happened {
+    Happened::Fenced {
+        asked,
+        holder,
+        why: holder.map_or(SILENT, |_| "").into(),
+    }
+}
+
 #[test]
 fn every_push_loss_fence_and_join_is_told_in_its_order() {
     let mut plan = plan(Consistency::Asp, 2);
@@ -41,29 +63,16 @@ fn every_push_loss_fence_and_join_is_told_in_its_order() {
     pushers[0].push_again(&server, vec![]).unwrap();
     let [old, _] = pushers;
     server.tick(seconds(11));
-    let fenced = |again: &Pusher| again.push_again(&server, vec![]).unwrap_err().kind;
-    assert_eq!(fenced(&old), RefusalKind::Fenced);
+    let refusal = old.push_again(&server, vec![]).unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Fenced);
     let register = Register {
         worker: Some(old.worker),
         ..registration()
     };
     let new = server.register(seconds(12), &register).unwrap();
-    assert_eq!(
-        server.ask(seconds(13), &old.pull(1)).unwrap_err().kind,
-        RefusalKind::Fenced
-    );
-    let wrong = Register {
-        fingerprint: Some(Fingerprint(6)),
-        ..registration()
-    };
-    let refusal = server.register(seconds(14), &wrong).unwrap_err();
+    let refusal = server.ask(seconds(13), &old.pull(1)).unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Fenced);
 
-    let joined = |clock, after| Happened::Joined {
-        clock: Clock(clock),
-        place: "here".into(),
-        after,
-    };
-    let silent = || "gave no sign of life for 11.0 s (the lease is 10.0 s)".to_owned();
     let again = Pushed {
         applied: 0,
         elements: 0,
@@ -80,45 +89,41 @@ fn every_push_loss_fence_and_join_is_told_in_its_order() {
         (0, 0, Happened::Pushed(applied(1, 0))),
         (0, 1, Happened::Pushed(late)),
         (0, 0, Happened::Pushed(again)),
-        (11, 0, Happened::Lost { why: silent() }),
-        (11, 1, Happened::Lost { why: silent() }),
-        (
-            0,
-            0,
-            Happened::Fenced {
-                asked: Asked::Push,
-                holder: None,
-                why: silent(),
-            },
-        ),
+        (11, 0, lost()),
+        (11, 1, lost()),
+        (0, 0, fenced(Asked::Push, None)),
         (12, 0, joined(1, Some(old.session))),
-        (
-            13,
-            0,
-            Happened::Fenced {
-                asked: Asked::Pull,
-                holder: Some(new.session),
-                why: String::new(),
-            },
-        ),
+        (13, 0, fenced(Asked::Pull, Some(new.session))),
     ];
     let events = told(&server);
-    let (last, events) = events.split_last().unwrap();
     let seen = events.iter().map(|event| {
         let worker = event.worker.unwrap();
         (event.at.as_secs(), worker.0, event.what.clone())
     });
     assert_eq!(seen.collect::<Vec<_>>(), expected);
-    assert_eq!(
-        last.what,
-        Happened::Refused {
-            asked: Asked::Register,
-            kind: RefusalKind::WrongJob,
-            message: refusal.message
-        }
-    );
-    assert_eq!((last.worker, last.session), (None, None));
     assert_eq!(events[8].session, Some(new.session));
+}
+
+#[test]
+fn a_refused_registration_is_told_with_the_reason() {
+    let server = server(Consistency::Asp, 1);
+    let wrong = Register {
+        fingerprint: Some(Fingerprint(6)),
+        ..registration()
+    };
+    let refusal = server.register(seconds(14), &wrong).unwrap_err();
+    let what = Happened::Refused {
+        asked: Asked::Register,
+        kind: RefusalKind::WrongJob,
+        message: refusal.message,
+    };
+    let event = HistoryEvent {
+        at: Duration::from_secs(14),
+        worker: None,
+        session: None,
+        what,
+    };
+    assert_eq!(told(&server), [event]);
 }
 
 #[test]
