@@ -228,7 +228,8 @@ fn chart(found: &Found) -> Chart {
             .to_owned(),
         x: "seconds of training",
         scale: Scale::Linear,
-        ceiling: None,
+        // What guessing costs: a start that is worse is a start.
+        ceiling: Some(std::f64::consts::LN_2),
         lines: found.racers.iter().map(line).collect(),
     }
 }
