@@ -165,7 +165,7 @@ fn ceiling(comparison: &Comparison, place: usize) -> Option<f64> {
         .map(|at| at.tuned.worth())
         .fold(f64::INFINITY, f64::min);
     let start = start(comparison)?;
-    (best < start).then(|| best + SHARE * (start - best))
+    (best < start).then_some(best + SHARE * (start - best))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a place on an axis")]
