@@ -78,8 +78,16 @@ impl ConditionFlags {
     /// What was given, but for the latency, as arguments of another command.
     pub(super) fn arguments_without_latency(&self) -> Vec<String> {
         let mut given: Vec<(&str, String)> = Vec::new();
-        given.extend(self.link.jitter.map(|jitter| ("--jitter", jitter.to_string())));
-        given.extend(self.link.bandwidth.map(|rate| ("--bandwidth", rate.to_string())));
+        given.extend(
+            self.link
+                .jitter
+                .map(|jitter| ("--jitter", jitter.to_string())),
+        );
+        given.extend(
+            self.link
+                .bandwidth
+                .map(|rate| ("--bandwidth", rate.to_string())),
+        );
         given.extend(self.link.loss.map(|loss| ("--loss", loss.to_string())));
         given.extend(
             self.straggler
