@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
             arguments.to
         );
     }
-    // One thread carries more than two links of a gigabit, and wakes no other.
+    // One thread carries several gigabits a second, and wakes no other.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use parking_lot::Mutex;
 use thalweg_common::physics::{Link, Way};
+use thalweg_common::time::Time;
 use tokio::net::TcpStream;
 
 use super::clock::Clock;
@@ -81,7 +82,7 @@ impl Cable {
         }
     }
 
-    async fn wait(&self, at: thalweg_common::time::Time) -> io::Result<()> {
+    async fn wait(&self, at: Time) -> io::Result<()> {
         Timer::new()?.until(self.clock, at).await
     }
 }

@@ -16,14 +16,18 @@ pub(super) struct LaneCounts {
 }
 
 impl LaneCounts {
-    pub(super) fn received(&self, bytes: u64) {
+    pub(super) fn sets_out(&self, bytes: u64) {
         let under_way = self.under_way.fetch_add(bytes, Relaxed) + bytes;
         self.under_way_max.fetch_max(under_way, Relaxed);
     }
 
+    /// Whether it was delivered or not.
+    pub(super) fn is_over(&self, bytes: u64) {
+        self.under_way.fetch_sub(bytes, Relaxed);
+    }
+
     pub(super) fn delivered(&self, bytes: u64) {
         self.delivered.fetch_add(bytes, Relaxed);
-        self.under_way.fetch_sub(bytes, Relaxed);
     }
 
     pub(super) fn lost(&self, bytes: u64) {

@@ -13,7 +13,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::clock::Clock;
-use super::counts::Counts;
+use super::counts::{Counts, LaneCounts};
 use super::options::{Faults, WINDOW_BYTES_MIN};
 use super::timer::Timer;
 
@@ -42,12 +42,36 @@ impl From<io::Error> for Broken {
 }
 
 /// What was read, and when it arrives.
-struct Parcel {
+struct Parcel<'a> {
     due: Time,
     /// Without any, the end of what is sent this way.
     bytes: Bytes,
     /// Its place among what may be under way.
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Place<'a>,
+}
+
+/// A place among what is under way, given back when it is delivered or its connection ends.
+struct Place<'a> {
+    _permit: Option<OwnedSemaphorePermit>,
+    counts: &'a LaneCounts,
+    bytes: u64,
+}
+
+impl<'a> Place<'a> {
+    fn take(permit: Option<OwnedSemaphorePermit>, counts: &'a LaneCounts, bytes: u64) -> Self {
+        counts.sets_out(bytes);
+        Self {
+            _permit: permit,
+            counts,
+            bytes,
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.counts.is_over(self.bytes);
+    }
 }
 
 /// What both lanes of a connection share.
@@ -70,7 +94,7 @@ pub(super) struct Lane<'a> {
     pub(super) shared: &'a Shared<'a>,
 }
 
-impl Lane<'_> {
+impl<'a> Lane<'a> {
     /// Carries what comes from `from` to `to`, to its end.
     pub(super) async fn carry(&self, from: ReadHalf<'_>, to: WriteHalf<'_>) -> Result<(), Broken> {
         let parcels = self.shared.window_bytes / PARCEL_BYTES_MIN + 2;
@@ -84,7 +108,7 @@ impl Lane<'_> {
     async fn receive(
         &self,
         mut from: ReadHalf<'_>,
-        parcels: mpsc::Sender<Parcel>,
+        parcels: mpsc::Sender<Parcel<'a>>,
     ) -> Result<(), Broken> {
         let window = Arc::new(Semaphore::new(self.shared.window_bytes as usize));
         let mut buffer = BytesMut::new();
@@ -107,13 +131,12 @@ impl Lane<'_> {
                     _ => continue,
                 }
             }
-            counts.received(length as u64);
             let place = u32::try_from(length).unwrap_or(READ_BYTES);
-            let place = room.split(place.max(PARCEL_BYTES_MIN) as usize);
+            let permit = room.split(place.max(PARCEL_BYTES_MIN) as usize);
             let parcel = Parcel {
                 due: self.send(length as u64),
                 bytes,
-                _place: place,
+                _place: Place::take(permit, counts, length as u64),
             };
             // A lane that delivers no more has said why.
             parcels.send(parcel).await.ok();
@@ -138,7 +161,7 @@ impl Lane<'_> {
     /// Delivers each parcel when it is due.
     async fn deliver(
         &self,
-        mut parcels: mpsc::Receiver<Parcel>,
+        mut parcels: mpsc::Receiver<Parcel<'a>>,
         mut to: WriteHalf<'_>,
     ) -> Result<(), Broken> {
         let mut timer = Timer::new()?;

@@ -71,6 +71,11 @@ fn a_job_under_latency_with_a_slow_a_killed_and_a_late_worker_uses_every_row_onc
         words.contains("--kill worker:0@20min did not happen"),
         "{words}"
     );
+    assert!(
+        words.contains("worker 3 comes, as asked: worker:3@300ms")
+            && words.contains("killed, as asked: worker:2@600ms"),
+        "{words}"
+    );
     let processes = crate::support::json(&bench.path("run/processes.json"));
     assert_eq!(processes.as_array().unwrap().len(), 6, "the late one, too");
 }
