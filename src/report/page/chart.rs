@@ -293,7 +293,7 @@ mod tests {
         chart.lines = (0..18).map(named).collect();
         let svg = chart.svg().unwrap();
         assert!((0..18).all(|number| svg.contains(&format!("line {number}"))));
-        assert!(svg.contains(">0.7<") && !svg.contains(">90<"), "{svg}");
+        assert!(svg.contains("\n0.7\n") && !svg.contains("\n90\n"), "{svg}");
     }
 
     #[test]
@@ -303,7 +303,7 @@ mod tests {
             ..chart(&[(0.0, 0.9), (1.0, 0.5), (10.0, 0.5), (100.0, 0.5)])
         };
         let svg = log.svg().unwrap();
-        assert!(svg.contains(">100<") && svg.contains(">1<"), "{svg}");
+        assert!(svg.contains("\n100\n") && svg.contains("\n1\n"), "{svg}");
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
     }
 
