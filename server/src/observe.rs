@@ -74,6 +74,7 @@ impl Server {
 }
 
 fn workers(desk: &Desk, tallies: Vec<PartTally>, now: Time) -> Vec<WorkerStatus> {
+    let mut waits = desk.admission.waits(now);
     (0_u32..)
         .map(WorkerId)
         .zip(desk.admission.clocks().slots().iter().zip(&desk.notes))
@@ -95,7 +96,7 @@ fn workers(desk: &Desk, tallies: Vec<PartTally>, now: Time) -> Vec<WorkerStatus>
             received_bytes: note.received_bytes,
             compute: note.compute,
             waited: note.waited,
-            wait: desk.admission.wait_of(now, worker),
+            wait: waits.remove(&worker),
         })
         .collect()
 }

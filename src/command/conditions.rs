@@ -75,6 +75,11 @@ impl ConditionFlags {
         }
     }
 
+    /// Whether the latency was given.
+    pub(super) fn says_latency(&self) -> bool {
+        self.link.latency.is_some()
+    }
+
     /// What was given, but for the latency, as arguments of another command.
     pub(super) fn arguments_without_latency(&self) -> Vec<String> {
         let mut given: Vec<(&str, String)> = Vec::new();

@@ -1,16 +1,17 @@
 //! `thalweg simulate`: a job in virtual time.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
-use thalweg_common::physics::Distribution;
+use thalweg_common::physics::{Distribution, Straggler};
 
 use super::Ending;
 use super::conditions::ConditionFlags;
 use super::flags::JobFlags;
 use super::options::JobOptions;
-use crate::simulate::{Physics, SimulateOptions, simulate};
+use crate::simulate::{Physics, Recording, SimulateOptions, simulate};
 use crate::train::RunEnd;
 
 /// Computing one batch, if nothing else is said.
@@ -39,13 +40,24 @@ pub(super) struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     workers: Option<u32>,
 
-    /// What computing one batch takes, beside the job's `train.compute`: a delay, as --latency.
-    #[arg(long, value_name = "DELAY", default_value = COMPUTE)]
-    compute: Distribution,
+    /// What computing one batch takes, beside the job's `train.compute`: a delay, as --latency; 1ms if
+    /// nothing is said.
+    #[arg(long, value_name = "DELAY")]
+    compute: Option<Distribution>,
 
     /// What serving one request of a worker takes: a delay, as --latency.
     #[arg(long, value_name = "DELAY", default_value = SERVE)]
     serve: Distribution,
+
+    /// A slow server, as --straggler is a slow worker: 1:10x (server 1 takes ten times as long for every
+    /// request), any:10x:1% or 1:pause:2s:30s. May be given several times.
+    #[arg(long, value_name = "STRAGGLER")]
+    slow_server: Vec<Straggler>,
+
+    /// Let gradients and messages take what they took in a real run, which `thalweg train --record`
+    /// recorded; --compute and --latency say otherwise.
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
 
     /// The run folder; below `runs` if not given.
     #[arg(long, value_name = "DIR")]
@@ -74,11 +86,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let further: Vec<String> = further.collect();
     let options = SimulateOptions {
         config: arguments.job.config_with(&arguments.flags, &further)?,
-        physics: Physics {
-            conditions: arguments.conditions.conditions(),
-            compute: arguments.compute,
-            serve: arguments.serve,
-        },
+        physics: physics(arguments)?,
         out: arguments.out.clone(),
         quiet: arguments.quiet,
         json: arguments.json,
@@ -88,5 +96,23 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         RunEnd::Diverged => Ending::Diverged,
         RunEnd::Failed => Ending::Failed,
         RunEnd::Interrupted => Ending::Interrupted,
+    })
+}
+
+/// What everything takes; flags come before a recording, and a recording before what is usual.
+fn physics(arguments: &Arguments) -> Result<Physics> {
+    let recording = match &arguments.replay {
+        Some(path) => Some(Arc::new(Recording::open(path)?)),
+        None => None,
+    };
+    let usual = || COMPUTE.parse().expect("the usual time is a delay");
+    let links = recording.clone();
+    Ok(Physics {
+        conditions: arguments.conditions.conditions(),
+        compute: arguments.compute.unwrap_or_else(usual),
+        serve: arguments.serve,
+        slow_servers: arguments.slow_server.clone(),
+        recorded_compute: recording.filter(|_| arguments.compute.is_none()),
+        recorded_links: links.filter(|_| !arguments.conditions.says_latency()),
     })
 }

@@ -52,6 +52,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
+    /// Record what every gradient and every request took there, for `thalweg simulate --replay`.
+    #[arg(long, value_name = "FILE", conflicts_with = "join")]
+    record: Option<PathBuf>,
+
     /// Start nothing: watch, judge and record a job whose servers run already; name all of them, in
     /// any order. The job and its settings are then those of the servers.
     #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',')]
@@ -105,6 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         conditions: arguments.conditions.conditions(),
         out: arguments.out.clone(),
         report: arguments.report.clone(),
+        record: arguments.record.clone(),
         quiet: arguments.quiet,
         json: arguments.json,
     };

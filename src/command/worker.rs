@@ -1,7 +1,7 @@
 //! `thalweg worker`: one worker of a job.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -12,7 +12,7 @@ use thalweg_common::physics::{Machine, Share, Straggler};
 use thalweg_common::seed::{self, Purpose};
 use thalweg_worker::data::import_rows;
 use thalweg_worker::transport::{
-    Contact, Ended, LinkOptions, Links, Member, Slowness, Stopper, drive_slowly, fetch_data,
+    Contact, Ended, LinkOptions, Links, Member, Slowness, Stopper, drive_before, fetch_data,
     find_job, join,
 };
 use thalweg_worker::worker::{Failure, Outcome, Place, Work, Worker};
@@ -24,7 +24,7 @@ use crate::job::{
     REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, resolve_fetched,
     training_method, transforms,
 };
-use crate::launch::unix_time;
+use crate::launch::{Recorder, unix_time};
 use crate::view::units::bytes;
 
 /// How long server 0 may take to read the data, if nothing else is said.
@@ -59,6 +59,10 @@ pub(super) struct Arguments {
     /// piece of them, seconds.
     #[arg(long, value_name = "SECONDS", requires = "data_from_server", default_value_t = DATA_PATIENCE_SECONDS)]
     data_patience: f64,
+
+    /// Write what every gradient and request took into a file there: the launcher gathers them.
+    #[arg(long, hide = true, value_name = "DIR")]
+    record: Option<PathBuf>,
 
     /// End when standard input ends: the launcher holds its other end.
     #[arg(long, hide = true)]
@@ -115,8 +119,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         map: job.blueprint.map.clone(),
     };
     let slowness = slowness(arguments, config, place.worker);
+    let slot = place.worker.0;
     let worker = Worker::new(place, loop_settings(config), work);
-    let ended = drive_slowly(worker, links, slowness);
+    let ended = match &arguments.record {
+        None => drive_before(worker, links, slowness, &mut ()),
+        Some(folder) => {
+            let mut recorder = Recorder::create(folder, slot)?;
+            let ended = drive_before(worker, links, slowness, &mut recorder);
+            recorder.finish()?;
+            ended
+        }
+    };
     // The links have said farewell; nothing that still runs is worth waiting for.
     runtime.shutdown_background();
     report(&ended, config)

@@ -29,7 +29,7 @@ impl Arena {
                     ..Conditions::default()
                 },
                 compute,
-                serve: Distribution::default(),
+                ..Physics::default()
             },
         }
     }

@@ -172,6 +172,7 @@ fn arenas(options: &CompareOptions, usual: u32) -> Vec<Arena> {
                     conditions,
                     compute: options.compute,
                     serve: options.serve,
+                    ..Physics::default()
                 },
             }
         })

@@ -57,10 +57,21 @@ fn available_below(root: &Path) -> Option<Available> {
         .min_by_key(|found| found.bytes)
 }
 
+/// The most memory that this process has held so far, bytes; `None` on systems that do not tell.
+#[must_use]
+pub fn peak_memory() -> Option<u64> {
+    read(Path::new("/proc/self/status"))
+        .as_deref()
+        .and_then(|status| kibibytes_of("VmHWM:", status))
+}
+
 fn mem_available(meminfo: &str) -> Option<u64> {
-    let rest = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    kibibytes_of("MemAvailable:", meminfo)
+}
+
+/// The bytes after `key`, which the kernel tells in KiB.
+fn kibibytes_of(key: &str, text: &str) -> Option<u64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(key))?;
     let kibibytes: u64 = rest.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1024)
 }
@@ -142,6 +153,17 @@ mod tests {
         ];
         let group = "sys/fs/cgroup/memory/memory.limit_in_bytes";
         assert_eq!(machine(&first), Some((2_000, group.into())));
+    }
+
+    #[test]
+    fn what_a_process_has_held_is_at_least_what_it_holds() {
+        let held = vec![1_u8; 8 << 20];
+        // Only where the kernel tells.
+        if let Some(peak) = peak_memory() {
+            assert!(held.len() as u64 <= peak, "{peak}");
+        }
+        assert_eq!(kibibytes_of("VmHWM:", "VmHWM:\t   12 kB\n"), Some(12_288));
+        assert_eq!(kibibytes_of("VmHWM:", "VmRSS:\t   12 kB\n"), None);
     }
 
     #[test]

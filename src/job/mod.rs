@@ -14,7 +14,7 @@ mod plan;
 mod threads;
 pub(crate) mod members;
 
-pub use machine::{Available, available};
+pub use machine::{Available, available, peak_memory};
 pub use members::MemberError;
 pub use memory::{Memory, MemoryError, check_cluster_fits, check_server_fits, frame_limits};
 pub(crate) use plan::plain_optimizer;

@@ -8,6 +8,7 @@ mod parent;
 mod in_process;
 mod own;
 mod threads;
+mod record;
 
 pub use cluster::{LaunchError, LocalCluster, Loss};
 pub use crew::{Crew, unix_time};
@@ -15,6 +16,7 @@ pub use in_process::train_in_process;
 pub use member::{Process, Role};
 pub use own::{InProcess, InProcessError, Trained};
 pub use parent::exit_with_parent;
+pub(crate) use record::{Recorder, gather};
 pub use threads::ThreadRun;
 
 /// Exit code of a process whose model is worth nothing: of a worker whose gradient is no number, and of

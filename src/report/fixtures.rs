@@ -6,7 +6,7 @@ use thalweg_common::ids::Fingerprint;
 
 use super::{
     Counts, EvaluationPoint, Facts, Final, Host, Outcome, Reference, Report, RunStatus, Scores,
-    TensorCounts, TrainScores,
+    SimulationReport, TensorCounts, TrainScores, UsageReport, WaitReport,
 };
 use crate::view::ClusterView;
 use crate::view::fixtures::two_servers;
@@ -80,6 +80,35 @@ pub(crate) fn point() -> EvaluationPoint {
 /// The report of the run.
 pub(crate) fn report() -> Report {
     Report::new(&facts(), outcome(), &ClusterView::from(&two_servers()[..]))
+}
+
+/// A simulation in which worker 2 waited for worker 0.
+pub(crate) fn simulation() -> SimulationReport {
+    SimulationReport {
+        trace_hash: "00c0ffee00c0ffee".into(),
+        virtual_seconds: 153.0,
+        events: 227_268,
+        events_per_second: 354_000.0,
+        peak_memory_bytes: Some(36_000_000),
+        compute: "1ms".into(),
+        serve: "20us".into(),
+        usage: UsageReport {
+            computing: 0.06,
+            at_gates: 0.53,
+            serving: 0.2,
+            busiest_server: 1,
+            busiest_serving: 0.35,
+            busiest_link: 0.0,
+            retransmissions: 3,
+        },
+        waits: vec![WaitReport {
+            worker: 2,
+            on: 0,
+            count: 3_062,
+            seconds: 88.8,
+            longest_seconds: 0.029,
+        }],
+    }
 }
 
 fn scores(log_loss: f64, auc: f64) -> Scores {

@@ -190,6 +190,22 @@ impl RunFolder {
         self.path.join("logs")
     }
 
+    /// Where workers keep their records until they are gathered.
+    #[must_use]
+    pub fn records_path(&self) -> PathBuf {
+        self.path.join("records")
+    }
+
+    /// Makes the folder of the records; answers it.
+    ///
+    /// # Errors
+    /// [`FileError`] if it cannot be made.
+    pub fn make_records(&self) -> Result<PathBuf, FileError> {
+        let path = self.records_path();
+        fs::create_dir_all(&path).map_err(FileError::at(&path))?;
+        Ok(path)
+    }
+
     /// Writes which processes the run is made of: any list that is JSON.
     ///
     /// # Errors

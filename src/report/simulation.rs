@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::peak_memory;
 use crate::simulate::{History, Physics};
 use crate::view::units::{counted, percent, scaled, span};
 
@@ -12,6 +13,9 @@ const WAITS_MAX: usize = 100;
 
 /// Those that are told of on a terminal.
 const WAITS_SHOWN_MAX: usize = 3;
+
+/// Above the mean, from which the busiest server is worth a word.
+const BUSIER: f64 = 0.05;
 
 /// A run in virtual time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +28,8 @@ pub struct SimulationReport {
     pub events: u64,
     /// The same by the time that simulating took.
     pub events_per_second: f64,
+    /// The most memory that the process held, data and evaluations included; `None` if the system does not tell.
+    pub peak_memory_bytes: Option<u64>,
     /// What computing one batch takes, beside the job's own `compute`.
     pub compute: String,
     /// What serving one request takes.
@@ -41,8 +47,12 @@ pub struct UsageReport {
     pub computing: f64,
     /// Workers computed nothing since a gate held their pull, of the time that they were there.
     pub at_gates: f64,
-    /// Servers served.
+    /// Servers served, in the mean.
     pub serving: f64,
+    /// The server that served longest.
+    pub busiest_server: u32,
+    /// It served.
+    pub busiest_serving: f64,
     /// The busiest link was sending, which a bandwidth decides.
     pub busiest_link: f64,
     /// Messages that were lost and sent again.
@@ -79,6 +89,9 @@ impl SimulationReport {
             true => 0.0,
             false => history.events as f64 / spent.as_secs_f64(),
         };
+        // The first of those that served as long.
+        let served = (0..servers).zip(history.served.iter().copied()).rev();
+        let (busiest_server, served) = served.max_by_key(|(_, time)| *time).unwrap_or_default();
         let pairs = history.waits.pairs().into_iter().take(WAITS_MAX);
         let waits = pairs.map(|((worker, on), wait)| WaitReport {
             worker,
@@ -92,12 +105,15 @@ impl SimulationReport {
             virtual_seconds: history.virtual_time.as_secs_f64(),
             events: history.events,
             events_per_second,
-            compute: physics.compute.to_string(),
+            peak_memory_bytes: peak_memory(),
+            compute: physics.compute_in_words(),
             serve: physics.serve.to_string(),
             usage: UsageReport {
                 computing: of(usage.computing, usage.workers_there),
                 at_gates: of(history.waits.total(), usage.workers_there),
                 serving: of(usage.serving, history.virtual_time * servers),
+                busiest_server,
+                busiest_serving: of(served, history.virtual_time),
                 busiest_link: of(usage.busiest_link, history.virtual_time),
                 retransmissions: usage.retransmissions,
             },
@@ -115,15 +131,29 @@ impl SimulationReport {
         )
     }
 
+    /// The server that stands out, in words.
+    fn busiest_server(&self) -> String {
+        let usage = &self.usage;
+        match usage.serving + BUSIER < usage.busiest_serving {
+            true => format!(
+                " (server {} {})",
+                usage.busiest_server,
+                percent(Some(usage.busiest_serving))
+            ),
+            false => String::new(),
+        }
+    }
+
     /// What else there is to tell, line by line.
     pub(super) fn lines(&self) -> Vec<String> {
         let usage = &self.usage;
         let mut lines = vec![format!(
-            "usage      workers compute {} and stand at gates {} of their time; servers serve {}, the busiest link \
-             sends {}",
+            "usage      workers compute {} and stand at gates {} of their time; servers serve {}{}, the busiest \
+             link sends {}",
             percent(Some(usage.computing)),
             percent(Some(usage.at_gates)),
             percent(Some(usage.serving)),
+            self.busiest_server(),
             percent(Some(usage.busiest_link))
         )];
         if 0 < usage.retransmissions {
@@ -156,5 +186,39 @@ impl SimulationReport {
 }
 
 fn in_words(seconds: f64) -> String {
-    span(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+    match seconds < 0.1 {
+        true => format!("{:.1} ms", seconds * 1e3),
+        false => span(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::fixtures::simulation;
+
+    #[test]
+    fn what_a_simulation_did_is_told_in_a_few_lines() {
+        let mut simulation = simulation();
+        assert_eq!(
+            simulation.time(1.5),
+            "time       2 min 33 s of virtual time, simulated in 1.5 s (354 k events/s)"
+        );
+        assert_eq!(
+            simulation.lines(),
+            [
+                "usage      workers compute 6 % and stand at gates 53 % of their time; servers serve 20 % (server 1 \
+                 35 %), the busiest link sends 0 %",
+                "lost       3 messages, sent again",
+                "waits      worker 2 waited 88.8 s for worker 0 (3,062 times, the longest 29.0 ms)",
+                "trace      00c0ffee00c0ffee (227,268 events)",
+            ]
+        );
+        // One that does as much as the others is no news, and nobody waits for itself.
+        simulation.usage.busiest_serving = 0.21;
+        simulation.usage.retransmissions = 0;
+        simulation.waits[0].on = 2;
+        let lines = simulation.lines();
+        assert!(lines[0].contains("serve 20 %, the"), "{}", lines[0]);
+        assert!(lines[1].contains("for its own pushes"), "{}", lines[1]);
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thalweg_common::ids::ServerId;
 use thalweg_common::message::{Leave, LeaveReason, Phase, Pull, Reply, Request};
-use thalweg_common::physics::{Fault, Machine, Stream, Victim};
+use thalweg_common::physics::{Fault, Machine, Victim};
 use thalweg_common::time::Time;
 use thalweg_server::admission::Ticket;
 use thalweg_server::{Handled, Server};
@@ -120,20 +120,24 @@ impl<'a> Simulation<'a> {
         let conditions = &physics.conditions;
         let machine = |worker| Machine::new(&conditions.stragglers, (worker, workers), seed);
         let players: Vec<_> = (0..workers)
-            .map(|worker| Player::away(machine(worker), physics.compute))
+            .map(|worker| Player::away(machine(worker), physics.computing(worker, seed)))
             .collect();
         let counters = (0..count).map(|server| Counter {
-            machine: Machine::plain(Stream::Server(server), seed),
+            machine: Machine::of_server(&physics.slow_servers, (server, count), seed),
             free: Time::ZERO,
             served: Duration::ZERO,
         });
+        let mut post = Post::new(conditions.link, (workers, count), seed);
+        if let Some(recording) = &physics.recorded_links {
+            post.replay(recording, physics.serve.mean(), seed);
+        }
         let mut simulation = Self {
             job,
             servers,
             counters: counters.collect(),
             running: players.len(),
             players,
-            post: Post::new(conditions.link, (workers, count), seed),
+            post,
             waiting: BTreeMap::new(),
             waits: Waits::default(),
             queue: Queue::new(),
@@ -183,6 +187,10 @@ impl<'a> Simulation<'a> {
             now = at;
             self.happen(now, happening)?;
             self.show(now, spectator)?;
+        }
+        // Servers look once more: what was said to be enough is done when nothing is on loan.
+        for server in &self.servers {
+            server.tick(now);
         }
         Ok(self.end(now))
     }
@@ -390,9 +398,11 @@ impl<'a> Simulation<'a> {
             return self.serve(now, server, (worker, id), request);
         }
         let counter = &mut self.counters[server.0 as usize];
-        let takes = self.physics.serve.draw(counter.machine.word());
+        let alone = self.physics.serve.draw(counter.machine.word());
+        let begins = now.max(counter.free);
+        let takes = counter.machine.takes(begins, alone);
         counter.served += takes;
-        counter.free = now.max(counter.free) + takes;
+        counter.free = begins + takes;
         let served = Happening::Served {
             server,
             worker,
@@ -515,13 +525,14 @@ impl<'a> Simulation<'a> {
     fn end(mut self, now: Time) -> History {
         let parameters = members::read_everything(&self.servers, self.job);
         self.trace.add_values(&parameters);
-        let mut usage: Usage = self.post.usage();
-        usage.serving = self.counters.iter().map(|counter| counter.served).sum();
-        for player in &self.players {
-            let (there, computed) = player.times(now);
-            usage.workers_there += there;
-            usage.computing += computed;
-        }
+        let workers: Vec<_> = self.players.iter().map(|p| p.times(now)).collect();
+        let served: Vec<_> = self.counters.iter().map(|c| c.served).collect();
+        let usage = Usage {
+            workers_there: workers.iter().map(|times| times.there).sum(),
+            computing: workers.iter().map(|times| times.computed).sum(),
+            serving: served.iter().sum(),
+            ..self.post.usage()
+        };
         History {
             parameters,
             statuses: self
@@ -533,6 +544,8 @@ impl<'a> Simulation<'a> {
             events: self.events,
             trace: self.trace,
             usage,
+            workers,
+            served,
             waits: self.waits,
         }
     }

@@ -23,8 +23,21 @@ pub struct History {
     pub trace: TraceHash,
     /// What the resources did.
     pub usage: Usage,
+    /// What each worker did, by slot.
+    pub workers: Vec<WorkerTimes>,
+    /// How long each server served, by index.
+    pub served: Vec<Duration>,
     /// Who waited for whom.
     pub waits: Waits,
+}
+
+/// What a worker did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkerTimes {
+    /// It was there.
+    pub there: Duration,
+    /// It computed.
+    pub computed: Duration,
 }
 
 /// What the resources of a cluster did, all of one kind together.

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use thalweg_common::physics::{Distribution, Machine};
+use thalweg_common::physics::Machine;
 use thalweg_common::time::Time;
 use thalweg_worker::worker::{ComputeTask, Worker};
+
+use super::history::WorkerTimes;
+use super::timings::Computing;
 
 /// Where a worker is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +27,7 @@ pub(super) struct Player {
     /// `None` before it comes.
     pub(super) worker: Option<Worker>,
     machine: Machine,
-    compute: Distribution,
+    compute: Computing,
     /// The last time that it asked to be woken at.
     pub(super) wake: Option<Time>,
     came: Time,
@@ -47,7 +50,7 @@ pub(super) struct Held {
 
 impl Player {
     /// A worker that has not come yet.
-    pub(super) fn away(machine: Machine, compute: Distribution) -> Self {
+    pub(super) fn away(machine: Machine, compute: Computing) -> Self {
         Self {
             life: Life::Away,
             worker: None,
@@ -79,7 +82,7 @@ impl Player {
     /// How long the computation takes that begins now.
     pub(super) fn takes(&mut self, now: Time, task: &ComputeTask) -> Duration {
         let word = self.machine.word();
-        let alone = task.pause + self.compute.draw(word);
+        let alone = task.pause + self.compute.next(word);
         let takes = self.machine.takes(now, alone);
         self.computed += takes;
         takes
@@ -105,15 +108,21 @@ impl Player {
     }
 
     /// How long it was there, and how long it computed.
-    pub(super) fn times(&self, now: Time) -> (Duration, Duration) {
+    pub(super) fn times(&self, now: Time) -> WorkerTimes {
+        if self.worker.is_none() {
+            // One that turned back was never there.
+            return WorkerTimes::default();
+        }
         let until = match self.life {
-            Life::Away => return (Duration::ZERO, Duration::ZERO),
-            Life::Here => now,
+            Life::Away | Life::Here => now,
             Life::Over => self.left,
         };
         let there = until.since(self.came);
-        // What was begun before a kill did not end.
-        (there, self.computed.min(there))
+        WorkerTimes {
+            there,
+            // What was begun before a kill did not end.
+            computed: self.computed.min(there),
+        }
     }
 }
 

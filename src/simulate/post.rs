@@ -8,13 +8,17 @@ use thalweg_common::physics::{Link, LinkPhysics, Stream};
 use thalweg_common::time::Time;
 
 use super::history::Usage;
+use super::recording::Recording;
 use super::size;
+use super::timings::Replayed;
 
 /// Both directions of every link between a worker and a server.
 #[derive(Debug)]
 pub(super) struct Post {
     servers: usize,
     links: Vec<(Link, Link)>,
+    /// What messages are on the way for beside that, there and back; empty: nothing was recorded.
+    recorded: Vec<(Replayed, Replayed)>,
     usage: Usage,
 }
 
@@ -32,8 +36,19 @@ impl Post {
         Self {
             servers: servers as usize,
             links: links.collect(),
+            recorded: Vec::new(),
             usage: Usage::default(),
         }
+    }
+
+    /// The same with the latencies of a recording.
+    pub(super) fn replay(&mut self, recording: &Recording, serve: Duration, seed: u64) {
+        let ways = recording.ways(serve);
+        let both = |link: usize| {
+            let there = ways.of((link / self.servers, link % self.servers), seed);
+            (there.clone(), there)
+        };
+        self.recorded = (0..self.links.len()).map(both).collect();
     }
 
     /// When a request arrives that is sent now.
@@ -50,7 +65,11 @@ impl Post {
             Request::Pull(_) => self.usage.pulled_bytes += bytes,
             _ => {}
         }
-        self.link(worker, server).0.send(now, bytes)
+        let link = self.link(worker, server);
+        let further = self.recorded.get_mut(link).map(|ways| ways.0.next());
+        self.links[link]
+            .0
+            .send_with(now, bytes, further.unwrap_or_default())
     }
 
     /// When a reply arrives that is sent now.
@@ -67,7 +86,11 @@ impl Post {
             Reply::Pulled(_) => self.usage.pulled_bytes += bytes,
             _ => {}
         }
-        self.link(worker, server).1.send(now, bytes)
+        let link = self.link(worker, server);
+        let further = self.recorded.get_mut(link).map(|ways| ways.1.next());
+        self.links[link]
+            .1
+            .send_with(now, bytes, further.unwrap_or_default())
     }
 
     /// What has passed so far.
@@ -80,7 +103,7 @@ impl Post {
         }
     }
 
-    fn link(&mut self, worker: usize, server: ServerId) -> &mut (Link, Link) {
-        &mut self.links[worker * self.servers + server.0 as usize]
+    fn link(&self, worker: usize, server: ServerId) -> usize {
+        worker * self.servers + server.0 as usize
     }
 }

@@ -52,6 +52,9 @@ pub fn simulate(options: &SimulateOptions) -> Result<RunEnd> {
         config.cluster.servers,
         crate::view::units::bytes(estimate)
     ));
+    if let Some(recorded) = options.physics.recorded_in_words() {
+        onlooker.display.message(&recorded);
+    }
     for note in job.notes() {
         onlooker.display.message(&format!("note: {note}"));
     }
@@ -61,6 +64,7 @@ pub fn simulate(options: &SimulateOptions) -> Result<RunEnd> {
     let started = now();
     let played = play(&job, options.physics.clone(), &mut onlooker);
     let spent = now() - started;
+    let simulating = spent.saturating_sub(onlooker.judge.spent());
     let history = match played {
         Ok(history) => history,
         Err(error) => {
@@ -74,6 +78,7 @@ pub fn simulate(options: &SimulateOptions) -> Result<RunEnd> {
             return Ok(end.1);
         }
     };
+    let spent = (spent, simulating);
     let end = finish(&job, onlooker, (&history, spent), (&folder, options))?;
     mark.settle(end.0)?;
     Ok(end.1)
@@ -102,7 +107,7 @@ fn check(job: &ResolvedJob, physics: &Physics) -> Result<()> {
         );
     }
     let cluster = &config.cluster;
-    physics.conditions.check(cluster.workers, cluster.servers)?;
+    physics.check(cluster.workers, cluster.servers)?;
     Ok(())
 }
 
@@ -216,7 +221,7 @@ impl Spectator for Onlooker<'_> {
 fn finish(
     job: &ResolvedJob,
     mut onlooker: Onlooker<'_>,
-    (history, spent): (&History, Duration),
+    (history, (spent, simulating)): (&History, (Duration, Duration)),
     (folder, options): (&RunFolder, &SimulateOptions),
 ) -> Result<(RunStatus, RunEnd)> {
     if let Some(problem) = onlooker.problem.take() {
@@ -262,7 +267,6 @@ fn finish(
     };
     folder.write_parameters(layout, parameters, &provenance(job, &view))?;
     let mut report = Report::new(&facts(job), outcome, &view);
-    let simulating = spent.saturating_sub(evaluate);
     let simulation = SimulationReport::new(history, simulating, &options.physics);
     report.socket.received = history.usage.to_servers_bytes;
     report.socket.sent = history.usage.to_workers_bytes;

@@ -7,8 +7,9 @@ use thalweg_common::message::{Address, PullPart, PullReply, Push, Reply, Request
 /// A frame, with what HTTP/2 and gRPC add to it.
 const FRAME: u64 = 30;
 
-/// The header of a push, and of any other request.
+/// The header of a push, of a pull, and of any other message.
 const PUSH: u64 = 60;
+const PULL: u64 = 28;
 const REQUEST: u64 = 40;
 
 /// The heads of a part: of a push, its acknowledgement, of a pull, its answer.
@@ -21,11 +22,11 @@ const READ: u64 = 12;
 const COORDINATE: u64 = 4;
 
 /// Bytes of a request.
-pub(super) fn of_request(request: &Request) -> u64 {
+pub(crate) fn of_request(request: &Request) -> u64 {
     FRAME
         + match request {
             Request::Push(push) => of_push(push),
-            Request::Pull(pull) => REQUEST + pull.parts.iter().map(of_question).sum::<u64>(),
+            Request::Pull(pull) => PULL + pull.parts.iter().map(of_question).sum::<u64>(),
             _ => REQUEST,
         }
 }

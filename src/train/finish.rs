@@ -1,5 +1,6 @@
 //! The end of a run: the last evaluation, the files, the end of the processes.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,12 +13,13 @@ use super::options::{RunEnd, TrainOptions};
 use super::references::references;
 use super::watch::{Since, Watched};
 use crate::job::{ResolvedJob, runs_on_threads};
-use crate::launch::LocalCluster;
+use crate::launch::{LocalCluster, gather};
 use crate::progress::say_out;
 use crate::report::{
     ConditionsReport, Counts, EvaluationPoint, Facts, Final, Host, Outcome, Provenance, Report,
     RunFolder, RunMark, RunStatus, render_summary, write_report,
 };
+use crate::simulate::{Header, VERSION};
 use crate::view::{ClusterView, Look, WorkerView};
 
 /// How long processes may take to end once a server is gone, or the user's patience.
@@ -73,6 +75,9 @@ pub(super) async fn finish(
             by = watch.interrupts.next() => watch.display.message(&format!("{by}: ending at once")),
         }
     }
+    if let Some(path) = &options.record {
+        record(&watch.job, &folder, path)?;
+    }
     // A job that ended early has a cause of its own.
     let (end, cause) = match &divergence {
         Some(divergence) if end == RunEnd::Done => {
@@ -101,6 +106,19 @@ pub(super) async fn finish(
     watch.display.finish();
     tell(&report, &watch.job, (&folder, mark), options)?;
     Ok(end)
+}
+
+/// Gathers what the workers recorded, once they have ended.
+fn record(job: &ResolvedJob, folder: &RunFolder, path: &Path) -> Result<()> {
+    let config = &job.blueprint.config;
+    let header = Header {
+        schema_version: VERSION,
+        job: config.name.clone(),
+        fingerprint: config.fingerprint().to_string(),
+        workers: config.cluster.workers,
+        servers: config.cluster.servers,
+    };
+    Ok(gather(&folder.records_path(), header, path)?)
 }
 
 /// A word on a model that predicts worse than one number would, though training went to its end.

@@ -23,6 +23,8 @@ pub struct TrainOptions {
     pub out: Option<PathBuf>,
     /// Where the report is to be copied.
     pub report: Option<PathBuf>,
+    /// Where the timings of the run are to be recorded.
+    pub record: Option<PathBuf>,
     /// Whether to show no progress.
     pub quiet: bool,
     /// Whether to print the report as JSON instead of the summary.

@@ -32,8 +32,8 @@ use crate::report::{RunFolder, RunMark, check_report_path};
 /// that ends early is no error: its report says so.
 pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     let started = now();
-    if let Some(report) = &options.report {
-        check_report_path(report)?;
+    for path in options.report.iter().chain(&options.record) {
+        check_report_path(path)?;
     }
     let Started {
         job,
@@ -186,6 +186,12 @@ fn prepare_threads(job: &ResolvedJob, options: &TrainOptions) -> Result<ThreadRu
             job.blueprint.config.method.name
         );
     }
+    if options.record.is_some() {
+        bail!(
+            "--record cannot go with `method.name` = \"{}\", whose threads send no messages: leave it out",
+            job.blueprint.config.method.name
+        );
+    }
     ThreadRun::prepare(job.clone())
 }
 
@@ -200,10 +206,14 @@ async fn start_cluster(
     let (job_path, logs) = (folder.job_path(), folder.logs_path());
     let mut cluster = LocalCluster::start_servers(&job_path, servers, &logs, patience).await?;
     let observer = Observer::attach(cluster.addresses(), patience).await?;
-    let further = options
-        .data_from_server
-        .then(|| "--data-from-server".to_owned());
-    let further: Vec<String> = further.into_iter().collect();
+    let mut further: Vec<String> = Vec::new();
+    if options.data_from_server {
+        further.push("--data-from-server".to_owned());
+    }
+    if options.record.is_some() {
+        let records = folder.make_records()?;
+        further.extend(["--record".to_owned(), records.display().to_string()]);
+    }
     let (conditions, workers) = (&options.conditions, config.cluster.workers);
     let under = (conditions, config.seed);
     let crew = Crew::new(further, under, workers, cluster.addresses());

@@ -9,3 +9,4 @@ mod support;
 mod drivers;
 mod overlap;
 mod methods;
+mod virtual_time;

@@ -11,6 +11,7 @@ mod threads;
 mod training;
 mod compare;
 mod demo;
+mod simulate;
 mod stopping;
 mod own_data;
 mod standard_input;

@@ -54,23 +54,7 @@ impl Conditions {
     /// # Errors
     /// [`ConditionsError`] with the specification that does not.
     pub fn check(&self, workers: u32, servers: u32) -> Result<(), ConditionsError> {
-        let absent = |spec: String, (role, number): (&'static str, u32), count: u32| {
-            let last = count.saturating_sub(1);
-            match number <= last {
-                true => Ok(()),
-                false => Err(ConditionsError::Absent {
-                    spec,
-                    role,
-                    number,
-                    last,
-                }),
-            }
-        };
-        for straggler in &self.stragglers {
-            if let Some(worker) = straggler.named() {
-                absent(straggler.to_string(), ("worker", worker), workers)?;
-            }
-        }
+        check_named(&self.stragglers, "worker", workers)?;
         for fault in self.kills.iter().chain(&self.joins) {
             match fault.victim {
                 Victim::Worker(worker) => absent(fault.to_string(), ("worker", worker), workers)?,
@@ -84,6 +68,37 @@ impl Conditions {
             }),
             None => Ok(()),
         }
+    }
+}
+
+/// Whether there is each worker, or server, that `stragglers` name.
+///
+/// # Errors
+/// [`ConditionsError::Absent`] of the first that is not there.
+pub fn check_named(
+    stragglers: &[Straggler],
+    role: &'static str,
+    count: u32,
+) -> Result<(), ConditionsError> {
+    let named = |s: &Straggler| s.named().map(|number| (s.to_string(), (role, number)));
+    let mut all = stragglers.iter().filter_map(named);
+    all.try_for_each(|(spec, process)| absent(spec, process, count))
+}
+
+fn absent(
+    spec: String,
+    (role, number): (&'static str, u32),
+    count: u32,
+) -> Result<(), ConditionsError> {
+    let last = count.saturating_sub(1);
+    match number <= last {
+        true => Ok(()),
+        false => Err(ConditionsError::Absent {
+            spec,
+            role,
+            number,
+            last,
+        }),
     }
 }
 

@@ -65,14 +65,19 @@ impl Link {
 
     /// When `bytes` arrive that are sent at `now`, which never goes back.
     pub fn send(&mut self, now: Time, bytes: u64) -> Time {
+        self.send_with(now, bytes, Duration::ZERO)
+    }
+
+    /// The same if they are on the way for `further`, beside the latency.
+    pub fn send_with(&mut self, now: Time, bytes: u64, further: Duration) -> Time {
         let takes = self
             .physics
             .bandwidth
             .map_or(Duration::ZERO, |b| b.takes(bytes));
         self.busy += takes;
         self.free = now.max(self.free) + takes;
-        let mut on_the_way = self.draw(self.physics.latency) + self.draw(self.physics.jitter);
-        on_the_way += self.retransmit();
+        let drawn = self.draw(self.physics.latency) + self.draw(self.physics.jitter);
+        let on_the_way = drawn + further + self.retransmit();
         self.last = self.last.max(self.free + on_the_way);
         self.last
     }
@@ -140,6 +145,8 @@ mod tests {
         assert_eq!(link.send(at(10), 100), at(220), "behind the first");
         assert_eq!(link.send(at(900), 50), at(970));
         assert_eq!(link.busy(), Duration::from_millis(250));
+        let further = Duration::from_millis(5);
+        assert_eq!(link.send_with(at(2_000), 50, further), at(2_075));
     }
 
     #[test]

@@ -7,11 +7,11 @@ use super::{Draws, Straggler, Stream};
 use crate::seed::unit;
 use crate::time::Time;
 
-/// The machine of one worker among `workers`.
+/// The machine of one worker among all workers, or of one server among all servers.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    worker: u32,
-    workers: u32,
+    number: u32,
+    count: u32,
     stragglers: Vec<Straggler>,
     draws: Draws,
 }
@@ -20,23 +20,29 @@ impl Machine {
     /// The machine of `worker`, one of `workers`, with those of the stragglers that are about it.
     #[must_use]
     pub fn new(stragglers: &[Straggler], (worker, workers): (u32, u32), job_seed: u64) -> Self {
-        let about = |straggler: &&Straggler| straggler.named().is_none_or(|named| named == worker);
-        Self {
-            worker,
-            workers: workers.max(1),
-            stragglers: stragglers.iter().filter(about).copied().collect(),
-            draws: Draws::new(job_seed, Stream::Worker(worker)),
-        }
+        let draws = Draws::new(job_seed, Stream::Worker(worker));
+        Self::of(stragglers, (worker, workers), draws)
     }
 
-    /// A machine that nothing slows, with the draws of `stream`.
+    /// The machine of `server`, one of `servers`, with those of the stragglers that are about it: what they
+    /// say of a worker's batches holds of a server's requests.
     #[must_use]
-    pub fn plain(stream: Stream, job_seed: u64) -> Self {
+    pub fn of_server(
+        stragglers: &[Straggler],
+        (server, servers): (u32, u32),
+        job_seed: u64,
+    ) -> Self {
+        let draws = Draws::new(job_seed, Stream::Server(server));
+        Self::of(stragglers, (server, servers), draws)
+    }
+
+    fn of(stragglers: &[Straggler], (number, count): (u32, u32), draws: Draws) -> Self {
+        let about = |straggler: &&Straggler| straggler.named().is_none_or(|named| named == number);
         Self {
-            worker: 0,
-            workers: 1,
-            stragglers: Vec::new(),
-            draws: Draws::new(job_seed, stream),
+            number,
+            count: count.max(1),
+            stragglers: stragglers.iter().filter(about).copied().collect(),
+            draws,
         }
     }
 
@@ -51,7 +57,7 @@ impl Machine {
         self.stragglers.is_empty()
     }
 
-    /// How long a gradient takes that begins at `now` and by itself takes `alone`.
+    /// How long work takes that begins at `now` and by itself takes `alone`.
     pub fn takes(&mut self, now: Time, alone: Duration) -> Duration {
         let mut factor = 1.0;
         let now = now.since_origin();
@@ -66,7 +72,7 @@ impl Machine {
                 }
                 Straggler::Rotating { factor, turn } => {
                     let (turn, _) = turn_of(now, turn.0);
-                    match turn % u128::from(self.workers) == u128::from(self.worker) {
+                    match turn % u128::from(self.count) == u128::from(self.number) {
                         true => *factor,
                         false => 1.0,
                     }
@@ -132,6 +138,18 @@ mod tests {
         assert!(other.is_plain());
         assert_eq!(other.takes(at(0), MS * 3), MS * 3);
         assert_eq!(machine(2, &["any:2x", "2:3x"]).takes(at(0), MS), MS * 6);
+    }
+
+    #[test]
+    fn a_server_is_slowed_by_what_is_about_it_and_draws_for_itself() {
+        let slow: [Straggler; 1] = ["1:10x".parse().unwrap()];
+        let mut servers = [0, 1].map(|server| Machine::of_server(&slow, (server, 2), 1));
+        assert_eq!(
+            servers.each_mut().map(|s| s.takes(at(0), MS)),
+            [MS, MS * 10]
+        );
+        let mut worker = Machine::new(&slow, (1, 2), 1);
+        assert_ne!(servers[1].word(), worker.word());
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod span;
 mod straggler;
 
 pub use bandwidth::Bandwidth;
-pub use conditions::{Conditions, ConditionsError};
+pub use conditions::{Conditions, ConditionsError, check_named};
 pub use distribution::Distribution;
 pub use error::SpecError;
 pub use fault::{Fault, Victim};

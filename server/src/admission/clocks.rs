@@ -148,7 +148,7 @@ impl Clocks {
             .map_or(own, |slot| own.plus(slot.lift))
     }
 
-    /// Who has not reached `floor`.
+    /// Who has not reached `floor`: the first of them, at most [`HOLDERS_MAX`].
     #[must_use]
     pub fn holders(&self, now: Time, floor: Clock) -> Vec<Holder> {
         (0_u32..)
@@ -161,6 +161,7 @@ impl Clocks {
                 since: now.since(slot.moved),
                 why: describe(now, slot),
             })
+            .take(HOLDERS_MAX)
             .collect()
     }
 
@@ -278,6 +279,10 @@ impl Clocks {
             .min()
     }
 }
+
+/// Of all holders of a gate so many are told of: thousands of workers that wait for thousands are no answer that
+/// anybody reads, and would take longer to write than to wait for.
+pub(super) const HOLDERS_MAX: usize = 64;
 
 /// Silence after which a holder is described by it.
 const NOTABLE_SILENCE: Duration = Duration::from_secs(2);

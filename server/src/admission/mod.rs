@@ -6,9 +6,37 @@
 //! want of data. Decisions are pure: `now` comes in, released tickets go out.
 
 mod clocks;
+/// The wait of a worker whose question is parked, for these holders or those of them that are not itself.
+fn wait_for(now: Time, parked: &Parked, holders: &[Holder]) -> Wait {
+    let others = || holders.iter().filter(|h| h.worker != parked.worker);
+    let since = now.since(parked.since);
+    if others().next().is_none() {
+        return Wait {
+            on: vec![],
+            since,
+            why: "its own push is on its way".to_owned(),
+        };
+    }
+    let said = |h: &Holder| format!("worker {} is at clock {} ({})", h.worker, h.clock, h.why);
+    let mut words: Vec<_> = others().map(said).collect();
+    if holders.len() == HOLDERS_MAX {
+        words.push("and maybe others".to_owned());
+    }
+    Wait {
+        on: others().map(|h| h.worker).collect(),
+        since,
+        why: format!(
+            "all must reach clock {}: {}",
+            parked.floor,
+            words.join("; ")
+        ),
+    }
+}
+
 #[cfg(test)]
 mod schedules;
 
+use clocks::HOLDERS_MAX;
 pub use clocks::{Clocks, Slot, SlotState};
 
 use std::collections::BTreeMap;
@@ -183,33 +211,25 @@ impl Admission {
         self.clocks.lapsed(now, lease, join)
     }
 
-    /// The wait that `worker` is in, the longest if there are several.
+    /// The waits that workers are in, of each the longest if there are several.
     #[must_use]
-    pub fn wait_of(&self, now: Time, worker: WorkerId) -> Option<Wait> {
-        let parked = self
-            .parked
-            .values()
-            .filter(|p| p.worker == worker)
-            .min_by_key(|p| p.since)?;
-        let mut holders = self.clocks.holders(now, parked.floor);
-        holders.retain(|holder| holder.worker != worker);
-        if holders.is_empty() {
-            return Some(Wait {
-                on: vec![],
-                since: now.since(parked.since),
-                why: "its own push is on its way".to_owned(),
-            });
+    pub fn waits(&self, now: Time) -> BTreeMap<WorkerId, Wait> {
+        let mut longest: BTreeMap<WorkerId, &Parked> = BTreeMap::new();
+        for parked in self.parked.values() {
+            let kept = longest.entry(parked.worker).or_insert(parked);
+            if parked.since < kept.since {
+                *kept = parked;
+            }
         }
-        let why = holders
-            .iter()
-            .map(|h| format!("worker {} is at clock {} ({})", h.worker, h.clock, h.why))
-            .collect::<Vec<_>>()
-            .join("; ");
-        Some(Wait {
-            on: holders.iter().map(|h| h.worker).collect(),
-            since: now.since(parked.since),
-            why: format!("all must reach clock {}: {why}", parked.floor),
-        })
+        // Many wait for few clocks.
+        let mut holders: BTreeMap<Clock, Vec<Holder>> = BTreeMap::new();
+        let waits = longest.into_iter().map(|(worker, parked)| {
+            let holders = holders
+                .entry(parked.floor)
+                .or_insert_with(|| self.clocks.holders(now, parked.floor));
+            (worker, wait_for(now, parked, holders))
+        });
+        waits.collect()
     }
 
     /// Lets go whoever waits for nobody any more, because of `last`.
@@ -267,9 +287,28 @@ mod tests {
         assert_eq!(gate.ask(NOW, A, Clock(0)), Gate::Open);
         assert!(gate.advance(NOW, A, Clock(1)).is_empty());
         let ticket = parked(&gate.ask(NOW, A, Clock(1)));
-        assert_eq!(gate.wait_of(NOW, A).unwrap().on, vec![B]);
+        assert_eq!(gate.waits(NOW)[&A].on, vec![B]);
         assert_eq!(gate.advance(NOW, B, Clock(1)), vec![ticket]);
         assert_eq!(gate.give_up(NOW, ticket), None);
+    }
+
+    #[test]
+    fn of_thousands_that_wait_for_thousands_the_first_are_named() {
+        let mut gate = Admission::new(Consistency::Bsp, 2_000, 0);
+        let half = (0..1_000).map(WorkerId);
+        for worker in half.clone().chain((1_000..2_000).map(WorkerId)) {
+            gate.enter(NOW, worker, SessionId(u64::from(worker.0)));
+        }
+        for worker in half {
+            gate.advance(NOW, worker, Clock(1));
+            parked(&gate.ask(NOW, worker, Clock(1)));
+        }
+        let waits = gate.waits(NOW);
+        assert_eq!(waits.len(), 1_000);
+        let wait = &waits[&WorkerId(999)];
+        assert_eq!(wait.on.len(), HOLDERS_MAX);
+        assert_eq!(wait.on[0], WorkerId(1_000));
+        assert!(wait.why.ends_with("; and maybe others"), "{}", wait.why);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod real;
 mod report;
 mod sample;
 mod session;
+mod simulate;
 mod wire;
 
 use clap::{Args, Subcommand};
@@ -29,6 +30,8 @@ enum What {
     Kernels(kernels::KernelArgs),
     /// Threads on one model: Hogwild!, its baselines and tiered replicas, beside limits and peers.
     Hogwild(hogwild::HogwildArgs),
+    /// A simulation: events per second and memory against the number of workers.
+    Simulate(simulate::SimulateArgs),
     /// The other end of `bench wire`, in a process of its own.
     #[command(hide = true)]
     Echo,
@@ -43,6 +46,7 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
         What::Wire(args) => wire::run(args),
         What::Kernels(args) => kernels::run(args),
         What::Hogwild(args) => hogwild::run(args),
+        What::Simulate(args) => simulate::run(args),
         What::Echo => echo::run(),
     }
 }

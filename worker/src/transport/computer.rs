@@ -99,6 +99,11 @@ impl Computer {
         }
     }
 
+    /// What the last gradient took.
+    pub(super) fn took(&self) -> Option<Duration> {
+        self.last
+    }
+
     /// Ends as the thread has ended.
     fn pass_on(&mut self) -> ! {
         let thread = self.thread.take().expect("a thread ends once");

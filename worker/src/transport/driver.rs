@@ -12,6 +12,7 @@ use super::clock::Clock;
 use super::computer::Computer;
 use super::links::Links;
 use super::slowness::Slowness;
+use super::witness::Witness;
 use crate::worker::{Effect, Event, Outcome, Tally, Worker};
 
 /// How a worker ended, with its figures.
@@ -34,18 +35,23 @@ pub struct Ended {
 /// If the model's gradient does.
 #[must_use]
 pub fn drive(worker: Worker, links: Links) -> Ended {
-    drive_slowly(worker, links, None)
+    drive_before(worker, links, None, &mut ())
 }
 
-/// [`drive`], on a machine that is as slow as `slowness` says.
+/// [`drive`], on a machine that is as slow as `slowness` says, before a witness.
 ///
 /// # Panics
 /// If the model's gradient does.
 #[must_use]
-pub fn drive_slowly(mut worker: Worker, links: Links, slowness: Option<Slowness>) -> Ended {
+pub fn drive_before(
+    mut worker: Worker,
+    links: Links,
+    slowness: Option<Slowness>,
+    witness: &mut dyn Witness,
+) -> Ended {
     let traffic = links.traffic();
     let model = Arc::clone(&worker.work().model);
-    let mut driver = Driver::new(links, Computer::start(model, slowness));
+    let mut driver = Driver::new(links, Computer::start(model, slowness), witness);
     let mut event = Event::Start;
     let outcome = loop {
         let effects = worker.step(driver.clock.now(), event);
@@ -64,8 +70,11 @@ pub fn drive_slowly(mut worker: Worker, links: Links, slowness: Option<Slowness>
     }
 }
 
-struct Driver {
+struct Driver<'a> {
     clock: Clock,
+    witness: &'a mut dyn Witness,
+    /// When the gradient began that is under way.
+    begun: Time,
     links: Links,
     computer: Computer,
     /// Requests that found no room, as refusals.
@@ -73,10 +82,12 @@ struct Driver {
     wake: Option<Time>,
 }
 
-impl Driver {
-    fn new(links: Links, computer: Computer) -> Self {
+impl<'a> Driver<'a> {
+    fn new(links: Links, computer: Computer, witness: &'a mut dyn Witness) -> Self {
         Self {
             clock: Clock::start(),
+            witness,
+            begun: Time::ZERO,
             links,
             computer,
             refused: VecDeque::new(),
@@ -93,11 +104,16 @@ impl Driver {
                     request,
                     deadline,
                 } => {
-                    let within = deadline.since(self.clock.now());
+                    let now = self.clock.now();
+                    self.witness.asked(now, server, id, &request);
+                    let within = deadline.since(now);
                     self.refused
                         .extend(self.links.send(server, id, request, within));
                 }
-                Effect::Compute(task) => self.computer.begin(task),
+                Effect::Compute(task) => {
+                    self.begun = self.clock.now();
+                    self.computer.begin(task);
+                }
                 Effect::WakeAt(time) => self.wake = Some(time),
                 Effect::Tell(notice) => tracing::warn!("{notice}"),
                 Effect::Finish(outcome) => return Some(outcome),
@@ -114,9 +130,24 @@ impl Driver {
         let now = self.clock.now();
         let patience = self.wake.map(|at| at.since(now));
         let event = self.links.wait(patience, self.computer.done());
+        event.as_ref().into_iter().for_each(|e| self.tell(e));
         event.unwrap_or_else(|| {
             self.wake = None;
             Event::Tick
         })
+    }
+
+    /// Tells the witness of what has come.
+    fn tell(&mut self, event: &Event) {
+        match event {
+            Event::Reply { server, id, .. } => {
+                self.witness.answered(self.clock.now(), *server, *id);
+            }
+            Event::Computed(_) => {
+                let took = self.computer.took().unwrap_or_default();
+                self.witness.computed(self.begun, took);
+            }
+            Event::Start | Event::Tick | Event::Lost { .. } | Event::Back { .. } | Event::Stop => {}
+        }
     }
 }
