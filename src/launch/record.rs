@@ -207,7 +207,7 @@ mod tests {
             servers: 2,
         };
         gather(&own, header, &path).unwrap();
-        assert!(!own.exists());
+        assert!(!own.try_exists().unwrap());
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<Line> = text
             .lines()

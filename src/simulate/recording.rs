@@ -170,7 +170,7 @@ impl Recording {
                     Gathered::of(header).map(|new| gathered = Some(new))
                 }
                 (None, _) => Err("the first line is no header".to_owned()),
-                (Some(gathered), line) => gathered.take(line),
+                (Some(gathered), line) => gathered.take(&line),
             };
             taken.map_err(|problem| malformed(number, problem))?;
         }
@@ -295,8 +295,8 @@ impl Gathered {
         })
     }
 
-    fn take(&mut self, line: Line) -> Result<(), String> {
-        match line {
+    fn take(&mut self, line: &Line) -> Result<(), String> {
+        match *line {
             Line::Recording(_) => Err("a second header".to_owned()),
             Line::Gradient {
                 worker,

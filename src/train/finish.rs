@@ -4,20 +4,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use thalweg_common::config::JobConfig;
 use thalweg_common::ids::Version;
 use thalweg_common::message::WorkerState;
 
 use super::divergence::advice;
 use super::feed::Feeding;
+use super::interrupts::Interrupts;
 use super::options::{RunEnd, TrainOptions};
 use super::references::references;
 use super::watch::{Since, Watched};
 use crate::job::{ResolvedJob, runs_on_threads};
 use crate::launch::{LocalCluster, gather};
-use crate::progress::say_out;
+use crate::progress::{Display, say_out};
 use crate::report::{
-    ConditionsReport, Counts, EvaluationPoint, Facts, Final, Host, Outcome, Provenance, Report,
-    RunFolder, RunMark, RunStatus, render_summary, write_report,
+    ConditionsReport, Counts, Divergence, EvaluationPoint, Facts, Final, Host, Outcome, Provenance,
+    Report, RunFolder, RunMark, RunStatus, render_summary, write_report,
 };
 use crate::simulate::{Header, VERSION};
 use crate::view::{ClusterView, Look, WorkerView};
@@ -38,10 +40,8 @@ pub(super) async fn finish(
         view,
         parameters,
     } = watched;
-    let mut final_scores = Final::default();
-    let mut divergence = None;
-    let folder = watch.folder.clone();
-    let model = watch.job.blueprint.model.clone();
+    let (mut final_scores, mut divergence) = (Final::default(), None);
+    let (folder, model) = (watch.folder.clone(), watch.job.blueprint.model.clone());
     let layout = model.layout();
     let counts = parameters.as_ref().map(|x| Counts::of(layout, x));
     let feeding = watch.feeding.take().filter(|_| end == RunEnd::Done);
@@ -61,31 +61,24 @@ pub(super) async fn finish(
     // The servers end when their last observer has left; one that is gone needs no goodbye.
     watch.seat.leave().await.ok();
     drop(watch.seat);
-    if let Some(mut cluster) = watch.cluster.take() {
-        give_up_the_lost(&mut cluster, &view);
+    if let Some(cluster) = watch.cluster.take() {
         // Without its parameters nothing of the job can go on: workers would only try again.
         let patience = if watch.at_once || parameters.is_none() {
             LOST_CAUSE_PATIENCE
         } else {
             watch.job.blueprint.config.limits.stop_seconds.duration()
         };
-        tokio::select! {
-            () = cluster.end(patience, end != RunEnd::Done) => {}
-            // What has not ended by then is killed.
-            by = watch.interrupts.next() => watch.display.message(&format!("{by}: ending at once")),
-        }
+        let ear = (&mut watch.interrupts, &mut watch.display);
+        end_processes((cluster, &view), (patience, end != RunEnd::Done), ear).await;
     }
     if let Some(path) = &options.record {
         record(&watch.job, &folder, path)?;
     }
-    // A job that ended early has a cause of its own.
-    let (end, cause) = match &divergence {
-        Some(divergence) if end == RunEnd::Done => {
-            let advice = advice(divergence, &watch.job.blueprint.config);
-            (RunEnd::Diverged, Some(advice))
-        }
-        Some(_) | None => (end, cause),
-    };
+    let (end, cause) = judged(
+        (end, cause),
+        divergence.as_ref(),
+        &watch.job.blueprint.config,
+    );
     let outcome = Outcome {
         status: status_of(end),
         cause,
@@ -101,8 +94,10 @@ pub(super) async fn finish(
     if let Some(words) = worse_than_the_mean(&outcome.final_scores) {
         watch.display.message(&words);
     }
-    let mut report = Report::new(&facts(&watch.job), outcome, &view);
-    report.conditions = ConditionsReport::of(&options.conditions);
+    let report = Report {
+        conditions: ConditionsReport::of(&options.conditions),
+        ..Report::new(&facts(&watch.job), outcome, &view)
+    };
     watch.display.finish();
     tell(&report, &watch.job, (&folder, mark), options)?;
     Ok(end)
@@ -119,6 +114,35 @@ fn record(job: &ResolvedJob, folder: &RunFolder, path: &Path) -> Result<()> {
         servers: config.cluster.servers,
     };
     Ok(gather(&folder.records_path(), header, path)?)
+}
+
+/// Brings every process to an end within the user's patience and the given one; those that go by themselves
+/// need not be asked.
+async fn end_processes(
+    (mut cluster, view): (LocalCluster, &ClusterView),
+    (patience, ask_first): (Duration, bool),
+    (interrupts, display): (&mut Interrupts, &mut Display),
+) {
+    give_up_the_lost(&mut cluster, view);
+    tokio::select! {
+        () = cluster.end(patience, ask_first) => {}
+        // What has not ended by then is killed.
+        by = interrupts.next() => display.message(&format!("{by}: ending at once")),
+    }
+}
+
+/// How a run ended whose model may be worth nothing. A job that ended early has a cause of its own.
+fn judged(
+    (end, cause): (RunEnd, Option<String>),
+    divergence: Option<&Divergence>,
+    config: &JobConfig,
+) -> (RunEnd, Option<String>) {
+    match divergence {
+        Some(divergence) if end == RunEnd::Done => {
+            (RunEnd::Diverged, Some(advice(divergence, config)))
+        }
+        Some(_) | None => (end, cause),
+    }
 }
 
 /// A word on a model that predicts worse than one number would, though training went to its end.

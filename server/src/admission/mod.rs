@@ -403,7 +403,7 @@ mod tests {
         let ticket = parked(&gate.ask(NOW, A, Clock(1)));
         gate.give_up(later(5), ticket);
         parked(&gate.ask(later(6), A, Clock(1)));
-        let waits = gate.wait_of(later(7), A).unwrap();
+        let waits = gate.waits(later(7)).remove(&A).unwrap();
         assert_eq!(waits.since, Duration::from_secs(7), "it was asked again");
         gate.advance(later(8), B, Clock(1));
         assert_eq!(gate.take_opened(), [wait(1, 8, B)]);
