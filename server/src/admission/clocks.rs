@@ -148,7 +148,7 @@ impl Clocks {
             .map_or(own, |slot| own.plus(slot.lift))
     }
 
-    /// Who has not reached `floor`: the first of them, at most [`HOLDERS_MAX`].
+    /// Who has not reached `floor`: the first of them, at most `HOLDERS_MAX`.
     #[must_use]
     pub fn holders(&self, now: Time, floor: Clock) -> Vec<Holder> {
         (0_u32..)
