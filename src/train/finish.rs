@@ -71,9 +71,6 @@ pub(super) async fn finish(
         let ear = (&mut watch.interrupts, &mut watch.display);
         end_processes((cluster, &view), (patience, end != RunEnd::Done), ear).await;
     }
-    if let Some(path) = &options.record {
-        record(&watch.job, &folder, path)?;
-    }
     let (end, cause) = judged(
         (end, cause),
         divergence.as_ref(),
@@ -100,6 +97,10 @@ pub(super) async fn finish(
     };
     watch.display.finish();
     tell(&report, &watch.job, (&folder, mark), options)?;
+    // Last: a recording that cannot be written takes no report along.
+    if let Some(path) = &options.record {
+        record(&watch.job, &folder, path)?;
+    }
     Ok(end)
 }
 

@@ -162,7 +162,6 @@ fn every_rule_leaves_its_mark_on_the_trace() {
         "method.n_push=2",
         "method.local_lr=0",
         "train.batch_size=9",
-        "train.pull=whole",
         "gradient.transforms=[{ name = 'clip_by_value', max_value = 0.01 }]",
         "cluster.servers=3",
     ] {
