@@ -32,6 +32,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::launch::DIVERGED;
 use crate::progress::{say_err as say_error, say_out as say};
+use crate::train::RunEnd;
 
 /// Exit code of a job that ended early or a command that failed.
 const FAILED: u8 = 1;
@@ -92,6 +93,17 @@ enum Ending {
     Diverged,
     Failed,
     Interrupted,
+}
+
+impl From<RunEnd> for Ending {
+    fn from(end: RunEnd) -> Self {
+        match end {
+            RunEnd::Done => Self::Done,
+            RunEnd::Diverged => Self::Diverged,
+            RunEnd::Failed => Self::Failed,
+            RunEnd::Interrupted => Self::Interrupted,
+        }
+    }
 }
 
 /// Parses the command line and runs the command.

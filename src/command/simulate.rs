@@ -11,8 +11,7 @@ use super::Ending;
 use super::conditions::ConditionFlags;
 use super::flags::JobFlags;
 use super::options::JobOptions;
-use crate::simulate::{Physics, Recording, SimulateOptions, simulate};
-use crate::train::RunEnd;
+use crate::simulate::{Physics, Recording, SimulateOptions, sessions_for, simulate};
 
 /// Computing one batch, if nothing else is said.
 pub(super) const COMPUTE: &str = "1ms";
@@ -74,7 +73,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     // Sessions of a simulation cost no socket.
-    let sessions = arguments.workers.map(|n| (n.saturating_add(8)).max(256));
+    let sessions = arguments.workers.map(sessions_for);
     let flags = [
         ("cluster.servers", arguments.servers),
         ("cluster.workers", arguments.workers),
@@ -91,12 +90,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         quiet: arguments.quiet,
         json: arguments.json,
     };
-    Ok(match simulate(&options)? {
-        RunEnd::Done => Ending::Done,
-        RunEnd::Diverged => Ending::Diverged,
-        RunEnd::Failed => Ending::Failed,
-        RunEnd::Interrupted => Ending::Interrupted,
-    })
+    Ok(simulate(&options)?.into())
 }
 
 /// What everything takes; flags come before a recording, and a recording before what is usual.

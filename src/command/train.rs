@@ -10,7 +10,7 @@ use super::check;
 use super::conditions::ConditionFlags;
 use super::flags::JobFlags;
 use super::options::{JobOptions, PATIENCE_SECONDS, patience};
-use crate::train::{RunEnd, TrainOptions, train};
+use crate::train::{TrainOptions, train};
 
 /// Arguments of `thalweg train`.
 #[derive(Debug, Args)]
@@ -118,12 +118,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    Ok(match runtime.block_on(train(options))? {
-        RunEnd::Done => Ending::Done,
-        RunEnd::Diverged => Ending::Diverged,
-        RunEnd::Failed => Ending::Failed,
-        RunEnd::Interrupted => Ending::Interrupted,
-    })
+    Ok(runtime.block_on(train(options))?.into())
 }
 
 /// A joined job is the servers': what would change it here is refused, not passed over.

@@ -4,11 +4,11 @@ use anyhow::Result;
 use thalweg_common::physics::{Conditions, Distribution, LinkPhysics};
 
 use super::ground::Ground;
-use super::result::{AtPlace, MethodResult, Point, Run};
+use super::result::{AtPlace, Measured, MethodResult, Run};
 use super::search::{Next, Search};
 use crate::job::ResolvedJob;
 use crate::progress::{Display, Mode};
-use crate::simulate::{Onlooker, Physics, play};
+use crate::simulate::{Onlooker, Physics, play, sessions_for};
 use crate::view::{ClusterView, Staleness};
 
 /// Workers of a place, and what its links take.
@@ -38,10 +38,7 @@ impl Arena {
     pub(super) fn sets(&self) -> Vec<String> {
         vec![
             format!("cluster.workers={}", self.workers),
-            format!(
-                "limits.sessions_max={}",
-                self.workers.saturating_add(8).max(256)
-            ),
+            format!("limits.sessions_max={}", sessions_for(self.workers)),
         ]
     }
 }
@@ -123,40 +120,17 @@ impl Contest<'_> {
         };
         let view = ClusterView::from(&history.statuses[..]);
         let staleness = Staleness::from(&view.staleness);
-        let bytes = history.usage.pushed_bytes + history.usage.pulled_bytes;
-        let seconds = view.trained.as_secs_f64();
         let (scores, curve) = onlooker.finish(&history, &view)?;
-        let loss = scores.test.and_then(|test| test.loss);
-        let loss = loss.or(scores.train.and_then(|train| train.scores.loss));
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of a count of bytes"
-        )]
-        let bytes_at =
-            |examples: u64| (bytes as f64 * examples as f64 / view.progress.max(1) as f64) as u64;
-        let points = curve.iter().filter_map(|point| {
-            Some(Point {
-                seconds: point.seconds,
-                epoch: point.epoch,
-                bytes: bytes_at(point.examples),
-                loss: point.test.and_then(|test| test.loss).or(point.train_loss)?,
-            })
-        });
-        Ok(Run {
-            lr,
-            loss: loss.filter(|loss| loss.is_finite()),
-            scores: scores.test,
-            seconds,
-            seconds_to_target: None,
-            bytes,
+        let seen = Measured {
+            scores,
+            curve: &curve,
+            seconds: view.trained.as_secs_f64(),
+            examples: view.progress,
+            bytes: history.usage.pushed_bytes + history.usage.pulled_bytes,
             staleness_p50: staleness.p50,
             staleness_p99: staleness.p99,
-            curve: points.collect(),
-            failed: loss
-                .is_none_or(|loss| !loss.is_finite())
-                .then(|| "diverged".to_owned()),
-        })
+            failed: None,
+        };
+        Ok(Run::of(lr, seen))
     }
 }

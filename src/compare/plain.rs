@@ -39,11 +39,9 @@ pub(super) fn train_plain(job: &ResolvedJob, compute: Option<Duration>) -> Resul
     let done = (plain.done, spent);
     curve.push(point(job, &mut judge, done, plain.x())?);
     let scores = judge.last(plain.x())?;
-    let loss = scores.test.and_then(|test| test.loss);
-    let loss = loss.or(scores.train.and_then(|train| train.scores.loss));
     Ok(Run {
         lr: config.optimizer.lr,
-        loss: loss.filter(|loss| loss.is_finite()),
+        loss: scores.loss().filter(|loss| loss.is_finite()),
         scores: scores.test,
         seconds: spent.as_secs_f64(),
         curve,

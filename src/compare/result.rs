@@ -3,6 +3,8 @@
 use serde::Serialize;
 use thalweg_worker::evaluate::Scores;
 
+use crate::report::{EvaluationPoint, Final};
+
 /// Rises when a key changes its meaning or goes away.
 pub(super) const SCHEMA_VERSION: u32 = 1;
 
@@ -94,7 +96,57 @@ pub(super) struct Refused {
     pub(super) why: String,
 }
 
+/// What was seen of a training, in virtual time or in processes.
+#[derive(Debug)]
+pub(super) struct Measured<'a> {
+    pub(super) scores: Final,
+    pub(super) curve: &'a [EvaluationPoint],
+    /// Of training.
+    pub(super) seconds: f64,
+    pub(super) examples: u64,
+    pub(super) bytes: u64,
+    pub(super) staleness_p50: u64,
+    pub(super) staleness_p99: u64,
+    /// Why it did not end as it should have.
+    pub(super) failed: Option<String>,
+}
+
 impl Run {
+    /// A training at a rate.
+    pub(super) fn of(lr: f64, seen: Measured<'_>) -> Self {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a count of bytes"
+        )]
+        let bytes_at = |examples: u64| {
+            (seen.bytes as f64 * examples as f64 / seen.examples.max(1) as f64) as u64
+        };
+        let points = seen.curve.iter().filter_map(|point| {
+            Some(Point {
+                seconds: point.train_seconds,
+                epoch: point.epoch,
+                bytes: bytes_at(point.examples),
+                loss: point.test.and_then(|test| test.loss).or(point.train_loss)?,
+            })
+        });
+        let loss = seen.scores.loss().filter(|loss| loss.is_finite());
+        let diverged = || loss.is_none().then(|| "diverged".to_owned());
+        Self {
+            lr,
+            loss: loss.filter(|_| seen.failed.is_none()),
+            scores: seen.scores.test,
+            seconds: seen.seconds,
+            seconds_to_target: None,
+            bytes: seen.bytes,
+            staleness_p50: seen.staleness_p50,
+            staleness_p99: seen.staleness_p99,
+            curve: points.collect(),
+            failed: seen.failed.or_else(diverged),
+        }
+    }
+
     /// A run that came to nothing.
     pub(super) fn failed(lr: f64, why: String) -> Self {
         Self {

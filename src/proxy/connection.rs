@@ -8,11 +8,11 @@ use thalweg_common::physics::{Link, Way};
 use thalweg_common::time::Time;
 use tokio::net::TcpStream;
 
-use super::clock::Clock;
 use super::counts::Counts;
 use super::lane::{Broken, Lane, Shared};
 use super::options::ProxyOptions;
 use super::timer::Timer;
+use thalweg_proto::transport::Clock;
 
 /// What all connections of a proxy share.
 #[derive(Debug)]

@@ -12,10 +12,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::clock::Clock;
 use super::counts::{Counts, LaneCounts};
 use super::options::{Faults, WINDOW_BYTES_MIN};
 use super::timer::Timer;
+use thalweg_proto::transport::Clock;
 
 /// The most that is read at once.
 const READ_BYTES: u32 = WINDOW_BYTES_MIN;

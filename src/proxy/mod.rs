@@ -6,7 +6,6 @@
 //! when it arrives; then it is delivered, in order. All connections of a link share it, as they would share
 //! a cable. Virtual time runs the same link ([`crate::simulate`]).
 
-mod clock;
 mod timer;
 mod options;
 mod counts;

@@ -11,12 +11,12 @@ use thalweg_common::physics::{Link, Stream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::clock::Clock;
 use super::connection::{Cable, reset};
 use super::counts::{Carried, Counts};
 use super::lane::Broken;
 use super::options::ProxyOptions;
 use super::timer::Timer;
+use thalweg_proto::transport::Clock;
 
 /// Between two tries to accept, if the system has no descriptor left.
 const PAUSE: Duration = Duration::from_millis(20);

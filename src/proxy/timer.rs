@@ -8,7 +8,7 @@ use std::io;
 
 use thalweg_common::time::Time;
 
-use super::clock::Clock;
+use thalweg_proto::transport::Clock;
 
 pub(super) use system::Timer;
 

@@ -162,6 +162,15 @@ pub struct Final {
     pub test: Option<Scores>,
 }
 
+impl Final {
+    /// The loss on test data where there are some, else on training data.
+    #[must_use]
+    pub fn loss(&self) -> Option<f64> {
+        let test = self.test.and_then(|test| test.loss);
+        test.or(self.train.and_then(|train| train.scores.loss))
+    }
+}
+
 /// A known result on the same data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reference {

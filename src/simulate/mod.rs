@@ -22,7 +22,7 @@ mod run;
 pub use cluster::Simulation;
 pub use error::SimulateError;
 pub use history::{History, TraceHash, Usage, WorkerTimes};
-pub use physics::Physics;
+pub use physics::{Physics, sessions_for};
 pub(crate) use recording::{Asked, Header, Line, VERSION};
 pub use recording::{Recording, RecordingError};
 pub(crate) use run::{Onlooker, play};

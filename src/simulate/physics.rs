@@ -11,6 +11,12 @@ use thalweg_common::physics::{
 use super::recording::Recording;
 use super::timings::Computing;
 
+/// Sessions that servers of so many simulated workers may hold, which cost no socket: some to spare.
+#[must_use]
+pub fn sessions_for(workers: u32) -> u32 {
+    workers.saturating_add(8).max(256)
+}
+
 /// What everything takes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Physics {

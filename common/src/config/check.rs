@@ -24,6 +24,9 @@ use crate::tuning::Misfit;
 /// Pulls that may be asked for ahead.
 const PREFETCH_MAX: usize = 64;
 
+/// Iterations that may lie between two exchanges, and by which a worker may be ahead: beyond them a setting is a slip.
+const ITERATIONS_MAX: u64 = 1_000_000;
+
 /// Events of each kind that a server may be told to keep.
 const HISTORY_EVENTS_MAX: usize = 65_536;
 
@@ -422,17 +425,27 @@ fn counts(job: &Job, problems: &mut Problems) {
         ("train.examples", job.train.examples.unwrap_or(1)),
         ("stop.patience", job.stop.patience.unwrap_or(1)),
         ("train.accumulate", job.train.accumulate),
-        ("method.n_push", job.method.n_push),
-        (
-            "method.communication_period",
-            job.method.communication_period,
-        ),
-        ("method.n_pull", job.method.n_pull),
         ("cluster.servers", u64::from(job.cluster.servers)),
         ("cluster.workers", u64::from(job.cluster.workers)),
         ("limits.range_batches", job.limits.range_batches),
     ] {
         problems.expect(key, 1 <= count, "a whole number of at least 1", count);
+    }
+    let method = &job.method;
+    for (key, iterations) in [
+        ("method.n_push", method.n_push),
+        ("method.n_pull", method.n_pull),
+        ("method.communication_period", method.communication_period),
+    ] {
+        let holds = (1..=ITERATIONS_MAX).contains(&iterations);
+        let permitted = format!("a whole number of iterations from 1 to {ITERATIONS_MAX}");
+        problems.expect(key, holds, &permitted, iterations);
+    }
+    if let Consistency::Ssp { lag } = job.consistency.model {
+        let permitted = format!(
+            "a whole number of iterations from 1 to {ITERATIONS_MAX} (`model` = \"asp\" has no bound)"
+        );
+        problems.expect("consistency.lag", lag <= ITERATIONS_MAX, &permitted, lag);
     }
     let prefetch = job.method.prefetch;
     let holds = (1..=PREFETCH_MAX).contains(&prefetch);

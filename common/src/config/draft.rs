@@ -145,11 +145,38 @@ impl Draft {
         let mut whole = self.clone();
         let method = self.written_value("method.name").and_then(Value::as_str);
         let usual = Method::default().name;
-        whole.lay_under((registries.recipe)(method.unwrap_or(&usual)));
-        whole
-            .read()?
-            .check(registries)
-            .map_err(|error| self.located(error))
+        let method = method.unwrap_or(&usual);
+        let recipe = (registries.recipe)(method);
+        whole.lay_under(recipe.clone());
+        let checked = whole.read()?.check(registries);
+        checked.map_err(|mut error| {
+            for problem in &mut error.problems {
+                self.name_the_method(problem, method, &recipe);
+            }
+            self.located(error)
+        })
+    }
+
+    /// Says of keys that nobody wrote that the method set them.
+    fn name_the_method(&self, problem: &mut Problem, method: &str, recipe: &Table) {
+        let name = format!("`method.name` = \"{method}\"");
+        if problem.text.contains(&name) {
+            return;
+        }
+        let set = problem.keys.iter().filter_map(|key| {
+            let (section, last) = key.split_once('.')?;
+            let value = recipe.get(section)?.get(last)?;
+            self.written_value(key)
+                .is_none()
+                .then(|| format!("`{key}` = {value}"))
+        });
+        let set: Vec<String> = set.collect();
+        if !set.is_empty() {
+            problem.text += &format!(
+                " ({name} sets {} where the job does not)",
+                set.join(" and ")
+            );
+        }
     }
 
     /// Lets the method that an assignment chose replace what the text has otherwise: another entry in a

@@ -9,7 +9,7 @@ use super::sections::limits::Limits;
 use super::sections::method::Overlap;
 use super::sections::optimizer::Optimizer;
 use super::sections::stop::Stop;
-use crate::consistency::{Aggregation, Consistency};
+use crate::consistency::{Aggregation, BeyondLimit, Consistency, Staleness, StalenessRate};
 use crate::optimizer::{AtRead, optimizer};
 
 /// Bytes of every message that are kept for its frame, beside the chunk.
@@ -26,6 +26,7 @@ pub(super) fn judge(job: &Job, problems: &mut Problems) {
         Consistency::Asp => {}
     }
     rounds(job, problems);
+    staleness(job, problems);
     delays(job, problems);
     solo_phase(job, problems);
     prefetch(job, problems);
@@ -106,6 +107,48 @@ fn rounds(job: &Job, problems: &mut Problems) {
     }
 }
 
+/// A limit has something beyond it, and a factor something to act on.
+fn staleness(job: &Job, problems: &mut Problems) {
+    let Staleness {
+        rate,
+        limit,
+        beyond,
+    } = job.consistency.staleness;
+    let beyond_limit = match beyond {
+        BeyondLimit::Reject => None,
+        BeyondLimit::DownWeight => Some("\"down_weight\""),
+        BeyondLimit::Count => Some("\"count\""),
+    };
+    match (limit, &beyond_limit) {
+        (None, Some(words)) => {
+            let text = format!(
+                "`consistency.beyond_limit` = {words} says what becomes of a gradient beyond \
+                 `consistency.staleness_limit`, and that is not set; set it, or leave both out"
+            );
+            let keys = ["consistency.beyond_limit", "consistency.staleness_limit"];
+            problems.add_between(&keys, text);
+        }
+        (Some(0), Some(words)) if beyond == BeyondLimit::DownWeight => {
+            let cure = "a late gradient counts limit/staleness, which is 0 for every one; set \
+                        `beyond_limit` = \"reject\" to leave late gradients out, or a limit of 1 or more";
+            let limit = ("consistency.staleness_limit", &0 as &dyn Display);
+            cannot_go(problems, limit, ("consistency.beyond_limit", words), cure);
+        }
+        _ => {}
+    }
+    if rate == StalenessRate::Inverse
+        && matches!(job.consistency.aggregation, Aggregation::Round { .. })
+    {
+        cannot_go(
+            problems,
+            ("consistency.staleness_rate", &"\"inverse\""),
+            ("consistency.aggregation", &"\"round\""),
+            "a round's gradients are all of the parameters that it steps from, and none is late; leave out \
+             `staleness_rate`, or set `aggregation` = \"push\" or \"softsync\"",
+        );
+    }
+}
+
 /// What is divided among the workers, and what a round does without, is bounded by their number.
 fn splits(job: &Job, problems: &mut Problems) {
     let workers = job.cluster.workers;
@@ -175,6 +218,12 @@ fn look_back(job: &Job, of_rule: (&str, &dyn Display), problems: &mut Problems) 
         let cure = "gradients of several reads cannot be corrected as one; set `n_push` = 1";
         let of_pushes = ("method.n_push", &job.method.n_push as &dyn Display);
         cannot_go(problems, of_rule, of_pushes, cure);
+    }
+    if job.consistency.staleness.rate == StalenessRate::Inverse {
+        let cure = "the rule takes account of what each gradient could not see, and a factor of 1/staleness \
+                    would discount it twice; leave out `staleness_rate`";
+        let of_rate = ("consistency.staleness_rate", &"\"inverse\"" as &dyn Display);
+        cannot_go(problems, of_rule, of_rate, cure);
     }
     if let Some(rate) = job.method.local_lr.filter(|rate| 0.0 < *rate) {
         let cure = "a worker that steps by itself takes gradients elsewhere than where it has read; set \

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::SpecError;
+use super::{SpecError, quantity};
 
 const KIND: (&str, &str) = (
     "bandwidth",
@@ -35,21 +35,8 @@ impl FromStr for Bandwidth {
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
         let error = |why: &str| SpecError::new(KIND, text, why);
-        let digits = text
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let number: f64 = number
-            .parse()
-            .map_err(|_| error("it does not begin with a number"))?;
-        let found = UNITS.iter().find(|(name, _)| *name == unit);
-        let Some((_, bits)) = found else {
-            return Err(error(match unit {
-                "" => "it has no unit",
-                _ => "its unit is unknown",
-            }));
-        };
-        match number * bits {
+        let bits = quantity::read(text, &UNITS).map_err(error)?;
+        match bits {
             rate if (1.0..=1e15).contains(&rate) => Ok(Self(rate)),
             _ => Err(error("it is not between 1bit and 1000000gbit")),
         }
@@ -58,9 +45,7 @@ impl FromStr for Bandwidth {
 
 impl fmt::Display for Bandwidth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fitting = UNITS.iter().find(|(_, unit)| *unit <= self.0);
-        let (name, unit) = fitting.expect("a bit per second is the least");
-        write!(f, "{}{name}", self.0 / unit)
+        f.write_str(&quantity::write(self.0, &UNITS))
     }
 }
 

@@ -14,6 +14,7 @@ mod fault;
 mod link;
 mod machine;
 mod outage;
+mod quantity;
 mod share;
 mod span;
 mod straggler;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::SpecError;
+use super::{SpecError, quantity};
 
 const KIND: (&str, &str) = (
     "length of time",
@@ -32,22 +32,8 @@ impl FromStr for Span {
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
         let error = |why: &str| SpecError::new(KIND, text, why);
-        let digits = text
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        if number.is_empty() {
-            return Err(error("it does not begin with a number"));
-        }
-        let number: f64 = number.parse().map_err(|_| error("its number is none"))?;
-        let found = UNITS.iter().find(|(name, _)| *name == unit);
-        let Some((_, nanos)) = found else {
-            return Err(error(match unit {
-                "" => "it has no unit",
-                _ => "its unit is unknown",
-            }));
-        };
-        let span = Duration::try_from_secs_f64(number * nanos / 1e9);
+        let nanos = quantity::read(text, &UNITS).map_err(error)?;
+        let span = Duration::try_from_secs_f64(nanos / 1e9);
         match span {
             Ok(span) if span <= LONGEST => Ok(Self(span)),
             Ok(_) | Err(_) => Err(error("it is longer than a day")),
@@ -66,9 +52,7 @@ impl fmt::Display for Span {
         if nanos == 0.0 {
             return f.write_str("0ms");
         }
-        let fitting = UNITS.iter().find(|(_, unit)| *unit <= nanos);
-        let (name, unit) = fitting.expect("a nanosecond is the least");
-        write!(f, "{}{name}", nanos / unit)
+        f.write_str(&quantity::write(nanos, &UNITS))
     }
 }
 

@@ -6,11 +6,13 @@
 mod outgoing;
 mod incoming;
 mod call;
+mod clock;
 mod serve;
 mod counted;
 mod memory;
 
 pub use call::open_session;
+pub use clock::Clock;
 pub use counted::{Counted, Tally};
 pub use incoming::FrameReader;
 pub use memory::keep_freed_memory;

@@ -118,13 +118,15 @@ impl Clocks {
     }
 
     /// Changes a slot and what counts with it; nothing if there is no such slot.
-    fn change<T>(&mut self, worker: WorkerId, change: impl FnOnce(&mut Slot) -> T) -> Option<T> {
-        let slot = self.slots.get_mut(worker.0 as usize)?;
+    fn change(&mut self, worker: WorkerId, change: impl FnOnce(&mut Slot)) {
+        let Some(slot) = self.slots.get_mut(worker.0 as usize) else {
+            return;
+        };
         let before = slot.state.counts().then_some(slot.clock);
-        let changed = change(slot);
+        change(slot);
         let after = slot.state.counts().then_some(slot.clock);
         if before == after {
-            return Some(changed);
+            return;
         }
         if let Some(clock) = before
             && let Some(slots) = self.counting.get_mut(&clock)
@@ -137,7 +139,6 @@ impl Clocks {
         if let Some(clock) = after {
             *self.counting.entry(clock).or_default() += 1;
         }
-        Some(changed)
     }
 
     /// A session's own clock on this table's scale.

@@ -6,32 +6,6 @@
 //! want of data. Decisions are pure: `now` comes in, released tickets go out.
 
 mod clocks;
-/// The wait of a worker whose question is parked, for these holders or those of them that are not itself.
-fn wait_for(now: Time, parked: &Parked, holders: &[Holder]) -> Wait {
-    let others = || holders.iter().filter(|h| h.worker != parked.worker);
-    let since = now.since(parked.since);
-    if others().next().is_none() {
-        return Wait {
-            on: vec![],
-            since,
-            why: "its own push is on its way".to_owned(),
-        };
-    }
-    let said = |h: &Holder| format!("worker {} is at clock {} ({})", h.worker, h.clock, h.why);
-    let mut words: Vec<_> = others().map(said).collect();
-    if holders.len() == HOLDERS_MAX {
-        words.push("and maybe others".to_owned());
-    }
-    Wait {
-        on: others().map(|h| h.worker).collect(),
-        since,
-        why: format!(
-            "all must reach clock {}: {}",
-            parked.floor,
-            words.join("; ")
-        ),
-    }
-}
 
 #[cfg(test)]
 mod schedules;
@@ -256,6 +230,33 @@ impl Admission {
             self.opened.push(end(&parked));
         }
         released
+    }
+}
+
+/// The wait of a worker whose question is parked, for these holders or those of them that are not itself.
+fn wait_for(now: Time, parked: &Parked, holders: &[Holder]) -> Wait {
+    let others = || holders.iter().filter(|h| h.worker != parked.worker);
+    let since = now.since(parked.since);
+    if others().next().is_none() {
+        return Wait {
+            on: vec![],
+            since,
+            why: "its own push is on its way".to_owned(),
+        };
+    }
+    let said = |h: &Holder| format!("worker {} is at clock {} ({})", h.worker, h.clock, h.why);
+    let mut words: Vec<_> = others().map(said).collect();
+    if holders.len() == HOLDERS_MAX {
+        words.push("and maybe others".to_owned());
+    }
+    Wait {
+        on: others().map(|h| h.worker).collect(),
+        since,
+        why: format!(
+            "all must reach clock {}: {}",
+            parked.floor,
+            words.join("; ")
+        ),
     }
 }
 

@@ -11,13 +11,13 @@ use thalweg_common::message::{
 use thalweg_common::time::Time;
 use tokio::sync::{oneshot, watch};
 
-use super::clock::Clock;
 use super::owners::Owners;
 use super::waiters::Waiters;
 use crate::admission::{Gate, Ticket};
 use crate::history::PushEvent;
 use crate::server::Server;
 use crate::shard::ReadBy;
+use thalweg_proto::transport::Clock;
 
 /// A server with what is needed to drive it.
 #[derive(Debug)]

@@ -5,7 +5,6 @@
 //! server that knows protobuf, threads or the clock; what is decided here is only *where* something
 //! runs, never *whether*.
 
-mod clock;
 mod counted;
 mod data;
 mod meter;

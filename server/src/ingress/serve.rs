@@ -14,7 +14,6 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::clock::Clock;
 use super::counted::{Connection, Entry};
 use super::data::{DataDesk, DataFile};
 use super::handle::Handler;
@@ -22,6 +21,7 @@ use super::owners::Owners;
 use super::unary::Service;
 use super::waiters::Waiters;
 use crate::server::Server;
+use thalweg_proto::transport::Clock;
 
 /// How often leases and the end of the job are looked at.
 const TICK: Duration = Duration::from_millis(50);

@@ -12,10 +12,10 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use tokio::sync::oneshot;
 
-use super::clock::Clock;
 use super::slowness::Slowness;
 use crate::model::Model;
 use crate::worker::{ComputeDone, ComputeTask};
+use thalweg_proto::transport::Clock;
 
 /// A gradient is short if the one before took less. Batches of one job are much alike, and the
 /// shortest lease that makes sense is many times longer.

@@ -13,8 +13,8 @@ use thalweg_proto::codec::FrameLimits;
 use tokio::task::JoinSet;
 
 use super::client::Client;
-use super::clock::Clock;
 use super::join_error::JoinError;
+use thalweg_proto::transport::Clock;
 
 /// Between two tries of what a server may do later.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use thalweg_common::time::Time;
 
-use super::clock::Clock;
 use super::computer::Computer;
 use super::links::Links;
 use super::slowness::Slowness;
 use super::witness::Witness;
 use crate::worker::{Effect, Event, Outcome, Tally, Worker};
+use thalweg_proto::transport::Clock;
 
 /// How a worker ended, with its figures.
 #[derive(Debug)]

@@ -13,9 +13,9 @@ use thalweg_proto::{ParameterServerClient, v1};
 use tonic::transport::{Channel, Endpoint};
 
 use super::client::ClientError;
-use super::clock::Clock;
 use super::contact::{Contact, pause};
 use super::join_error::JoinError;
+use thalweg_proto::transport::Clock;
 
 /// How long until it is first said how far the file is.
 const FIRST_WORD: Duration = Duration::from_secs(5);

@@ -17,7 +17,6 @@ mod witness;
 mod fetch;
 mod computer;
 mod slowness;
-mod clock;
 mod grpc;
 mod pieces;
 mod traffic;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thalweg_common::physics::Machine;
 use thalweg_common::time::Time;
 
-use super::clock::Clock;
+use thalweg_proto::transport::Clock;
 
 /// The machine that is played, and the time that it goes by.
 #[derive(Debug)]

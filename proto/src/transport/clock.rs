@@ -1,27 +1,31 @@
-//! The clock of this side of the wire: the one place that reads it.
+//! The clock of a process that drives decisions: the one place that reads it.
 
 use std::time::Instant;
 
 use thalweg_common::time::Time;
 
-/// A clock that begins at [`Time::ZERO`] when it is started.
+/// A clock that is at [`Time::ZERO`] when it is started.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock(Instant);
+pub struct Clock(Instant);
 
 impl Clock {
+    /// A clock that begins now.
+    #[must_use]
     #[expect(
         clippy::disallowed_methods,
         reason = "the driver hands the time to the decisions"
     )]
-    pub(super) fn start() -> Self {
+    pub fn start() -> Self {
         Self(Instant::now())
     }
 
+    /// How long after its start it is.
+    #[must_use]
     #[expect(
         clippy::disallowed_methods,
         reason = "the driver hands the time to the decisions"
     )]
-    pub(super) fn now(self) -> Time {
+    pub fn now(self) -> Time {
         Time::from_origin(self.0.elapsed())
     }
 }
