@@ -4,6 +4,7 @@
 use thalweg_common::consistency::Consistency;
 
 use super::resolve::{Blueprint, ResolvedJob};
+use super::threads::runs_on_threads;
 use crate::view::units::grouped;
 
 impl ResolvedJob {
@@ -13,6 +14,7 @@ impl ResolvedJob {
         let data = self.data.notes.iter().cloned();
         data.chain(few_batches(&self.blueprint))
             .chain(no_decay(&self.blueprint))
+            .chain(long_periods(&self.blueprint))
             .collect()
     }
 }
@@ -28,6 +30,57 @@ fn no_decay(blueprint: &Blueprint) -> Option<String> {
         "adamw without [regularizer] l2 decays nothing and is adam; torch's weight_decay is 0.01 \
          unless it is set"
             .to_owned()
+    })
+}
+
+/// Periods and lags that are longer than what a worker has to do: they are nowhere reached.
+fn long_periods(blueprint: &Blueprint) -> Option<String> {
+    let config = &blueprint.config;
+    if runs_on_threads(config) {
+        return None;
+    }
+    let batches = blueprint
+        .examples_total()
+        .div_ceil(config.train.batch_size.rows());
+    let iterations = batches.div_ceil(u64::from(config.cluster.workers).max(1));
+    let lag = match config.consistency.model {
+        Consistency::Ssp { lag } => lag,
+        Consistency::Bsp | Consistency::Asp => 0,
+    };
+    let method = &config.method;
+    let long = [
+        (
+            "method.communication_period",
+            method.communication_period,
+            "workers exchange once, at their end",
+        ),
+        (
+            "method.n_push",
+            method.n_push,
+            "workers push once, at their end",
+        ),
+        (
+            "method.n_pull",
+            method.n_pull,
+            "workers never see each other's steps",
+        ),
+        (
+            "consistency.lag",
+            lag,
+            "nobody ever waits, as under \"asp\"",
+        ),
+    ];
+    let long: Vec<String> = long
+        .into_iter()
+        .filter(|(_, count, _)| iterations < *count)
+        .map(|(key, count, so)| format!("{key} = {} ({so})", grouped(count)))
+        .collect();
+    (!long.is_empty()).then(|| {
+        format!(
+            "beyond the {} iterations that a worker has in this job: {}",
+            grouped(iterations),
+            long.join(", ")
+        )
     })
 }
 
@@ -90,6 +143,21 @@ mod tests {
              start fewer workers or make batches smaller"
         );
         assert_eq!(notes(&["cluster.workers=3"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_period_that_no_worker_reaches_is_told() {
+        let few = ["cluster.workers=2", "train.epochs=2", "method.name=easgd"];
+        let long = notes(&[&few[..], &["method.communication_period=4"]].concat());
+        assert_eq!(
+            long,
+            [
+                "beyond the 3 iterations that a worker has in this job: method.communication_period = 4 \
+              (workers exchange once, at their end)"
+            ]
+        );
+        let fitting = notes(&[&few[..], &["method.communication_period=3"]].concat());
+        assert_eq!(fitting, [""; 0]);
     }
 
     #[test]

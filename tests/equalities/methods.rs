@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use rayon::ThreadPoolBuilder;
 use thalweg::job::ResolvedJob;
 use thalweg::launch::train_in_process;
 use thalweg::simulate::{History, Physics, Simulation};
 use thalweg_common::consistency::Consistency;
+use thalweg_worker::evaluate::evaluate;
 use thalweg_worker::method::{METHODS, MethodEntry, Place};
 
 use crate::support::{bits, small};
@@ -157,6 +159,53 @@ fn every_method_learns_with_four_workers_and_two_servers() {
         let status = &history.statuses[0];
         let loss = status.loss_sum / status.loss_weight;
         assert!(loss < 0.69, "{}: {loss}", entry.name);
+    }
+}
+
+#[test]
+fn a_period_that_is_longer_than_the_run_still_moves_the_model() {
+    for entry in of_clusters() {
+        let longer: &[&str] = match entry.place {
+            Place::Workers(_) => &["method.communication_period=1000"],
+            // Their steps are made of single pushes.
+            _ if entry
+                .fixed
+                .iter()
+                .any(|fixed| fixed.key == "optimizer.name") =>
+            {
+                &[]
+            }
+            _ if under(entry.name, &[]).blueprint.config.consistency.model == Consistency::Bsp => {
+                &[]
+            }
+            _ => &["method.n_push=1000", "method.n_pull=1000"],
+        };
+        if longer.is_empty() {
+            continue;
+        }
+        let sets = [
+            "cluster.workers=2",
+            "cluster.servers=2",
+            "optimizer.lr=0.02",
+        ];
+        let job = under(entry.name, &[&sets[..], longer].concat());
+        let history = simulate(&job);
+        let pool = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let (model, rows) = (&job.blueprint.model, &job.data.train);
+        let loss = |x: &[f32]| {
+            let judged = evaluate(model.as_ref(), rows.as_ref(), u64::MAX, x, &pool);
+            judged.unwrap().scores.loss.unwrap()
+        };
+        let (before, after) = (
+            loss(&vec![0.0; history.parameters.len()]),
+            loss(&history.parameters),
+        );
+        assert!(
+            after < before - 0.001,
+            "{}: {before} to {after}",
+            entry.name
+        );
+        assert_eq!(history.statuses[0].progress, job.blueprint.examples_total());
     }
 }
 

@@ -6,6 +6,7 @@
 //! x ← a step of the local optimizer, with the gradient at x
 //! if k mod τ = 0:  x ← x − d;  push d, by which the servers move the centre: x̃ ← x̃ + d
 //! k ← k + 1
+//! at the end, if steps were taken since:  d = round(α·(x − c));  x ← x − d;  push d
 //! ```
 //!
 //! | symbol | here | meaning |
@@ -14,6 +15,7 @@
 //! | x | `own` | the worker's parameters |
 //! | x̃ | what is pulled | the centre |
 //! | τ | `period` | iterations from one exchange to the next |
+//! | c | `centre` | the centre as the last exchange left it |
 //! | α | `rate` | share of the distance by which both move towards each other |
 //!
 //! The gradient is taken before the spring acts. With SGD as the local optimizer this is EASGD, with
@@ -26,7 +28,8 @@
 //! Source: Zhang, Choromanska, `LeCun`, *Deep learning with elastic averaging SGD*, NIPS 2015,
 //! algorithms 1 and 2.
 //! Differs from it: a worker begins at the centre that it finds, and pushes d after the gradient of its
-//! iteration, so that each push accounts for examples.
+//! iteration, so that each push accounts for examples. A worker that ends within a period exchanges once more, with
+//! the centre as it last knew it: else the steps of a period that is longer than what is left would be lost.
 
 use std::num::NonZeroU64;
 
@@ -47,6 +50,10 @@ pub struct ElasticAveraging {
     own: LocalOptimizer,
     /// d, between the pull and the step of its iteration.
     difference: Option<Vector>,
+    /// c, of a period that has a second iteration.
+    centre: Option<Vector>,
+    /// Whether steps were taken since the last exchange.
+    is_ahead: bool,
 }
 
 impl ElasticAveraging {
@@ -59,7 +66,31 @@ impl ElasticAveraging {
             rounding: local.rounding.clone(),
             own: LocalOptimizer::new(local),
             difference: None,
+            centre: None,
+            is_ahead: false,
         }
+    }
+
+    /// d = round(α·(x − x̃)), by which worker and centre move towards each other.
+    fn towards(&mut self, centre: &Vector) -> Vector {
+        let (rate, x) = (self.rate, self.own.parameters());
+        let pairs = x.iter().zip(&centre.values);
+        let mut values: Vec<f32> = pairs.map(|(x, centre)| rate * (x - centre)).collect();
+        self.rounding.round(&mut values);
+        let coverage = centre.coverage.clone();
+        Vector { coverage, values }
+    }
+
+    /// The exchange of a period that ends before its time: of nothing but the account of its examples, if the last
+    /// exchange has told of every step.
+    fn exchange_early(&mut self) -> Effect {
+        let centre = self.centre.take().filter(|_| self.is_ahead);
+        let difference = centre.map(|centre| self.towards(&centre));
+        if let Some(difference) = &difference {
+            self.own.subtract(&difference.values);
+        }
+        self.is_ahead = false;
+        Effect::Push(Kind::Delta, difference)
     }
 }
 
@@ -76,12 +107,17 @@ impl TrainingMethod for ElasticAveraging {
         match event {
             Event::Arrived { replica, .. } => {
                 self.own.begin(&replica.values);
-                let (rate, x) = (self.rate, self.own.parameters());
-                let pairs = x.iter().zip(&replica.values);
-                let mut values: Vec<f32> = pairs.map(|(x, centre)| rate * (x - centre)).collect();
-                self.rounding.round(&mut values);
-                let coverage = replica.coverage.clone();
-                self.difference = Some(Vector { coverage, values });
+                let difference = self.towards(replica);
+                self.centre = (1 < self.period.get()).then(|| replica.clone());
+                for (centre, d) in self
+                    .centre
+                    .iter_mut()
+                    .flat_map(|c| &mut c.values)
+                    .zip(&difference.values)
+                {
+                    *centre += d;
+                }
+                self.difference = Some(difference);
                 self.own.show(replica);
                 Vec::new()
             }
@@ -95,12 +131,12 @@ impl TrainingMethod for ElasticAveraging {
                 if let Some(difference) = &difference {
                     self.own.subtract(&difference.values);
                 }
+                self.is_ahead = difference.is_none();
                 self.own.show(replica);
                 let push = difference.map(|d| Effect::Push(Kind::Delta, Some(d)));
                 push.into_iter().collect()
             }
-            // The account of the last examples; their steps are the worker's own.
-            Event::HandOver => vec![Effect::Push(Kind::Delta, None)],
+            Event::HandOver => vec![self.exchange_early()],
         }
     }
 }

@@ -6,7 +6,7 @@ use thalweg_common::consistency::{Aggregation, Consistency};
 use thalweg_common::message::Kind;
 use thalweg_common::optimizer::{AtRead, Facts, Lasting, optimizer};
 use thalweg_common::push_format::PushFormat;
-use thalweg_common::registry::{self, Named, SettingError};
+use thalweg_common::registry::{self, Named, SettingError, number};
 use toml::{Table, Value};
 
 use super::{METHODS, MethodSettings, TrainingMethod, threads};
@@ -103,6 +103,30 @@ impl MethodEntry {
         match self.place {
             Place::Servers(machine) | Place::Workers(machine) => Some(machine),
             Place::Threads(_) => None,
+        }
+    }
+
+    /// Keys of `[method]` that it follows; it refuses the others where they are not as usual.
+    #[must_use]
+    pub fn keys(&self) -> &'static [&'static str] {
+        match (self.place, self.pushes) {
+            (Place::Servers(_), _) => &[
+                "n_push",
+                "n_pull",
+                "local_lr",
+                "retake",
+                "overlap",
+                "prefetch",
+                "solo_phase",
+            ],
+            (Place::Workers(_), Kind::Delta) => &[
+                "communication_period",
+                "elastic_rate",
+                "push_format",
+                "solo_phase",
+            ],
+            (Place::Workers(_), _) => &["communication_period", "push_format", "solo_phase"],
+            (Place::Threads(_), _) => &["sampling", "updates"],
         }
     }
 
@@ -225,11 +249,30 @@ impl MethodEntry {
     /// A spring that is too strong throws worker and centre apart.
     fn check_elastic(&self, settings: &MethodSettings, job: &JobConfig) -> Result<(), String> {
         let (rate, lr) = (f64::from(settings.elastic_rate), job.optimizer.lr);
-        let bound = elastic_bound(lr);
-        if bound < rate {
+        let momentum = match job.optimizer.name.as_str() {
+            "nag_lookahead" => number(&job.optimizer.options, "momentum").unwrap_or(0.0),
+            _ => 0.0,
+        };
+        let bound = elastic_bound(lr, momentum);
+        let with = match momentum {
+            0.0 => format!("lr = {lr}"),
+            momentum => format!("lr = {lr}, momentum = {momentum}"),
+        };
+        if bound <= 0.0 {
             let why = format!(
-                "beyond (4 − 2·lr)/(4 − lr) = {bound:.4} a worker and the centre swing ever further apart \
-                 even on a parabola of curvature 1 (lr = {lr}); lower it: 0.9 divided by the number of \
+                "with {with} a worker diverges even alone and on a parabola of curvature 1; set it below {:.4}",
+                2.0 * (1.0 + momentum) / (1.0 + 2.0 * momentum)
+            );
+            return Err(self.cannot_go("optimizer.lr", &lr.to_string(), &why));
+        }
+        if bound < rate {
+            let formula = match momentum {
+                0.0 => "(4 − 2·lr)/(4 − lr)",
+                _ => "(4 − 2·lr + 4a)/(4 − lr + 4a), a = momentum·(1 − lr),",
+            };
+            let why = format!(
+                "beyond {formula} = {bound:.4} a worker and the centre swing ever further apart \
+                 even on a parabola of curvature 1 ({with}); lower it: 0.9 divided by the number of \
                  workers is usual"
             );
             // As it was written, not as a single has it.
@@ -312,10 +355,18 @@ pub(super) fn other_than(whole: &Table, key: &str, value: &str) -> Option<String
     (found != expected.get("v")).then(words)
 }
 
-/// The largest α at which each map of a worker and the centre is stable on a parabola of curvature 1:
-/// (4 − 2η)/(4 − η). Source: Zhang, Choromanska, `LeCun`, NIPS 2015, section 3.
-fn elastic_bound(lr: f64) -> f64 {
-    ((4.0 - 2.0 * lr) / (4.0 - lr)).clamp(0.0, 1.0)
+/// The largest α at which each map of a worker and the centre is stable on a parabola of curvature 1; 0 if none is.
+///
+/// Without momentum (4 − 2η)/(4 − η): Zhang, Choromanska, `LeCun`, NIPS 2015, section 3. With Nesterov's δ, which the
+/// paper leaves open, the map of velocity, worker and centre has the eigenvalue −1 where
+/// `4 − 2η − (4 − η)·α + 4a·(1 − α) = 0`, a = δ·(1 − η).
+fn elastic_bound(lr: f64, momentum: f64) -> f64 {
+    let ahead = 4.0 * momentum * (1.0 - lr);
+    let (above, below) = (4.0 - 2.0 * lr + ahead, 4.0 - lr + ahead);
+    if above <= 0.0 {
+        return 0.0;
+    }
+    (above / below).min(1.0)
 }
 
 fn facts_of(rule: &Optimizer) -> Facts {
@@ -330,5 +381,43 @@ pub(super) fn quoted(word: &str) -> String {
 impl Named for MethodEntry {
     fn name(&self) -> &'static str {
         self.name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::elastic_bound;
+
+    /// How far worker, velocity and centre are from the valley after many exchanges.
+    fn distance((lr, momentum, rate): (f64, f64, f64)) -> f64 {
+        let (mut velocity, mut own, mut centre) = (0.1_f64, 1.0_f64, -0.3_f64);
+        for _ in 0..4_000 {
+            let difference = rate * (own - centre);
+            velocity = momentum * velocity - lr * (own + momentum * velocity);
+            own += velocity - difference;
+            centre += difference;
+            // Large enough to tell.
+            if 1e12 < own.abs() {
+                break;
+            }
+        }
+        own.abs() + velocity.abs() + centre.abs()
+    }
+
+    #[test]
+    fn below_the_bound_worker_and_centre_settle_and_above_it_they_fly_apart() {
+        for momentum in [0.0, 0.5, 0.9] {
+            for lr in [0.1, 0.5, 1.0, 1.2] {
+                let bound = elastic_bound(lr, momentum);
+                let near = distance((lr, momentum, 0.95 * bound));
+                let far = distance((lr, momentum, 1.05 * bound));
+                assert!(near < 1e-6, "lr {lr}, momentum {momentum}: {near}");
+                assert!(1e9 < far, "lr {lr}, momentum {momentum}: {far}");
+            }
+        }
+        // The last rate at which momentum alone settles.
+        let last = 2.0 * 1.9 / 2.8;
+        assert!(elastic_bound(0.999 * last, 0.9) > 0.0);
+        assert!(elastic_bound(1.001 * last, 0.9) <= 0.0);
     }
 }

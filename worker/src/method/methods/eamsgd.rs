@@ -29,7 +29,7 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
         OUTER_RATE,
     ],
     memory: Use {
-        worker: "12 bytes per parameter and 4 more for the velocity: parameters of its own, a gradient, a difference",
+        worker: "16 bytes per parameter (12 with a period of 1) and 4 more for the velocity: parameters of its own, a gradient, a difference, the centre",
         servers: CENTRE,
     },
     place: Place::Workers(super::elastic_averaging),

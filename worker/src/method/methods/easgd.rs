@@ -37,7 +37,7 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
     recipe: "[optimizer]\nname = \"sgd\"\n[outer]\nname = \"sgd\"\nlr = 1.0\n[method]\ncommunication_period = 10\n",
     fixed: &[OUTER_RULE, OUTER_RATE],
     memory: Use {
-        worker: "12 bytes per parameter and its optimizer's slots: parameters of its own, a gradient, a difference",
+        worker: "16 bytes per parameter (12 with a period of 1) and its optimizer's slots: parameters of its own, a gradient, a difference, the centre",
         servers: CENTRE,
     },
     place: Place::Workers(super::elastic_averaging),

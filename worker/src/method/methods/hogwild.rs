@@ -21,10 +21,12 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
     recipe: "[train]\nbatch_size = 1\ncompute = \"0ms\"\n[cluster]\nservers = 1\n",
     fixed: ON_THREADS,
     memory: Use {
-        worker: "nothing of its own: all threads together 4 bytes per parameter (8 with adagrad), and the rows as 8 bytes per non-zero",
+        worker: "nothing of its own: all threads together 4 bytes per parameter (8 with adagrad or lossy updates), and the rows as 6 bytes per non-zero (8 beyond 65,536 features)",
         servers: NO_SERVERS,
     },
     place: Place::Threads(|job| match job.method.updates {
+        // A count has room in the word of a coordinate that holds nothing else.
+        Some(Updates::Lossy) if job.optimizer.name == "sgd" => Scheme::HogwildCounted,
         Some(Updates::Lossy) => Scheme::HogwildLossy,
         Some(Updates::Exact) | None => Scheme::Hogwild,
     }),
