@@ -19,7 +19,7 @@ use thalweg_common::message::{
     PartTally, Phase, StalenessHistogram, Status, WorkerState, WorkerStatus,
 };
 use thalweg_worker::evaluate::evaluate;
-use thalweg_worker::hogwild::{Control, EpochDone};
+use thalweg_worker::hogwild::{Control, Counts, EpochDone};
 use tokio::sync::Notify;
 
 use crate::job::{ResolvedJob, ThreadPlan, thread_plan};
@@ -56,6 +56,8 @@ struct State {
     cause: String,
     /// Rows taken in epochs that are over.
     progress: u64,
+    /// What was done in them.
+    counts: Counts,
     /// Spent in them.
     trained: Duration,
     /// Since when the present epoch runs.
@@ -83,6 +85,7 @@ impl ThreadRun {
             phase: Phase::Training,
             cause: String::new(),
             progress: 0,
+            counts: Counts::default(),
             trained: Duration::ZERO,
             running: None,
             train_loss: None,
@@ -147,6 +150,12 @@ impl ThreadRun {
     #[must_use]
     pub fn parameters(&self) -> Vec<f32> {
         self.hall.state.lock().parameters.to_vec()
+    }
+
+    /// What was done in the epochs that are over.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.hall.state.lock().counts
     }
 
     /// Whether an epoch is over and waits for [`Self::go_on`].
@@ -252,6 +261,7 @@ impl Hall {
         state.running = None;
         state.trained += Duration::from_secs_f64(done.seconds);
         state.progress += done.counts.terms;
+        state.counts.add(&done.counts);
         state.parameters = parameters;
         state.train_loss = Some(train_loss);
     }
@@ -437,6 +447,23 @@ mod tests {
             assert_eq!(bits(&found), bits(epochs.parameters()), "{sets:?}");
             assert_eq!(status.progress, 4 * ROWS, "{sets:?}");
         }
+    }
+
+    #[test]
+    fn lossy_updates_are_counted_where_there_is_room_for_a_count() {
+        let counts = |sets: &[&str]| {
+            let job = job(&[&["method.updates=lossy", "cluster.workers=2"][..], sets].concat());
+            let run = ThreadRun::prepare(job).unwrap();
+            run.hall.state.lock().judge_at = u64::MAX;
+            run.begin();
+            run.end().unwrap();
+            run.counts()
+        };
+        let counted = counts(&["optimizer.name=sgd"]);
+        assert_eq!(counted.terms, 4 * ROWS);
+        assert!(counted.terms < counted.updates, "{counted:?}");
+        assert!(counted.lost.is_some_and(|lost| lost < counted.updates));
+        assert_eq!(counts(&["optimizer.name=adagrad"]).lost, None);
     }
 
     #[test]

@@ -120,6 +120,7 @@ impl Report {
             lost_workers: view.workers.iter().filter_map(lost).collect(),
             refusals: view.refusals.iter().map(refusal).collect(),
             host: facts.host,
+            threads: None,
             conditions: None,
             simulation: None,
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fixtures::{point, report, simulation};
-use super::{ConditionsReport, Diverged, Divergence, MetricsLog, Scores};
+use super::{ConditionsReport, Diverged, Divergence, MetricsLog, Scores, ThreadsReport};
 use crate::view::fixtures::{two_servers, with_history};
 use crate::view::{ClusterView, history};
 
@@ -40,6 +40,7 @@ fn every_key_of_the_report_is_documented_and_no_other() {
     });
     report.stopped = Some("the test auc has reached its target".into());
     report.conditions = Some(all_conditions());
+    report.threads = Some(ThreadsReport::default());
     report.simulation = Some(simulation());
     assert_eq!(keys_of(&report), documented("report"));
 }

@@ -15,6 +15,7 @@ mod scores;
 mod schema;
 mod simulation;
 mod conditions;
+mod threads;
 mod assemble;
 mod state;
 mod summary;
@@ -41,6 +42,7 @@ pub use state::{RunMark, RunState, StateWord};
 pub(crate) use summary::bars;
 pub use summary::render_summary;
 pub use tensorboard::EventLog;
+pub use threads::ThreadsReport;
 
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use thalweg_common::ids::WorkerId;
 use thalweg_common::message::WorkerState;
 
-use super::{ConditionsReport, Counts, EvaluationPoint, Scores, SimulationReport, TrainScores};
+use super::{
+    ConditionsReport, Counts, EvaluationPoint, Scores, SimulationReport, ThreadsReport, TrainScores,
+};
 use crate::view::Staleness;
 
 /// Rises when a key changes its meaning or goes away; added keys do not raise it.
@@ -113,6 +115,9 @@ pub struct Report {
     pub refusals: BTreeMap<String, u64>,
     /// The machine that launched the run.
     pub host: Host,
+    /// What threads without a server did; absent of a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<ThreadsReport>,
     /// The conditions that were asked for; absent if none were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conditions: Option<ConditionsReport>,

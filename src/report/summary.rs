@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use thalweg_common::regularizer::{Zeros, regularizer};
 
 use super::{
-    ConditionsReport, EpochUse, EvaluationPoint, Final, Report, RunStatus, Scores, SimulationReport,
+    ConditionsReport, EpochUse, EvaluationPoint, Final, Report, RunStatus, Scores,
+    SimulationReport, ThreadsReport,
 };
 use crate::view::units::{bytes, counted, grouped, printable, scaled, score, span};
 use crate::view::{Cell, Edge, Look, Table, Tone};
@@ -169,6 +170,7 @@ fn effort(report: &Report, look: Look, text: &mut String) {
             staleness.p50, staleness.p99, staleness.max
         ));
     }
+    lines.extend(report.threads.as_ref().map(ThreadsReport::line));
     let stopped = report.stopped.as_ref();
     lines.extend(stopped.map(|why| format!("stopped    {}", printable(why))));
     lines.extend(data(&report.epochs_used, report.rows));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use thalweg_common::config::JobConfig;
+use thalweg_common::config::{JobConfig, Updates};
 use thalweg_common::ids::Version;
 use thalweg_common::message::WorkerState;
 
@@ -19,7 +19,7 @@ use crate::launch::{LocalCluster, gather};
 use crate::progress::{Display, say_out};
 use crate::report::{
     ConditionsReport, Counts, Divergence, EvaluationPoint, Facts, Final, Host, Outcome, Provenance,
-    Report, RunFolder, RunMark, RunStatus, render_summary, write_report,
+    Report, RunFolder, RunMark, RunStatus, ThreadsReport, render_summary, write_report,
 };
 use crate::simulate::{Header, VERSION};
 use crate::view::{ClusterView, Look, WorkerView};
@@ -60,6 +60,9 @@ pub(super) async fn finish(
     watch.tell_what_did_not_happen();
     // The servers end when their last observer has left; one that is gone needs no goodbye.
     watch.seat.leave().await.ok();
+    let threads = watch.seat.counts();
+    let loses = watch.job.blueprint.config.method.updates == Some(Updates::Lossy);
+    let threads = threads.map(|counts| ThreadsReport::of(&counts, loses));
     drop(watch.seat);
     if let Some(cluster) = watch.cluster.take() {
         // Without its parameters nothing of the job can go on: workers would only try again.
@@ -93,6 +96,7 @@ pub(super) async fn finish(
     }
     let report = Report {
         conditions: ConditionsReport::of(&options.conditions),
+        threads,
         ..Report::new(&facts(&watch.job), outcome, &view)
     };
     watch.display.finish();

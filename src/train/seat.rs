@@ -3,6 +3,7 @@
 use anyhow::Result;
 use thalweg_common::ids::{SessionId, WorkerId};
 use thalweg_common::message::Status;
+use thalweg_worker::hogwild::Counts;
 
 use crate::launch::ThreadRun;
 use crate::observe::Observer;
@@ -30,6 +31,14 @@ impl Seat {
         match self {
             Self::Cluster(observer) => Ok(observer.parameters().await?),
             Self::Threads(run) => Ok(run.parameters()),
+        }
+    }
+
+    /// What threads did; `None` of a cluster.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        match self {
+            Self::Cluster(_) => None,
+            Self::Threads(run) => Some(run.counts()),
         }
     }
 
