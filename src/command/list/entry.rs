@@ -39,6 +39,8 @@ pub(super) struct MethodLine {
     pub(super) sets: &'static str,
     /// What it cannot do without.
     pub(super) needs: Vec<String>,
+    /// The keys of `[method]` that it follows.
+    pub(super) follows: &'static [&'static str],
     /// What each worker keeps for it.
     pub(super) worker_memory: &'static str,
     /// What the servers keep for it, all together.
@@ -125,6 +127,7 @@ impl Line {
         if let Some(method) = &self.method {
             add("sets", &paths(method.sets).join(", "));
             add("needs", &method.needs.join("; "));
+            add("follows, of [method]", &method.follows.join(", "));
             add("each worker keeps", method.worker_memory);
             add("the servers keep", method.servers_memory);
         }
@@ -149,6 +152,10 @@ impl Line {
         if let Some(method) = &self.method {
             add("sets", &paths(method.sets));
             add("needs", &method.needs);
+            add(
+                "of [method]",
+                &[format!("follows {}", method.follows.join(", "))],
+            );
             add("worker", &[format!("keeps {}", method.worker_memory)]);
             add("servers", &[format!("keep {}", method.servers_memory)]);
         }

@@ -61,6 +61,7 @@ fn method(entry: &MethodEntry) -> Line {
         method: Some(MethodLine {
             sets: entry.recipe,
             needs: needs.collect(),
+            follows: entry.keys(),
             worker_memory: entry.memory.worker,
             servers_memory: entry.memory.servers,
         }),
