@@ -40,6 +40,7 @@ const ADAPTIVE: Way = Way::of(
     "dc_asgd_adaptive",
     "compensation = 2.0\nguard = false",
 );
+const GAP: Way = Way::of("gap_aware", "gap_aware", "");
 const GUARDED: Way = Way::of(
     "dc_asgd_adaptive 2, guarded",
     "dc_asgd_adaptive",
@@ -81,13 +82,18 @@ fn what_knows_its_staleness_survives_where_plain_asynchronous_sgd_diverges() {
     let mut problem = Problem::new();
     say("| workers | lr | method | test error |\n|---|---|---|---|");
     let alone = mean_error(&mut problem, &PLAIN, 1, 0.3);
-    let [plain, aware, constant, adaptive, guarded] = [PLAIN, AWARE, CONSTANT, ADAPTIVE, GUARDED]
-        .map(|way| mean_error(&mut problem, &way, 32, 0.3));
-    let [plain_fast, aware_fast, guarded_fast] =
-        [PLAIN, AWARE, GUARDED].map(|way| mean_error(&mut problem, &way, 32, 1.0));
+    let [plain, aware, gap, constant, adaptive, guarded] =
+        [PLAIN, AWARE, GAP, CONSTANT, ADAPTIVE, GUARDED]
+            .map(|way| mean_error(&mut problem, &way, 32, 0.3));
+    let [plain_fast, aware_fast, gap_fast, guarded_fast] =
+        [PLAIN, AWARE, GAP, GUARDED].map(|way| mean_error(&mut problem, &way, 32, 1.0));
     assert!(alone < 0.1, "{alone}");
     assert!(0.5 < plain && 0.5 < plain_fast, "{plain}, {plain_fast}");
     assert!(aware < 0.25 && aware_fast < 0.25, "{aware}, {aware_fast}");
+    assert!(
+        gap < 0.5 * plain && gap_fast < 0.5 * plain_fast,
+        "{gap}, {gap_fast}"
+    );
     assert!(adaptive < 2.0 * alone, "{adaptive}");
     assert!(adaptive < constant, "{adaptive}, {constant}");
     // The guard is there for the rate at which the rule of the paper overflows.
