@@ -6,12 +6,13 @@ use anyhow::Result;
 use clap::Args;
 use thalweg_common::physics::Distribution;
 
-use super::Ending;
 use super::conditions::ConditionFlags;
 use super::flags::JobFlags;
 use super::options::JobOptions;
 use super::simulate::{COMPUTE, SERVE};
+use super::{Ending, INTERRUPTED};
 use crate::compare::{CompareOptions, compare};
+use crate::train::listen_beside;
 
 /// Arguments of `thalweg compare`.
 #[derive(Debug, Args)]
@@ -60,6 +61,15 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DELAY", default_value = SERVE)]
     serve: Distribution,
 
+    /// The Python whose torch is set beside the methods (DistributedDataParallel over gloo, local SGD), if it has one
+    /// and all is not simulated.
+    #[arg(long, value_name = "PYTHON", default_value = "python3")]
+    python: String,
+
+    /// Set no torch beside the methods.
+    #[arg(long)]
+    no_peers: bool,
+
     /// Where the files go; a folder of its own below `comparisons` if not given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -83,7 +93,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     for note in notes {
         super::say_error(&format!("note: {note}"));
     }
-    compare(&CompareOptions {
+    let is_whole = compare(&CompareOptions {
         job: arguments.job.job.clone(),
         sets: [first, arguments.job.sets.clone()].concat(),
         methods: arguments.methods.clone(),
@@ -94,9 +104,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         compute: arguments.compute,
         serve: arguments.serve,
         simulated: arguments.simulate,
+        python: (!arguments.no_peers).then(|| arguments.python.clone()),
+        interrupted: listen_beside(INTERRUPTED)?,
         out: arguments.out.clone(),
         quiet: arguments.quiet,
         json: arguments.json,
     })?;
-    Ok(Ending::Done)
+    Ok(match is_whole {
+        true => Ending::Done,
+        false => Ending::Interrupted,
+    })
 }

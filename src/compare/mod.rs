@@ -5,6 +5,7 @@
 //! rate nobody looks at again; that is where methods that know of delay stand out.
 
 mod contest;
+mod ddp;
 mod ground;
 mod page;
 mod plain;
@@ -14,8 +15,9 @@ mod search;
 mod text;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
@@ -24,9 +26,12 @@ use thalweg_common::physics::{Conditions, Distribution};
 use thalweg_worker::method::METHODS;
 
 use self::contest::{Arena, Contest};
+use self::ddp::Peer;
 use self::ground::Ground;
 use self::real::train_for_real;
-use self::result::{AtPlace, Comparison, MethodResult, Place, Refused, Run, SCHEMA_VERSION};
+use self::result::{
+    AtPlace, Comparison, MethodResult, PeerResult, Place, Refused, Run, SCHEMA_VERSION,
+};
 use crate::progress::{say_err, say_out};
 use crate::report::{RunFolder, stamp, write_text};
 use crate::simulate::Physics;
@@ -55,6 +60,10 @@ pub struct CompareOptions {
     pub serve: Distribution,
     /// Whether final runs are in virtual time, too.
     pub simulated: bool,
+    /// The Python whose torch is set beside the methods; `None`: no torch.
+    pub python: Option<String>,
+    /// True once the user wants no more: what is whole by then is told.
+    pub interrupted: Arc<AtomicBool>,
     /// Where the files go; `None`: a folder of its own below `comparisons`.
     pub out: Option<PathBuf>,
     /// Whether to show no progress.
@@ -66,11 +75,11 @@ pub struct CompareOptions {
 /// How much worse than one thread's loss still counts as reached.
 const TARGET: f64 = 1.01;
 
-/// Runs a comparison and writes its files.
+/// Runs a comparison and writes its files. Answers whether it came to its end.
 ///
 /// # Errors
 /// If the job cannot be resolved, no method is left, or a file cannot be written.
-pub fn compare(options: &CompareOptions) -> Result<()> {
+pub fn compare(options: &CompareOptions) -> Result<bool> {
     let begun = now();
     let (ground, notes) = Ground::new(options.job.as_deref(), &options.sets)?;
     for note in notes {
@@ -88,7 +97,7 @@ pub fn compare(options: &CompareOptions) -> Result<()> {
             .conditions
             .check(arena.workers, config.cluster.servers)?;
     }
-    let (methods, refused) = choose(options, &ground, &arenas)?;
+    let (methods, mut refused) = choose(options, &ground, &arenas)?;
     let course = Course {
         options,
         ground: &ground,
@@ -100,8 +109,14 @@ pub fn compare(options: &CompareOptions) -> Result<()> {
     let target = plain.worth() * TARGET;
     plain.aim(target);
     let mut found = course.search(&methods)?;
+    let mut peers = Vec::new();
     if !options.simulated {
         course.run_for_real(&mut found, folder.path())?;
+        peers = course.run_peers((&plain, &found), &mut refused)?;
+    }
+    course.tell_what_is_missing(&methods, &found, &mut refused);
+    for run in peers.iter_mut().flat_map(|peer| &mut peer.at) {
+        run.aim(target);
     }
     for at in found.iter_mut().flat_map(|method| &mut method.at) {
         at.tuned.aim(target);
@@ -121,11 +136,14 @@ pub fn compare(options: &CompareOptions) -> Result<()> {
         places: arenas.iter().map(place).collect(),
         plain,
         methods: found,
+        peers,
         refused,
+        interrupted: course.is_over(),
         searched_rates: course.searched.into_inner(),
         seconds: (now() - begun).as_secs_f64(),
     };
-    tell(&comparison, &folder, options)
+    tell(&comparison, &folder, options)?;
+    Ok(!comparison.interrupted)
 }
 
 fn tell(comparison: &Comparison, folder: &RunFolder, options: &CompareOptions) -> Result<()> {
@@ -277,12 +295,35 @@ impl Course<'_> {
         plain::train_plain(&job, virtually.then(|| self.options.compute.mean()))
     }
 
+    /// Whether the user wants no more.
+    fn is_over(&self) -> bool {
+        self.options.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Lists methods that an interruption left without a result.
+    fn tell_what_is_missing(
+        &self,
+        asked: &[&str],
+        found: &[MethodResult],
+        refused: &mut Vec<Refused>,
+    ) {
+        let is_found = |name: &str| found.iter().any(|method| method.method == name);
+        let missing = asked.iter().filter(|name| !is_found(name));
+        refused.extend(missing.map(|name| Refused {
+            method: (*name).to_owned(),
+            why: "interrupted before it was through".to_owned(),
+        }));
+    }
+
     /// The methods at their rates, on all cores; the order of ends changes no result.
     fn search(&self, methods: &[&str]) -> Result<Vec<MethodResult>> {
         let pool = rayon::ThreadPoolBuilder::new().build();
         let pool = pool.context("cannot start threads")?;
         let undelayed = Arena::undelayed(self.options.compute);
-        let one = |method: &&str| -> Result<MethodResult> {
+        let one = |method: &&str| -> Result<Option<MethodResult>> {
+            if self.is_over() {
+                return Ok(None);
+            }
             let contest = Contest {
                 ground: self.ground,
                 method,
@@ -298,14 +339,17 @@ impl Course<'_> {
                 text::rate(found.undelayed_lr),
                 methods.len()
             ));
-            Ok(found)
+            Ok((!self.is_over()).then_some(found))
         };
-        pool.install(|| methods.par_iter().map(one).collect())
+        let found: Result<Vec<_>> = pool.install(|| methods.par_iter().map(one).collect());
+        Ok(found?.into_iter().flatten().collect())
     }
 
-    /// Replaces runs in virtual time by runs of processes, one after the other.
-    fn run_for_real(&self, found: &mut [MethodResult], out: &std::path::Path) -> Result<()> {
-        for method in found {
+    /// Replaces runs in virtual time by runs of processes, one after the other. Methods that an interruption leaves
+    /// without them go.
+    fn run_for_real(&self, found: &mut Vec<MethodResult>, out: &std::path::Path) -> Result<()> {
+        let mut whole = 0;
+        for method in &mut *found {
             let name = method.method.clone();
             for (number, (at, arena)) in method.at.iter_mut().zip(self.arenas).enumerate() {
                 let place = place(arena);
@@ -324,9 +368,82 @@ impl Course<'_> {
                     true => tuned.clone(),
                     false => train(untuned.lr, "undelayed")?,
                 };
+                if self.is_over() {
+                    found.truncate(whole);
+                    return Ok(());
+                }
             }
+            whole += 1;
         }
         Ok(())
+    }
+
+    /// Torch beside them, at the rates of the methods that do the same.
+    fn run_peers(
+        &self,
+        (plain, found): (&Run, &[MethodResult]),
+        refused: &mut Vec<Refused>,
+    ) -> Result<Vec<PeerResult>> {
+        let Some(python) = self.options.python.as_deref() else {
+            return Ok(Vec::new());
+        };
+        let no_torch = ddp::find_torch(python).err();
+        let mut peers = Vec::new();
+        for peer in Peer::ALL {
+            let ours = found
+                .iter()
+                .find(|method| method.method == peer.counterpart());
+            if ours.is_none() && peer != Peer::Ddp {
+                continue;
+            }
+            match no_torch.clone().map_or_else(
+                || self.run_peer((peer, python), plain, ours),
+                |why| Ok(Err(why)),
+            )? {
+                Ok(at) => peers.push(PeerResult {
+                    peer: peer.name().to_owned(),
+                    at,
+                }),
+                Err(why) => refused.push(Refused {
+                    method: peer.name().to_owned(),
+                    why,
+                }),
+            }
+        }
+        Ok(peers)
+    }
+
+    /// One of them at every place, or the reason why it cannot be.
+    fn run_peer(
+        &self,
+        (peer, python): (Peer, &str),
+        plain: &Run,
+        ours: Option<&MethodResult>,
+    ) -> Result<Result<Vec<Run>, String>> {
+        let contest = Contest {
+            ground: self.ground,
+            method: peer.counterpart(),
+        };
+        let mut at = Vec::new();
+        for (number, arena) in self.arenas.iter().enumerate() {
+            let tuned = ours.and_then(|method| Some(method.at.get(number)?.tuned.lr));
+            let job = contest.job(arena, Some(tuned.unwrap_or(plain.lr)))?;
+            if let Some(why) = ddp::refusal(&job, &arena.physics.conditions) {
+                return Ok(Err(why));
+            }
+            let place = place(arena);
+            self.say(&format!(
+                "{}: {} processes, latency {}",
+                peer.name(),
+                place.workers,
+                place.latency
+            ));
+            at.push(peer.train(python, &job, arena)?);
+            if self.is_over() {
+                return Ok(Err("interrupted before it was through".to_owned()));
+            }
+        }
+        Ok(Ok(at))
     }
 
     /// Arguments of `thalweg train`.

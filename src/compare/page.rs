@@ -92,7 +92,18 @@ fn rows(comparison: &Comparison, place: usize) -> String {
         let untuned = vec![rate(at.untuned.lr), loss(&at.untuned)];
         Some([names, cells(&at.tuned), untuned].concat())
     });
-    table(&heads, [plain].into_iter().chain(methods))
+    let peers = comparison.peers.iter().filter_map(|peer| {
+        let names = vec![peer.peer.clone(), String::new()];
+        Some(
+            [
+                names,
+                cells(peer.at.get(place)?),
+                vec![String::new(), String::new()],
+            ]
+            .concat(),
+        )
+    });
+    table(&heads, [plain].into_iter().chain(methods).chain(peers))
 }
 
 fn cells(run: &Run) -> Vec<String> {
@@ -122,17 +133,23 @@ fn charts(comparison: &Comparison) -> Vec<(String, Chart)> {
             ("bytes", "bytes", bytes_of),
         ];
         for (name, axis, x) in axes {
-            let line = |method: &MethodResult| {
-                let run = &method.at.get(number)?.tuned;
-                Some(Line {
-                    name: method.method.clone(),
-                    points: run
-                        .curve
-                        .iter()
-                        .map(|point| (x(point), point.loss))
-                        .collect(),
-                })
+            let line = |(name, run): (&String, &Run)| Line {
+                name: name.clone(),
+                points: run
+                    .curve
+                    .iter()
+                    .map(|point| (x(point), point.loss))
+                    .collect(),
             };
+            let ours = |method: &'_ MethodResult| method.at.get(number).map(|at| at.tuned.clone());
+            let lines = comparison
+                .methods
+                .iter()
+                .filter_map(|method| Some((&method.method, ours(method)?)));
+            let theirs = comparison
+                .peers
+                .iter()
+                .filter_map(|peer| Some((&peer.peer, peer.at.get(number)?.clone())));
             charts.push((
                 format!("loss-{name}-{number}.svg"),
                 Chart {
@@ -140,7 +157,10 @@ fn charts(comparison: &Comparison) -> Vec<(String, Chart)> {
                     x: axis,
                     scale: Scale::Linear,
                     ceiling: ceiling(comparison, number),
-                    lines: comparison.methods.iter().filter_map(line).collect(),
+                    lines: lines
+                        .chain(theirs)
+                        .map(|(name, run)| line((name, &run)))
+                        .collect(),
                 },
             ));
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::result::{Measured, Run};
 use crate::report::{Report, RunStatus};
@@ -27,9 +27,6 @@ pub(super) fn train_for_real(arguments: &[String], lr: f64, out: &Path) -> Resul
             return Ok(Run::failed(lr, last.to_owned()));
         }
     };
-    if report.status == RunStatus::Interrupted {
-        bail!("interrupted");
-    }
     Ok(run_of(&report, lr))
 }
 

@@ -26,7 +26,11 @@ pub(super) struct Comparison {
     /// One thread without any network.
     pub(super) plain: Run,
     pub(super) methods: Vec<MethodResult>,
+    /// Others than us, on the same rows.
+    pub(super) peers: Vec<PeerResult>,
     pub(super) refused: Vec<Refused>,
+    /// Whether the user ended it before its end; methods without a result are among the refused.
+    pub(super) interrupted: bool,
     /// The least number of workers with which some method reaches the target before one thread does.
     pub(super) workers_to_beat_one_thread: Option<u32>,
     pub(super) searched_rates: u64,
@@ -50,6 +54,14 @@ pub(super) struct MethodResult {
     pub(super) undelayed_loss: f64,
     /// By place, in their order.
     pub(super) at: Vec<AtPlace>,
+}
+
+/// Somebody else's training at every place, at the rate of the method of ours that does the same.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct PeerResult {
+    pub(super) peer: String,
+    /// By place, in their order.
+    pub(super) at: Vec<Run>,
 }
 
 /// A method at one place.

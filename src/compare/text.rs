@@ -73,6 +73,15 @@ fn table(comparison: &Comparison, place: usize) -> Table {
         row.push(loss(&at.untuned));
         table.row(row);
     }
+    for peer in &comparison.peers {
+        let Some(run) = peer.at.get(place) else {
+            continue;
+        };
+        let mut row = vec![Cell::from(peer.peer.clone()), Cell::from("")];
+        row.extend(cells(run));
+        row.extend([Cell::from(""), Cell::from("")]);
+        table.row(row);
+    }
     table
 }
 
@@ -135,6 +144,17 @@ fn closing(comparison: &Comparison) -> Vec<String> {
         "searched   {} rates, powers of 2 times 0.1, until the best had neighbours on both sides",
         comparison.searched_rates
     ));
+    let runs = || {
+        comparison
+            .peers
+            .iter()
+            .flat_map(|peer| peer.at.iter().map(move |run| (&peer.peer, run)))
+    };
+    let failed = runs().filter_map(|(peer, run)| Some((peer, run.failed.as_ref()?)));
+    lines.extend(failed.map(|(peer, why)| format!("failed     {peer}: {why}")));
+    if comparison.interrupted {
+        lines.push("interrupted: what was whole by then is above".to_owned());
+    }
     for refused in &comparison.refused {
         lines.push(format!("refused    {}: {}", refused.method, refused.why));
     }

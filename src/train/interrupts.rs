@@ -2,6 +2,9 @@
 //! order, the second at once.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -28,4 +31,30 @@ impl Interrupts {
             _ = self.terminate.recv() => "SIGTERM",
         }
     }
+}
+
+/// Listens on a thread of its own, for those who look from time to time: true from the first interruption on. The
+/// second ends the process, with `code`.
+///
+/// # Errors
+/// If signals cannot be heard.
+pub(crate) fn listen_beside(code: u8) -> io::Result<Arc<AtomicBool>> {
+    let heard = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&heard);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut interrupts = {
+        let _inside = runtime.enter();
+        Interrupts::listen()?
+    };
+    thread::Builder::new()
+        .name("interrupts".to_owned())
+        .spawn(move || {
+            runtime.block_on(interrupts.next());
+            told.store(true, Ordering::Relaxed);
+            runtime.block_on(interrupts.next());
+            std::process::exit(i32::from(code));
+        })?;
+    Ok(heard)
 }

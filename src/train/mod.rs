@@ -19,5 +19,6 @@ pub use options::{RunEnd, TrainOptions};
 pub use run::train;
 
 pub(crate) use finish::{facts, provenance};
+pub(crate) use interrupts::listen_beside;
 pub(crate) use judge::Judge;
 pub(crate) use stopping::Stopping;

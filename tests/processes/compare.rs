@@ -104,6 +104,60 @@ fn final_runs_are_processes_unless_all_is_to_be_simulated() {
     assert_eq!(own["final"]["test"]["loss"], tuned["loss"]);
 }
 
+/// The Python that has torch, if one does; says loudly that there is none.
+#[expect(clippy::print_stderr, reason = "a test that does not run says why")]
+fn torch() -> Option<String> {
+    let python = std::env::var("THALWEG_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let mut asked = std::process::Command::new(&python);
+    asked.args(["-c", "import torch.distributed"]);
+    let has = asked.output().is_ok_and(|output| output.status.success());
+    if !has {
+        eprintln!("SKIPPED: `{python}` has no torch; THALWEG_PYTHON names one that has");
+    }
+    has.then_some(python)
+}
+
+#[test]
+fn a_python_without_torch_is_a_refused_row_and_takes_nothing_else_along() {
+    let bench = Bench::new();
+    let arguments = ["--methods", "synchronous", "--python", "no-such-python"];
+    let found = json(&compare(&bench, &arguments));
+    assert_eq!(found["peers"], Value::Array(vec![]));
+    assert_eq!(found["refused"][0]["method"], "torch DDP, gloo");
+    let why = found["refused"][0]["why"].as_str().unwrap();
+    assert!(why.contains("`no-such-python` cannot be started"), "{why}");
+    assert!(found["methods"][0]["at"][0]["tuned"]["loss"].is_f64());
+    let without = json(&compare(
+        &bench,
+        &["--methods", "synchronous", "--no-peers"],
+    ));
+    assert_eq!(without["refused"], Value::Array(vec![]));
+}
+
+#[test]
+fn torch_on_the_same_rows_comes_to_the_same_loss() {
+    let Some(python) = torch() else {
+        return;
+    };
+    let bench = Bench::new();
+    let arguments = ["--methods", "synchronous,local_sgd", "--python", &python];
+    let further = ["--set", "model.name=mlp", "--set", "model.hidden=[8]"];
+    let found = json(&compare(&bench, &[&arguments[..], &further].concat()));
+    for (place, peer) in ["torch DDP, gloo", "torch local SGD, gloo"]
+        .iter()
+        .enumerate()
+    {
+        assert_eq!(found["peers"][place]["peer"], *peer);
+        let loss = |run: &Value| run["loss"].as_f64().unwrap();
+        let theirs = loss(&found["peers"][place]["at"][0]);
+        let ours = loss(&found["methods"][place]["at"][0]["tuned"]);
+        assert!(
+            (theirs / ours - 1.0).abs() < 0.01,
+            "{peer}: {theirs} beside {ours}"
+        );
+    }
+}
+
 #[test]
 fn what_cannot_be_compared_is_refused_in_one_line() {
     for (arguments, words) in [

@@ -1,5 +1,7 @@
 //! `thalweg bench`: measurements that decisions rest on, printed by the command that made them.
 
+mod child;
+mod delay;
 mod echo;
 mod grpc;
 mod hogwild;
@@ -32,6 +34,8 @@ enum What {
     Hogwild(hogwild::HogwildArgs),
     /// A simulation: events per second and memory against the number of workers.
     Simulate(simulate::SimulateArgs),
+    /// Delay: what a simulation predicts beside real processes, and whether latency can be hidden.
+    Delay(delay::DelayArgs),
     /// The other end of `bench wire`, in a process of its own.
     #[command(hide = true)]
     Echo,
@@ -47,6 +51,7 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
         What::Kernels(args) => kernels::run(args),
         What::Hogwild(args) => hogwild::run(args),
         What::Simulate(args) => simulate::run(args),
+        What::Delay(args) => delay::run(args),
         What::Echo => echo::run(),
     }
 }

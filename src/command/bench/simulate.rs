@@ -3,16 +3,15 @@
 //! Every row is a process of its own, since a process never gives back what it held at most. Workers do as many
 //! iterations in each, so that events and memory grow with their number, or the simulation does not scale.
 
-use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 
+use super::child::report_of;
 use crate::progress::say_out;
 use crate::report::page::{Chart, Line, Scale};
-use crate::report::{Report, write_text};
+use crate::report::write_text;
 use crate::view::units::{bytes, grouped, scaled};
 use crate::view::{Cell, Edge, Look, Table};
 
@@ -63,32 +62,28 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<()> {
 
 /// The flights under adaptive revision, whose steps bear the staleness of thousands.
 fn measure(workers: u32, folder: &Path) -> anyhow::Result<Row> {
-    let this = env::current_exe().context("cannot find this program")?;
     let examples = u64::from(workers) * BATCH * ITERATIONS;
-    let run = folder.join(workers.to_string());
-    let output = Command::new(this)
-        .args(["simulate", "flights", "--quiet", "--json"])
-        .args(["--method", "adaptive_revision"])
-        .args(["--latency", "exponential:20ms"])
-        .args(["--workers", &workers.to_string()])
-        .args(["--batch-size", &BATCH.to_string()])
-        .args(["--set", &format!("train.examples={examples}")])
+    let (workers_flag, batch) = (workers.to_string(), BATCH.to_string());
+    let examples = format!("train.examples={examples}");
+    let what = format!("a simulation of {workers} workers");
+    let arguments = [
+        "flights",
+        "--method",
+        "adaptive_revision",
+        "--latency",
+        "exponential:20ms",
+        "--workers",
+        &workers_flag,
+        "--batch-size",
+        &batch,
+        "--set",
+        &examples,
         // The examples are the bound.
-        .args(["--epochs", "1000"])
-        .arg("--out")
-        .arg(run)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start a simulation")?;
-    if !output.status.success() {
-        bail!(
-            "the simulation of {workers} workers ended ({})",
-            output.status
-        );
-    }
-    let report: Report =
-        serde_json::from_slice(&output.stdout).context("a simulation prints its report")?;
+        "--epochs",
+        "1000",
+    ];
+    let run = folder.join(workers.to_string());
+    let report = report_of("simulate", arguments, (&run, &what))?;
     let simulation = report.simulation.context("a report of a simulation")?;
     let iterations = report.per_worker.iter().map(|worker| worker.clock).min();
     Ok(Row {
@@ -97,11 +92,7 @@ fn measure(workers: u32, folder: &Path) -> anyhow::Result<Row> {
         events: simulation.events,
         events_per_second: simulation.events_per_second,
         memory_bytes: simulation.peak_memory_bytes.unwrap_or(0),
-        test_loss: report
-            .final_scores
-            .test
-            .and_then(|test| test.loss)
-            .unwrap_or(f64::NAN),
+        test_loss: report.final_scores.loss().unwrap_or(f64::NAN),
     })
 }
 
