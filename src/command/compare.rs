@@ -61,7 +61,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DELAY", default_value = SERVE)]
     serve: Distribution,
 
-    /// The Python whose torch is set beside the methods (DistributedDataParallel over gloo, local SGD), if it has one
+    /// The Python whose torch is set beside the methods (data-parallel training over gloo, local SGD), if it has one
     /// and all is not simulated.
     #[arg(long, value_name = "PYTHON", default_value = "python3")]
     python: String,

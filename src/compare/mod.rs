@@ -348,8 +348,7 @@ impl Course<'_> {
     /// Replaces runs in virtual time by runs of processes, one after the other. Methods that an interruption leaves
     /// without them go.
     fn run_for_real(&self, found: &mut Vec<MethodResult>, out: &std::path::Path) -> Result<()> {
-        let mut whole = 0;
-        for method in &mut *found {
+        for (whole, method) in found.iter_mut().enumerate() {
             let name = method.method.clone();
             for (number, (at, arena)) in method.at.iter_mut().zip(self.arenas).enumerate() {
                 let place = place(arena);
@@ -373,7 +372,6 @@ impl Course<'_> {
                     return Ok(());
                 }
             }
-            whole += 1;
         }
         Ok(())
     }

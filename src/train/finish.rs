@@ -13,6 +13,7 @@ use super::feed::Feeding;
 use super::interrupts::Interrupts;
 use super::options::{RunEnd, TrainOptions};
 use super::references::references;
+use super::seat::Seat;
 use super::watch::{Since, Watched};
 use crate::job::{ResolvedJob, runs_on_threads};
 use crate::launch::{LocalCluster, gather};
@@ -60,9 +61,7 @@ pub(super) async fn finish(
     watch.tell_what_did_not_happen();
     // The servers end when their last observer has left; one that is gone needs no goodbye.
     watch.seat.leave().await.ok();
-    let threads = watch.seat.counts();
-    let loses = watch.job.blueprint.config.method.updates == Some(Updates::Lossy);
-    let threads = threads.map(|counts| ThreadsReport::of(&counts, loses));
+    let threads = threads(&watch.seat, &watch.job.blueprint.config);
     drop(watch.seat);
     if let Some(cluster) = watch.cluster.take() {
         // Without its parameters nothing of the job can go on: workers would only try again.
@@ -106,6 +105,12 @@ pub(super) async fn finish(
         record(&watch.job, &folder, path)?;
     }
     Ok(end)
+}
+
+/// What threads without a server did.
+fn threads(seat: &Seat, config: &JobConfig) -> Option<ThreadsReport> {
+    let loses = config.method.updates == Some(Updates::Lossy);
+    Some(ThreadsReport::of(&seat.counts()?, loses))
 }
 
 /// Gathers what the workers recorded, once they have ended.
