@@ -481,3 +481,46 @@ fn chart(found: &[Found]) -> Chart {
         ],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::{point, report};
+
+    fn with_losses(losses: &[(f64, f64)]) -> Report {
+        let judged = |(seconds, loss): &(f64, f64)| {
+            let mut point = point();
+            point.train_seconds = *seconds;
+            point.test.as_mut().unwrap().loss = Some(*loss);
+            point
+        };
+        Report {
+            curve: losses.iter().map(judged).collect(),
+            ..report()
+        }
+    }
+
+    #[test]
+    fn a_loss_between_two_evaluations_is_reached_between_them() {
+        let report = with_losses(&[(0.0, 0.7), (2.0, 0.6), (4.0, 0.5), (6.0, 0.55)]);
+        let at = |target| seconds_to(&report, target);
+        assert_eq!(at(0.7), Some(0.0));
+        assert_eq!(at(0.6), Some(2.0));
+        assert!((at(0.525).unwrap() - 3.5).abs() < 1e-9);
+        assert_eq!(at(0.49), None);
+    }
+
+    #[test]
+    fn no_point_is_the_recorded_one_and_each_has_a_name_of_its_own() {
+        assert!(12 <= POINTS.len());
+        for (number, point) in POINTS.iter().enumerate() {
+            assert_ne!(point.arguments, RECORDED.arguments);
+            let others = POINTS[..number].iter();
+            assert!(
+                others.clone().all(|other| other.name != point.name),
+                "{}",
+                point.name
+            );
+        }
+    }
+}
