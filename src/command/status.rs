@@ -11,6 +11,7 @@ use thalweg_common::message::{HISTORY_TOLD_MAX, StatusRequest};
 
 use super::{Ending, say};
 use crate::observe::{Glance, glance, latest_servers};
+use crate::view::units::counted;
 use crate::view::{ClusterView, Look, history, render_history, render_status};
 
 /// How long to wait for an answer of a server.
@@ -34,7 +35,8 @@ pub(super) struct Arguments {
     #[arg(value_name = "HOST:PORT,…", value_delimiter = ',')]
     servers: Vec<String>,
 
-    /// What happened instead of how things stand: the last N events of all servers, 20 if no N is given.
+    /// What happened instead of how things stand: the last N events of all servers, 20 if no N is given. Half of
+    /// them may be joins, losses, fences and refusals, however many pushes came after.
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20", value_parser = events)]
     history: Option<u32>,
 
@@ -57,6 +59,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         worker: arguments.worker.map(WorkerId),
     };
     let seen = runtime.block_on(look(&arguments.servers, asked))?;
+    if let Some(worker) = asked.worker {
+        judge_worker(worker, &seen)?;
+    }
     let last = arguments.history.map(|last| last as usize);
     let view = ClusterView {
         history: last.map(|last| history(&seen.statuses, last)),
@@ -80,6 +85,19 @@ fn events(text: &str) -> Result<u32, String> {
                 "expected a number of events, 1 to {HISTORY_TOLD_MAX}; name servers before --history"
             )
         })
+}
+
+/// Servers tell of every slot of the job.
+fn judge_worker(worker: WorkerId, seen: &Glance) -> Result<()> {
+    let slots = seen.statuses.iter().map(|status| status.workers.len());
+    let slots = slots.max().unwrap_or(0);
+    if slots <= worker.0 as usize {
+        bail!(
+            "--worker {worker}: the job has {}, numbered from 0",
+            counted(slots as u64, "worker")
+        );
+    }
+    Ok(())
 }
 
 /// Looks at the servers that were named, or at those that can be guessed; at least one answers.
