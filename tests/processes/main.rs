@@ -22,6 +22,7 @@ mod refusals;
 mod lists;
 mod by_hand;
 mod history;
+mod hangs;
 mod watch;
 mod reach;
 mod long_gradient;
