@@ -7,6 +7,9 @@ use crate::report::Report;
 use crate::view::units::grouped;
 use crate::view::{Spread, Staleness};
 
+/// Rows of a table, at most: the stalest.
+const ROWS_MAX: usize = 64;
+
 /// Pixels: a bar, the room that it has, the height of the highest.
 const BAR: f64 = 10.0;
 const PLACE: f64 = 12.0;
@@ -20,11 +23,11 @@ pub(super) fn section(report: &Report) -> String {
     let spread = Spread::up_to(report.staleness.max);
     let workers = report.per_worker.iter().map(|row| {
         let who = vec![row.worker.to_string()];
-        cells(who, &row.staleness, spread)
+        (who, &row.staleness)
     });
     let shards = report.per_shard.iter().map(|row| {
         let who = vec![row.shard.to_string(), row.server.to_string()];
-        cells(who, &row.staleness, spread)
+        (who, &row.staleness)
     });
     let bars = spread.name();
     let numbers = ["p50", "p99", "max", "mean", bars.as_str()];
@@ -34,9 +37,31 @@ pub(super) fn section(report: &Report) -> String {
         "<h2>Staleness</h2>\n<p>Steps that a shard took between the read that a part was computed from and its \
          application. The first bar is of parts that missed none, each further one of twice as many steps.</p>\n\
          {}{}",
-        table_of_cells(&of_workers, workers),
-        table_of_cells(&of_shards, shards)
+        table(&of_workers, workers.collect(), spread),
+        table(&of_shards, shards.collect(), spread)
     )
+}
+
+/// A table of these rows; of many, those with the greatest mean.
+fn table(heads: &[&str], mut rows: Vec<(Vec<String>, &Staleness)>, spread: Spread) -> String {
+    let all = rows.len();
+    if ROWS_MAX < all {
+        let mean = |row: &(Vec<String>, &Staleness)| row.1.mean.unwrap_or(0.0);
+        rows.sort_by(|a, b| mean(b).total_cmp(&mean(a)));
+        rows.truncate(ROWS_MAX);
+    }
+    let rows = rows.into_iter();
+    let table = table_of_cells(
+        heads,
+        rows.map(|(who, staleness)| cells(who, staleness, spread)),
+    );
+    match all {
+        ..=ROWS_MAX => table,
+        _ => format!(
+            "<p>The {ROWS_MAX} stalest of {}:</p>\n{table}",
+            grouped(all as u64)
+        ),
+    }
 }
 
 fn cells(who: Vec<String>, staleness: &Staleness, spread: Spread) -> Vec<String> {
@@ -87,6 +112,19 @@ mod tests {
             "{section}"
         );
         assert!(section.contains("height=\"22.0\"/>"), "{section}");
+    }
+
+    #[test]
+    fn of_many_workers_the_stalest_are_shown() {
+        let mut report = report();
+        let stalest = report.per_worker[0].clone();
+        report.per_worker = vec![report.per_worker[1].clone(); 200];
+        report.per_worker.push(stalest);
+        let section = section(&report);
+        assert!(section.contains("The 64 stalest of 201:"), "{section}");
+        let (_, rows) = section.split_once("</tr>\n").unwrap();
+        assert!(rows.starts_with("<tr><td>0</td><td>3</td>"), "{section}");
+        assert_eq!(section.matches("<svg").count(), 64 + 4);
     }
 
     #[test]
