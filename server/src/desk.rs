@@ -15,7 +15,7 @@ use thalweg_common::message::{Granted, Heartbeat, LeaveReason, Offer, PartTally,
 use thalweg_common::message::{Register, SessionRole};
 use thalweg_common::time::Time;
 
-use crate::admission::{Admission, Lapse, SlotState, Ticket};
+use crate::admission::{Admission, Lapse, Signs, SlotState, Ticket};
 use crate::coordinator::Coordinator;
 use crate::history::History;
 use crate::plan::{OnWorkerLoss, Plan};
@@ -73,7 +73,11 @@ impl Desk {
                 plan.consistency,
                 workers,
                 plan.training.aggregation.backup_workers(),
-            ),
+            )
+            .with_signs(Signs {
+                heartbeat: plan.bounds.heartbeat,
+                lease: plan.bounds.lease,
+            }),
             coordinator: coordinates.then(|| Coordinator::new(plan.coordinator.clone())),
             notes: vec![Note::default(); workers as usize],
             turned_away: vec![PartTally::default(); workers as usize + 1],

@@ -10,6 +10,7 @@ use thalweg_common::consistency::Staleness;
 use thalweg_common::ids::{SessionId, WorkerId};
 use thalweg_common::message::{
     HISTORY_TOLD_MAX, Happened, HistoryEvent, Outcome, PartAck, PushHeader, Pushed, StatusRequest,
+    last_events,
 };
 use thalweg_common::time::Time;
 
@@ -65,13 +66,9 @@ impl History {
         if self.events_max == 0 {
             return;
         }
-        let ring = match &what {
-            Happened::Pushed(_) | Happened::Waited { .. } => &mut self.frequent,
-            Happened::Joined { .. }
-            | Happened::Left { .. }
-            | Happened::Lost { .. }
-            | Happened::Fenced { .. }
-            | Happened::Refused { .. } => &mut self.rare,
+        let ring = match what.is_frequent() {
+            true => &mut self.frequent,
+            false => &mut self.rare,
         };
         if self.events_max <= ring.len() {
             ring.pop_front();
@@ -88,7 +85,7 @@ impl History {
         });
     }
 
-    /// The last events that are asked for, in their order.
+    /// The last events that are asked for, in their order; neither of the rings fills the answer alone.
     pub(crate) fn last(&self, asked: &StatusRequest) -> Vec<HistoryEvent> {
         let is_asked =
             |entry: &&Entry| asked.worker.is_none() || entry.event.worker == asked.worker;
@@ -96,9 +93,8 @@ impl History {
         let mut entries: Vec<_> = entries.filter(is_asked).collect();
         entries.sort_unstable_by_key(|entry| entry.number);
         let told = asked.history.min(HISTORY_TOLD_MAX) as usize;
-        let skipped = entries.len().saturating_sub(told);
-        let told = entries.into_iter().skip(skipped);
-        told.map(|entry| entry.event.clone()).collect()
+        let told = last_events(entries, told, |entry| entry.event.what.is_frequent());
+        told.into_iter().map(|entry| entry.event.clone()).collect()
     }
 }
 
@@ -210,6 +206,7 @@ mod tests {
         assert_eq!(seconds(&history, 2, None), [9, 10]);
         assert_eq!(seconds(&history, 100, Some(0)), [1, 8]);
         assert_eq!(seconds(&history, 2, Some(1)), [9, 10]);
+        assert_eq!(seconds(&history, 4, None), [1, 8, 9, 10]);
         assert!(seconds(&history, 0, None).is_empty());
         for second in 21..30 {
             write(&mut history, second, 0, joined("c"));

@@ -4,34 +4,37 @@ use std::sync::atomic::Ordering;
 
 use thalweg_common::ids::WorkerId;
 use thalweg_common::message::{
-    HistoryEvent, PartTally, StalenessHistogram, Status, StatusRequest, WorkerStatus,
+    HistoryEvent, ShardStatus, StalenessHistogram, Status, StatusRequest, WorkerStatus,
 };
 use thalweg_common::time::Time;
 
 use crate::coordinator::Coordinator;
 use crate::desk::Desk;
 use crate::server::Server;
+use crate::shard::Account;
 
 impl Server {
     /// How things stand, without the history.
     #[must_use]
     pub fn status(&self, now: Time) -> Status {
         let mut staleness = StalenessHistogram::default();
-        let mut shards = Vec::with_capacity(self.shards.len());
-        let mut tallies = vec![PartTally::default(); self.plan.training.workers as usize];
+        let mut shards: Vec<ShardStatus> = Vec::with_capacity(self.shards.len());
+        let mut accounts = vec![Account::default(); self.plan.training.workers as usize];
         for shard in self.shards.values() {
             let shard = shard.lock();
-            staleness.merge(shard.staleness());
             shards.push(shard.status());
-            for (worker, tally) in shard.tallies() {
-                tallies[worker.0 as usize].merge(&tally);
+            for (worker, account) in shard.accounts() {
+                accounts[worker.0 as usize].merge(&account);
             }
         }
+        for shard in &shards {
+            staleness.merge(&shard.staleness);
+        }
         let desk = self.desk.lock();
-        let mut all = desk.turned_away[tallies.len()].clone();
-        for (tally, turned_away) in tallies.iter_mut().zip(&desk.turned_away) {
-            tally.merge(turned_away);
-            all.merge(tally);
+        let mut all = desk.turned_away[accounts.len()].clone();
+        for (account, turned_away) in accounts.iter_mut().zip(&desk.turned_away) {
+            account.tally.merge(turned_away);
+            all.merge(&account.tally);
         }
         let coordinator = desk.coordinator.as_ref();
         let (phase, cause) = desk.phase();
@@ -53,7 +56,7 @@ impl Server {
             loss_sum,
             loss_weight,
             rate_factor: coordinator.map_or(1.0, Coordinator::rate_factor),
-            workers: workers(&desk, tallies, now),
+            workers: workers(&desk, accounts, now),
             shards,
             staleness,
             pushed_bytes,
@@ -73,13 +76,13 @@ impl Server {
     }
 }
 
-fn workers(desk: &Desk, tallies: Vec<PartTally>, now: Time) -> Vec<WorkerStatus> {
+fn workers(desk: &Desk, accounts: Vec<Account>, now: Time) -> Vec<WorkerStatus> {
     let mut waits = desk.admission.waits(now);
     (0_u32..)
         .map(WorkerId)
         .zip(desk.admission.clocks().slots().iter().zip(&desk.notes))
-        .zip(tallies)
-        .map(|((worker, (slot, note)), parts)| WorkerStatus {
+        .zip(accounts)
+        .map(|((worker, (slot, note)), account)| WorkerStatus {
             worker,
             session: slot.session,
             state: slot.state.shown(),
@@ -90,13 +93,15 @@ fn workers(desk: &Desk, tallies: Vec<PartTally>, now: Time) -> Vec<WorkerStatus>
                 .coordinator
                 .as_ref()
                 .map_or(0, |c| c.examples_of(worker)),
-            parts,
+            parts: account.tally,
             silent: now.since(slot.seen),
             sent_bytes: note.sent_bytes,
             received_bytes: note.received_bytes,
             compute: note.compute,
             waited: note.waited,
             wait: waits.remove(&worker),
+            lease_left: desk.admission.clocks().lease_left(now, slot),
+            staleness: account.staleness,
         })
         .collect()
 }

@@ -73,6 +73,8 @@ pub enum OnWorkerLoss {
 pub struct Bounds {
     /// Silence after which a session is lost.
     pub lease: Duration,
+    /// Between two signs of life of a worker.
+    pub heartbeat: Duration,
     /// How long after the first session the last worker may join.
     pub join: Duration,
     /// How long a server without anything left to do waits for observers.

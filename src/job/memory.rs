@@ -6,6 +6,7 @@ use std::fmt;
 use thalweg_common::config::{JobConfig, Limits, Optimizer};
 use thalweg_common::consistency::Aggregation;
 use thalweg_common::ids::ServerId;
+use thalweg_common::message::StalenessHistogram;
 use thalweg_common::optimizer::optimizer;
 use thalweg_common::shard_map::ShardMap;
 use thalweg_proto::codec::FrameLimits;
@@ -26,6 +27,9 @@ const WINDOW_BYTES: u64 = 128;
 /// Bytes that the tally of one worker's parts takes at one shard, refused for every reason.
 const TALLY_BYTES: u64 = 512;
 
+/// Bytes that the staleness of the parts of one worker takes at one shard, or of all of them.
+const STALENESS_BYTES: u64 = 8 * StalenessHistogram::BUCKETS as u64 + 64;
+
 /// What a server plans for, term by term, bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memory {
@@ -39,6 +43,7 @@ const STATE: &str = "parameters and slots";
 /// Terms of what is held between two messages.
 const ROUNDS: &str = "rounds in progress";
 const COPIES: &str = "copies of what workers have read";
+const STALENESS: &str = "staleness of parts";
 
 /// A job that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -130,6 +135,7 @@ impl Memory {
                     (config.limits.history_events * EVENT_BYTES) as u64,
                 ),
                 ("tallies of parts", workers * shards * TALLY_BYTES),
+                (STALENESS, (workers + 1) * shards * STALENESS_BYTES),
                 (
                     "duplicate windows",
                     config.limits.sessions_max as u64 * shards * WINDOW_BYTES,
@@ -154,7 +160,7 @@ impl Memory {
     /// What the server may hold between two messages, bytes: all that is not about sockets.
     #[must_use]
     pub fn held(&self) -> u64 {
-        let held = [STATE, ROUNDS, COPIES];
+        let held = [STATE, ROUNDS, COPIES, STALENESS];
         let terms = self.terms.iter().filter(|(name, _)| held.contains(name));
         terms.fold(0, |sum, (_, bytes)| sum.saturating_add(*bytes))
     }

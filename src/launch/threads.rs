@@ -371,6 +371,8 @@ fn row(thread: u32, done: u64, (phase, trained): (Phase, Duration)) -> WorkerSta
         compute: trained,
         waited: Duration::ZERO,
         wait: None,
+        lease_left: None,
+        staleness: StalenessHistogram::default(),
     }
 }
 

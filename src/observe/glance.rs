@@ -1,5 +1,5 @@
-//! A glance at a cluster: how things stand on every server that answers, and why the others do not.
-//! It opens no session, so that looking changes nothing.
+//! A glance at a cluster, or one after the other: how things stand on every server that answers, and why the
+//! others do not. It opens no session, so that looking changes nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,36 +31,89 @@ struct Seen {
 
 /// Asks every address at once how things stand, each for `patience` a question.
 pub async fn glance(addresses: &[String], asked: StatusRequest, patience: Duration) -> Glance {
-    let mut questions = JoinSet::new();
-    for (place, address) in addresses.iter().cloned().enumerate() {
-        questions.spawn(async move {
-            let answer = ask(&address, asked, patience).await;
-            (place, (address, answer))
-        });
-    }
-    let mut answers = BTreeMap::new();
-    while let Some(question) = questions.join_next().await {
-        answers.extend(question.ok());
-    }
-    let (mut seen, mut silent) = (Vec::new(), Vec::new());
-    for (address, answer) in answers.into_values() {
-        match answer {
-            Ok((introduced, status)) => seen.push(Seen {
-                address,
-                introduced,
-                status,
-            }),
-            Err(why) => silent.push(why),
-        }
-    }
-    judge(seen, silent)
+    Lookout::new(addresses).look(asked, patience).await
 }
 
-async fn ask(
-    address: &str,
-    asked: StatusRequest,
-    patience: Duration,
-) -> Result<(Registered, Status), String> {
+/// Looks at the same servers again and again, over connections that stay.
+#[derive(Debug)]
+pub struct Lookout {
+    posts: Vec<Post>,
+}
+
+/// One server that is looked at.
+#[derive(Debug)]
+struct Post {
+    address: String,
+    link: Option<(Client, Registered)>,
+}
+
+impl Lookout {
+    /// Looks at the servers at these addresses, in any order; connects at the first look.
+    #[must_use]
+    pub fn new(addresses: &[String]) -> Self {
+        let post = |address: &String| Post {
+            address: address.clone(),
+            link: None,
+        };
+        Self {
+            posts: addresses.iter().map(post).collect(),
+        }
+    }
+
+    /// Asks every server at once how things stand, each for `patience` a question.
+    pub async fn look(&mut self, asked: StatusRequest, patience: Duration) -> Glance {
+        let mut questions = JoinSet::new();
+        for (place, mut post) in std::mem::take(&mut self.posts).into_iter().enumerate() {
+            questions.spawn(async move {
+                let answer = post.ask(asked, patience).await;
+                (place, (post, answer))
+            });
+        }
+        let mut answers = BTreeMap::new();
+        while let Some(question) = questions.join_next().await {
+            answers.extend(question.ok());
+        }
+        let (mut seen, mut silent) = (Vec::new(), Vec::new());
+        for (post, answer) in answers.into_values() {
+            match answer {
+                Ok((introduced, status)) => seen.push(Seen {
+                    address: post.address.clone(),
+                    introduced,
+                    status,
+                }),
+                Err(why) => silent.push(why),
+            }
+            self.posts.push(post);
+        }
+        judge(seen, silent)
+    }
+}
+
+impl Post {
+    /// A connection that fails once is opened anew at the next question.
+    async fn ask(
+        &mut self,
+        asked: StatusRequest,
+        patience: Duration,
+    ) -> Result<(Registered, Status), String> {
+        let address = &self.address;
+        let (client, introduced) = match self.link.take() {
+            Some(link) => link,
+            None => connect(address, patience).await?,
+        };
+        match client.call(Request::Status(asked), patience).await {
+            Ok(Reply::Status(status)) => {
+                self.link = Some((client, introduced.clone()));
+                Ok((introduced, *status))
+            }
+            Ok(Reply::Refused(refusal)) => Err(format!("{address} refuses: {refusal}")),
+            Ok(_) => Err(format!("{address} answered what was not asked")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+async fn connect(address: &str, patience: Duration) -> Result<(Client, Registered), String> {
     // The job's own bounds are not known, and a status is small.
     let limits = FrameLimits::default();
     let client = Client::connect(address, limits, patience)
@@ -69,12 +122,7 @@ async fn ask(
     let introduced = introduce(&client, patience)
         .await
         .map_err(|error| error.to_string())?;
-    match client.call(Request::Status(asked), patience).await {
-        Ok(Reply::Status(status)) => Ok((introduced, *status)),
-        Ok(Reply::Refused(refusal)) => Err(format!("{address} refuses: {refusal}")),
-        Ok(_) => Err(format!("{address} answered what was not asked")),
-        Err(error) => Err(error.to_string()),
-    }
+    Ok((client, introduced))
 }
 
 /// Keeps the servers of the first one's job, and names those of it that nobody asked.

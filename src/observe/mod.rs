@@ -5,10 +5,12 @@ mod attach;
 mod parameters;
 mod glance;
 mod local;
+mod watching;
 
 pub use attach::ObserveError;
-pub use glance::{Glance, glance};
+pub use glance::{Glance, Lookout, glance};
 pub use local::latest_servers;
+pub use watching::{Seen, Watching};
 
 use std::time::Duration;
 

@@ -190,7 +190,7 @@ mod tests {
              (epoch 0.22), 10.6 k examples/s, staleness p50 2 p99 64, \
              workers 0: 2.65 k/s · 1: 2.65 k/s · 2: 2.65 k/s · 3: lost, ETA 5.3 s, \
              worker 2 waits for worker 0 at server 0 since 1.4 s: all must reach clock 18: \
-             worker 0 is at clock 17 (in an iteration for 3.2 s)"
+             worker 0 is at clock 17 (in an iteration for 3.2 s); worker 0 says: computing"
         );
     }
 

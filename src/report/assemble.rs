@@ -9,10 +9,10 @@ use thalweg_common::permutation::{epoch_checksum, rows_checksum};
 
 use super::{
     Counts, Divergence, EpochUse, EvaluationPoint, Final, Host, LostWorker, Reference, Report,
-    RunStatus, SCHEMA_VERSION, SocketBytes, WorkerReport,
+    RunStatus, SCHEMA_VERSION, ShardReport, SocketBytes, WorkerReport,
 };
 use crate::view::units::{share, total};
-use crate::view::{ClusterView, EpochView, ServerView, Staleness, WorkerView};
+use crate::view::{ClusterView, EpochView, ServerView, ShardView, Staleness, WorkerView};
 
 /// What is known of a run before it begins.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +113,7 @@ impl Report {
             staleness: Staleness::from(&view.staleness),
             curve: outcome.curve,
             per_worker: view.workers.iter().map(WorkerReport::from).collect(),
+            per_shard: per_shard(view),
             epochs_used: match facts.streamed {
                 true => windows_used(&view.epochs, facts.rows, view.examples_total),
                 false => epochs_used(&view.epochs, facts.rows),
@@ -143,8 +144,26 @@ impl From<&WorkerView> for WorkerReport {
             refused: row.parts.refused(),
             late: row.parts.late,
             doing: row.doing.clone(),
+            staleness: Staleness::from(&row.staleness),
         }
     }
+}
+
+fn per_shard(view: &ClusterView) -> Vec<ShardReport> {
+    let of = |server: &ServerView| {
+        let server_id = server.server;
+        let report = move |shard: &ShardView| ShardReport {
+            shard: shard.shard,
+            server: server_id,
+            elements: shard.elements,
+            version: shard.version.0,
+            staleness: Staleness::from(&shard.staleness),
+        };
+        server.shards.iter().map(report).collect::<Vec<_>>()
+    };
+    let mut shards: Vec<_> = view.servers.iter().flat_map(of).collect();
+    shards.sort_by_key(|shard| shard.shard);
+    shards
 }
 
 fn lost(row: &WorkerView) -> Option<LostWorker> {
@@ -206,6 +225,14 @@ mod tests {
             "gave no sign of life for 10.0 s"
         );
         assert!(!report.epochs_used[0].complete);
+        let parts = |staleness: &Staleness| staleness.counts.iter().map(|c| c.parts).sum::<u64>();
+        let all = parts(&report.staleness);
+        let of_workers = report.per_worker.iter().map(|row| parts(&row.staleness));
+        let of_shards = report.per_shard.iter().map(|row| parts(&row.staleness));
+        assert_eq!(
+            (of_workers.sum::<u64>(), of_shards.sum::<u64>()),
+            (all, all)
+        );
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use parameters::{
 };
 pub use schema::{
     Diverged, Divergence, EpochUse, Final, Host, LostWorker, Reference, Report, RunStatus,
-    SCHEMA_VERSION, SocketBytes, WorkerReport,
+    SCHEMA_VERSION, ShardReport, SocketBytes, WorkerReport,
 };
 pub use scores::{EvaluationPoint, Scores, TrainScores};
 pub use simulation::{SimulationReport, UsageReport, WaitReport};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use thalweg_common::ids::WorkerId;
+use thalweg_common::ids::{ServerId, ShardId, WorkerId};
 use thalweg_common::message::WorkerState;
 
 use super::{
@@ -107,6 +107,9 @@ pub struct Report {
     pub curve: Vec<EvaluationPoint>,
     /// One entry per worker slot.
     pub per_worker: Vec<WorkerReport>,
+    /// One entry per shard.
+    #[serde(default)]
+    pub per_shard: Vec<ShardReport>,
     /// The use of the data, the last 1,024 epochs at most.
     pub epochs_used: Vec<EpochUse>,
     /// Workers that were lost.
@@ -214,6 +217,24 @@ pub struct WorkerReport {
     pub late: u64,
     /// What it last said it was doing, or why it was lost.
     pub doing: String,
+    /// Staleness of its applied parts.
+    #[serde(default)]
+    pub staleness: Staleness,
+}
+
+/// One shard at the end of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShardReport {
+    /// The shard.
+    pub shard: ShardId,
+    /// The server that held it.
+    pub server: ServerId,
+    /// Its elements.
+    pub elements: u64,
+    /// Steps that it took.
+    pub version: u64,
+    /// Staleness of the parts that it applied.
+    pub staleness: Staleness,
 }
 
 /// One epoch's use of the data.

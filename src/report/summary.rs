@@ -9,7 +9,7 @@ use super::{
     SimulationReport, ThreadsReport,
 };
 use crate::view::units::{bytes, counted, grouped, printable, scaled, score, span};
-use crate::view::{Cell, Edge, Look, Table, Tone};
+use crate::view::{Cell, Edge, HEIGHTS, Look, Table, Tone};
 
 /// Epochs shown one by one that were not used as a whole.
 const EPOCHS_SHOWN_MAX: usize = 2;
@@ -108,7 +108,6 @@ const BARS_MAX: usize = 40;
 
 /// A bar for each number, the last of its share where there are more than fit.
 pub(crate) fn bars(numbers: &[f64]) -> String {
-    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let (low, high) = numbers
         .iter()
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {

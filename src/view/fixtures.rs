@@ -15,7 +15,8 @@ pub(crate) fn two_servers() -> Vec<Status> {
 }
 
 fn server_0() -> Status {
-    let mut workers: Vec<_> = (0..4).map(worker).collect();
+    let of_workers: [&[u64]; 4] = [&[3, 70], &[0], &[1], &[3]];
+    let mut workers: Vec<_> = (0..4).zip(of_workers).map(worker).collect();
     workers[2].wait = Some(Wait {
         on: vec![WorkerId(0)],
         since: Duration::from_millis(1_400),
@@ -41,7 +42,7 @@ fn server_0() -> Status {
         loss_weight: 1_000.0,
         rate_factor: 1.0,
         workers,
-        shards: vec![shard(0, 83), shard(1, 84)],
+        shards: vec![shard(0, 83, &[0, 1, 3]), shard(1, 84, &[3, 70])],
         staleness: staleness(&[0, 1, 3, 3, 70]),
         pushed_bytes: 1_000_000,
         pulled_bytes: 4_000_000,
@@ -58,7 +59,8 @@ fn server_0() -> Status {
 }
 
 fn server_1() -> Status {
-    let mut workers: Vec<_> = (0..4).map(worker).collect();
+    let of_workers: [&[u64]; 4] = [&[2], &[0], &[3], &[2]];
+    let mut workers: Vec<_> = (0..4).zip(of_workers).map(worker).collect();
     workers[1].parts.refuse(RefusalKind::NonFinite, 2);
     Status {
         server: ServerId(1),
@@ -69,7 +71,7 @@ fn server_1() -> Status {
         loss_weight: 0.0,
         rate_factor: 1.0,
         workers,
-        shards: vec![shard(2, 83), shard(3, 83)],
+        shards: vec![shard(2, 83, &[0, 2]), shard(3, 83, &[2, 3])],
         staleness: staleness(&[0, 2, 2, 3]),
         pushed_bytes: 2_000_000,
         pulled_bytes: 5_000_000,
@@ -81,7 +83,8 @@ fn server_1() -> Status {
     }
 }
 
-fn worker(worker: u32) -> WorkerStatus {
+/// A worker whose applied parts were so stale.
+fn worker((worker, parts): (u32, &[u64])) -> WorkerStatus {
     WorkerStatus {
         worker: WorkerId(worker),
         session: Some(SessionId(u64::from(worker) + 1)),
@@ -101,16 +104,19 @@ fn worker(worker: u32) -> WorkerStatus {
         compute: Duration::from_secs(2),
         waited: Duration::from_millis(500),
         wait: None,
+        lease_left: None,
+        staleness: staleness(parts),
     }
 }
 
-fn shard(shard: u32, version: u64) -> ShardStatus {
+fn shard(shard: u32, version: u64, parts: &[u64]) -> ShardStatus {
     ShardStatus {
         shard: ShardId(shard),
         elements: 1_068,
         version: Version(version),
         progress: 42_336,
         pending: 0,
+        staleness: staleness(parts),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use thalweg_common::ids::{ServerId, SessionId, WorkerId};
-use thalweg_common::message::{Happened, HistoryEvent, Pushed, Status};
+use thalweg_common::message::{Happened, HistoryEvent, Pushed, Status, last_events};
 
 use super::render::unreachable;
 use super::units::{NOTHING, counted, printable};
@@ -48,20 +48,22 @@ impl EventView {
     }
 }
 
-/// The last events over all servers, oldest first. Servers start at different moments: times are told
-/// from the start of the first, as the time that each has been up says.
+/// The last events over all servers, oldest first; half of them may be rare ones, however many pushes came
+/// after. Servers start at different moments: times are told from the start of the first, as the time that
+/// each has been up says.
 #[must_use]
 pub fn history(statuses: &[Status], last: usize) -> Vec<EventView> {
     let oldest = statuses.iter().map(|status| status.up).max();
     let events = statuses.iter().flat_map(|status| {
         let offset = oldest.unwrap_or_default() - status.up;
-        let view = move |event| EventView::new(event, status.server, offset);
-        status.history.iter().map(view)
+        let told = move |event| (event, status.server, offset);
+        status.history.iter().map(told)
     });
-    let mut events: Vec<_> = events.collect();
-    events.sort_by_key(|event| event.at);
-    let skipped = events.len().saturating_sub(last);
-    events.split_off(skipped)
+    let mut events: Vec<(&HistoryEvent, ServerId, Duration)> = events.collect();
+    events.sort_by_key(|(event, _, offset)| event.at.saturating_add(*offset));
+    let told = last_events(events, last, |(event, ..)| event.what.is_frequent());
+    let view = |(event, server, offset)| EventView::new(event, server, offset);
+    told.into_iter().map(view).collect()
 }
 
 /// The history as lines, for a terminal or a file.
@@ -206,7 +208,10 @@ mod tests {
     fn the_last_events_are_the_latest_of_any_server() {
         let all = history(&with_history(), 100);
         assert!(all.is_sorted_by_key(|event| event.at));
-        assert_eq!(history(&with_history(), 2), all[all.len() - 2..]);
+        let two = history(&with_history(), 2);
+        let kinds: Vec<_> = two.iter().map(|event| event.event).collect();
+        assert_eq!(kinds, ["pushed", "left"], "the last of either kind");
+        assert_eq!(history(&with_history(), all.len()), all);
         assert_eq!(history(&with_history(), 0), []);
     }
 

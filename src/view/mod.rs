@@ -7,6 +7,7 @@
 pub mod units;
 mod rates;
 mod staleness;
+mod spread;
 mod look;
 mod table;
 mod workers;
@@ -19,11 +20,12 @@ pub use look::{Colour, Look};
 pub use rates::{RecentRates, mean_rate};
 pub use render::render_status;
 pub use staleness::{Staleness, StalenessCount};
-pub use waits::{who_waits, who_waits_longer_than};
-pub use workers::{WaitView, WorkerView};
+pub use waits::{who_is_gone, who_waits, who_waits_longer_than};
+pub use workers::{UnheardView, WaitView, WorkerView};
 
 pub(crate) use look::Tone;
 pub(crate) use render::{phase_word, state_word};
+pub(crate) use spread::{HEIGHTS, Spread};
 pub(crate) use table::{Cell, Edge, Table};
 
 use std::collections::BTreeMap;
@@ -31,7 +33,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 use thalweg_common::error::RefusalKind;
-use thalweg_common::ids::ServerId;
+use thalweg_common::ids::{ServerId, ShardId, Version};
 use thalweg_common::message::{EpochStatus, Phase, ShardStatus, StalenessHistogram, Status};
 
 /// How things stand in a cluster. Its JSON form is that of `thalweg status --json`, documented in
@@ -99,7 +101,25 @@ pub struct ServerView {
     /// Bytes sent at its sockets.
     pub bytes_sent: u64,
     /// The shards that it holds.
-    pub shards: Vec<ShardStatus>,
+    pub shards: Vec<ShardView>,
+}
+
+/// One shard.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ShardView {
+    /// Which.
+    pub shard: ShardId,
+    /// Its elements.
+    pub elements: u64,
+    /// Steps taken.
+    pub version: Version,
+    /// Examples in the parts that it applied.
+    pub progress: u64,
+    /// Parts of the present round that wait for the others.
+    pub pending: u64,
+    /// Staleness of the parts that it applied.
+    #[serde(serialize_with = "staleness::serialize")]
+    pub staleness: StalenessHistogram,
 }
 
 /// One epoch's use of the data.
@@ -209,7 +229,20 @@ impl From<&Status> for ServerView {
             bytes_pulled: status.pulled_bytes,
             bytes_received: status.received_bytes,
             bytes_sent: status.sent_bytes,
-            shards: status.shards.clone(),
+            shards: status.shards.iter().map(ShardView::from).collect(),
+        }
+    }
+}
+
+impl From<&ShardStatus> for ShardView {
+    fn from(status: &ShardStatus) -> Self {
+        Self {
+            shard: status.shard,
+            elements: status.elements,
+            version: status.version,
+            progress: status.progress,
+            pending: status.pending,
+            staleness: status.staleness.clone(),
         }
     }
 }
@@ -280,5 +313,7 @@ mod tests {
         assert_eq!(json["refusals"]["non_finite"], 3);
         assert_eq!(json["epochs"][0]["checksum"], "00000000000000ff");
         assert_eq!(json["workers"][2]["wait"]["on"][0], 0);
+        assert_eq!(json["workers"][0]["staleness"]["max"], 70);
+        assert_eq!(json["servers"][1]["shards"][0]["staleness"]["max"], 2);
     }
 }

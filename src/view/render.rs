@@ -10,7 +10,8 @@ use super::units::{
     NOTHING, bytes, counted, grouped, percent, printable, scaled, score, share, span, total,
 };
 use super::{
-    Cell, ClusterView, Edge, Look, ServerView, Staleness, Table, Tone, WorkerView, who_waits,
+    Cell, ClusterView, Edge, Look, ServerView, Spread, Staleness, Table, Tone, WorkerView,
+    who_is_gone, who_waits,
 };
 
 /// Shards shown one by one per server; a server with more is told in its own row.
@@ -23,6 +24,7 @@ pub fn render_status(view: &ClusterView, look: Look) -> String {
     head(view, look, &mut text);
     workers(view, look, &mut text);
     parts(view, look, &mut text);
+    staleness(view, look, &mut text);
     servers(view, look, &mut text);
     shards(view, look, &mut text);
     troubles(view, look, &mut text);
@@ -82,14 +84,14 @@ fn head(view: &ClusterView, look: Look, text: &mut String) {
         ),
     );
     let staleness = Staleness::from(&view.staleness);
-    let mean = staleness
-        .mean
-        .map_or_else(|| NOTHING.to_owned(), |mean| format!("{mean:.1}"));
     look.line(
         text,
         &format!(
-            "staleness  p50 {}, p99 {}, max {}, mean {mean} (steps)",
-            staleness.p50, staleness.p99, staleness.max
+            "staleness  p50 {}, p99 {}, max {}, mean {} (steps)",
+            staleness.p50,
+            staleness.p99,
+            staleness.max,
+            staleness.mean_steps()
         ),
     );
     look.line(
@@ -132,6 +134,7 @@ fn worker_cells(view: &ClusterView, row: &WorkerView) -> Vec<Cell> {
     let (word, tone) = state_word(row.state);
     let state = match &row.wait {
         Some(_) => Cell::toned("waits", Tone::Notable),
+        None if !row.unheard.is_empty() => Cell::toned("silent", Tone::Notable),
         None => Cell::toned(word, tone),
     };
     vec![
@@ -200,6 +203,44 @@ fn part_cells(row: &WorkerView) -> Vec<Cell> {
     ]
 }
 
+/// How stale the parts of each worker were, where any were.
+fn staleness(view: &ClusterView, look: Look, text: &mut String) {
+    if view.staleness.max == 0 {
+        return;
+    }
+    let spread = Spread::up_to(view.staleness.max);
+    let name = spread.name();
+    let mut table = Table::new([
+        ("worker", Edge::Right),
+        ("staleness p50", Edge::Right),
+        ("p99", Edge::Right),
+        ("max", Edge::Right),
+        ("mean", Edge::Right),
+        (&name, Edge::Left),
+    ]);
+    for row in &view.workers {
+        let staleness = Staleness::from(&row.staleness);
+        let worker = row.worker.to_string().into();
+        let [p50, p99, max, bars] = staleness_cells(&staleness, spread);
+        table.row([worker, p50, p99, max, staleness.mean_steps().into(), bars]);
+    }
+    text.push('\n');
+    table.write(look, text);
+}
+
+/// p50, p99, max and bars; of no parts nothing.
+fn staleness_cells(staleness: &Staleness, spread: Spread) -> [Cell; 4] {
+    if staleness.counts.is_empty() {
+        return [""; 4].map(Cell::from);
+    }
+    [
+        grouped(staleness.p50).into(),
+        grouped(staleness.p99).into(),
+        grouped(staleness.max).into(),
+        spread.text(staleness).into(),
+    ]
+}
+
 /// Counts with their reasons: `3 non_finite, 1 fenced`.
 fn reasons(refusals: &BTreeMap<RefusalKind, u64>) -> String {
     let reason = |(kind, count): (&RefusalKind, &u64)| format!("{} {kind}", grouped(*count));
@@ -250,6 +291,8 @@ fn versions(server: &ServerView) -> String {
 }
 
 fn shards(view: &ClusterView, look: Look, text: &mut String) {
+    let spread = Spread::up_to(view.staleness.max);
+    let name = spread.name();
     let mut table = Table::new([
         ("shard", Edge::Right),
         ("server", Edge::Right),
@@ -257,18 +300,27 @@ fn shards(view: &ClusterView, look: Look, text: &mut String) {
         ("version", Edge::Right),
         ("examples", Edge::Right),
         ("pending", Edge::Right),
+        ("staleness p50", Edge::Right),
+        ("p99", Edge::Right),
+        ("max", Edge::Right),
+        (&name, Edge::Left),
     ]);
     let mut hidden = Vec::new();
     for server in &view.servers {
         for shard in server.shards.iter().take(SHARDS_SHOWN_MAX) {
-            table.row([
+            let staleness = match view.staleness.max {
+                0 => Staleness::default(),
+                _ => Staleness::from(&shard.staleness),
+            };
+            let cells = [
                 shard.shard.to_string().into(),
                 server.server.to_string().into(),
                 grouped(shard.elements).into(),
                 grouped(shard.version.0).into(),
                 grouped(shard.progress).into(),
                 grouped(shard.pending).into(),
-            ]);
+            ];
+            table.row(cells.into_iter().chain(staleness_cells(&staleness, spread)));
         }
         let more = server.shards.len().saturating_sub(SHARDS_SHOWN_MAX);
         if more > 0 {
@@ -310,9 +362,14 @@ fn troubles(view: &ClusterView, look: Look, text: &mut String) {
             &format!("{absent} of {} not here yet", view.workers.len()),
         );
     }
+    let gone = who_is_gone(view);
+    for sentence in &gone {
+        look.line(text, &look.paint(Tone::Bad, sentence));
+    }
     let waits = who_waits(view);
     if waits.is_empty() {
-        look.line(text, "nobody waits");
+        let at = if gone.is_empty() { "" } else { " at a gate" };
+        look.line(text, &format!("nobody waits{at}"));
     }
     for sentence in waits {
         look.line(text, &look.paint(Tone::Notable, &sentence));

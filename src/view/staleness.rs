@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize, Serializer};
 use thalweg_common::message::StalenessHistogram;
 
+use super::units::NOTHING;
+
 /// Staleness of applied parts, in steps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Staleness {
@@ -46,6 +48,14 @@ impl From<&StalenessHistogram> for Staleness {
             mean: (total > 0).then(|| sum / total as f64),
             counts,
         }
+    }
+}
+
+impl Staleness {
+    /// The mean with one decimal; a dash without parts.
+    pub(crate) fn mean_steps(&self) -> String {
+        let mean = self.mean.map(|mean| format!("{mean:.1}"));
+        mean.unwrap_or_else(|| NOTHING.to_owned())
     }
 }
 

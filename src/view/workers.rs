@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use thalweg_common::ids::{Clock, ServerId, SessionId, WorkerId};
-use thalweg_common::message::{PartTally, Status, WorkerState, WorkerStatus};
+use thalweg_common::message::{PartTally, StalenessHistogram, Status, WorkerState, WorkerStatus};
 
 use super::mean_rate;
 
@@ -44,6 +44,12 @@ pub struct WorkerView {
     pub waited: Duration,
     /// The gate wait it is in: the longest, if several servers hold it.
     pub wait: Option<WaitView>,
+    /// The servers that have not heard of it for longer than of a worker that lives.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unheard: Vec<UnheardView>,
+    /// Staleness of its parts that were applied, over all servers.
+    #[serde(serialize_with = "super::staleness::serialize")]
+    pub staleness: StalenessHistogram,
 }
 
 /// A wait at the gates of one or more servers.
@@ -58,6 +64,20 @@ pub struct WaitView {
     pub why: String,
     /// The servers whose gates hold it.
     pub at: Vec<ServerId>,
+}
+
+/// A server that has not heard of a worker for some time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UnheardView {
+    /// The server.
+    pub server: ServerId,
+    /// For how long.
+    #[serde(rename = "silent_seconds", serialize_with = "super::seconds")]
+    pub silent: Duration,
+    /// How long the worker's lease still runs there; `None` if it has ended, though server 0 has not lost the
+    /// worker.
+    #[serde(rename = "lease_left_seconds", serialize_with = "seconds_or_null")]
+    pub lease_left: Option<Duration>,
 }
 
 /// The rows of all workers. `answers` are in the order of their servers; the first is the
@@ -95,7 +115,7 @@ fn merge_one(
         session: first.session,
         state: first.state,
         place: first.place.clone(),
-        doing: first.doing.clone(),
+        doing: latest_word(first, all),
         clock: rows().map(|row| row.clock).min().unwrap_or(first.clock),
         examples: first.examples,
         examples_per_second: mean_rate(first.examples, trained),
@@ -109,7 +129,46 @@ fn merge_one(
         compute: rows().map(|row| row.compute).max().unwrap_or_default(),
         waited: rows().map(|row| row.waited).max().unwrap_or_default(),
         wait: merge_waits(all),
+        unheard: unheard(first, all),
+        staleness: rows().fold(StalenessHistogram::default(), |mut all, row| {
+            all.merge(&row.staleness);
+            all
+        }),
     }
+}
+
+/// What a worker said to whoever heard it last; of one that server 0 has lost, why.
+fn latest_word(first: &WorkerStatus, all: &[(ServerId, &WorkerStatus)]) -> String {
+    let active = all.iter().map(|(_, row)| *row);
+    let active = active.filter(|row| row.state == WorkerState::Active);
+    let latest = active.min_by_key(|row| row.silent);
+    let latest = latest.filter(|_| first.state == WorkerState::Active);
+    latest.unwrap_or(first).doing.clone()
+}
+
+/// Where an active worker is not heard of. A server may have lost a session that server 0 still hears.
+fn unheard(first: &WorkerStatus, all: &[(ServerId, &WorkerStatus)]) -> Vec<UnheardView> {
+    if first.state != WorkerState::Active {
+        return Vec::new();
+    }
+    let is_lost =
+        |row: &WorkerStatus| row.state == WorkerState::Lost && row.session == first.session;
+    let silent = all
+        .iter()
+        .filter(|(_, row)| row.lease_left.is_some() || is_lost(row));
+    let view = |(server, row): &(ServerId, &WorkerStatus)| UnheardView {
+        server: *server,
+        silent: row.silent,
+        lease_left: row.lease_left.filter(|_| !is_lost(row)),
+    };
+    silent.map(view).collect()
+}
+
+fn seconds_or_null<S: Serializer>(
+    span: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    span.map(|span| span.as_secs_f64()).serialize(serializer)
 }
 
 fn merge_waits(all: &[(ServerId, &WorkerStatus)]) -> Option<WaitView> {

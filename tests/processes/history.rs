@@ -28,7 +28,12 @@ impl Watched {
     }
 
     fn view(&self) -> Value {
-        let json = ["status", &self.addresses, "--history", "1024", "--json"];
+        self.last(1024)
+    }
+
+    fn last(&self, events: u32) -> Value {
+        let events = events.to_string();
+        let json = ["status", &self.addresses, "--history", &events, "--json"];
         let output = self.bench.run(&json);
         assert!(output.status.success(), "{}", stderr(&output));
         serde_json::from_slice(&output.stdout).unwrap()
@@ -101,6 +106,22 @@ fn a_worker_that_hangs_is_lost_replaced_and_fenced_and_the_history_tells_it_in_o
     let of_another = |line: &&str| line.split_whitespace().nth(3) == Some("0");
     assert_eq!(text.lines().find(of_another), None, "only of worker 1");
     assert!(cluster.lines(&[]).lines().any(|line| of_another(&line)));
+
+    let none = cluster
+        .bench
+        .run(&["status", &cluster.addresses, "--history", "--worker", "7"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert_eq!(
+        stderr(&none),
+        "error: --worker 7: the job has 2 workers, numbered from 0\n"
+    );
+    let few = cluster.last(8);
+    let joins = events(&few).filter(|it| it["event"] == "joined").count();
+    let pushes = events(&few).filter(|it| it["event"] == "pushed").count();
+    assert!(
+        0 < joins && 0 < pushes && events(&few).count() == 8,
+        "{few}"
+    );
 
     judge(&cluster.view());
     for child in [

@@ -22,6 +22,8 @@ mod refusals;
 mod lists;
 mod by_hand;
 mod history;
+mod hangs;
+mod watch;
 mod reach;
 mod long_gradient;
 mod conditions;

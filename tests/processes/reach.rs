@@ -185,6 +185,10 @@ fn status_shows_the_servers_that_answer_and_names_the_others() {
                 page.contains(&format!("no answer: cannot reach a server at {address}")),
                 "{page}"
             );
+            let says = format!("worker 0 says: cannot reach server 1 at {address} for ");
+            wait_for(&says, || {
+                stdout(&cluster.bench.run(&["status", &both])).contains(&says)
+            });
         } else {
             assert_eq!(status.status.code(), Some(1));
             let words = stderr(&status);

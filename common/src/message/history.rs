@@ -89,6 +89,46 @@ pub enum Happened {
     Pushed(Pushed),
 }
 
+impl Happened {
+    /// Whether it happens all the time: pushes and waits would wash away the few events that explain them.
+    #[must_use]
+    pub fn is_frequent(&self) -> bool {
+        match self {
+            Self::Pushed(_) | Self::Waited { .. } => true,
+            Self::Joined { .. }
+            | Self::Left { .. }
+            | Self::Lost { .. }
+            | Self::Fenced { .. }
+            | Self::Refused { .. } => false,
+        }
+    }
+}
+
+/// The last `places` events, oldest first, of events in their order: rare ones and frequent ones have
+/// half of the places each, and take what the other kind leaves free.
+#[must_use]
+pub fn last_events<T>(
+    mut events: Vec<T>,
+    places: usize,
+    is_frequent: impl Fn(&T) -> bool,
+) -> Vec<T> {
+    let frequent = events.iter().filter(|event| is_frequent(event)).count();
+    let rare = events.len() - frequent;
+    let rare_told = rare.min((places / 2).max(places.saturating_sub(frequent)));
+    let frequent_told = frequent.min(places - rare_told);
+    let (mut rare_before, mut frequent_before) = (rare - rare_told, frequent - frequent_told);
+    events.retain(|event| {
+        let before = match is_frequent(event) {
+            true => &mut frequent_before,
+            false => &mut rare_before,
+        };
+        let is_told = *before == 0;
+        *before = before.saturating_sub(1);
+        is_told
+    });
+    events
+}
+
 /// What a session asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Asked {
@@ -141,4 +181,29 @@ pub struct Pushed {
     pub late: u32,
     /// Why the first of the refused was.
     pub reason: Option<RefusalKind>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `r`: a rare event, `f`: a frequent one.
+    fn told(events: &str, places: usize) -> String {
+        let is_frequent = |event: &char| event.eq_ignore_ascii_case(&'f');
+        let told = last_events(events.chars().collect(), places, is_frequent);
+        told.into_iter().collect()
+    }
+
+    #[test]
+    fn neither_kind_of_event_washes_the_other_away_and_free_places_are_used() {
+        assert_eq!(told("rfRFffffff", 4), "rRff");
+        assert_eq!(told("rrrrrrfF", 4), "rrfF");
+        assert_eq!(told("rRffffffff", 6), "rRffff");
+        assert_eq!(told("rrrrRf", 4), "rrRf");
+        assert_eq!(told("rrff", 9), "rrff");
+        assert_eq!(told("rrff", 0), "");
+        assert_eq!(told("fr", 1), "f");
+        assert_eq!(told("rr", 1), "r");
+        assert_eq!(told("", 3), "");
+    }
 }

@@ -13,7 +13,9 @@ mod status;
 mod history;
 
 pub use address::{Address, CoordinateError, Coordinates};
-pub use history::{Asked, HISTORY_TOLD_MAX, Happened, HistoryEvent, Pushed, StatusRequest};
+pub use history::{
+    Asked, HISTORY_TOLD_MAX, Happened, HistoryEvent, Pushed, StatusRequest, last_events,
+};
 pub use payload::Payload;
 pub use pull::{Holder, Pull, PullPart, PullReply, Read};
 pub use push::{

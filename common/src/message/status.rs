@@ -133,6 +133,10 @@ pub struct WorkerStatus {
     pub waited: Duration,
     /// The gate wait it is in.
     pub wait: Option<Wait>,
+    /// How long its lease still runs, if it has been silent for longer than a worker that lives is.
+    pub lease_left: Option<Duration>,
+    /// Staleness of its parts that were applied, whichever session sent them.
+    pub staleness: StalenessHistogram,
 }
 
 /// One shard.
@@ -148,9 +152,14 @@ pub struct ShardStatus {
     pub progress: u64,
     /// Parts of the present round that wait for the others.
     pub pending: u64,
+    /// Staleness of the parts that it applied.
+    pub staleness: StalenessHistogram,
 }
 
 /// Staleness of applied parts, in steps: exact counts below 64, then by powers of two.
+///
+/// Parts without elements, which have nothing that could be stale, are not in it. The parts of all workers
+/// are those of all shards.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StalenessHistogram {
     /// `counts[i]` parts had a staleness in bucket `i` ([`Self::floor`]).
@@ -160,12 +169,17 @@ pub struct StalenessHistogram {
 }
 
 impl StalenessHistogram {
+    /// Buckets that there are.
+    pub const BUCKETS: usize = 64 + 58;
+
     const EXACT: u64 = 64;
 
     /// Counts one part.
     pub fn record(&mut self, staleness: u64) {
         let bucket = Self::bucket(staleness);
         if self.counts.len() <= bucket {
+            // As much as it takes: there is one for every worker at every shard.
+            self.counts.reserve_exact(bucket + 1 - self.counts.len());
             self.counts.resize(bucket + 1, 0);
         }
         self.counts[bucket] += 1;
@@ -230,7 +244,7 @@ impl StalenessHistogram {
         } else {
             Self::EXACT + u64::from((staleness / Self::EXACT).ilog2())
         };
-        usize::try_from(bucket).expect("at most 64 + 58 buckets")
+        usize::try_from(bucket).expect("there are few buckets")
     }
 }
 
@@ -309,5 +323,7 @@ mod tests {
         assert_eq!(StalenessHistogram::default().quantile(0.5), 0);
         histogram.record(u64::MAX);
         assert_eq!(histogram.max, u64::MAX);
+        assert_eq!(histogram.counts.len(), StalenessHistogram::BUCKETS);
+        assert_eq!(histogram.counts.capacity(), StalenessHistogram::BUCKETS);
     }
 }

@@ -26,10 +26,7 @@ impl From<&Status> for v1::Status {
             rate_factor: field::rate_factor_out(status.rate_factor),
             workers: status.workers.iter().map(v1::WorkerStatus::from).collect(),
             shards: status.shards.iter().map(v1::ShardStatus::from).collect(),
-            staleness: Some(v1::StalenessHistogram {
-                counts: status.staleness.counts.clone(),
-                max: status.staleness.max,
-            }),
+            staleness: Some((&status.staleness).into()),
             pushed_bytes: status.pushed_bytes,
             pulled_bytes: status.pulled_bytes,
             received_bytes: status.received_bytes,
@@ -50,6 +47,10 @@ impl TryFrom<v1::Status> for Status {
             workers
                 .push(WorkerStatus::try_from(worker).map_err(|error| error.at("workers", index))?);
         }
+        let mut shards = Vec::with_capacity(status.shards.len());
+        for (index, shard) in status.shards.into_iter().enumerate() {
+            shards.push(ShardStatus::try_from(shard).map_err(|error| error.at("shards", index))?);
+        }
         let mut history = Vec::with_capacity(status.history.len());
         for (index, event) in status.history.into_iter().enumerate() {
             history
@@ -68,8 +69,9 @@ impl TryFrom<v1::Status> for Status {
             loss_weight: status.loss_weight,
             rate_factor: field::rate_factor_in(status.rate_factor)?,
             workers,
-            shards: status.shards.into_iter().map(ShardStatus::from).collect(),
-            staleness: read_staleness(status.staleness.unwrap_or_default())?,
+            shards,
+            staleness: StalenessHistogram::try_from(status.staleness.unwrap_or_default())
+                .map_err(|error| error.within("staleness"))?,
             pushed_bytes: status.pushed_bytes,
             pulled_bytes: status.pulled_bytes,
             received_bytes: status.received_bytes,
@@ -103,21 +105,31 @@ fn read_phase(number: i32) -> Result<Phase, ConvertError> {
     }
 }
 
+impl From<&StalenessHistogram> for v1::StalenessHistogram {
+    fn from(histogram: &StalenessHistogram) -> Self {
+        Self {
+            counts: histogram.counts.clone(),
+            max: histogram.max,
+        }
+    }
+}
+
 /// More buckets than a histogram has would not only be wrong: the floor of a bucket past the last
 /// does not exist.
-fn read_staleness(histogram: v1::StalenessHistogram) -> Result<StalenessHistogram, ConvertError> {
-    const BUCKETS_MAX: usize = 64 + 58;
-    if histogram.counts.len() > BUCKETS_MAX {
-        return Err(ConvertError::invalid(
-            "staleness.counts",
-            format!("at most {BUCKETS_MAX} buckets"),
-            histogram.counts.len(),
-        ));
+impl TryFrom<v1::StalenessHistogram> for StalenessHistogram {
+    type Error = ConvertError;
+
+    fn try_from(histogram: v1::StalenessHistogram) -> Result<Self, ConvertError> {
+        let buckets = histogram.counts.len();
+        if Self::BUCKETS < buckets {
+            let expected = format!("at most {} buckets", Self::BUCKETS);
+            return Err(ConvertError::invalid("counts", expected, buckets));
+        }
+        Ok(Self {
+            counts: histogram.counts,
+            max: histogram.max,
+        })
     }
-    Ok(StalenessHistogram {
-        counts: histogram.counts,
-        max: histogram.max,
-    })
 }
 
 impl From<&ShardStatus> for v1::ShardStatus {
@@ -128,19 +140,24 @@ impl From<&ShardStatus> for v1::ShardStatus {
             version: shard.version.0,
             progress: shard.progress,
             pending: shard.pending,
+            staleness: Some((&shard.staleness).into()),
         }
     }
 }
 
-impl From<v1::ShardStatus> for ShardStatus {
-    fn from(shard: v1::ShardStatus) -> Self {
-        Self {
+impl TryFrom<v1::ShardStatus> for ShardStatus {
+    type Error = ConvertError;
+
+    fn try_from(shard: v1::ShardStatus) -> Result<Self, ConvertError> {
+        Ok(Self {
             shard: ShardId(shard.shard),
             elements: shard.elements,
             version: Version(shard.version),
             progress: shard.progress,
             pending: shard.pending,
-        }
+            staleness: StalenessHistogram::try_from(shard.staleness.unwrap_or_default())
+                .map_err(|error| error.within("staleness"))?,
+        })
     }
 }
 

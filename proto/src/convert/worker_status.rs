@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use thalweg_common::ids::{Clock, SessionId, WorkerId};
-use thalweg_common::message::{PartTally, Wait, WorkerState, WorkerStatus};
+use thalweg_common::message::{PartTally, StalenessHistogram, Wait, WorkerState, WorkerStatus};
 
 use super::{ConvertError, field, refusal};
 use crate::v1;
@@ -35,6 +35,8 @@ impl From<&WorkerStatus> for v1::WorkerStatus {
                 since_us: field::micros(wait.since),
                 why: wait.why.clone(),
             }),
+            lease_left_us: worker.lease_left.map(field::micros),
+            staleness: Some((&worker.staleness).into()),
         }
     }
 }
@@ -73,6 +75,9 @@ impl TryFrom<v1::WorkerStatus> for WorkerStatus {
                 since: Duration::from_micros(wait.since_us),
                 why: wait.why,
             }),
+            lease_left: worker.lease_left_us.map(Duration::from_micros),
+            staleness: StalenessHistogram::try_from(worker.staleness.unwrap_or_default())
+                .map_err(|error| error.within("staleness"))?,
         })
     }
 }

@@ -82,9 +82,7 @@ fn a_request_without_a_deadline_has_none_at_the_other_end() {
 }
 
 fn status() -> Status {
-    let mut staleness = StalenessHistogram::default();
-    staleness.record(3);
-    staleness.record(1 << 40);
+    let staleness = stale([3, 1 << 40]);
     Status {
         server: ServerId(1),
         job: "flights".into(),
@@ -104,6 +102,7 @@ fn status() -> Status {
             version: Version(2000),
             progress: 64_000,
             pending: 1,
+            staleness: staleness.clone(),
         }],
         staleness,
         pushed_bytes: 1,
@@ -181,6 +180,14 @@ fn history() -> Vec<HistoryEvent> {
     (0..).zip(events).map(event).collect()
 }
 
+fn stale(parts: [u64; 2]) -> StalenessHistogram {
+    let mut histogram = StalenessHistogram::default();
+    for staleness in parts {
+        histogram.record(staleness);
+    }
+    histogram
+}
+
 fn worker_status(session: Option<SessionId>) -> WorkerStatus {
     WorkerStatus {
         worker: WorkerId(2),
@@ -213,5 +220,7 @@ fn worker_status(session: Option<SessionId>) -> WorkerStatus {
             since: Duration::from_millis(9),
             why: "computing".into(),
         }),
+        lease_left: session.map(|_| Duration::from_millis(600)),
+        staleness: stale([2, 300]),
     }
 }

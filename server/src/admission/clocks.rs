@@ -60,6 +60,33 @@ pub struct Slot {
     lift: u64,
 }
 
+/// What is heard of a session that lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Signs {
+    /// Between two signs of life.
+    pub heartbeat: Duration,
+    /// Silence after which it is lost.
+    pub lease: Duration,
+}
+
+impl Signs {
+    /// Silence that says something: two signs of life are missing, or the lease is nearly over.
+    fn notable(self) -> Duration {
+        let two = self.heartbeat.saturating_mul(2);
+        two.min(self.heartbeat.saturating_add(self.lease) / 2)
+    }
+}
+
+impl Default for Signs {
+    /// Those of a job that says nothing of it.
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(1),
+            lease: Duration::from_secs(10),
+        }
+    }
+}
+
 /// The clocks of all worker slots.
 #[derive(Clone, Debug)]
 pub struct Clocks {
@@ -70,6 +97,7 @@ pub struct Clocks {
     /// So many of the slowest are not waited for.
     backup_workers: usize,
     first_entry: Option<Time>,
+    pub(super) signs: Signs,
 }
 
 impl Clocks {
@@ -91,6 +119,7 @@ impl Clocks {
             counting: counting.into_iter().filter(|(_, n)| 0 < *n).collect(),
             backup_workers: backup_workers as usize,
             first_entry: None,
+            signs: Signs::default(),
         }
     }
 
@@ -160,10 +189,36 @@ impl Clocks {
                 worker,
                 clock: slot.clock,
                 since: now.since(slot.moved),
-                why: describe(now, slot),
+                why: self.describe(now, slot),
             })
             .take(HOLDERS_MAX)
             .collect()
+    }
+
+    /// How long the lease of a slot still runs that has been silent for longer than a session that lives is.
+    #[must_use]
+    pub fn lease_left(&self, now: Time, slot: &Slot) -> Option<Duration> {
+        let silent = now.since(slot.seen);
+        let is_held = matches!(slot.state, SlotState::Active | SlotState::Idle);
+        let is_notable = is_held && self.signs.notable() < silent;
+        is_notable.then(|| self.signs.lease.saturating_sub(silent))
+    }
+
+    /// Why a slot that others wait for has not come as far as they.
+    fn describe(&self, now: Time, slot: &Slot) -> String {
+        let seconds = |time: Duration| time.as_secs_f64();
+        match (slot.state, self.lease_left(now, slot)) {
+            (SlotState::Absent, _) => "has not joined".to_owned(),
+            (_, Some(left)) => format!(
+                "not heard of for {:.1} s; its lease ends in {:.1} s",
+                seconds(now.since(slot.seen)),
+                seconds(left)
+            ),
+            (_, None) => format!(
+                "in an iteration for {:.1} s",
+                seconds(now.since(slot.moved))
+            ),
+        }
     }
 
     pub(super) fn enter(&mut self, now: Time, worker: WorkerId, session: SessionId) {
@@ -284,18 +339,3 @@ impl Clocks {
 /// Of all holders of a gate so many are told of: thousands of workers that wait for thousands are no answer that
 /// anybody reads, and would take longer to write than to wait for.
 pub(super) const HOLDERS_MAX: usize = 64;
-
-/// Silence after which a holder is described by it.
-const NOTABLE_SILENCE: Duration = Duration::from_secs(2);
-
-fn describe(now: Time, slot: &Slot) -> String {
-    let silent = now.since(slot.seen);
-    match slot.state {
-        SlotState::Absent => "has not joined".to_owned(),
-        _ if silent > NOTABLE_SILENCE => format!("silent for {:.1} s", silent.as_secs_f64()),
-        _ => format!(
-            "in an iteration for {:.1} s",
-            now.since(slot.moved).as_secs_f64()
-        ),
-    }
-}

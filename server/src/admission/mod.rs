@@ -11,7 +11,7 @@ mod clocks;
 mod schedules;
 
 use clocks::HOLDERS_MAX;
-pub use clocks::{Clocks, Slot, SlotState};
+pub use clocks::{Clocks, Signs, Slot, SlotState};
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -92,6 +92,13 @@ impl Admission {
             opened: Vec::new(),
             next_ticket: 0,
         }
+    }
+
+    /// The same, where sessions give other signs of life than usual.
+    #[must_use]
+    pub fn with_signs(mut self, signs: Signs) -> Self {
+        self.clocks.signs = signs;
+        self
     }
 
     /// The clock table.
@@ -370,6 +377,33 @@ mod tests {
             gate.leave(NOW, B, SlotState::Lost, "never joined"),
             vec![ticket]
         );
+    }
+
+    #[test]
+    fn whoever_waits_for_a_silent_worker_is_told_how_long_its_lease_still_runs() {
+        let signs = |heartbeat, lease| Signs {
+            heartbeat: Duration::from_millis(heartbeat),
+            lease: Duration::from_millis(lease),
+        };
+        let mut gate = pair(Consistency::Bsp).with_signs(signs(500, 2_000));
+        gate.advance(NOW, A, Clock(1));
+        parked(&gate.ask(NOW, A, Clock(1)));
+        let why = |gate: &Admission, millis| {
+            let now = NOW + Duration::from_millis(millis);
+            let wait = gate.waits(now).remove(&A).unwrap();
+            let left = gate.clocks().lease_left(now, &gate.clocks().slots()[1]);
+            (wait.why, left)
+        };
+        let prefix = "all must reach clock 1: worker 1 is at clock 0";
+        let computes = format!("{prefix} (in an iteration for 1.0 s)");
+        assert_eq!(why(&gate, 1_000), (computes, None));
+        let silent = format!("{prefix} (not heard of for 1.4 s; its lease ends in 0.6 s)");
+        let left = Duration::from_millis(600);
+        assert_eq!(why(&gate, 1_400), (silent, Some(left)));
+        // Where two signs of life are a whole lease, one and a half say something.
+        let gate = gate.with_signs(signs(1_000, 2_000));
+        assert_eq!(why(&gate, 1_500).1, None);
+        assert_eq!(why(&gate, 1_600).1, Some(Duration::from_millis(400)));
     }
 
     #[test]

@@ -92,6 +92,7 @@ fn plan(consistency: Consistency, workers: u32) -> Plan {
         on_worker_loss: OnWorkerLoss::Continue,
         bounds: Bounds {
             lease: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(1),
             join: Duration::from_secs(60),
             linger: Duration::from_secs(5),
             first_contact: Duration::from_secs(600),

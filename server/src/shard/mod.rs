@@ -16,6 +16,7 @@ mod view;
 
 pub(crate) use build::shards;
 pub use pins::PINS_PER_SESSION_MAX;
+pub(crate) use tally::Account;
 pub use tuner::Tuner;
 pub use window::{Known, Window};
 
@@ -29,7 +30,7 @@ use thalweg_common::consistency::{Aggregation, Staleness};
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Clock, Sequence, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    Address, DUPLICATE_WINDOW, Kind, Outcome, Part, PartAck, PartTally, Payload, PushHeader, Read,
+    Address, DUPLICATE_WINDOW, Kind, Outcome, Part, PartAck, Payload, PushHeader, Read,
     ShardStatus, StalenessHistogram,
 };
 use thalweg_common::non_finite::NonFinite;
@@ -99,8 +100,8 @@ pub struct Shard {
     windows: BTreeMap<SessionId, Window>,
     round: Round,
     staleness: StalenessHistogram,
-    /// What became of each worker's parts, but for those that wait: the round has them.
-    tallies: BTreeMap<WorkerId, PartTally>,
+    /// What became of each worker's parts, and how stale they were.
+    accounts: BTreeMap<WorkerId, Account>,
 }
 
 /// What a step takes beside its gradient.
@@ -159,7 +160,7 @@ impl Shard {
             windows: BTreeMap::new(),
             round: Round::new(spec.aggregation, spec.workers),
             staleness: StalenessHistogram::default(),
-            tallies: BTreeMap::new(),
+            accounts: BTreeMap::new(),
         };
         shard.advance(0);
         shard
@@ -281,13 +282,8 @@ impl Shard {
             version: self.version,
             progress: self.progress,
             pending: self.round.pending() as u64,
+            staleness: self.staleness.clone(),
         }
-    }
-
-    /// Staleness of every part applied here.
-    #[must_use]
-    pub fn staleness(&self) -> &StalenessHistogram {
-        &self.staleness
     }
 
     fn outcome(&mut self, header: &PushHeader, part: &Part) -> Outcome {
@@ -397,7 +393,7 @@ impl Shard {
             }
             self.advance(header.weight);
             if !part.address.is_empty() {
-                self.staleness.record(staleness);
+                self.count_staleness(header.worker, staleness);
             }
         }
         Outcome::Applied {
@@ -446,7 +442,7 @@ impl Shard {
                 part.weight > 0,
                 "a part with values was judged to weigh something"
             );
-            self.staleness.record(part.staleness);
+            self.count_staleness(part.worker, part.staleness);
         }
         if self.pushes == Kind::Delta {
             let (address, payload) = round::sum(parts, self.store.len());

@@ -1,23 +1,43 @@
-//! What became of the parts that came to a shard, worker by worker.
+//! What became of the parts that came to a shard, and how stale they were, worker by worker.
 //!
-//! Counted where it is decided, under the shard's lock, so that the sum is right at every moment.
+//! Counted where it is decided, under the shard's lock, so that the sums are right at every moment.
 
 use thalweg_common::ids::WorkerId;
-use thalweg_common::message::{Outcome, Part, PartTally};
+use thalweg_common::message::{Outcome, Part, PartTally, StalenessHistogram};
 
 use super::Shard;
 
+/// The parts of one worker.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Account {
+    /// What became of them, but for those that wait: the round has them.
+    pub(crate) tally: PartTally,
+    /// How stale those were that were applied.
+    pub(crate) staleness: StalenessHistogram,
+}
+
+impl Account {
+    /// Adds another account.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.tally.merge(&other.tally);
+        self.staleness.merge(&other.staleness);
+    }
+}
+
 impl Shard {
-    /// What became of the parts of each worker that has sent one.
-    pub(crate) fn tallies(&self) -> impl Iterator<Item = (WorkerId, PartTally)> {
-        self.tallies.iter().map(|(worker, tally)| {
-            let waiting = self.round.pending_of(*worker) as u64;
-            let tally = PartTally {
-                waiting,
-                ..tally.clone()
-            };
-            (*worker, tally)
+    /// The parts of each worker that has sent one.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = (WorkerId, Account)> {
+        self.accounts.iter().map(|(worker, account)| {
+            let mut account = account.clone();
+            account.tally.waiting = self.round.pending_of(*worker) as u64;
+            (*worker, account)
         })
+    }
+
+    /// Counts the staleness of a part that was applied.
+    pub(super) fn count_staleness(&mut self, worker: WorkerId, staleness: u64) {
+        self.staleness.record(staleness);
+        self.account(worker).staleness.record(staleness);
     }
 
     /// Counts a part that came. One that was accepted is counted as applied when its round takes the
@@ -46,6 +66,10 @@ impl Shard {
     }
 
     pub(super) fn tally(&mut self, worker: WorkerId) -> &mut PartTally {
-        self.tallies.entry(worker).or_default()
+        &mut self.account(worker).tally
+    }
+
+    fn account(&mut self, worker: WorkerId) -> &mut Account {
+        self.accounts.entry(worker).or_default()
     }
 }

@@ -272,7 +272,7 @@ fn an_empty_part_counts_and_a_clock_only_part_does_not() {
         (Version(1), 16)
     );
     assert_eq!(
-        shard.staleness().total(),
+        shard.status().staleness.total(),
         0,
         "a part without elements has read nothing"
     );

@@ -108,6 +108,7 @@ fn plan() -> anyhow::Result<Plan> {
         on_worker_loss: OnWorkerLoss::Continue,
         bounds: Bounds {
             lease: hour,
+            heartbeat: hour,
             join: hour,
             linger: hour,
             first_contact: hour,

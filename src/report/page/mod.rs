@@ -2,6 +2,7 @@
 //! SVG files of their own.
 
 mod chart;
+mod staleness;
 mod text;
 
 pub(crate) use self::chart::{Chart, Line, Scale};
@@ -26,7 +27,7 @@ pub fn render_page(report: &Report, job: &str) -> String {
          <h2>Scores</h2>\n{scores}\
          <h2>Curves</h2>\n<section class=\"charts\">\n{charts}</section>\n\
          <h2>Effort</h2>\n{effort}\
-         <h2>Workers</h2>\n{workers}\
+         <h2>Workers</h2>\n{workers}{staleness}\
          <h2>Job</h2>\n<details><summary>the job with every setting</summary>\n<pre>{job}</pre></details>\n\
          <footer>Thalweg {version}, fingerprint {fingerprint}</footer>\n",
         name = escaped(&report.job),
@@ -34,6 +35,7 @@ pub fn render_page(report: &Report, job: &str) -> String {
         scores = scores(report),
         effort = effort(report),
         workers = workers(report),
+        staleness = staleness::section(report),
         job = escaped(job),
         version = escaped(&report.version),
         fingerprint = escaped(&report.fingerprint),
@@ -289,6 +291,7 @@ mod tests {
             "loss against time",
             "test auc",
             "p50 2",
+            "<h2>Staleness</h2>",
             "interrupted: Ctrl-C",
         ] {
             assert!(page.contains(word), "{word}");
@@ -303,6 +306,7 @@ mod tests {
     fn a_run_without_evaluations_has_a_page_without_curves() {
         let mut report = report();
         report.curve.clear();
+        report.staleness = crate::view::Staleness::default();
         report.final_scores = crate::report::Final::default();
         report.references.clear();
         report.best = None;

@@ -20,6 +20,17 @@ pub(crate) fn table<'a>(
     heads: impl IntoIterator<Item = &'a &'a str>,
     rows: impl Iterator<Item = Vec<String>>,
 ) -> String {
+    table_of_cells(
+        heads,
+        rows.map(|row| row.iter().map(|cell| escaped(cell)).collect()),
+    )
+}
+
+/// The same of cells that are HTML already.
+pub(super) fn table_of_cells<'a>(
+    heads: impl IntoIterator<Item = &'a &'a str>,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> String {
     let heads: Vec<&str> = heads.into_iter().copied().collect();
     let mut text = "<table>\n".to_owned();
     if heads.iter().any(|head| !head.is_empty()) {
@@ -30,10 +41,7 @@ pub(crate) fn table<'a>(
         text += &format!("<tr>{cells}</tr>\n");
     }
     for row in rows {
-        let cells: String = row
-            .iter()
-            .map(|cell| format!("<td>{}</td>", escaped(cell)))
-            .collect();
+        let cells: String = row.iter().map(|cell| format!("<td>{cell}</td>")).collect();
         text += &format!("<tr>{cells}</tr>\n");
     }
     text + "</table>\n"

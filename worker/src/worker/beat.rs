@@ -86,6 +86,14 @@ impl Worker {
         if !matches!(self.phase, Phase::Training) {
             return "ending".to_owned();
         }
+        let reach = self.calls.reach();
+        let mut gone = reach
+            .lost()
+            .filter(|(server, _)| reach.is_gone(self.now, *server));
+        if let Some((server, since)) = gone.next() {
+            let (name, span) = (self.place.name(server), self.now.since(since));
+            return format!("cannot reach {name} for {:.1} s", span.as_secs_f64());
+        }
         if self.computing.is_some() {
             return format!("computing iteration {}", self.tally.clock);
         }

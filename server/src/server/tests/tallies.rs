@@ -1,9 +1,12 @@
-//! The tally of every worker's parts under random schedules: retries, strange and late parts, workers that
-//! are lost, fenced and come back. Books that are kept from the answers alone say what it must be.
+//! The tally of every worker's parts and their staleness under random schedules: retries, strange and late
+//! parts, workers that are lost, fenced and come back. Books that are kept from the answers alone say what they
+//! must be.
 
 use std::collections::BTreeMap;
 
-use thalweg_common::message::{Happened, PartTally, Push, Reply, Request, StatusRequest};
+use thalweg_common::message::{
+    Happened, PartTally, Push, Reply, Request, StalenessHistogram, Status, StatusRequest,
+};
 use thalweg_common::seed::mix;
 
 use super::*;
@@ -34,9 +37,10 @@ fn jobs() -> Vec<(Consistency, Aggregation, BeyondLimit)> {
     ]
 }
 
-/// What a worker's outbox was told. `applied` counts what was taken, at once or for a round.
+/// What a worker's outbox was told: what became of its parts, and how stale they were. `applied`, and the
+/// staleness, count what was taken, at once or for a round.
 #[derive(Debug, Default, PartialEq)]
-struct Told(PartTally);
+struct Told(PartTally, StalenessHistogram);
 
 impl Told {
     fn note(&mut self, push: &Push, reply: &Reply) {
@@ -53,6 +57,9 @@ impl Told {
             match &ack.outcome {
                 Outcome::Refused(refusal) => self.0.refuse(refusal.kind, 1),
                 Outcome::Applied { staleness, .. } | Outcome::Accepted { staleness, .. } => {
+                    if !part.address.is_empty() {
+                        self.1.record(*staleness);
+                    }
                     self.0.applied += 1;
                     self.0.late += u64::from(is_late(*staleness));
                 }
@@ -205,7 +212,7 @@ impl World {
     fn judge(&self) -> PartTally {
         let status = self.server.status(self.now);
         let mut all = PartTally::default();
-        for (row, Told(told)) in status.workers.iter().zip(&self.told) {
+        for (row, Told(told, _)) in status.workers.iter().zip(&self.told) {
             let PartTally {
                 came,
                 applied,
@@ -231,7 +238,27 @@ impl World {
             *refusals.entry(*kind).or_default() += count;
         }
         assert_eq!(status.refusals, refusals);
+        self.judge_staleness(&status);
         all
+    }
+
+    /// The law: the staleness of all workers' parts, and of all shards' parts, is that of all parts; and each
+    /// worker's is what it heard, once nothing of it waits.
+    fn judge_staleness(&self, status: &Status) {
+        let (mut of_workers, mut of_shards) =
+            (StalenessHistogram::default(), StalenessHistogram::default());
+        for (row, Told(_, told)) in status.workers.iter().zip(&self.told) {
+            of_workers.merge(&row.staleness);
+            assert!(row.staleness.total() <= told.total());
+            if row.parts.waiting == 0 {
+                assert_eq!(&row.staleness, told);
+            }
+        }
+        for shard in &status.shards {
+            of_shards.merge(&shard.staleness);
+        }
+        assert_eq!(of_workers, status.staleness);
+        assert_eq!(of_shards, status.staleness);
     }
 }
 
@@ -239,7 +266,7 @@ impl World {
     /// The history, which is long enough here, explains every part of every push.
     fn judge_history(&self) {
         let (_strangers, told) = self.told.split_last().unwrap();
-        for (worker, Told(told)) in (0..).zip(told) {
+        for (worker, Told(told, _)) in (0..).zip(told) {
             let events = self.server.history(&StatusRequest {
                 history: u32::MAX,
                 worker: Some(WorkerId(worker)),
@@ -300,6 +327,7 @@ fn spoil(kind: u64, push: &mut Push) {
 fn what_came_is_the_sum_of_what_became_of_it_under_every_schedule() {
     let mut seen = PartTally::default();
     let mut strangers = BTreeMap::new();
+    let mut stale = StalenessHistogram::default();
     for seed in 0..SCHEDULES {
         let mut world = World::new(seed);
         let mut last = PartTally::default();
@@ -310,11 +338,15 @@ fn what_came_is_the_sum_of_what_became_of_it_under_every_schedule() {
         world.judge_history();
         seen.merge(&last);
         strangers.extend(world.told.pop().unwrap().0.refusals);
+        for told in &world.told {
+            stale.merge(&told.1);
+        }
     }
     // The schedules went everywhere, or the law would say little.
     let counts = [seen.applied, seen.waiting, seen.left_out, seen.duplicates];
     assert!(counts.iter().all(|count| 0 < *count), "{seen:?}");
     assert!(seen.left_out < seen.late, "{seen:?}");
+    assert!(LIMIT < stale.max && 0 < stale.quantile(0.5), "{stale:?}");
     for kind in [
         RefusalKind::NonFinite,
         RefusalKind::UnknownShard,
