@@ -26,15 +26,22 @@ pub enum Consistency {
 }
 
 impl Consistency {
+    /// How many iterations a worker may be ahead of the slowest; `None` if nobody counts.
+    #[must_use]
+    pub fn lag(self) -> Option<u64> {
+        match self {
+            Self::Bsp => Some(0),
+            Self::Ssp { lag } => Some(lag),
+            Self::Asp => None,
+        }
+    }
+
     /// The least clock that every live worker must have reached before one of them may start
     /// `iteration`; `None` if nobody waits.
     #[must_use]
     pub fn floor(self, iteration: Clock) -> Option<Clock> {
-        match self {
-            Self::Bsp => Some(iteration),
-            Self::Ssp { lag } => Some(Clock(iteration.0.saturating_sub(lag))),
-            Self::Asp => None,
-        }
+        let lag = self.lag()?;
+        Some(Clock(iteration.0.saturating_sub(lag)))
     }
 }
 

@@ -63,6 +63,17 @@ pub enum MemoryError {
         /// The plan.
         memory: Memory,
     },
+    /// The model of threads exceeds what the job permits.
+    #[error(
+        "the threads' parameters need {needed} bytes, but [limits] memory_bytes_max is {max}; raise it, or use fewer \
+         features or threads"
+    )]
+    ThreadsLimit {
+        /// Bytes.
+        needed: u64,
+        /// What the job permits.
+        max: u64,
+    },
     /// What will certainly be held exceeds what this machine has.
     #[error(
         "{what} at least {} on this machine, but only {available} are available; use fewer \
@@ -219,7 +230,14 @@ pub fn check_cluster_fits(
     let elements = blueprint.map.elements();
     if runs_on_threads(&blueprint.config) {
         let what = format!("the threads' {elements} parameters need");
-        return fits(blueprint, what, model_bytes(blueprint), available);
+        let (needed, max) = (
+            model_bytes(blueprint),
+            blueprint.config.limits.memory_bytes_max,
+        );
+        if 0 < max && max < needed {
+            return Err(MemoryError::ThreadsLimit { needed, max });
+        }
+        return fits(blueprint, what, needed, available);
     }
     let servers = (0..blueprint.map.servers()).map(ServerId);
     let state = servers.fold(0_u64, |sum, server| {

@@ -20,7 +20,7 @@ use thalweg_server::{Bounds, OnWorkerLoss, Plan, Training};
 use thalweg_worker::data::stream;
 use thalweg_worker::hogwild::HogwildError;
 use thalweg_worker::method::{
-    LocalPlan, MethodEntry, MethodSettings, Place, Rounding, TrainingMethod,
+    LocalPlan, MethodEntry, MethodSettings, Place, Rounding, TrainingMethod, usual_rate,
 };
 use thalweg_worker::transform::{Numbering, Transforms};
 use thalweg_worker::worker::LoopSettings;
@@ -29,10 +29,6 @@ use thiserror::Error;
 use super::memory::{Memory, MemoryError, frame_limits, requests_max};
 use super::resolve::{Blueprint, ResolveError, initial_values};
 use super::threads;
-
-/// β of elastic averaging, p·α: what the workers together pull the centre by, as in the paper's
-/// experiments.
-const ELASTICITY: f64 = 0.9;
 
 /// How long a server waits for its first session: for people who start processes by hand.
 const FIRST_CONTACT: Duration = Duration::from_hours(1);
@@ -285,14 +281,16 @@ fn method_settings(config: &JobConfig) -> MethodSettings {
     } else {
         0.0
     };
-    let usual_elastic_rate = ELASTICITY / f64::from(config.cluster.workers.max(1));
     MethodSettings {
         n_push: at_least_one(config.method.n_push),
         n_pull: at_least_one(config.method.n_pull),
         local_lr: config.method.local_lr.unwrap_or(usual) as f32,
         retake: config.method.retake,
         communication_period: at_least_one(config.method.communication_period),
-        elastic_rate: config.method.elastic_rate.unwrap_or(usual_elastic_rate) as f32,
+        elastic_rate: config
+            .method
+            .elastic_rate
+            .unwrap_or_else(|| usual_rate(config.cluster.workers)) as f32,
         local: None,
     }
 }

@@ -145,12 +145,11 @@ fn epochs(config: &JobConfig) -> u32 {
 #[must_use]
 pub fn model_bytes(blueprint: &Blueprint) -> u64 {
     let config = &blueprint.config;
-    let cell = if config.optimizer.name == "adagrad" {
-        8
-    } else {
-        4
-    };
-    let copies = match scheme(config) {
+    let scheme = scheme(config);
+    // Beside the value there is AdaGrad's sum, or the count of what lossy updates lost.
+    let is_wide = config.optimizer.name == "adagrad" || scheme == Some(Scheme::HogwildCounted);
+    let cell = if is_wide { 8 } else { 4 };
+    let copies = match scheme {
         Some(Scheme::TieredReplicas) => 1 + 2 * u64::from(config.cluster.workers),
         _ => 1,
     };

@@ -228,7 +228,8 @@ impl Hall {
         let elements = elements(&self.job);
         let judges = ThreadPoolBuilder::new().num_threads(self.threads as usize);
         let judges = judges.build().context("cannot start threads")?;
-        for _ in 0..plan.epochs {
+        let mut judging = Duration::ZERO;
+        for epoch in 1..=plan.epochs {
             self.wait_for_judge();
             if self.control.is_stopped() {
                 break;
@@ -237,8 +238,15 @@ impl Hall {
             let done = epochs.next((plan.rate)(progress));
             let parameters: Arc<[f32]> = epochs.parameters()[..elements].into();
             let finite = parameters.iter().all(|x| x.is_finite());
-            let loss = self.train_loss(&parameters, &judges)?;
-            self.end_epoch(&done, parameters, loss);
+            self.end_epoch(&done, parameters.clone());
+            // The loss of an epoch of few rows takes longer than the epoch: no more time goes there than into training.
+            if epoch == plan.epochs || !finite || judging <= self.trained() || self.is_judged_next()
+            {
+                let begun = now();
+                let loss = self.train_loss(&parameters, &judges)?;
+                self.state.lock().train_loss = Some(loss);
+                judging += now().duration_since(begun);
+            }
             // What is no number becomes none again.
             if !finite {
                 break;
@@ -256,14 +264,19 @@ impl Hall {
         state.progress
     }
 
-    fn end_epoch(&self, done: &EpochDone, parameters: Arc<[f32]>, train_loss: f64) {
+    fn end_epoch(&self, done: &EpochDone, parameters: Arc<[f32]>) {
         let mut state = self.state.lock();
         state.running = None;
         state.trained += Duration::from_secs_f64(done.seconds);
         state.progress += done.counts.terms;
         state.counts.add(&done.counts);
         state.parameters = parameters;
-        state.train_loss = Some(train_loss);
+    }
+
+    /// Whether somebody is to judge what the epochs so far made.
+    fn is_judged_next(&self) -> bool {
+        let state = self.state.lock();
+        self.job.blueprint.examples_between_evaluations() != 0 && state.judge_at <= state.progress
     }
 
     /// The mean loss of training rows, without what `[regularizer]` adds.

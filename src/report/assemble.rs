@@ -143,6 +143,7 @@ impl From<&WorkerView> for WorkerReport {
             duplicates: row.parts.duplicates,
             refused: row.parts.refused(),
             late: row.parts.late,
+            left_out: row.parts.left_out,
             doing: row.doing.clone(),
             staleness: Staleness::from(&row.staleness),
         }

@@ -215,6 +215,9 @@ pub struct WorkerReport {
     pub refused: u64,
     /// Parts that came too late: beyond the job's limit on staleness, or after their round.
     pub late: u64,
+    /// Of these, parts that were left out: the rows behind them count as used.
+    #[serde(default)]
+    pub left_out: u64,
     /// What it last said it was doing, or why it was lost.
     pub doing: String,
     /// Staleness of its applied parts.

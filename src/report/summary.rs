@@ -6,7 +6,7 @@ use thalweg_common::regularizer::{Zeros, regularizer};
 
 use super::{
     ConditionsReport, EpochUse, EvaluationPoint, Final, Report, RunStatus, Scores,
-    SimulationReport, ThreadsReport,
+    SimulationReport, ThreadsReport, WorkerReport,
 };
 use crate::view::units::{bytes, counted, grouped, printable, scaled, score, span};
 use crate::view::{Cell, Edge, HEIGHTS, Look, Table, Tone};
@@ -174,13 +174,7 @@ fn effort(report: &Report, look: Look, text: &mut String) {
     lines.extend(stopped.map(|why| format!("stopped    {}", printable(why))));
     lines.extend(data(&report.epochs_used, report.rows));
     lines.extend(non_zero(report));
-    let late: u64 = report.per_worker.iter().map(|row| row.late).sum();
-    if 0 < late {
-        lines.push(format!(
-            "late       {} beyond the limit on staleness, or after their round",
-            counted(late, "part")
-        ));
-    }
+    lines.extend(late(report));
     for lost in &report.lost_workers {
         lines.push(format!(
             "lost       worker {}: {}",
@@ -198,6 +192,26 @@ fn effort(report: &Report, look: Look, text: &mut String) {
     for line in lines {
         look.line(text, &line);
     }
+}
+
+/// What came too late, and what was left out of the model for it, though its rows count as used.
+fn late(report: &Report) -> Option<String> {
+    let sum = |of: fn(&WorkerReport) -> u64| report.per_worker.iter().map(of).sum::<u64>();
+    let (late, left_out) = (sum(|row| row.late), sum(|row| row.left_out));
+    let what = match left_out {
+        0 => String::new(),
+        all if all == late => "; all were left out, and their rows count as used".to_owned(),
+        some => format!(
+            "; {} were left out, and their rows count as used",
+            grouped(some)
+        ),
+    };
+    (0 < late).then(|| {
+        format!(
+            "late       {} of gradients beyond the limit on staleness, or after their round{what}",
+            counted(late, "part")
+        )
+    })
 }
 
 /// How sparse the model is, where the job asked for that.

@@ -128,6 +128,8 @@ async fn start(options: &TrainOptions) -> Result<Started> {
     let job = resolve(config, Path::new("."))?;
     Judge::new(job.clone())?.check_metric()?;
     let config = &job.blueprint.config;
+    // Before threads are given their model.
+    check_cluster_fits(&job.blueprint, available())?;
     let threads = match runs_on_threads(config) {
         true => Some(prepare_threads(&job, options)?),
         false => {
@@ -135,7 +137,6 @@ async fn start(options: &TrainOptions) -> Result<Started> {
             None
         }
     };
-    check_cluster_fits(&job.blueprint, available())?;
     let feeding = match (feed, &job.data.encoding) {
         (Some(feed), Some(encoding)) => {
             feed.check_bound(config)?;

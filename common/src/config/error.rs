@@ -92,6 +92,13 @@ impl Problems {
         }
     }
 
+    /// Takes back what was noted of a section's keys.
+    pub(super) fn forget_section(&mut self, section: &str) {
+        let is_of_it = |key: &String| key.split('.').next() == Some(section);
+        self.0
+            .retain(|problem| !problem.keys.first().is_some_and(is_of_it));
+    }
+
     /// `value`, if nothing was noted.
     pub(super) fn none_or<T>(self, value: T) -> Result<T, ConfigError> {
         if self.0.is_empty() {

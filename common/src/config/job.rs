@@ -100,8 +100,18 @@ impl JobFile {
         let mut problems = Problems::default();
         let mut job = check::resolve(self, &mut problems);
         check::names(&mut job, registries, &mut problems);
-        check::judge(&job, &mut problems);
-        let job = problems.none_or(JobConfig(job))?;
+        let job = JobConfig(job);
+        let broken = (registries.broken)(&job);
+        if broken.is_empty() {
+            check::judge(&job, &mut problems);
+        } else {
+            // What contradicts the method is the fault, and not what follows from it.
+            problems.forget_section("consistency");
+        }
+        for (key, refusal) in broken {
+            problems.add_between(&[key, "method.name"], refusal);
+        }
+        let job = problems.none_or(job)?;
         let mut problems = Problems::default();
         if let Err(refusal) = (registries.fits)(&job) {
             problems.add("method.name", refusal);
@@ -273,6 +283,9 @@ pub struct Registries {
     /// What a method of this name sets where the job does not: sections with keys. Nothing for one
     /// that is unknown.
     pub recipe: fn(name: &str) -> Table,
+    /// The keys on which a job's method stands and that it has otherwise, with a line each. Asked before anything else
+    /// of how settings go together, which they decide.
+    pub broken: fn(&JobConfig) -> Vec<(&'static str, String)>,
     /// Judges whether a job that is right by itself lets its method do what it is for. The error is one
     /// line that names the keys.
     pub fits: fn(&JobConfig) -> Result<(), String>,
@@ -302,6 +315,7 @@ impl Registries {
         feedback: as_given,
         method: as_given,
         recipe: |_| Table::new(),
+        broken: |_| Vec::new(),
         fits: |_| Ok(()),
     };
 }

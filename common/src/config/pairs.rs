@@ -211,7 +211,8 @@ fn look_back(job: &Job, of_rule: (&str, &dyn Display), problems: &mut Problems) 
     };
     if let Some(words) = words {
         let cure = "the rule corrects each gradient for what its worker could not see, and a mean of \
-                    several has no one read; set `aggregation` = \"push\"";
+                    several has no one read; set `aggregation` = \"push\" (under `consistency.model` = \"bsp\" it \
+                    is \"round\" unless it is set)";
         cannot_go(problems, of_rule, ("consistency.aggregation", &words), cure);
     }
     if 1 < job.method.n_push {
@@ -224,6 +225,15 @@ fn look_back(job: &Job, of_rule: (&str, &dyn Display), problems: &mut Problems) 
                     would discount it twice; leave out `staleness_rate`";
         let of_rate = ("consistency.staleness_rate", &"\"inverse\"" as &dyn Display);
         cannot_go(problems, of_rule, of_rate, cure);
+    }
+    if job.consistency.staleness.beyond == BeyondLimit::DownWeight {
+        let cure = "the rule takes account of what each gradient could not see, and limit/staleness would discount \
+                    it twice; set `beyond_limit` = \"reject\" or \"count\"";
+        let of_limit = (
+            "consistency.beyond_limit",
+            &"\"down_weight\"" as &dyn Display,
+        );
+        cannot_go(problems, of_rule, of_limit, cure);
     }
     if let Some(rate) = job.method.local_lr.filter(|rate| 0.0 < *rate) {
         let cure = "a worker that steps by itself takes gradients elsewhere than where it has read; set \

@@ -14,7 +14,8 @@ use super::flags::JobFlags;
 use super::options::JobOptions;
 use super::{Ending, say};
 use crate::job::{
-    Blueprint, Memory, ResolvedJob, check_threads, model_bytes, resolve, runs_on_threads,
+    Blueprint, Memory, ResolvedJob, available, check_cluster_fits, check_threads, model_bytes,
+    resolve, runs_on_threads,
 };
 
 /// Arguments of `thalweg check`.
@@ -109,6 +110,7 @@ pub(super) fn show(config: JobConfig, as_json: bool) -> Result<Ending> {
 fn servers(job: &ResolvedJob) -> Result<Vec<Memory>> {
     let blueprint = &job.blueprint;
     if runs_on_threads(&blueprint.config) {
+        check_cluster_fits(blueprint, available())?;
         check_threads(job)?;
         return Ok(Vec::new());
     }

@@ -40,7 +40,7 @@ pub(super) struct MethodLine {
     /// What it cannot do without.
     pub(super) needs: Vec<String>,
     /// The keys of `[method]` that it follows.
-    pub(super) follows: &'static [&'static str],
+    pub(super) follows: Vec<&'static str>,
     /// What each worker keeps for it.
     pub(super) worker_memory: &'static str,
     /// What the servers keep for it, all together.

@@ -2,14 +2,14 @@
 //! machine that its workers run.
 
 use thalweg_common::config::{JobConfig, Optimizer, PullExtent};
-use thalweg_common::consistency::{Aggregation, Consistency};
+use thalweg_common::consistency::{Staleness, StalenessRate};
 use thalweg_common::message::Kind;
 use thalweg_common::optimizer::{AtRead, Facts, Lasting, optimizer};
 use thalweg_common::push_format::PushFormat;
-use thalweg_common::registry::{self, Named, SettingError, number};
+use thalweg_common::registry::{self, Named, SettingError};
 use toml::{Table, Value};
 
-use super::{METHODS, MethodSettings, TrainingMethod, threads};
+use super::{METHODS, MethodSettings, TrainingMethod, elastic, threads};
 use crate::hogwild::Scheme;
 
 /// A worker's machine, at its start.
@@ -69,8 +69,8 @@ pub struct MethodEntry {
 }
 
 /// What most methods keep: a copy of what a batch touches, and a gradient.
-pub(super) const COPY_AND_GRADIENT: &str =
-    "8 bytes per parameter that a batch touches: its copy and its gradient";
+pub(super) const COPY_AND_GRADIENT: &str = "8 bytes per parameter that a batch touches, its copy and its gradient, \
+                                            and 4 for each pull asked ahead (method.prefetch)";
 
 /// What a method keeps on the servers that has nothing of its own there.
 pub(super) const OPTIMIZER_ALONE: &str = "its optimizer's state: see `thalweg list optimizers`";
@@ -107,9 +107,12 @@ impl MethodEntry {
     }
 
     /// Keys of `[method]` that it follows; it refuses the others where they are not as usual.
+    ///
+    /// # Panics
+    /// If the entry's recipe is no TOML, which a test excludes.
     #[must_use]
-    pub fn keys(&self) -> &'static [&'static str] {
-        match (self.place, self.pushes) {
+    pub fn keys(&self) -> Vec<&'static str> {
+        let keys: &[&str] = match (self.place, self.pushes) {
             (Place::Servers(_), _) => &[
                 "n_push",
                 "n_pull",
@@ -126,8 +129,29 @@ impl MethodEntry {
                 "solo_phase",
             ],
             (Place::Workers(_), _) => &["communication_period", "push_format", "solo_phase"],
-            (Place::Threads(_), _) => &["sampling", "updates"],
-        }
+            (Place::Threads(_), _) if self.name == "hogwild" => &["sampling", "updates"],
+            (Place::Threads(_), _) => &["sampling"],
+        };
+        let recipe: Table = self.recipe.parse().expect("a recipe is TOML");
+        let says = |section: &str, key: &str| recipe.get(section)?.get(key)?.as_str();
+        let is_fixed = |key: &str| {
+            let path = format!("method.{key}");
+            self.fixed.iter().any(|fixed| fixed.key == path)
+        };
+        let (of_rounds, of_reads) = (
+            ["n_push", "n_pull", "local_lr", "retake", "solo_phase"],
+            ["n_push", "local_lr", "retake"],
+        );
+        let is_in_rounds = says("consistency", "model") == Some("bsp");
+        let looks_back = says("optimizer", "name")
+            .and_then(|name| optimizer(name).ok()?.facts(&Table::new()).ok())
+            .is_some_and(|facts| facts.at_read != AtRead::Nothing);
+        keys.iter()
+            .copied()
+            .filter(|key| !is_fixed(key))
+            .filter(|key| !(is_in_rounds && of_rounds.contains(key)))
+            .filter(|key| !(looks_back && of_reads.contains(key)))
+            .collect()
     }
 
     /// Refuses a job in which the method cannot do what it is for, naming both, and how to mend it.
@@ -135,23 +159,27 @@ impl MethodEntry {
     /// # Errors
     /// One line.
     pub fn check(&self, settings: &MethodSettings, job: &JobConfig) -> Result<(), String> {
-        self.check_fixed(job)?;
+        if let Some((_, refusal)) = self.broken(job).into_iter().next() {
+            return Err(refusal);
+        }
         match self.place {
             Place::Servers(_) => self.check_servers(settings, job)?,
-            Place::Workers(_) => self.check_workers(settings, job)?,
+            Place::Workers(_) => self.check_workers(job)?,
             Place::Threads(scheme) => return threads::check(self, scheme, job),
         }
         threads::check_is_not_asked_for(self, job)
     }
 
-    fn check_fixed(&self, job: &JobConfig) -> Result<(), String> {
+    /// What it stands on and a job has otherwise: the keys, and a refusal of each.
+    #[must_use]
+    pub fn broken(&self, job: &JobConfig) -> Vec<(&'static str, String)> {
         let whole = written(job);
-        for Fixed { key, value, why } in self.fixed {
-            if let Some(found) = other_than(&whole, key, value) {
-                return Err(self.cannot_go(key, &found, &format!("{why}; set `{key}` = {value}")));
-            }
-        }
-        Ok(())
+        let broken = self.fixed.iter().filter_map(|Fixed { key, value, why }| {
+            let found = other_than(&whole, key, value)?;
+            let cure = format!("{why}; set `{key}` = {value}");
+            Some((*key, self.cannot_go(key, &found, &cure)))
+        });
+        broken.collect()
     }
 
     fn check_servers(&self, settings: &MethodSettings, job: &JobConfig) -> Result<(), String> {
@@ -168,13 +196,8 @@ impl MethodEntry {
         }
         self.check_push_format_is_f32(job)?;
         self.check_elastic_rate_is_not_set(job)?;
-        let lag = match job.consistency.model {
-            Consistency::Bsp => 0,
-            Consistency::Ssp { lag } => lag,
-            Consistency::Asp => u64::MAX,
-        };
         let combines = job.consistency.aggregation.combines();
-        if combines && 0 < lag && 0.0 < settings.local_lr {
+        if combines && job.consistency.model.lag() != Some(0) && 0.0 < settings.local_lr {
             let found = settings.local_lr.to_string();
             let why = format!(
                 "with [consistency] {} a worker would step by its own gradients while the servers wait to \
@@ -186,7 +209,7 @@ impl MethodEntry {
         Ok(())
     }
 
-    fn check_workers(&self, settings: &MethodSettings, job: &JobConfig) -> Result<(), String> {
+    fn check_workers(&self, job: &JobConfig) -> Result<(), String> {
         for (key, count) in [
             ("method.n_push", job.method.n_push),
             ("method.n_pull", job.method.n_pull),
@@ -225,7 +248,7 @@ impl MethodEntry {
             return Err(self.cannot_go("optimizer.name", &quoted(&job.optimizer.name), why));
         }
         match self.pushes {
-            Kind::Delta => self.check_elastic(settings, job),
+            Kind::Delta => self.check_elastic(job),
             Kind::Gradient | Kind::Statistic => {
                 self.check_elastic_rate_is_not_set(job)?;
                 self.check_outer(job)
@@ -246,69 +269,44 @@ impl MethodEntry {
         Err(self.cannot_go("outer.name", &quoted(&outer.name), why))
     }
 
-    /// A spring that is too strong throws worker and centre apart.
-    fn check_elastic(&self, settings: &MethodSettings, job: &JobConfig) -> Result<(), String> {
-        let (rate, lr) = (f64::from(settings.elastic_rate), job.optimizer.lr);
-        let momentum = match job.optimizer.name.as_str() {
-            "nag_lookahead" => number(&job.optimizer.options, "momentum").unwrap_or(0.0),
-            _ => 0.0,
-        };
-        let bound = elastic_bound(lr, momentum);
-        let with = match momentum {
-            0.0 => format!("lr = {lr}"),
-            momentum => format!("lr = {lr}, momentum = {momentum}"),
-        };
-        if bound <= 0.0 {
-            let why = format!(
-                "with {with} a worker diverges even alone and on a parabola of curvature 1; set it below {:.4}",
-                2.0 * (1.0 + momentum) / (1.0 + 2.0 * momentum)
-            );
-            return Err(self.cannot_go("optimizer.lr", &lr.to_string(), &why));
+    /// What holds worker and centre together, and must not throw them apart.
+    fn check_elastic(&self, job: &JobConfig) -> Result<(), String> {
+        self.check_elastic_waits(job)?;
+        self.check_differences_are_taken_whole(job)?;
+        elastic::check(self, job)
+    }
+
+    /// A worker tells its clock once in a period.
+    fn check_elastic_waits(&self, job: &JobConfig) -> Result<(), String> {
+        let period = job.method.communication_period;
+        let needed = period - 1;
+        if job.consistency.model.lag().is_none_or(|lag| needed <= lag) {
+            return Ok(());
         }
-        if bound < rate {
-            let formula = match momentum {
-                0.0 => "(4 − 2·lr)/(4 − lr)",
-                _ => "(4 − 2·lr + 4a)/(4 − lr + 4a), a = momentum·(1 − lr),",
-            };
-            let why = format!(
-                "beyond {formula} = {bound:.4} a worker and the centre swing ever further apart \
-                 even on a parabola of curvature 1 ({with}); lower it: 0.9 divided by the number of \
-                 workers is usual"
-            );
-            // As it was written, not as a single has it.
-            let found = job.method.elastic_rate.unwrap_or(rate).to_string();
-            return Err(self.cannot_go("method.elastic_rate", &found, &why));
-        }
-        let (period, needed) = (
-            job.method.communication_period,
-            job.method.communication_period - 1,
+        let why = format!(
+            "a worker tells its clock at the first iteration of a period, so that with [consistency] {} \
+             all would wait for each other; set [consistency] model = \"asp\", or \"ssp\" with lag = \
+             {needed} or more, or `method.communication_period` = 1",
+            job.consistency.model
         );
-        let lag = match job.consistency.model {
-            Consistency::Bsp => 0,
-            Consistency::Ssp { lag } => lag,
-            Consistency::Asp => u64::MAX,
-        };
-        if lag < needed {
-            let why = format!(
-                "a worker tells its clock at the first iteration of a period, so that with [consistency] {} \
-                 all would wait for each other; set [consistency] model = \"asp\", or \"ssp\" with lag = \
-                 {needed} or more, or `method.communication_period` = 1",
-                job.consistency.model
-            );
-            return Err(self.cannot_go("method.communication_period", &period.to_string(), &why));
+        Err(self.cannot_go("method.communication_period", &period.to_string(), &why))
+    }
+
+    /// What a worker gives up the centre must get: no more, no less, and never nothing.
+    fn check_differences_are_taken_whole(&self, job: &JobConfig) -> Result<(), String> {
+        let Staleness { rate, limit, .. } = job.consistency.staleness;
+        let why = "a worker has given up its difference when it pushes it, and a centre that leaves it out or takes \
+                   a part of it would lose the rest; remove it";
+        if rate != StalenessRate::Constant {
+            return Err(self.cannot_go("consistency.staleness_rate", "\"inverse\"", why));
         }
-        let workers = f64::from(job.cluster.workers);
-        let rounds = matches!(job.consistency.aggregation, Aggregation::Round { .. });
-        if rounds && 1.0 + 1e-6 < rate * workers {
-            let why = format!(
-                "under rounds the centre moves by the differences of all {workers} workers at once, \
-                 {:.3} of its distance from them, past their mean; set at most {:.4}",
-                rate * workers,
-                1.0 / workers
-            );
-            return Err(self.cannot_go("method.elastic_rate", &rate.to_string(), &why));
+        if let Some(limit) = limit {
+            return Err(self.cannot_go("consistency.staleness_limit", &limit.to_string(), why));
         }
-        Ok(())
+        match job.consistency.aggregation.backup_workers() {
+            0 => Ok(()),
+            some => Err(self.cannot_go("consistency.backup_workers", &some.to_string(), why)),
+        }
     }
 
     /// Rounding is made up for where a worker knows what it lacks: in methods with local steps.
@@ -355,20 +353,6 @@ pub(super) fn other_than(whole: &Table, key: &str, value: &str) -> Option<String
     (found != expected.get("v")).then(words)
 }
 
-/// The largest α at which each map of a worker and the centre is stable on a parabola of curvature 1; 0 if none is.
-///
-/// Without momentum (4 − 2η)/(4 − η): Zhang, Choromanska, `LeCun`, NIPS 2015, section 3. With Nesterov's δ, which the
-/// paper leaves open, the map of velocity, worker and centre has the eigenvalue −1 where
-/// `4 − 2η − (4 − η)·α + 4a·(1 − α) = 0`, a = δ·(1 − η).
-fn elastic_bound(lr: f64, momentum: f64) -> f64 {
-    let ahead = 4.0 * momentum * (1.0 - lr);
-    let (above, below) = (4.0 - 2.0 * lr + ahead, 4.0 - lr + ahead);
-    if above <= 0.0 {
-        return 0.0;
-    }
-    (above / below).min(1.0)
-}
-
 fn facts_of(rule: &Optimizer) -> Facts {
     let facts = optimizer(&rule.name).and_then(|entry| entry.facts(&rule.options));
     facts.expect("a checked job's optimizer and its settings are permitted")
@@ -381,43 +365,5 @@ pub(super) fn quoted(word: &str) -> String {
 impl Named for MethodEntry {
     fn name(&self) -> &'static str {
         self.name
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::elastic_bound;
-
-    /// How far worker, velocity and centre are from the valley after many exchanges.
-    fn distance((lr, momentum, rate): (f64, f64, f64)) -> f64 {
-        let (mut velocity, mut own, mut centre) = (0.1_f64, 1.0_f64, -0.3_f64);
-        for _ in 0..4_000 {
-            let difference = rate * (own - centre);
-            velocity = momentum * velocity - lr * (own + momentum * velocity);
-            own += velocity - difference;
-            centre += difference;
-            // Large enough to tell.
-            if 1e12 < own.abs() {
-                break;
-            }
-        }
-        own.abs() + velocity.abs() + centre.abs()
-    }
-
-    #[test]
-    fn below_the_bound_worker_and_centre_settle_and_above_it_they_fly_apart() {
-        for momentum in [0.0, 0.5, 0.9] {
-            for lr in [0.1, 0.5, 1.0, 1.2] {
-                let bound = elastic_bound(lr, momentum);
-                let near = distance((lr, momentum, 0.95 * bound));
-                let far = distance((lr, momentum, 1.05 * bound));
-                assert!(near < 1e-6, "lr {lr}, momentum {momentum}: {near}");
-                assert!(1e9 < far, "lr {lr}, momentum {momentum}: {far}");
-            }
-        }
-        // The last rate at which momentum alone settles.
-        let last = 2.0 * 1.9 / 2.8;
-        assert!(elastic_bound(0.999 * last, 0.9) > 0.0);
-        assert!(elastic_bound(1.001 * last, 0.9) <= 0.0);
     }
 }

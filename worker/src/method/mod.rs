@@ -9,6 +9,7 @@
 //! they take a step, who waits for whom. Its [`MethodEntry`] says all of it, so that one name in a job is
 //! enough.
 
+mod elastic;
 mod entry;
 mod gradients;
 mod local_optimizer;
@@ -20,6 +21,7 @@ mod threads;
 #[cfg(test)]
 mod tests;
 
+pub use elastic::usual_rate;
 pub use elastic_averaging::ElasticAveraging;
 pub use entry::{Fixed, Machine, MethodEntry, Place, Use};
 pub use gradients::Gradients;

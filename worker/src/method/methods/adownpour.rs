@@ -24,7 +24,14 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
     about: "Downpour with SGD, judged and saved at the mean of all points that the centre passed",
     source: "Zhang, Choromanska, LeCun, NIPS 2015, section 5",
     recipe: "[optimizer]\nname = \"averaged_sgd\"\nrate = 0.0\n",
-    fixed: &[AVERAGE],
+    fixed: &[
+        AVERAGE,
+        Fixed {
+            key: "optimizer.rate",
+            value: "0.0",
+            why: "it is judged at the mean of all points; mvadownpour has the moving average",
+        },
+    ],
     memory: Use {
         worker: COPY_AND_GRADIENT,
         servers: OPTIMIZER_ALONE,

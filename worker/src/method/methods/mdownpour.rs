@@ -29,6 +29,11 @@ pub(super) const ENTRY: MethodEntry = MethodEntry {
             value: "1",
             why: "a push is one gradient at the point ahead",
         },
+        Fixed {
+            key: "method.n_pull",
+            value: "1",
+            why: "each gradient is of the point ahead as it is then",
+        },
     ],
     memory: Use {
         worker: COPY_AND_GRADIENT,
