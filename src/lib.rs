@@ -15,6 +15,7 @@ pub mod report;
 pub mod progress;
 pub mod train;
 pub mod compare;
+pub mod claims;
 pub mod demo;
 
 pub use thalweg_common::{layout, seed};

@@ -9,6 +9,7 @@ mod init;
 mod train;
 mod simulate;
 mod compare;
+mod claims;
 mod demo;
 mod evaluate;
 mod predict;
@@ -58,6 +59,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Compare training methods on one job: the same data and seeds, each at its best rate, under delay.
     Compare(compare::Arguments),
+    /// Look whether what papers say of training methods is so here, in virtual time.
+    Claims(claims::Arguments),
     /// Write a job file for data of one's own.
     Init(init::Arguments),
     /// Judge a trained model on data.
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Claims(arguments) => claims::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),

@@ -13,9 +13,9 @@ use crate::view::{ClusterView, Staleness};
 
 /// Workers of a place, and what its links take.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Arena {
-    pub(super) workers: u32,
-    pub(super) physics: Physics,
+pub(crate) struct Arena {
+    pub(crate) workers: u32,
+    pub(crate) physics: Physics,
 }
 
 impl Arena {
@@ -35,7 +35,7 @@ impl Arena {
     }
 
     /// What it sets in a job.
-    pub(super) fn sets(&self) -> Vec<String> {
+    pub(crate) fn sets(&self) -> Vec<String> {
         vec![
             format!("cluster.workers={}", self.workers),
             format!("limits.sessions_max={}", sessions_for(self.workers)),
@@ -45,14 +45,14 @@ impl Arena {
 
 /// A method on the common ground.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Contest<'a> {
-    pub(super) ground: &'a Ground,
-    pub(super) method: &'a str,
+pub(crate) struct Contest<'a> {
+    pub(crate) ground: &'a Ground,
+    pub(crate) method: &'a str,
 }
 
 impl Contest<'_> {
     /// The job under the method in an arena, at a rate or at its own.
-    pub(super) fn job(&self, arena: &Arena, lr: Option<f64>) -> Result<ResolvedJob> {
+    pub(crate) fn job(&self, arena: &Arena, lr: Option<f64>) -> Result<ResolvedJob> {
         let mut sets = vec![format!("method.name={}", self.method)];
         sets.extend(arena.sets());
         sets.extend(lr.map(|lr| format!("optimizer.lr={lr}")));
@@ -108,7 +108,7 @@ impl Contest<'_> {
     }
 
     /// One training at a rate. A rate that the method refuses is one at which it comes to nothing.
-    fn one(&self, arena: &Arena, lr: f64) -> Result<Run> {
+    pub(crate) fn one(&self, arena: &Arena, lr: f64) -> Result<Run> {
         let job = match self.job(arena, Some(lr)) {
             Ok(job) => job,
             Err(error) => return Ok(Run::failed(lr, error.to_string())),
@@ -129,8 +129,15 @@ impl Contest<'_> {
             bytes: history.usage.pushed_bytes + history.usage.pulled_bytes,
             staleness_p50: staleness.p50,
             staleness_p99: staleness.p99,
+            steps: steps(&view),
             failed: None,
         };
         Ok(Run::of(lr, seen))
     }
+}
+
+/// Steps that a shard took, of those that took most.
+fn steps(view: &ClusterView) -> u64 {
+    let shards = view.servers.iter().flat_map(|server| &server.shards);
+    shards.map(|shard| shard.version.0).max().unwrap_or(0)
 }

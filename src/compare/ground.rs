@@ -11,7 +11,7 @@ use crate::job::{REGISTRIES, ResolvedJob, blueprint, draft_with, resolve};
 
 /// A job before a method is chosen.
 #[derive(Debug)]
-pub(super) struct Ground {
+pub(crate) struct Ground {
     draft: Draft,
     resolved: Resolved,
     data: Loaded,
@@ -21,7 +21,7 @@ pub(super) struct Ground {
 
 impl Ground {
     /// Loads a job's data. Answers also what the user is to be told.
-    pub(super) fn new(job: Option<&str>, sets: &[String]) -> Result<(Self, Vec<String>)> {
+    pub(crate) fn new(job: Option<&str>, sets: &[String]) -> Result<(Self, Vec<String>)> {
         let (draft, notes) = draft_with(job, sets)?;
         let own = resolve(draft.check(&REGISTRIES)?, Path::new("."))?;
         let ground = Self {

@@ -25,13 +25,13 @@ use rayon::prelude::*;
 use thalweg_common::physics::{Conditions, Distribution};
 use thalweg_worker::method::METHODS;
 
-use self::contest::{Arena, Contest};
+pub(crate) use self::contest::{Arena, Contest};
 use self::ddp::Peer;
-use self::ground::Ground;
+pub(crate) use self::ground::Ground;
 use self::real::train_for_real;
-use self::result::{
-    AtPlace, Comparison, MethodResult, PeerResult, Place, Refused, Run, SCHEMA_VERSION,
-};
+pub(crate) use self::result::Run;
+use self::result::{AtPlace, Comparison, MethodResult, PeerResult, Place, Refused, SCHEMA_VERSION};
+pub(crate) use self::search::{Next, Search};
 use crate::progress::{say_err, say_out};
 use crate::report::{RunFolder, stamp, write_text};
 use crate::simulate::Physics;

@@ -43,6 +43,7 @@ fn run_of(report: &Report, lr: f64) -> Run {
             bytes: report.bytes_pushed + report.bytes_pulled,
             staleness_p50: report.staleness.p50,
             staleness_p99: report.staleness.p99,
+            steps: 0,
             failed: (report.status != RunStatus::Done).then(cause),
         },
     )

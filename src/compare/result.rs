@@ -75,30 +75,33 @@ pub(super) struct AtPlace {
 
 /// One training.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Run {
-    pub(super) lr: f64,
+pub(crate) struct Run {
+    pub(crate) lr: f64,
     /// On test data where there are some; `null` if it diverged.
-    pub(super) loss: Option<f64>,
-    pub(super) scores: Option<Scores>,
+    pub(crate) loss: Option<f64>,
+    pub(crate) scores: Option<Scores>,
     /// From the first data dealt out to the last example committed.
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
     /// To the first evaluation that reached the target; `null` if none did.
-    pub(super) seconds_to_target: Option<f64>,
-    pub(super) bytes: u64,
-    pub(super) staleness_p50: u64,
-    pub(super) staleness_p99: u64,
-    pub(super) curve: Vec<Point>,
+    pub(crate) seconds_to_target: Option<f64>,
+    pub(crate) bytes: u64,
+    pub(crate) staleness_p50: u64,
+    pub(crate) staleness_p99: u64,
+    /// That a shard took, of those that took most; 0 where nobody counted.
+    #[serde(skip)]
+    pub(crate) steps: u64,
+    pub(crate) curve: Vec<Point>,
     /// Why there is no loss.
-    pub(super) failed: Option<String>,
+    pub(crate) failed: Option<String>,
 }
 
 /// A point of a curve.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Point {
-    pub(super) seconds: f64,
-    pub(super) epoch: f64,
-    pub(super) bytes: u64,
-    pub(super) loss: f64,
+pub(crate) struct Point {
+    pub(crate) seconds: f64,
+    pub(crate) epoch: f64,
+    pub(crate) bytes: u64,
+    pub(crate) loss: f64,
 }
 
 /// A pair that cannot be, with the reason.
@@ -119,6 +122,7 @@ pub(super) struct Measured<'a> {
     pub(super) bytes: u64,
     pub(super) staleness_p50: u64,
     pub(super) staleness_p99: u64,
+    pub(super) steps: u64,
     /// Why it did not end as it should have.
     pub(super) failed: Option<String>,
 }
@@ -154,6 +158,7 @@ impl Run {
             bytes: seen.bytes,
             staleness_p50: seen.staleness_p50,
             staleness_p99: seen.staleness_p99,
+            steps: seen.steps,
             curve: points.collect(),
             failed: seen.failed.or_else(diverged),
         }
@@ -170,13 +175,14 @@ impl Run {
             bytes: 0,
             staleness_p50: 0,
             staleness_p99: 0,
+            steps: 0,
             curve: Vec::new(),
             failed: Some(why),
         }
     }
 
     /// The loss as a number to compare by.
-    pub(super) fn worth(&self) -> f64 {
+    pub(crate) fn worth(&self) -> f64 {
         self.loss
             .filter(|loss| loss.is_finite())
             .unwrap_or(f64::INFINITY)

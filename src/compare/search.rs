@@ -15,14 +15,14 @@ const FAR: i32 = 12;
 
 /// A search and what it has seen.
 #[derive(Clone, Debug)]
-pub(super) struct Search {
+pub(crate) struct Search {
     from: i32,
     known: BTreeMap<i32, f64>,
 }
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// This rate is to be tried, and told of.
     Try(i32),
     /// This one is the best.
@@ -31,7 +31,7 @@ pub(super) enum Next {
 
 impl Search {
     /// A search that begins at the rate of the grid next to `rate`.
-    pub(super) fn near(rate: f64) -> Self {
+    pub(crate) fn near(rate: f64) -> Self {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the logarithm of a number is small"
@@ -44,12 +44,12 @@ impl Search {
     }
 
     /// The rate of a power.
-    pub(super) fn rate(power: i32) -> f64 {
+    pub(crate) fn rate(power: i32) -> f64 {
         CENTRE * FACTOR.powi(power)
     }
 
     /// Takes in the loss that a rate led to; one that is no number is worse than any.
-    pub(super) fn tell(&mut self, power: i32, loss: f64) {
+    pub(crate) fn tell(&mut self, power: i32, loss: f64) {
         let loss = if loss.is_finite() {
             loss
         } else {
@@ -59,7 +59,7 @@ impl Search {
     }
 
     /// What to do next.
-    pub(super) fn next(&self) -> Next {
+    pub(crate) fn next(&self) -> Next {
         // Of equal losses the least rate: where nothing is finite, the search goes down.
         let least = self.known.iter().min_by(|a, b| a.1.total_cmp(b.1));
         let Some((best, _)) = least else {

@@ -10,6 +10,7 @@ mod support;
 mod threads;
 mod training;
 mod compare;
+mod claims;
 mod demo;
 mod simulate;
 mod stopping;

@@ -115,7 +115,7 @@ impl Chart {
         if 1 < lines.len() && !beside {
             chart
                 .configure_series_labels()
-                .position(SeriesLabelPosition::UpperRight)
+                .position(free_corner(lines))
                 .draw()?;
         }
         whole.present()?;
@@ -128,6 +128,20 @@ fn look_of(number: usize) -> (ShapeStyle, u32) {
     let colour = COLOURS[number % COLOURS.len()];
     let gap = [0, 4, 10][(number / COLOURS.len()).min(2)];
     (colour.stroke_width(2), gap)
+}
+
+/// The upper corner in which the names cover less: where the lines are lower.
+fn free_corner(lines: &[Line]) -> SeriesLabelPosition {
+    let all = || lines.iter().flat_map(|line| &line.points);
+    let middle = range(all().map(|point| point.0)).map_or(0.0, |x| f64::midpoint(x.start, x.end));
+    let highest = |is_right: bool| {
+        let there = all().filter(|point| (middle < point.0) == is_right);
+        there.map(|point| point.1).fold(f64::NEG_INFINITY, f64::max)
+    };
+    match highest(true) <= highest(false) {
+        true => SeriesLabelPosition::UpperRight,
+        false => SeriesLabelPosition::UpperLeft,
+    }
 }
 
 /// The names of the lines, one below the other.
@@ -160,11 +174,14 @@ impl Scale {
         }
     }
 
-    /// The value at a place.
+    /// The value at a place; of ratios two digits, since marks stand at equal steps of the exponent.
     fn value(self, place: f64) -> f64 {
         match self {
             Self::Linear => place,
-            Self::Log => 10_f64.powf(place),
+            Self::Log => {
+                let unit = 10_f64.powf(place.floor() - 1.0);
+                (10_f64.powf(place) / unit).round() * unit
+            }
         }
     }
 }
@@ -305,6 +322,25 @@ mod tests {
         let svg = log.svg().unwrap();
         assert!(svg.contains("\n100\n") && svg.contains("\n1\n"), "{svg}");
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
+    }
+
+    #[test]
+    fn names_stand_where_the_lines_are_lower() {
+        let at = |points: &[(f64, f64)]| {
+            let line = Line {
+                name: String::new(),
+                points: points.to_vec(),
+            };
+            format!("{:?}", free_corner(&[line]))
+        };
+        assert_eq!(at(&[(0.0, 0.7), (1.0, 0.5)]), "UpperRight");
+        assert_eq!(at(&[(0.0, 0.1), (1.0, 0.9)]), "UpperLeft");
+    }
+
+    #[test]
+    fn marks_of_ratios_have_two_digits() {
+        let shown = [0.0, 0.5, 1.5, 2.5, -1.0].map(|place| number(Scale::Log.value(place)));
+        assert_eq!(shown, ["1", "3.2", "32", "320", "0.1"]);
     }
 
     #[test]

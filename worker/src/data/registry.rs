@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 use thalweg_common::registry::{self, Named, SettingError};
 
 use super::{
-    DataError, Encoding, Files, Loaded, csv,
+    DataError, Encoding, Files, Loaded, clouds, csv,
     dense::{idx, npy},
     encoding::{LabelsIn, Reopened},
-    flights, graph, libsvm, parquet, steady, stream,
+    flights, graph, libsvm, low_rank, parquet, steady, stream,
 };
 
 /// One kind of data.
@@ -65,6 +65,8 @@ pub static DATASETS: &[DatasetEntry] = &[
     graph::ENTRY,
     stream::ENTRY,
     steady::ENTRY,
+    clouds::ENTRY,
+    low_rank::ENTRY,
 ];
 
 /// Judges the keys of a job's `[data]` table (without `name`) and touches no file.
@@ -119,6 +121,21 @@ pub(super) fn read_keys<T: DeserializeOwned>(
     keys: &toml::Table,
 ) -> Result<T, DataError> {
     Ok(registry::read(dataset, keys)?)
+}
+
+/// Refuses a value of a key that is not within its bounds.
+pub(super) fn within<T: Copy + PartialOrd + std::fmt::Display>(
+    dataset: &'static str,
+    key: &str,
+    found: T,
+    min: T,
+    max: T,
+) -> Result<(), DataError> {
+    if (min..=max).contains(&found) {
+        return Ok(());
+    }
+    let problem = format!("expected `{key}` from {min} to {max}, found {found}");
+    Err(DataError::Options { dataset, problem })
 }
 
 #[cfg(test)]

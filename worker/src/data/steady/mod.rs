@@ -22,7 +22,10 @@ use std::{path::Path, sync::Arc};
 use serde::Deserialize;
 
 pub use self::stream::Steady;
-use super::{DataError, DatasetEntry, Loaded, registry::read_keys};
+use super::{
+    DataError, DatasetEntry, Loaded,
+    registry::{read_keys, within},
+};
 
 pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     name: NAME,
@@ -80,30 +83,14 @@ const NONZEROS_MAX: u64 = 1 << 16;
 impl SteadyKeys {
     fn check(&self) -> Result<(), DataError> {
         let nonzeros_max = (self.features / 2).min(NONZEROS_MAX);
-        within("rows", self.rows, 1, ROWS_MAX)?;
-        within("test_rows", self.test_rows, 0, ROWS_MAX)?;
-        within("features", self.features, 2, 1 << 32)?;
-        within("nonzeros", u64::from(self.nonzeros), 1, nonzeros_max)?;
-        within("exponent", self.exponent, 0.0, 4.0)?;
-        within("weight_std", self.weight_std, 0.0, 10.0)?;
-        within("label_noise", self.label_noise, 0.0, 0.5)
+        within(NAME, "rows", self.rows, 1, ROWS_MAX)?;
+        within(NAME, "test_rows", self.test_rows, 0, ROWS_MAX)?;
+        within(NAME, "features", self.features, 2, 1 << 32)?;
+        within(NAME, "nonzeros", u64::from(self.nonzeros), 1, nonzeros_max)?;
+        within(NAME, "exponent", self.exponent, 0.0, 4.0)?;
+        within(NAME, "weight_std", self.weight_std, 0.0, 10.0)?;
+        within(NAME, "label_noise", self.label_noise, 0.0, 0.5)
     }
-}
-
-fn within<T: Copy + PartialOrd + std::fmt::Display>(
-    key: &str,
-    found: T,
-    min: T,
-    max: T,
-) -> Result<(), DataError> {
-    if (min..=max).contains(&found) {
-        return Ok(());
-    }
-    let problem = format!("expected `{key}` from {min} to {max}, found {found}");
-    Err(DataError::Options {
-        dataset: NAME,
-        problem,
-    })
 }
 
 fn checked(keys: &toml::Table) -> Result<SteadyKeys, DataError> {

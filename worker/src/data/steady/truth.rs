@@ -2,7 +2,7 @@
 
 use thalweg_common::{
     permutation::Permutation,
-    seed::{Purpose, derive, mix},
+    seed::{Purpose, derive, mix, near_normal},
 };
 
 use super::SteadyKeys;
@@ -13,10 +13,6 @@ pub(super) mod index {
     pub(crate) const PLACES: u64 = 1;
     pub(crate) const ROWS: u64 = 2;
 }
-
-/// The sum of four uniform 16-bit numbers: mean 2 · 65,535, standard deviation 65,536 / √3.
-const SUM_MEAN: f64 = 131_070.0;
-const SUM_STD: f64 = 37_837.227_235_566_4;
 
 /// Which features are frequent and what each one weighs.
 #[derive(Clone, Debug)]
@@ -46,13 +42,10 @@ impl Truth {
 
     /// The true weight of a feature: near normal, by a sum that every machine computes alike.
     pub(super) fn weight(&self, feature: u32) -> f64 {
-        let word = mix(self.weight_seed ^ mix(u64::from(feature)));
-        let sum: u64 = [0, 16, 32, 48]
-            .map(|shift| (word >> shift) & 0xffff)
-            .iter()
-            .sum();
-        let sum = u32::try_from(sum).expect("four 16-bit numbers");
-        self.weight_std * (f64::from(sum) - SUM_MEAN) / SUM_STD
+        near_normal(
+            self.weight_std,
+            mix(self.weight_seed ^ mix(u64::from(feature))),
+        )
     }
 
     /// The probability that a row with these features has the label +1.
