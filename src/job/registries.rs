@@ -114,7 +114,7 @@ mod tests {
             (
                 easgd,
                 &["optimizer.lr=1.7"],
-                "`optimizer.lr` = 1.7: with lr = 1.7 and `method.elastic_rate` = 0.225, the usual",
+                "`optimizer.lr` = 1.7: with lr = 1.7 and the usual elastic rate of 0.9/4 = 0.225",
             ),
             (easgd, &["optimizer.lr=2.5"], "a worker diverges by itself"),
             (

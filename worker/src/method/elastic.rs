@@ -81,31 +81,32 @@ pub(super) fn check(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> 
         );
         return Err(entry.cannot_go("optimizer.lr", &lr.to_string(), &why));
     }
-    let slow = Steps { lr: 0.0, kept: 0.0 }.bound(workers);
-    if bound < rate && (written.is_none() || rate <= slow) {
+    let Some(written) = written else {
+        if rate <= bound {
+            return Ok(());
+        }
         let why = format!(
-            "with {} and `method.elastic_rate` = {rate}{} the {workers} workers and the centre swing ever further apart \
-             {of_curvature}; lower it, or the elastic rate to {bound:.4} or less",
-            named(job),
-            if written.is_none() {
-                ", the usual one,"
-            } else {
-                ""
-            },
+            "with {} and the usual elastic rate of 0.9/{workers} = {rate} the workers and the centre swing ever further \
+             apart {of_curvature}; lower it, or set `method.elastic_rate` to {bound:.4} or less",
+            named(job)
         );
         return Err(entry.cannot_go("optimizer.lr", &lr.to_string(), &why));
-    }
+    };
     if bound < rate {
         let formula = match steps.kept {
             0.0 if workers == 1 => "(4 − 2·lr)/(4 − lr)".to_owned(),
             _ => "2q/(workers·q + 2(1 + a)), q = 2 − lr + 2a,".to_owned(),
         };
         let why = format!(
-            "beyond {formula} = {bound:.4} the {workers} workers and the centre swing ever further apart \
+            "beyond {formula} = {bound:.4} {} and the centre swing ever further apart \
              {of_curvature} ({}); lower it: 0.9 divided by the number of workers is usual",
+            match workers {
+                1 => "the worker".to_owned(),
+                many => format!("the {many} workers"),
+            },
             named(job)
         );
-        return Err(entry.cannot_go("method.elastic_rate", &rate.to_string(), &why));
+        return Err(entry.cannot_go("method.elastic_rate", &written.to_string(), &why));
     }
     let together = rate * f64::from(workers);
     let rounds = matches!(job.consistency.aggregation, Aggregation::Round { .. });
@@ -115,7 +116,7 @@ pub(super) fn check(entry: &MethodEntry, job: &JobConfig) -> Result<(), String> 
              {together:.3} of its distance from them, past their mean; set at most {:.4}",
             1.0 / f64::from(workers)
         );
-        return Err(entry.cannot_go("method.elastic_rate", &rate.to_string(), &why));
+        return Err(entry.cannot_go("method.elastic_rate", &written.to_string(), &why));
     }
     Ok(())
 }
