@@ -135,6 +135,10 @@ mod tests {
         ] {
             let said = said(&[&job[..], sets].concat());
             assert!(said.contains(words), "{sets:?}: {said}");
+            assert!(
+                said.starts_with(&format!("--set {}", sets[0])),
+                "{sets:?}: {said}"
+            );
         }
         // Rules that scale each gradient by others have no rate on which a parabola turns.
         for (job, sets) in [

@@ -114,10 +114,23 @@ impl JobFile {
         let job = problems.none_or(job)?;
         let mut problems = Problems::default();
         if let Err(refusal) = (registries.fits)(&job) {
-            problems.add("method.name", refusal);
+            let keys = named_in(&refusal);
+            problems.add_between(
+                &keys.iter().map(String::as_str).collect::<Vec<_>>(),
+                refusal,
+            );
         }
         problems.none_or(job)
     }
+}
+
+/// The keys that a refusal names: what its method cannot go with is likelier a slip than the method.
+fn named_in(refusal: &str) -> Vec<String> {
+    let quoted = refusal.split('`').skip(1).step_by(2);
+    let is_key = |word: &&str| word.contains('.') && !word.contains(' ') && *word != "method.name";
+    let mut keys: Vec<String> = quoted.filter(is_key).take(1).map(str::to_owned).collect();
+    keys.push("method.name".to_owned());
+    keys
 }
 
 /// A job's values, every default filled in. A checked one stands behind a [`JobConfig`].
