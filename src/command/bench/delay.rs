@@ -175,6 +175,8 @@ const ASYNCHRONOUS: &[&str] = &[
     "adaptive_revision",
     "--set",
     "method.prefetch=10",
+    "--set",
+    "limits.inflight_pulls_max=10",
 ];
 const SYNCHRONOUS: &[&str] = &["--workers", "4", "--method", "synchronous"];
 const FAR: &[&str] = &["--latency", "50ms"];
