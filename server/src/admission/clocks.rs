@@ -60,6 +60,13 @@ pub struct Slot {
     lift: u64,
 }
 
+impl Slot {
+    /// Whether a session holds it.
+    fn is_held(&self) -> bool {
+        matches!(self.state, SlotState::Active | SlotState::Idle)
+    }
+}
+
 /// What is heard of a session that lives.
 #[derive(Clone, Copy, Debug)]
 pub struct Signs {
@@ -178,6 +185,22 @@ impl Clocks {
             .map_or(own, |slot| own.plus(slot.lift))
     }
 
+    /// How many of the slowest are not waited for.
+    pub(super) fn backup_workers(&self) -> usize {
+        self.backup_workers
+    }
+
+    /// The session that holds a slot, or held it last.
+    pub(super) fn session(&self, worker: WorkerId) -> Option<SessionId> {
+        self.slots.get(worker.0 as usize)?.session
+    }
+
+    /// The slot of a worker, if this session holds it.
+    pub(super) fn held_by(&self, worker: WorkerId, session: Option<SessionId>) -> Option<&Slot> {
+        let slot = self.slots.get(worker.0 as usize)?;
+        (slot.is_held() && slot.session == session).then_some(slot)
+    }
+
     /// Who has not reached `floor`: the first of them, at most `HOLDERS_MAX`.
     #[must_use]
     pub fn holders(&self, now: Time, floor: Clock) -> Vec<Holder> {
@@ -199,8 +222,7 @@ impl Clocks {
     #[must_use]
     pub fn lease_left(&self, now: Time, slot: &Slot) -> Option<Duration> {
         let silent = now.since(slot.seen);
-        let is_held = matches!(slot.state, SlotState::Active | SlotState::Idle);
-        let is_notable = is_held && self.signs.notable() < silent;
+        let is_notable = slot.is_held() && self.signs.notable() < silent;
         is_notable.then(|| self.signs.lease.saturating_sub(silent))
     }
 
@@ -286,6 +308,7 @@ impl Clocks {
                 if slot.clock < floor {
                     slot.lift += floor.0 - slot.clock.0;
                     slot.clock = floor;
+                    slot.moved = now;
                 }
             });
         }

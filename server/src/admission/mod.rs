@@ -4,6 +4,9 @@
 //! asynchronous training: iteration `c` may start iff every worker that counts has reached clock
 //! `c − lag`. A worker counts from the start of the job until it leaves, is lost, or is idle for
 //! want of data. Decisions are pure: `now` comes in, released tickets go out.
+//!
+//! A worker may ask for an iteration while it still computes the one before: it waits for others only once it
+//! has itself reached the clock that it asks of all.
 
 mod clocks;
 
@@ -14,7 +17,6 @@ use clocks::HOLDERS_MAX;
 pub use clocks::{Clocks, Signs, Slot, SlotState};
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use thalweg_common::consistency::Consistency;
@@ -53,17 +55,38 @@ pub struct Opened {
     pub worker: WorkerId,
     /// The clock that all had to reach.
     pub floor: Clock,
-    /// How long, over all the times that it asked.
+    /// How long, over all the times that it asked, since it had reached `floor` itself; more than nothing.
     pub time: Duration,
-    /// Whose clock, or whose leaving, opened the gate.
+    /// Whose clock, or whose leaving, opened the gate: another worker.
     pub last: WorkerId,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Parked {
     worker: WorkerId,
+    /// Who asked. Whoever takes the slot after it has questions of its own.
+    session: Option<SessionId>,
     floor: Clock,
-    since: Time,
+    /// Since when the worker waits for others: it has asked, and has reached `floor` itself. `None` while it is
+    /// on its way there and has asked ahead.
+    began: Option<Time>,
+}
+
+impl Parked {
+    /// The worker waits from now on, if it has come to where the others must come.
+    fn begin(&mut self, now: Time, clocks: &Clocks) {
+        let slot = clocks.held_by(self.worker, self.session);
+        if slot.is_some_and(|slot| self.floor <= slot.clock) {
+            self.began.get_or_insert(now);
+        }
+    }
+
+    /// How long the worker has waited for others; `None` if it does not, or is no longer there. While its clock
+    /// still moves it works: where a lag lets it, it may ask far ahead.
+    fn waited(&self, now: Time, clocks: &Clocks) -> Option<Duration> {
+        let slot = clocks.held_by(self.worker, self.session)?;
+        self.began.map(|began| now.since(began.max(slot.moved)))
+    }
 }
 
 /// Clock table, gate and leases of one server.
@@ -120,15 +143,18 @@ impl Admission {
         }
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
-        let new = Parked {
+        let is_the_same = |_: &WorkerId, before: &mut Parked| before.floor == floor;
+        let before = self
+            .taken_back
+            .extract_if(worker..=worker, is_the_same)
+            .next();
+        let mut parked = before.map(|(_, parked)| parked).unwrap_or_else(|| Parked {
             worker,
+            session: self.clocks.session(worker),
             floor,
-            since: now,
-        };
-        let parked = match self.taken_back.entry(worker) {
-            Entry::Occupied(before) if before.get().floor == floor => before.remove(),
-            Entry::Occupied(_) | Entry::Vacant(_) => new,
-        };
+            began: None,
+        });
+        parked.begin(now, &self.clocks);
         self.parked.insert(ticket, parked);
         Gate::Parked(ticket)
     }
@@ -192,78 +218,86 @@ impl Admission {
         self.clocks.lapsed(now, lease, join)
     }
 
-    /// The waits that workers are in, of each the longest if there are several.
+    /// The waits that workers are in, of each the longest if there are several. Whoever has asked ahead and
+    /// still computes waits for nobody.
     #[must_use]
     pub fn waits(&self, now: Time) -> BTreeMap<WorkerId, Wait> {
-        let mut longest: BTreeMap<WorkerId, &Parked> = BTreeMap::new();
+        let mut longest: BTreeMap<WorkerId, (Duration, Clock)> = BTreeMap::new();
         for parked in self.parked.values() {
-            let kept = longest.entry(parked.worker).or_insert(parked);
-            if parked.since < kept.since {
-                *kept = parked;
+            let Some(since) = parked.waited(now, &self.clocks) else {
+                continue;
+            };
+            let kept = longest
+                .entry(parked.worker)
+                .or_insert((since, parked.floor));
+            if kept.0 < since {
+                *kept = (since, parked.floor);
             }
         }
         // Many wait for few clocks.
         let mut holders: BTreeMap<Clock, Vec<Holder>> = BTreeMap::new();
-        let waits = longest.into_iter().map(|(worker, parked)| {
+        let waits = longest.into_iter().map(|(worker, (since, floor))| {
             let holders = holders
-                .entry(parked.floor)
-                .or_insert_with(|| self.clocks.holders(now, parked.floor));
-            (worker, wait_for(now, parked, holders))
+                .entry(floor)
+                .or_insert_with(|| self.clocks.holders(now, floor));
+            let wait = Wait {
+                on: holders.iter().map(|holder| holder.worker).collect(),
+                since,
+                why: self.why(floor, holders),
+            };
+            (worker, wait)
         });
         waits.collect()
     }
 
-    /// Lets go whoever waits for nobody any more, because of `last`.
+    /// Why a gate is shut until all have reached `floor`, in words.
+    fn why(&self, floor: Clock, holders: &[Holder]) -> String {
+        let said = |h: &Holder| format!("worker {} is at clock {} ({})", h.worker, h.clock, h.why);
+        let mut words: Vec<_> = holders.iter().map(said).collect();
+        if holders.len() == HOLDERS_MAX {
+            words.push("and maybe others".to_owned());
+        }
+        let who = match self.clocks.backup_workers() {
+            0 => "all".to_owned(),
+            spared => format!("all but {spared}"),
+        };
+        format!("{who} must reach clock {floor}: {}", words.join("; "))
+    }
+
+    /// Lets go whoever waits for nobody any more, because of `last`, whose own waits begin where it has come to
+    /// the clock that it asked of all.
     fn release(&mut self, now: Time, last: WorkerId) -> Vec<Ticket> {
         let least = self.clocks.floor();
+        let clocks = &self.clocks;
         let open = |parked: &Parked| least.is_none_or(|least| parked.floor <= least);
-        let end = |parked: &Parked| Opened {
-            worker: parked.worker,
-            floor: parked.floor,
-            time: now.since(parked.since),
-            last,
+        let end = |parked: &Parked| {
+            let time = parked.waited(now, clocks).filter(|time| !time.is_zero());
+            time.map(|time| Opened {
+                worker: parked.worker,
+                floor: parked.floor,
+                time,
+                last,
+            })
         };
         let between_two_askings = self.taken_back.extract_if(.., |_, parked| open(parked));
-        let opened = between_two_askings.map(|(_, parked)| end(&parked));
+        let opened = between_two_askings.filter_map(|(_, parked)| end(&parked));
         self.opened.extend(opened);
-        let released: Vec<_> = self
-            .parked
-            .iter()
-            .filter(|(_, p)| open(p))
-            .map(|(ticket, _)| *ticket)
-            .collect();
+        if let Some(taken_back) = self.taken_back.get_mut(&last) {
+            taken_back.begin(now, clocks);
+        }
+        let mut released = Vec::new();
+        for (ticket, parked) in &mut self.parked {
+            if open(parked) {
+                released.push(*ticket);
+                self.opened.extend(end(parked));
+            } else if parked.worker == last {
+                parked.begin(now, clocks);
+            }
+        }
         for ticket in &released {
-            let parked = self.parked.remove(ticket).expect("it was just found");
-            self.opened.push(end(&parked));
+            self.parked.remove(ticket);
         }
         released
-    }
-}
-
-/// The wait of a worker whose question is parked, for these holders or those of them that are not itself.
-fn wait_for(now: Time, parked: &Parked, holders: &[Holder]) -> Wait {
-    let others = || holders.iter().filter(|h| h.worker != parked.worker);
-    let since = now.since(parked.since);
-    if others().next().is_none() {
-        return Wait {
-            on: vec![],
-            since,
-            why: "its own push is on its way".to_owned(),
-        };
-    }
-    let said = |h: &Holder| format!("worker {} is at clock {} ({})", h.worker, h.clock, h.why);
-    let mut words: Vec<_> = others().map(said).collect();
-    if holders.len() == HOLDERS_MAX {
-        words.push("and maybe others".to_owned());
-    }
-    Wait {
-        on: others().map(|h| h.worker).collect(),
-        since,
-        why: format!(
-            "all must reach clock {}: {}",
-            parked.floor,
-            words.join("; ")
-        ),
     }
 }
 
@@ -298,6 +332,78 @@ mod tests {
         assert_eq!(gate.waits(NOW)[&A].on, vec![B]);
         assert_eq!(gate.advance(NOW, B, Clock(1)), vec![ticket]);
         assert_eq!(gate.give_up(NOW, ticket), None);
+    }
+
+    #[test]
+    fn whoever_asks_ahead_waits_for_nobody_until_it_has_come_so_far_itself() {
+        let later = |seconds| NOW + Duration::from_secs(seconds);
+        let mut gate = pair(Consistency::Bsp);
+        let tickets = [A, B].map(|worker| parked(&gate.ask(NOW, worker, Clock(1))));
+        assert!(gate.waits(later(2)).is_empty(), "both compute");
+        assert!(gate.advance(later(3), A, Clock(1)).is_empty());
+        let waits = gate.waits(later(5));
+        let wait = &waits[&A];
+        assert_eq!(waits.len(), 1, "worker 1 is within its iteration");
+        assert_eq!(wait.on, [B]);
+        assert_eq!(wait.since, Duration::from_secs(2));
+        assert_eq!(gate.advance(later(7), B, Clock(1)), tickets);
+        let opened = |time| Opened {
+            worker: A,
+            floor: Clock(1),
+            time: Duration::from_secs(time),
+            last: B,
+        };
+        assert_eq!(
+            gate.take_opened(),
+            [opened(4)],
+            "the last waited for nobody"
+        );
+        // The same where its patience ended before it had come so far.
+        let ahead = parked(&gate.ask(later(8), A, Clock(2)));
+        gate.give_up(later(9), ahead);
+        gate.advance(later(10), A, Clock(2));
+        parked(&gate.ask(later(11), A, Clock(2)));
+        assert_eq!(gate.waits(later(12))[&A].since, Duration::from_secs(2));
+    }
+
+    #[test]
+    fn the_waits_of_a_session_end_with_it() {
+        let later = |seconds| NOW + Duration::from_secs(seconds);
+        let mut gate = pair(Consistency::Bsp);
+        gate.advance(NOW, A, Clock(1));
+        let ticket = parked(&gate.ask(NOW, A, Clock(1)));
+        gate.leave(later(5), A, SlotState::Lost, "lease expired");
+        assert!(gate.waits(later(6)).is_empty());
+        gate.enter(later(7), A, SessionId(3));
+        assert!(gate.waits(later(8)).is_empty(), "another has asked that");
+        assert_eq!(gate.advance(later(9), B, Clock(1)), [ticket]);
+        assert_eq!(gate.take_opened(), []);
+    }
+
+    #[test]
+    fn a_worker_that_is_not_waited_for_goes_through_below_the_clock_of_the_others_and_has_not_waited()
+     {
+        let later = |seconds| NOW + Duration::from_secs(seconds);
+        let mut gate = Admission::new(Consistency::Bsp, 3, 1);
+        let c = WorkerId(2);
+        for (worker, session) in [(A, 1), (B, 2), (c, 3)] {
+            gate.enter(NOW, worker, SessionId(session));
+        }
+        let ahead = parked(&gate.ask(NOW, c, Clock(1)));
+        gate.advance(later(1), A, Clock(1));
+        let ticket = parked(&gate.ask(later(1), A, Clock(1)));
+        let waits = gate.waits(later(2));
+        assert_eq!(waits.keys().collect::<Vec<_>>(), [&A]);
+        let prefix = "all but 1 must reach clock 1: worker 1 ";
+        assert!(waits[&A].why.starts_with(prefix), "{}", waits[&A].why);
+        assert_eq!(gate.advance(later(3), B, Clock(1)), [ahead, ticket]);
+        let wait = Opened {
+            worker: A,
+            floor: Clock(1),
+            time: Duration::from_secs(2),
+            last: B,
+        };
+        assert_eq!(gate.take_opened(), [wait]);
     }
 
     #[test]

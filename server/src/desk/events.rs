@@ -6,7 +6,7 @@ use thalweg_common::message::{Asked, Happened, PushHeader, Pushed};
 use thalweg_common::time::Time;
 
 use super::Desk;
-use crate::admission::{Opened, SlotState};
+use crate::admission::SlotState;
 use crate::history::{self, Who};
 
 impl Desk {
@@ -21,12 +21,9 @@ impl Desk {
         }
     }
 
-    /// Writes down which waits for others have ended. A worker that reads ahead waits for its own push,
-    /// too, which holds nobody up.
+    /// Writes down which waits for others have ended.
     pub(super) fn tell_opened(&mut self, now: Time) {
-        let for_others = |opened: &Opened| opened.worker != opened.last;
-        let opened = self.admission.take_opened().into_iter();
-        for opened in opened.filter(for_others) {
+        for opened in self.admission.take_opened() {
             let what = Happened::Waited {
                 floor: opened.floor,
                 time: opened.time,

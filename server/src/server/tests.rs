@@ -181,23 +181,41 @@ impl Pusher {
     }
 
     fn push(&mut self, server: &Server, ranges: Vec<DataRange>) -> Result<Vec<PartAck>, Refusal> {
+        self.push_at(Time::ZERO, server, ranges)
+    }
+
+    fn push_at(
+        &mut self,
+        now: Time,
+        server: &Server,
+        ranges: Vec<DataRange>,
+    ) -> Result<Vec<PartAck>, Refusal> {
         self.sequence += 1;
         self.clock += 1;
-        self.push_again(server, ranges)
+        self.push_again_at(now, server, ranges)
     }
 
     fn push_again(&self, server: &Server, ranges: Vec<DataRange>) -> Result<Vec<PartAck>, Refusal> {
+        self.push_again_at(Time::ZERO, server, ranges)
+    }
+
+    fn push_again_at(
+        &self,
+        now: Time,
+        server: &Server,
+        ranges: Vec<DataRange>,
+    ) -> Result<Vec<PartAck>, Refusal> {
         let header = self.header(ranges);
-        let mut event = server.judge_push(Time::ZERO, &header, SHARDS as usize)?;
+        let mut event = server.judge_push(now, &header, SHARDS as usize)?;
         let acks = (0..SHARDS)
             .map(|shard| {
                 let part = self.part(shard, &header);
-                let ack = server.push_part(Time::ZERO, &header, &part);
+                let ack = server.push_part(now, &header, &part);
                 event.note(part.address.len(), &ack);
                 ack
             })
             .collect();
-        server.finish_push(Time::ZERO, &header, &event);
+        server.finish_push(now, &header, &event);
         Ok(acks)
     }
 

@@ -140,7 +140,9 @@ fn a_wait_is_told_after_the_push_that_ended_it_and_a_round_keeps_what_came() {
         server.ask(Time::ZERO, &b.pull(1)),
         Ok(Gate::Parked(_))
     ));
-    b.push(&server, vec![second]).unwrap();
+    let later = Duration::from_secs(2);
+    b.push_at(Time::ZERO + later, &server, vec![second])
+        .unwrap();
     let events = told(&server);
     let kept = Happened::Pushed(Pushed {
         applied: 0,
@@ -149,7 +151,7 @@ fn a_wait_is_told_after_the_push_that_ended_it_and_a_round_keeps_what_came() {
     });
     let waited = Happened::Waited {
         floor: Clock(1),
-        time: Duration::ZERO,
+        time: later,
         last: b.worker,
     };
     let of = |worker: WorkerId, what: &Happened| (Some(worker), what.clone());
