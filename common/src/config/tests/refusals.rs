@@ -258,11 +258,11 @@ const ASSIGNMENTS: &[(&[&str], &[&str])] = &[
         &[
             "--set train.batch_size=0: `train.batch_size`: expected a whole number of at least 1, \
              found 0",
-            "--set method.n_push=0: `method.n_push`: expected a whole number of at least 1, found \
-             0",
             "--set cluster.servers=0: `cluster.servers`: expected a whole number of at least 1, \
              found 0",
             "--set cluster.workers=0: `cluster.workers`: expected a whole number of at least 1, \
+             found 0",
+            "--set method.n_push=0: `method.n_push`: expected a whole number of iterations from 1 to 1000000, \
              found 0",
         ],
     ),
