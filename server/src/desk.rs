@@ -12,7 +12,7 @@ use std::time::Duration;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Life, ServerId, SessionId, WorkerId};
 use thalweg_common::message::{Granted, Heartbeat, LeaveReason, Offer, PartTally, Phase};
-use thalweg_common::message::{Register, SessionRole};
+use thalweg_common::message::{Register, SessionRole, Waits};
 use thalweg_common::time::Time;
 
 use crate::admission::{Admission, Lapse, Signs, SlotState, Ticket};
@@ -51,6 +51,8 @@ pub(crate) struct Desk {
     pub(crate) released: Vec<Ticket>,
     pub(crate) follow: Vec<Follow>,
     pub(crate) history: History,
+    /// Who waited for whom at the gate.
+    pub(crate) waits: Waits,
     observers: BTreeMap<SessionId, Time>,
     observed: bool,
     /// The lives of servers 0, 1, … as those who registered here have met them.
@@ -84,6 +86,7 @@ impl Desk {
             released: Vec::new(),
             follow: Vec::new(),
             history: History::new(plan.bounds.history_events, now),
+            waits: Waits::default(),
             observers: BTreeMap::new(),
             observed: false,
             lives: vec![],

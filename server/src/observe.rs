@@ -13,6 +13,9 @@ use crate::desk::Desk;
 use crate::server::Server;
 use crate::shard::Account;
 
+/// Pairs of workers of whose waits is told.
+const WAITS_TOLD_MAX: usize = 100;
+
 impl Server {
     /// How things stand, without the history.
     #[must_use]
@@ -65,6 +68,7 @@ impl Server {
             sent_bytes: load(&self.counters.sent),
             refusals: all.refusals,
             epochs: coordinator.map_or_else(Vec::new, |c| c.epochs().iter().collect()),
+            waits: desk.waits.longest(WAITS_TOLD_MAX),
             history: Vec::new(),
         }
     }

@@ -358,6 +358,7 @@ impl Hall {
             sent_bytes: 0,
             refusals: BTreeMap::new(),
             epochs: Vec::new(),
+            waits: Vec::new(),
             history: Vec::new(),
         }
     }

@@ -114,6 +114,7 @@ impl Report {
             curve: outcome.curve,
             per_worker: view.workers.iter().map(WorkerReport::from).collect(),
             per_shard: per_shard(view),
+            waits: view.waits.clone(),
             epochs_used: match facts.streamed {
                 true => windows_used(&view.epochs, facts.rows, view.examples_total),
                 false => epochs_used(&view.epochs, facts.rows),

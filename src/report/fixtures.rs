@@ -6,10 +6,10 @@ use thalweg_common::ids::Fingerprint;
 
 use super::{
     Counts, EvaluationPoint, Facts, Final, Host, Outcome, Reference, Report, RunStatus, Scores,
-    SimulationReport, TensorCounts, TrainScores, UsageReport, WaitReport,
+    SimulationReport, TensorCounts, TrainScores, UsageReport,
 };
-use crate::view::ClusterView;
 use crate::view::fixtures::two_servers;
+use crate::view::{ClusterView, WaitedView};
 
 /// A job of 98,000 rows with one reference result.
 pub(crate) fn facts() -> Facts {
@@ -101,7 +101,7 @@ pub(crate) fn simulation() -> SimulationReport {
             busiest_link: 0.0,
             retransmissions: 3,
         },
-        waits: vec![WaitReport {
+        waits: vec![WaitedView {
             worker: 2,
             on: 0,
             count: 3_062,

@@ -37,7 +37,7 @@ pub use schema::{
     SCHEMA_VERSION, ShardReport, SocketBytes, WorkerReport,
 };
 pub use scores::{EvaluationPoint, Scores, TrainScores};
-pub use simulation::{SimulationReport, UsageReport, WaitReport};
+pub use simulation::{SimulationReport, UsageReport};
 pub use state::{RunMark, RunState, StateWord};
 pub(crate) use summary::bars;
 pub use summary::render_summary;

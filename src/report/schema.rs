@@ -10,7 +10,7 @@ use thalweg_common::message::WorkerState;
 use super::{
     ConditionsReport, Counts, EvaluationPoint, Scores, SimulationReport, ThreadsReport, TrainScores,
 };
-use crate::view::Staleness;
+use crate::view::{Staleness, WaitedView};
 
 /// Rises when a key changes its meaning or goes away; added keys do not raise it.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -110,6 +110,9 @@ pub struct Report {
     /// One entry per shard.
     #[serde(default)]
     pub per_shard: Vec<ShardReport>,
+    /// Who waited for whom at the gates, the longest first, at most 100 pairs.
+    #[serde(default)]
+    pub waits: Vec<WaitedView>,
     /// The use of the data, the last 1,024 epochs at most.
     pub epochs_used: Vec<EpochUse>,
     /// Workers that were lost.

@@ -6,13 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::peak_memory;
 use crate::simulate::{History, Physics};
-use crate::view::units::{counted, percent, scaled, span};
-
-/// Pairs of workers that are told of, those that waited longest.
-const WAITS_MAX: usize = 100;
-
-/// Those that are told of on a terminal.
-const WAITS_SHOWN_MAX: usize = 3;
+use crate::view::units::{counted, percent, scaled};
+use crate::view::{WAITS_MAX, WAITS_SHOWN_MAX, WaitedView, in_words};
 
 /// Above the mean, from which the busiest server is worth a word.
 const BUSIER: f64 = 0.05;
@@ -37,7 +32,7 @@ pub struct SimulationReport {
     /// What the resources did.
     pub usage: UsageReport,
     /// Who waited for whom at the gates, the longest first, at most 100.
-    pub waits: Vec<WaitReport>,
+    pub waits: Vec<WaitedView>,
 }
 
 /// Shares of the virtual time.
@@ -59,21 +54,6 @@ pub struct UsageReport {
     pub retransmissions: u64,
 }
 
-/// One worker that waited for another.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WaitReport {
-    /// Who waited.
-    pub worker: u32,
-    /// For whom: whose push, or end, opened the gate.
-    pub on: u32,
-    /// How often.
-    pub count: u64,
-    /// All waits together.
-    pub seconds: f64,
-    /// The longest.
-    pub longest_seconds: f64,
-}
-
 impl SimulationReport {
     /// What is told of a history that took `spent` to simulate.
     #[must_use]
@@ -93,13 +73,7 @@ impl SimulationReport {
         let served = (0..servers).zip(history.served.iter().copied()).rev();
         let (busiest_server, served) = served.max_by_key(|(_, time)| *time).unwrap_or_default();
         let pairs = history.waits.pairs().into_iter().take(WAITS_MAX);
-        let waits = pairs.map(|((worker, on), wait)| WaitReport {
-            worker,
-            on,
-            count: wait.count,
-            seconds: wait.total.as_secs_f64(),
-            longest_seconds: wait.longest.as_secs_f64(),
-        });
+        let waits = pairs.map(|(pair, sum)| WaitedView::of(pair, sum));
         Self {
             trace_hash: history.trace.to_string(),
             virtual_seconds: history.virtual_time.as_secs_f64(),
@@ -162,20 +136,7 @@ impl SimulationReport {
                 counted(usage.retransmissions, "message")
             ));
         }
-        for (number, wait) in self.waits.iter().take(WAITS_SHOWN_MAX).enumerate() {
-            lines.push(format!(
-                "{:<11}worker {} waited {} for {} ({}, the longest {})",
-                if number == 0 { "waits" } else { "" },
-                wait.worker,
-                in_words(wait.seconds),
-                match wait.on == wait.worker {
-                    true => "its own pushes".to_owned(),
-                    false => format!("worker {}", wait.on),
-                },
-                counted(wait.count, "time"),
-                in_words(wait.longest_seconds)
-            ));
-        }
+        lines.extend(wait_lines(&self.waits));
         lines.push(format!(
             "trace      {} ({})",
             self.trace_hash,
@@ -185,11 +146,13 @@ impl SimulationReport {
     }
 }
 
-fn in_words(seconds: f64) -> String {
-    match seconds < 0.1 {
-        true => format!("{:.1} ms", seconds * 1e3),
-        false => span(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
-    }
+/// The waits of a run, a line each.
+pub(super) fn wait_lines(waits: &[WaitedView]) -> impl Iterator<Item = String> {
+    let shown = waits.iter().take(WAITS_SHOWN_MAX).enumerate();
+    shown.map(|(number, wait)| {
+        let head = if number == 0 { "waits" } else { "" };
+        format!("{head:<11}{}", wait.words())
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thalweg_common::regularizer::{Zeros, regularizer};
 
+use super::simulation::wait_lines;
 use super::{
     ConditionsReport, EpochUse, EvaluationPoint, Final, Report, RunStatus, Scores,
     SimulationReport, ThreadsReport, WorkerReport,
@@ -186,6 +187,10 @@ fn effort(report: &Report, look: Look, text: &mut String) {
         let refusal = |(reason, count): (&String, &u64)| format!("{} {reason}", grouped(*count));
         let refusals: Vec<_> = report.refusals.iter().map(refusal).collect();
         lines.push(format!("refused    {}", refusals.join(", ")));
+    }
+    // A simulation has its own account of them.
+    if simulation.is_none() {
+        lines.extend(wait_lines(&report.waits));
     }
     lines.extend(report.conditions.as_ref().map(ConditionsReport::line));
     lines.extend(simulation.into_iter().flat_map(SimulationReport::lines));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use thalweg_common::ids::ServerId;
+use thalweg_common::message::Waits;
 use thalweg_common::message::{Leave, LeaveReason, Phase, Pull, Reply, Request};
 use thalweg_common::physics::{Fault, Machine, Victim};
 use thalweg_common::time::Time;
@@ -18,7 +19,6 @@ use super::player::{Held, Life, Player};
 use super::post::Post;
 use super::queue::Queue;
 use super::spectator::{Moment, Spectator};
-use super::waits::Waits;
 use crate::job::{ResolvedJob, members};
 
 /// How often servers look at their leases.

@@ -4,9 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use thalweg_common::message::Status;
+use thalweg_common::message::Waits;
 use thalweg_common::seed::mix;
-
-use super::waits::Waits;
 
 /// The end of a simulation, with a hash of everything that happened in it.
 #[derive(Clone, Debug)]

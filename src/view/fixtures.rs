@@ -6,7 +6,7 @@ use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::{Clock, Sequence, ServerId, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
     Asked, EpochStatus, Happened, HistoryEvent, PartTally, Phase, Pushed, ShardStatus,
-    StalenessHistogram, Status, Wait, WorkerState, WorkerStatus,
+    StalenessHistogram, Status, Wait, WaitSum, Waited, WorkerState, WorkerStatus,
 };
 
 /// Two servers in the middle of a job with four workers: 2 waits for 0, 3 is lost.
@@ -53,6 +53,15 @@ fn server_0() -> Status {
             epoch: 0,
             rows: 42_336,
             checksum: 255,
+        }],
+        waits: vec![Waited {
+            worker: WorkerId(2),
+            on: WorkerId(0),
+            sum: WaitSum {
+                count: 12,
+                total: Duration::from_millis(9_100),
+                longest: Duration::from_millis(1_400),
+            },
         }],
         history: Vec::new(),
     }

@@ -12,6 +12,7 @@ mod look;
 mod table;
 mod workers;
 mod waits;
+mod waited;
 mod history;
 mod render;
 
@@ -20,6 +21,7 @@ pub use look::{Colour, Look};
 pub use rates::{RecentRates, mean_rate};
 pub use render::render_status;
 pub use staleness::{Staleness, StalenessCount};
+pub use waited::WaitedView;
 pub use waits::{who_is_gone, who_waits, who_waits_longer_than};
 pub use workers::{UnheardView, WaitView, WorkerView};
 
@@ -27,6 +29,7 @@ pub(crate) use look::Tone;
 pub(crate) use render::{phase_word, state_word};
 pub(crate) use spread::{HEIGHTS, Spread};
 pub(crate) use table::{Cell, Edge, Table};
+pub(crate) use waited::{WAITS_MAX, WAITS_SHOWN_MAX, in_words};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -79,6 +82,9 @@ pub struct ClusterView {
     pub refusals: BTreeMap<RefusalKind, u64>,
     /// The use of the data, epoch by epoch.
     pub epochs: Vec<EpochView>,
+    /// Who waited for whom at the gates, the longest first. Waits at several servers overlap in time, so that of each
+    /// pair the server counts at which it waited longest.
+    pub waits: Vec<WaitedView>,
     /// The last events, oldest first; `None` if nobody asked for them. The caller adds them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Vec<EventView>>,
@@ -173,6 +179,7 @@ impl From<&[Status]> for ClusterView {
             unreachable: Vec::new(),
             refusals,
             epochs: first.epochs.iter().map(EpochView::from).collect(),
+            waits: waited::merge(&answers),
             history: None,
         }
     }
@@ -201,6 +208,7 @@ impl ClusterView {
             unreachable: Vec::new(),
             refusals: BTreeMap::new(),
             epochs: Vec::new(),
+            waits: Vec::new(),
             history: None,
         }
     }

@@ -21,6 +21,37 @@ fn assert_books_are_whole(report: &Value) {
 }
 
 #[test]
+fn the_report_says_that_all_waited_for_the_straggler() {
+    let bench = Bench::new();
+    let sets = [LONG, &["method.name=synchronous", "train.epochs=0.5"]].concat();
+    let output = output_of(start(&mut bench.train(&sets, &["--straggler", "1:10x"])));
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report = bench.report();
+    let waits = report["waits"].as_array().unwrap();
+    let of_others = |on: u64| -> f64 {
+        let for_it = waits
+            .iter()
+            .filter(|wait| wait["on"] == on && wait["worker"] != on);
+        for_it.map(|wait| wait["seconds"].as_f64().unwrap()).sum()
+    };
+    // 47 rounds, in each of which three workers wait for 45 ms.
+    assert!(3.0 < of_others(1), "{waits:?}");
+    for on in [0, 2, 3] {
+        assert!(of_others(on) < 0.3 * of_others(1), "worker {on}: {waits:?}");
+    }
+    assert!(
+        waits.iter().all(|wait| wait["worker"] != wait["on"]),
+        "{waits:?}"
+    );
+    let words = stdout(&output);
+    let line = words
+        .lines()
+        .find(|line| line.starts_with("waits"))
+        .unwrap();
+    assert!(line.contains("for worker 1"), "{line}");
+}
+
+#[test]
 fn a_job_under_latency_with_a_slow_a_killed_and_a_late_worker_uses_every_row_once() {
     let bench = Bench::new();
     let conditions = [

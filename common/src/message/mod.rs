@@ -11,6 +11,7 @@ mod pull;
 mod session;
 mod status;
 mod history;
+mod waits;
 
 pub use address::{Address, CoordinateError, Coordinates};
 pub use history::{
@@ -29,6 +30,8 @@ pub use status::{
     EpochStatus, PartTally, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState,
     WorkerStatus,
 };
+
+pub use waits::{WaitSum, Waited, Waits};
 
 use crate::error::Refusal;
 use crate::ids::{SessionId, WorkerId};

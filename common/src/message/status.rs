@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Waited;
 use crate::error::RefusalKind;
 use crate::ids::{Clock, ServerId, SessionId, ShardId, Version, WorkerId};
 use crate::message::HistoryEvent;
@@ -302,6 +303,8 @@ pub struct Status {
     pub refusals: BTreeMap<RefusalKind, u64>,
     /// Finished and running epochs, the last 1,024 at most.
     pub epochs: Vec<EpochStatus>,
+    /// Who waited for whom at the gate here, the longest first.
+    pub waits: Vec<Waited>,
     /// The last events here, oldest first, as many as were asked for.
     pub history: Vec<HistoryEvent>,
 }

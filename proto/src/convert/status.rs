@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use thalweg_common::ids::{ServerId, ShardId, Version};
+use thalweg_common::ids::{ServerId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    EpochStatus, HistoryEvent, Phase, ShardStatus, StalenessHistogram, Status, WorkerStatus,
+    EpochStatus, HistoryEvent, Phase, ShardStatus, StalenessHistogram, Status, WaitSum, Waited,
+    WorkerStatus,
 };
 
 use super::{ConvertError, field, refusal};
@@ -34,6 +35,7 @@ impl From<&Status> for v1::Status {
             refusals: refusal::counts_out(&status.refusals),
             epochs: status.epochs.iter().map(v1::EpochStatus::from).collect(),
             history: status.history.iter().map(v1::HistoryEvent::from).collect(),
+            waits: status.waits.iter().map(v1::PairWait::from).collect(),
         }
     }
 }
@@ -79,7 +81,34 @@ impl TryFrom<v1::Status> for Status {
             refusals: refusal::counts_in(status.refusals)?,
             epochs: status.epochs.into_iter().map(EpochStatus::from).collect(),
             history,
+            waits: status.waits.into_iter().map(Waited::from).collect(),
         })
+    }
+}
+
+impl From<&Waited> for v1::PairWait {
+    fn from(waited: &Waited) -> Self {
+        Self {
+            worker: waited.worker.0,
+            on: waited.on.0,
+            count: waited.sum.count,
+            total_us: field::micros(waited.sum.total),
+            longest_us: field::micros(waited.sum.longest),
+        }
+    }
+}
+
+impl From<v1::PairWait> for Waited {
+    fn from(waited: v1::PairWait) -> Self {
+        Self {
+            worker: WorkerId(waited.worker),
+            on: WorkerId(waited.on),
+            sum: WaitSum {
+                count: waited.count,
+                total: Duration::from_micros(waited.total_us),
+                longest: Duration::from_micros(waited.longest_us),
+            },
+        }
     }
 }
 

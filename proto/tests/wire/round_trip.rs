@@ -7,8 +7,8 @@ use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::{Clock, Sequence, ServerId, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
     Asked, EpochStatus, Happened, HistoryEvent, PartTally, Phase, Pull, PullReply, Push, Pushed,
-    Reply, Request, ShardStatus, StalenessHistogram, Status, StatusRequest, Wait, WorkerState,
-    WorkerStatus,
+    Reply, Request, ShardStatus, StalenessHistogram, Status, StatusRequest, Wait, WaitSum, Waited,
+    WorkerState, WorkerStatus,
 };
 use thalweg_proto::codec::{ReplyEnvelope, RequestEnvelope};
 use thalweg_proto::v1;
@@ -114,6 +114,15 @@ fn status() -> Status {
             epoch: 0,
             rows: 98_000,
             checksum: u64::MAX,
+        }],
+        waits: vec![Waited {
+            worker: WorkerId(3),
+            on: WorkerId(0),
+            sum: WaitSum {
+                count: 7,
+                total: Duration::from_micros(1_234),
+                longest: Duration::from_micros(900),
+            },
         }],
         history: history(),
     }

@@ -24,6 +24,8 @@ impl Desk {
     /// Writes down which waits for others have ended.
     pub(super) fn tell_opened(&mut self, now: Time) {
         for opened in self.admission.take_opened() {
+            self.waits
+                .note((opened.worker.0, opened.last.0), opened.time);
             let what = Happened::Waited {
                 floor: opened.floor,
                 time: opened.time,

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::ids::WorkerId;
+
 /// Pairs that are told apart; of more workers than that makes only sums are kept.
 const PAIRS_MAX: usize = 4_096;
 
@@ -10,14 +14,14 @@ const PAIRS_MAX: usize = 4_096;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waits {
     /// For each waiter and whom it waited for, the longest wait, the sum and the count.
-    pairs: BTreeMap<(u32, u32), Wait>,
+    pairs: BTreeMap<(u32, u32), WaitSum>,
     /// What did not find room there.
-    rest: Wait,
+    rest: WaitSum,
 }
 
 /// Waits of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wait {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitSum {
     /// How many.
     pub count: u64,
     /// All together.
@@ -26,7 +30,18 @@ pub struct Wait {
     pub longest: Duration,
 }
 
-impl Wait {
+/// What one worker waited for another, as a server tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waited {
+    /// Who waited.
+    pub worker: WorkerId,
+    /// For whom: whose push, or end, opened the gate.
+    pub on: WorkerId,
+    /// How often, and how long.
+    pub sum: WaitSum,
+}
+
+impl WaitSum {
     fn add(&mut self, waited: Duration) {
         self.count += 1;
         self.total += waited;
@@ -36,7 +51,7 @@ impl Wait {
 
 impl Waits {
     /// Notes that `waiter` waited so long until something of `culprit` came.
-    pub(super) fn note(&mut self, (waiter, culprit): (u32, u32), waited: Duration) {
+    pub fn note(&mut self, (waiter, culprit): (u32, u32), waited: Duration) {
         if waited.is_zero() {
             return;
         }
@@ -67,9 +82,22 @@ impl Waits {
         sums
     }
 
+    /// The pairs that waited longest, at most so many.
+    #[must_use]
+    pub fn longest(&self, most: usize) -> Vec<Waited> {
+        let pairs = self.pairs().into_iter().take(most);
+        pairs
+            .map(|((worker, on), sum)| Waited {
+                worker: WorkerId(worker),
+                on: WorkerId(on),
+                sum,
+            })
+            .collect()
+    }
+
     /// Who waited for whom, the longest sum first.
     #[must_use]
-    pub fn pairs(&self) -> Vec<((u32, u32), Wait)> {
+    pub fn pairs(&self) -> Vec<((u32, u32), WaitSum)> {
         let mut pairs: Vec<_> = self
             .pairs
             .iter()
