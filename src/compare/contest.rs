@@ -59,13 +59,19 @@ impl Contest<'_> {
         self.ground.with(&sets)
     }
 
+    /// The job at its own rate, or at one of the grid where that is refused: rates are searched anyway.
+    pub(super) fn at_any_rate(&self, arena: &Arena) -> Result<ResolvedJob> {
+        self.job(arena, None)
+            .or_else(|refusal| self.job(arena, Some(Search::rate(0))).map_err(|_| refusal))
+    }
+
     /// Finds the best rates without delay and in each arena. `tried` is told of every run.
     pub(super) fn run(
         &self,
         (undelayed, arenas): (&Arena, &[Arena]),
         tried: &(dyn Fn() + Sync),
     ) -> Result<MethodResult> {
-        let own = self.job(undelayed, None)?;
+        let own = self.at_any_rate(undelayed)?;
         let optimizer = own.blueprint.config.optimizer.name.clone();
         let best = self.best(undelayed, own.blueprint.config.optimizer.lr, tried)?;
         let mut at = Vec::new();

@@ -223,7 +223,7 @@ fn choose<'a>(
             None => Some("it runs on threads of one process, without links".to_owned()),
             Some(_) => arenas
                 .iter()
-                .find_map(|arena| contest.job(arena, None).err())
+                .find_map(|arena| contest.at_any_rate(arena).err())
                 .map(|error| error.to_string()),
         };
         match why {
