@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Life, ServerId, SessionId, WorkerId};
-use thalweg_common::message::{Granted, Heartbeat, LeaveReason, Offer, PartTally, Phase};
+use thalweg_common::message::{
+    Granted, Heartbeat, LeaveReason, NextRange, Offer, PartTally, Phase,
+};
 use thalweg_common::message::{Register, SessionRole, Waits};
 use thalweg_common::time::Time;
 
@@ -299,15 +301,10 @@ impl Desk {
         self.set_idle(now, worker, session, false)
     }
 
-    pub(crate) fn next_range(
-        &mut self,
-        now: Time,
-        (worker, session): (WorkerId, SessionId),
-        received: u64,
-    ) -> Result<Granted, Refusal> {
+    pub(crate) fn next_range(&mut self, now: Time, asked: &NextRange) -> Result<Granted, Refusal> {
         self.judge_end()?;
         let coordinator = self.coordinator.as_mut().ok_or_else(not_the_coordinator)?;
-        Ok(coordinator.next_range(now, (worker, session), received))
+        Ok(coordinator.next_range(now, asked))
     }
 
     /// Takes a worker's sign of life.

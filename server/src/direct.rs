@@ -41,13 +41,7 @@ impl Server {
             Request::Register(register) => self
                 .register(now, &register)
                 .map(|registered| Reply::Registered(Box::new(registered))),
-            Request::NextRange {
-                session,
-                worker,
-                received,
-            } => self
-                .next_range(now, (worker, session), received)
-                .map(Reply::Granted),
+            Request::NextRange(asked) => self.next_range(now, &asked).map(Reply::Granted),
             Request::Heartbeat(heartbeat) => self.heartbeat(now, &heartbeat).map(Reply::Heartbeat),
             Request::Status(asked) => {
                 let history = self.history(&asked);

@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Fingerprint, Generation, Sequence, SessionId, ShardId, WorkerId};
 use thalweg_common::message::{
-    Asked, Conclude, Granted, Heartbeat, HeartbeatReply, Leave, Offer, Outcome, Part, PartAck,
-    Phase, Pull, PullPart, PullReply, PushHeader, Read, Register, Registered, SessionRole,
+    Asked, Conclude, Granted, Heartbeat, HeartbeatReply, Leave, NextRange, Offer, Outcome, Part,
+    PartAck, Phase, Pull, PullPart, PullReply, PushHeader, Read, Register, Registered, SessionRole,
 };
 use thalweg_common::optimizer::Reader;
 use thalweg_common::registry::SettingError;
@@ -321,22 +321,17 @@ impl Server {
             .read(by, &part.address)
     }
 
-    /// Deals the next data range, or the last one again if the session has not received it.
+    /// Deals the next data ranges, or the last ones again if the session has not received them.
     ///
     /// # Errors
     /// A [`Refusal`] if the session is not open, or this is not server 0.
-    pub fn next_range(
-        &self,
-        now: Time,
-        (worker, session): (WorkerId, SessionId),
-        received: u64,
-    ) -> Result<Granted, Refusal> {
+    pub fn next_range(&self, now: Time, asked: &NextRange) -> Result<Granted, Refusal> {
         let mut desk = self.desk.lock();
         let granted = desk
-            .hear(now, worker, session)
-            .and_then(|()| desk.next_range(now, (worker, session), received));
+            .hear(now, asked.worker, asked.session)
+            .and_then(|()| desk.next_range(now, asked));
         drop(desk);
-        let who = (Some(worker), Some(session));
+        let who = (Some(asked.worker), Some(asked.session));
         self.told((now, who, Asked::Range), granted)
     }
 

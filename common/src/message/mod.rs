@@ -23,8 +23,8 @@ pub use push::{
     Codec, DUPLICATE_WINDOW, DataRange, Dtype, Kind, Outcome, Part, PartAck, Push, PushHeader,
 };
 pub use session::{
-    Conclude, DataSummary, Grant, Granted, Heartbeat, HeartbeatReply, Leave, LeaveReason, Offer,
-    PROTOCOL_VERSIONS, Register, Registered, SessionRole,
+    Conclude, DataSummary, GRANTS_MAX, Grant, Granted, Heartbeat, HeartbeatReply, Leave,
+    LeaveReason, NextRange, Offer, PROTOCOL_VERSIONS, Register, Registered, SessionRole,
 };
 pub use status::{
     EpochStatus, PartTally, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState,
@@ -34,7 +34,6 @@ pub use status::{
 pub use waits::{WaitSum, Waited, Waits};
 
 use crate::error::Refusal;
-use crate::ids::{SessionId, WorkerId};
 
 /// Everything that a session may ask of a server.
 #[derive(Clone, Debug)]
@@ -45,16 +44,8 @@ pub enum Request {
     Push(Push),
     /// Parameters of the shards of one server.
     Pull(Pull),
-    /// The next data range (server 0 only).
-    NextRange {
-        /// The asking session.
-        session: SessionId,
-        /// Its worker.
-        worker: WorkerId,
-        /// Grants of data that the session has received: a number that does not rise says that the
-        /// last answer was lost, and gets it again.
-        received: u64,
-    },
+    /// The next data ranges (server 0 only).
+    NextRange(NextRange),
     /// A sign of life.
     Heartbeat(Heartbeat),
     /// How things stand.

@@ -74,11 +74,30 @@ pub struct Registered {
     pub life: Life,
 }
 
+/// Asks for data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextRange {
+    /// The asking session.
+    pub session: SessionId,
+    /// Its worker.
+    pub worker: WorkerId,
+    /// Grants of data that the session has received: a number that does not rise says that the
+    /// last answer was lost, and gets it again.
+    pub received: u64,
+    /// Iterations for which data are wanted, so that a worker that trains a while by itself asks once
+    /// for all of it. 0 is taken as 1, and one answer has [`GRANTS_MAX`] grants at most.
+    pub wanted: u64,
+}
+
+/// The most grants in one answer.
+pub const GRANTS_MAX: usize = 1_024;
+
 /// What the coordinator answers to a worker that asks for data.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Granted {
-    /// The data.
-    pub grant: Grant,
+    /// The data, in the order in which they are to be trained on; at least one grant. A wait or the end
+    /// comes last.
+    pub grants: Vec<Grant>,
     /// What the schedule's learning rate is to be multiplied by, in (0, 1]: the worker writes it
     /// into the pushes that follow.
     pub rate_factor: f64,
@@ -102,6 +121,24 @@ pub enum Grant {
     Wait(Duration),
     /// The job is done.
     Done,
+}
+
+impl Grant {
+    /// Whether there is something to train on, or to say that there is not.
+    #[must_use]
+    pub fn is_iterations(self) -> bool {
+        matches!(self, Self::Range { .. } | Self::ClockOnly)
+    }
+
+    /// The iterations that it is, in batches of `batch_examples` (≥ 1).
+    #[must_use]
+    pub fn iterations(self, batch_examples: u64) -> u64 {
+        match self {
+            Self::Range { start, end, .. } => end.saturating_sub(start).div_ceil(batch_examples),
+            Self::ClockOnly => 1,
+            Self::Wait(_) | Self::Done => 0,
+        }
+    }
 }
 
 /// A sign of life.

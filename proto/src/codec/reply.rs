@@ -67,7 +67,7 @@ fn split(reply: &Reply) -> (Body, Vec<Section>) {
         }
         Reply::Registered(registered) => Body::Registered(registered.as_ref().into()),
         Reply::Pushed(acks) => Body::Pushed(acks.as_slice().into()),
-        Reply::Granted(grant) => Body::Granted((*grant).into()),
+        Reply::Granted(granted) => Body::Granted(granted.into()),
         Reply::Heartbeat(reply) => Body::Heartbeat((*reply).into()),
         Reply::Status(status) => Body::Status(Box::new(status.as_ref().into())),
         Reply::Left => Body::Left(v1::LeaveReply {}),

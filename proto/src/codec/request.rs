@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use prost::Message;
 use thalweg_common::error::RefusalKind;
-use thalweg_common::ids::{SessionId, WorkerId};
 use thalweg_common::message::{Address, Conclude, Heartbeat, Leave, Offer, Register, Request};
 
 use super::assembly::{Around, Arrival, Arrives, Assembler, Content};
@@ -74,15 +73,7 @@ fn split(request: &Request) -> (Body, Vec<Section>) {
             return (Body::Pull(head), sections);
         }
         Request::Register(register) => Body::Register(register.into()),
-        Request::NextRange {
-            session,
-            worker,
-            received,
-        } => Body::NextRange(v1::NextRange {
-            session: session.0,
-            worker: worker.0,
-            received: *received,
-        }),
+        Request::NextRange(asked) => Body::NextRange((*asked).into()),
         Request::Heartbeat(heartbeat) => Body::Heartbeat(heartbeat.into()),
         Request::Status(asked) => Body::Status((*asked).into()),
         Request::Leave(leave) => Body::Leave(leave.into()),
@@ -157,11 +148,7 @@ fn open(body: Option<Body>) -> Result<Opened<Request>, ConvertError> {
         Some(Body::Register(register)) => Request::Register(
             Register::try_from(register).map_err(|error| error.within("register"))?,
         ),
-        Some(Body::NextRange(next)) => Request::NextRange {
-            session: SessionId(next.session),
-            worker: WorkerId(next.worker),
-            received: next.received,
-        },
+        Some(Body::NextRange(next)) => Request::NextRange(next.into()),
         Some(Body::Heartbeat(heartbeat)) => Request::Heartbeat(Heartbeat::from(heartbeat)),
         Some(Body::Status(asked)) => Request::Status(asked.into()),
         Some(Body::Leave(leave)) => {

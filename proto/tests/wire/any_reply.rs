@@ -105,7 +105,8 @@ pub(crate) fn reply() -> impl Strategy<Value = Reply> {
         4 => pull_reply().prop_map(Reply::Pulled),
         2 => vec(ack(), 0..6).prop_map(Reply::Pushed),
         1 => registered().prop_map(|registered| Reply::Registered(Box::new(registered))),
-        1 => grant().prop_map(|grant| Reply::Granted(Granted { grant, rate_factor: 0.5 })),
+        1 => vec(grant(), 1..4)
+            .prop_map(|grants| Reply::Granted(Granted { grants, rate_factor: 0.5 })),
         1 => any::<(u64, bool)>()
             .prop_map(|(progress, stop)| Reply::Heartbeat(HeartbeatReply { progress, stop })),
         1 => Just(Reply::Left),

@@ -12,8 +12,8 @@ use thalweg_common::ids::{
 };
 use thalweg_common::message::{
     Address, Conclude, Coordinates, DataRange, DataSummary, Heartbeat, Kind, Leave, LeaveReason,
-    Offer, Part, Payload, Pull, PullPart, Push, PushHeader, Register, Request, SessionRole,
-    StatusRequest,
+    NextRange, Offer, Part, Payload, Pull, PullPart, Push, PushHeader, Register, Request,
+    SessionRole, StatusRequest,
 };
 use thalweg_common::push_format::PushFormat;
 
@@ -227,10 +227,13 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         4 => push().prop_map(Request::Push),
         3 => pull().prop_map(Request::Pull),
         1 => register().prop_map(Request::Register),
-        1 => any::<(u64, u32, u64)>().prop_map(|(session, worker, received)| Request::NextRange {
-            received,
-            session: SessionId(session),
-            worker: WorkerId(worker),
+        1 => any::<(u64, u32, u64, u64)>().prop_map(|(session, worker, received, wanted)| {
+            Request::NextRange(NextRange {
+                session: SessionId(session),
+                worker: WorkerId(worker),
+                received,
+                wanted,
+            })
         }),
         1 => heartbeat().prop_map(Request::Heartbeat),
         1 => (any::<u32>(), option::of(any::<u32>())).prop_map(|(history, worker)| {

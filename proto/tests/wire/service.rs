@@ -154,7 +154,7 @@ impl ParameterServer for Service {
         Err(Status::unimplemented("not in these tests"))
     }
 
-    async fn next_range(&self, _: tonic::Request<v1::NextRange>) -> Answer<v1::Grant> {
+    async fn next_range(&self, _: tonic::Request<v1::NextRange>) -> Answer<v1::Granted> {
         Err(Status::unimplemented("not in these tests"))
     }
 

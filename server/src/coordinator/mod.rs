@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use thalweg_common::ids::{SessionId, WorkerId};
-use thalweg_common::message::{Grant, Granted, Phase, PushHeader};
+use thalweg_common::message::{GRANTS_MAX, Grant, Granted, NextRange, Phase, PushHeader};
 use thalweg_common::time::Time;
 
 /// How long a worker without data waits before it asks again.
@@ -44,13 +44,13 @@ pub struct Plan {
     pub rate: RatePlan,
 }
 
-/// The last grant of data to a worker's session.
-#[derive(Clone, Copy, Debug)]
+/// The last answer with data to a worker's session.
+#[derive(Clone, Debug)]
 struct Dealt {
     session: SessionId,
     /// Grants of data to this session so far.
     count: u64,
-    last: Grant,
+    last: Vec<Grant>,
 }
 
 /// Sessions, data ranges and progress of one job.
@@ -105,44 +105,44 @@ impl Coordinator {
         SessionId(self.last_session)
     }
 
-    /// Deals the next range to a worker's session that has received so many grants of data. If it
-    /// lacks the last one, its answer was lost: it gets the same again.
-    pub fn next_range(
-        &mut self,
-        now: Time,
-        (worker, session): (WorkerId, SessionId),
-        received: u64,
-    ) -> Granted {
+    /// Deals what a worker's session wants, or as much of it as there is. If the session lacks grants
+    /// that it was given, the last answer was lost: it gets the same again.
+    pub fn next_range(&mut self, now: Time, asked: &NextRange) -> Granted {
+        let grants = match self.dealt.get(&asked.worker) {
+            Some(dealt) if dealt.session == asked.session && asked.received < dealt.count => {
+                dealt.last.clone()
+            }
+            _ => self.deal_many(now, asked),
+        };
         Granted {
-            grant: self.next_grant(now, (worker, session), received),
+            grants,
             rate_factor: self.rate.factor(),
         }
     }
 
-    fn next_grant(
-        &mut self,
-        now: Time,
-        (worker, session): (WorkerId, SessionId),
-        received: u64,
-    ) -> Grant {
-        if let Some(dealt) = self.dealt.get(&worker)
-            && dealt.session == session
-            && received < dealt.count
-        {
-            return dealt.last;
+    fn deal_many(&mut self, now: Time, asked: &NextRange) -> Vec<Grant> {
+        let (mut grants, mut iterations, mut count) = (Vec::new(), 0, asked.received);
+        loop {
+            let grant = self.deal(now, asked.worker);
+            grants.push(grant);
+            if !grant.is_iterations() {
+                break;
+            }
+            count = count.saturating_add(1);
+            iterations += grant.iterations(self.plan.deal.batch_examples());
+            if asked.wanted <= iterations || grants.len() == GRANTS_MAX {
+                break;
+            }
         }
-        let grant = self.deal(now, worker);
-        if matches!(grant, Grant::Range { .. } | Grant::ClockOnly) {
-            self.dealt.insert(
-                worker,
-                Dealt {
-                    session,
-                    count: received + 1,
-                    last: grant,
-                },
-            );
+        if asked.received < count {
+            let dealt = Dealt {
+                session: asked.session,
+                count,
+                last: grants.clone(),
+            };
+            self.dealt.insert(asked.worker, dealt);
         }
-        grant
+        grants
     }
 
     fn deal(&mut self, now: Time, worker: WorkerId) -> Grant {

@@ -29,6 +29,18 @@ pub enum Deal {
     },
 }
 
+impl Deal {
+    /// Examples per batch, ≥ 1.
+    #[must_use]
+    pub fn batch_examples(self) -> u64 {
+        match self {
+            Self::Dynamic { batch_examples, .. } | Self::Striped { batch_examples } => {
+                batch_examples.max(1)
+            }
+        }
+    }
+}
+
 /// A push that claims data it does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RangeError {

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::ids::{SessionId, WorkerId};
 use thalweg_common::message::{
     Conclude, Heartbeat, Leave, Offer, PullReply, Register, Reply, Request, StatusRequest,
 };
@@ -135,19 +134,10 @@ impl ParameterServer for Service {
         Ok(Response::new(v1::PushPullReply { push, pull }))
     }
 
-    async fn next_range(&self, request: tonic::Request<v1::NextRange>) -> Answer<v1::Grant> {
-        let v1::NextRange {
-            session,
-            worker,
-            received,
-        } = request.into_inner();
-        let request = Request::NextRange {
-            received,
-            session: SessionId(session),
-            worker: WorkerId(worker),
-        };
+    async fn next_range(&self, request: tonic::Request<v1::NextRange>) -> Answer<v1::Granted> {
+        let request = Request::NextRange(request.into_inner().into());
         match self.call(request).await? {
-            Reply::Granted(grant) => Ok(Response::new(grant.into())),
+            Reply::Granted(granted) => Ok(Response::new((&granted).into())),
             other => Err(unexpected(&other)),
         }
     }

@@ -12,8 +12,8 @@ use thalweg_common::feedback::feedback;
 use thalweg_common::ids::{Clock, Life, Sequence, ServerId, Version};
 use thalweg_common::layout::{ParameterLayout, Tensor};
 use thalweg_common::message::{
-    Address, Codec, DataRange, DataSummary, Dtype, Grant, Kind, LeaveReason, PROTOCOL_VERSIONS,
-    Payload, Phase, WorkerState,
+    Address, Codec, DataRange, DataSummary, Dtype, Grant, Kind, LeaveReason, NextRange,
+    PROTOCOL_VERSIONS, Payload, Phase, WorkerState,
 };
 use thalweg_common::non_finite::NonFinite;
 use thalweg_common::push_format::PushFormat;
@@ -221,14 +221,22 @@ impl Pusher {
 
     fn grant(&mut self, server: &Server) -> Grant {
         let grant = self.grant_again(server, Time::ZERO);
-        self.received += u64::from(matches!(grant, Grant::Range { .. } | Grant::ClockOnly));
+        self.received += u64::from(grant.is_iterations());
         grant
+    }
+
+    fn asks(&self) -> NextRange {
+        NextRange {
+            session: self.session,
+            worker: self.worker,
+            received: self.received,
+            wanted: 1,
+        }
     }
 
     /// Asks without having received more than before.
     fn grant_again(&self, server: &Server, now: Time) -> Grant {
-        let who = (self.worker, self.session);
-        server.next_range(now, who, self.received).unwrap().grant
+        server.next_range(now, &self.asks()).unwrap().grants[0]
     }
 
     fn range(&mut self, server: &Server) -> DataRange {
@@ -479,6 +487,37 @@ fn a_round_of_two_workers_waits_at_the_gate_and_is_one_step() {
     assert_eq!(server.take_released(), vec![ticket]);
     assert_eq!(a.value(&server), [-1.0], "the mean of two equal gradients");
     assert_eq!(server.status(Time::ZERO).shards[0].version, Version(1));
+}
+
+#[test]
+fn one_asking_deals_the_batches_of_several_rounds_and_a_lost_answer_comes_again_whole() {
+    let server = server(Consistency::Bsp, 2);
+    let (a, mut b) = (Pusher::join(&server), Pusher::join(&server));
+    let ask = |pusher: &Pusher, wanted| {
+        let asked = NextRange {
+            wanted,
+            ..pusher.asks()
+        };
+        server.next_range(Time::ZERO, &asked).unwrap().grants
+    };
+    let batches = |starts: &[u64]| {
+        let batch = |start: &u64| Grant::Range {
+            epoch: 0,
+            start: *start,
+            end: start + 10,
+        };
+        starts.iter().map(batch).collect::<Vec<_>>()
+    };
+    let dealt = ask(&b, 3);
+    assert_eq!(dealt, batches(&[10, 30, 50]));
+    assert_eq!(ask(&b, 9), dealt, "its answer was lost");
+    b.received += 3;
+    let (rest, last) = (ask(&b, 9), Grant::Wait(Duration::from_millis(50)));
+    assert_eq!(
+        (&rest[..2], rest[2..].to_vec()),
+        (&batches(&[70, 90])[..], vec![last])
+    );
+    assert_eq!(ask(&a, 0), batches(&[0]), "0 is taken as 1");
 }
 
 #[test]

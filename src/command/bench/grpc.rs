@@ -129,7 +129,7 @@ impl ParameterServer for Sink {
         Err(unsupported())
     }
 
-    async fn next_range(&self, _: Request<v1::NextRange>) -> Answer<v1::Grant> {
+    async fn next_range(&self, _: Request<v1::NextRange>) -> Answer<v1::Granted> {
         Err(unsupported())
     }
 

@@ -67,14 +67,19 @@ impl Worker {
     }
 
     fn ask_for_data(&mut self) {
+        if self.feed.wants(self.now, self.data_ahead()) {
+            self.calls.begin(self.now, Errand::Range);
+        }
+    }
+
+    /// Iterations for which data are to lie here.
+    pub(super) fn data_ahead(&self) -> u64 {
         let share = self.work.method.sharing(self.planned).get();
         let groups = match self.settings.overlap {
             Overlap::Off | Overlap::Push => 1,
             Overlap::Full => self.settings.prefetch as u64 + 1,
         };
-        if self.feed.wants(self.now, share.saturating_mul(groups)) {
-            self.calls.begin(self.now, Errand::Range);
-        }
+        share.saturating_mul(groups)
     }
 
     fn may_plan(&self) -> bool {

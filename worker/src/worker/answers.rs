@@ -3,7 +3,7 @@
 use thalweg_common::error::Refusal;
 use thalweg_common::ids::{Clock, Sequence, ServerId};
 use thalweg_common::message::{
-    Granted, HeartbeatReply, LeaveReason, PartAck, Pull, PullReply, Read, Reply, Request,
+    Granted, HeartbeatReply, LeaveReason, NextRange, PartAck, Pull, PullReply, Read, Reply, Request,
 };
 
 use crate::worker::Worker;
@@ -54,12 +54,13 @@ impl Worker {
                 }))
             }
             Errand::Range => {
-                let received = self.feed.received();
-                Some(Request::NextRange {
+                let wanted = self.data_ahead().saturating_sub(self.feed.iterations());
+                Some(Request::NextRange(NextRange {
                     session,
                     worker,
-                    received,
-                })
+                    received: self.feed.received(),
+                    wanted,
+                }))
             }
             Errand::Heartbeat(_) => Some(Request::Heartbeat(self.heartbeat())),
             Errand::Leave(_) => Some(Request::Leave(self.leave())),
@@ -112,11 +113,13 @@ impl Worker {
     }
 
     fn granted(&mut self, granted: Granted) -> Result<(), Failure> {
-        let Granted { grant, rate_factor } = granted;
         self.calls.end(Errand::Range);
-        self.rate_factor = rate_factor;
-        let granted = self.feed.grant(self.now, grant);
-        granted.map_err(|found| self.malformed(ServerId(0), found))
+        self.rate_factor = granted.rate_factor;
+        for grant in granted.grants {
+            let granted = self.feed.grant(self.now, grant);
+            granted.map_err(|found| self.malformed(ServerId(0), found))?;
+        }
+        Ok(())
     }
 
     fn pulled(&mut self, number: u64, server: ServerId, reply: PullReply) -> Result<(), Failure> {

@@ -49,7 +49,7 @@ impl Feed {
     /// What was expected and what was found, if the range does not lie in the data.
     pub(super) fn grant(&mut self, now: Time, grant: Grant) -> Result<(), String> {
         self.not_before = None;
-        self.received += u64::from(matches!(grant, Grant::Range { .. } | Grant::ClockOnly));
+        self.received += u64::from(grant.is_iterations());
         match grant {
             Grant::Range { epoch, start, end } => {
                 if end <= start || self.rows < end {

@@ -162,8 +162,7 @@ fn a_server_that_was_started_anew_ends_the_job_and_workers_are_told_why() {
     let anew = "server 1 was started anew and has lost its parameters";
     assert!(refusal.message.starts_with(anew), "{refusal}");
     assert_eq!(server.status(Time::ZERO).phase, Phase::Failed);
-    let who = (worker.worker, worker.session);
-    let told = server.next_range(Time::ZERO, who, 0).unwrap_err();
+    let told = server.next_range(Time::ZERO, &worker.asks()).unwrap_err();
     assert_eq!(
         (told.kind, told.message.starts_with(anew)),
         (RefusalKind::Stopping, true)

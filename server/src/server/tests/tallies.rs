@@ -129,9 +129,8 @@ impl World {
     /// The next push of a session: of data if there are any, computed at versions of some time ago.
     fn next_push(&mut self, who: usize) -> Push {
         let pusher = &self.pushers[who];
-        let id = (pusher.worker, pusher.session);
-        let granted = self.server.next_range(self.now, id, pusher.received);
-        let ranges = match granted.map(|granted| granted.grant) {
+        let granted = self.server.next_range(self.now, &pusher.asks());
+        let ranges = match granted.map(|granted| granted.grants[0]) {
             Ok(Grant::Range { epoch, start, end }) => {
                 self.pushers[who].received += 1;
                 vec![DataRange {

@@ -128,7 +128,7 @@ impl ParameterServer for Service {
         unused()
     }
 
-    async fn next_range(&self, _: Call<v1::NextRange>) -> Answer<v1::Grant> {
+    async fn next_range(&self, _: Call<v1::NextRange>) -> Answer<v1::Granted> {
         unused()
     }
 

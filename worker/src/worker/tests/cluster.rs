@@ -6,10 +6,12 @@ use std::time::Duration;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Clock, Sequence, ServerId, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    Address, Grant, Granted, Heartbeat, HeartbeatReply, Holder, Leave, Outcome, Part, PartAck,
-    Payload, Pull, PullReply, Push, PushHeader, Read, Reply, Request,
+    Address, Grant, Granted, Heartbeat, HeartbeatReply, Holder, Leave, NextRange, Outcome, Part,
+    PartAck, Payload, Pull, PullReply, Push, PushHeader, Read, Reply, Request,
 };
 use thalweg_common::shard_map::ShardMap;
+
+use super::BATCH_SIZE;
 
 /// All servers of a job. Parameters that nobody has stepped are zero and cost no memory.
 pub(crate) struct Cluster {
@@ -26,6 +28,8 @@ pub(crate) struct Cluster {
     /// Pulls that are answered "not yet" before one is answered.
     pub(crate) gate: u32,
     pub(crate) stop: bool,
+    /// For how many iterations data were asked for, each time.
+    pub(crate) wanted: Vec<u64>,
     /// Headers of pushes that were new, as the server of shard 0 saw them.
     pub(crate) pushes: Vec<PushHeader>,
     /// The sequences of all parts that arrived at shard 0.
@@ -50,6 +54,7 @@ impl Cluster {
             granted: None,
             gate: 0,
             stop: false,
+            wanted: Vec::new(),
             pushes: Vec::new(),
             sequences: Vec::new(),
             pulls: Vec::new(),
@@ -64,10 +69,11 @@ impl Cluster {
         match request {
             Request::Push(push) => Reply::Pushed(self.push(server, &push)),
             Request::Pull(pull) => Reply::Pulled(self.pull(server, pull)),
-            Request::NextRange { .. } => {
+            Request::NextRange(NextRange { wanted, .. }) => {
                 assert_eq!(server, ServerId(0));
+                self.wanted.push(wanted);
                 Reply::Granted(Granted {
-                    grant: self.grant(),
+                    grants: self.grants_of(wanted),
                     rate_factor: 1.0,
                 })
             }
@@ -90,6 +96,19 @@ impl Cluster {
                 "a worker's loop never asks this",
             )),
         }
+    }
+
+    /// Ranges until there are as many iterations as were wanted, or no more are to be had.
+    fn grants_of(&mut self, wanted: u64) -> Vec<Grant> {
+        let (mut grants, mut iterations) = (vec![self.grant()], 0);
+        while let Some(last) = grants.last().filter(|last| last.is_iterations()) {
+            iterations += last.iterations(BATCH_SIZE);
+            if self.regrants || wanted <= iterations {
+                break;
+            }
+            grants.push(self.grant());
+        }
+        grants
     }
 
     /// A worker without overlap asks for a range when the one before is all but pushed, so that a

@@ -27,6 +27,7 @@ use crate::worker::{LoopSettings, Outcome, Place, Work, Worker};
 
 const SEED: u64 = 5;
 const LR: f32 = 0.25;
+const BATCH_SIZE: u64 = 4;
 const FEATURES: u64 = 200;
 
 /// What a test may choose.
@@ -54,7 +55,7 @@ impl Setup {
 
     fn settings(&self) -> LoopSettings {
         LoopSettings {
-            batch_size: 4,
+            batch_size: BATCH_SIZE,
             accumulate: 1,
             overlap: self.overlap,
             prefetch: 2,

@@ -114,6 +114,22 @@ fn pushes_and_pulls_keep_their_cadence_and_the_end_pushes_what_is_accrued() {
 }
 
 #[test]
+fn data_for_all_iterations_that_share_a_pull_are_asked_for_at_once() {
+    let cluster = Setup {
+        n_pull: 7,
+        ..Setup::PLAIN
+    }
+    .run();
+    let weight: u64 = cluster.pushes.iter().map(|header| header.weight).sum();
+    assert_eq!(weight, 57, "every row is used");
+    assert_eq!(
+        cluster.wanted,
+        [7, 5, 6],
+        "ranges of three batches: two are left over, then one; the third answer says that it is the end"
+    );
+}
+
+#[test]
 fn neighbouring_ranges_of_a_push_are_one() {
     let cluster = Setup {
         n_push: 50,
