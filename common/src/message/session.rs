@@ -85,7 +85,8 @@ pub struct NextRange {
     /// last answer was lost, and gets it again.
     pub received: u64,
     /// Iterations for which data are wanted, so that a worker that trains a while by itself asks once
-    /// for all of it. 0 is taken as 1, and one answer has [`GRANTS_MAX`] grants at most.
+    /// for all of it where its data are its own, as under rounds. 0 is taken as 1, and one answer has
+    /// [`GRANTS_MAX`] grants at most.
     pub wanted: u64,
 }
 

@@ -121,6 +121,13 @@ impl Coordinator {
     }
 
     fn deal_many(&mut self, now: Time, asked: &NextRange) -> Vec<Grant> {
+        let wanted = match self.plan.deal {
+            // The batches of its rounds are this worker's alone.
+            Deal::Striped { .. } => asked.wanted,
+            // What is for whoever comes first is dealt range by range, which get shorter towards the end:
+            // several at once would leave nothing to the others.
+            Deal::Dynamic { .. } => 1,
+        };
         let (mut grants, mut iterations, mut count) = (Vec::new(), 0, asked.received);
         loop {
             let grant = self.deal(now, asked.worker);
@@ -130,7 +137,7 @@ impl Coordinator {
             }
             count = count.saturating_add(1);
             iterations += grant.iterations(self.plan.deal.batch_examples());
-            if asked.wanted <= iterations || grants.len() == GRANTS_MAX {
+            if wanted <= iterations || grants.len() == GRANTS_MAX {
                 break;
             }
         }
