@@ -32,6 +32,6 @@ fi
 
 libraries=$(cd "$scratch/rootfs" && find . -name "*.so*" -type f | cut -c 2- | sort | paste -sd " ")
 size=$(docker image inspect -f '{{.Size}}' "$image" | awk '{printf "%.0f MB", $1 / 1e6}')
-echo "made the image $image, $size: $(docker run --rm "$image" --version) of $binary,"
+echo "made the image $image, $size: $("$binary" --version) of $binary,"
 echo "  on the empty image, with ${libraries:-no library, as the binary is static}"
 echo "not to be had without a registry: an image with Rust, so that nothing is built inside Docker here"

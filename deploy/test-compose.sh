@@ -36,6 +36,20 @@ find_compose() {
   fi
 }
 
+# Some engines answer and can do nothing: inside another container, or on a kernel without the modules. An
+# image that does not run is another matter, and no reason to skip: 125 is the engine's own failure.
+probe_engine() {
+  local code=0
+  timeout 60 docker run --rm --read-only --cap-drop ALL "$THALWEG_IMAGE" check >/dev/null 2>"$scratch/said" \
+    || code=$?
+  if [ "$code" -eq 125 ]; then skip "The engine cannot run a container: $(tail -n 1 "$scratch/said")"; fi
+  [ "$code" -eq 0 ] || fail "the image does not run, exit code $code: $(cat "$scratch/said")"
+  if ! timeout 60 docker network create --internal "$project-probe" >/dev/null 2>"$scratch/said"; then
+    skip "The engine cannot make a network: $(tail -n 1 "$scratch/said")"
+  fi
+  docker network rm "$project-probe" >/dev/null
+}
+
 compose() { "${bounded[@]}" "$@"; }
 
 clean() {
@@ -178,9 +192,7 @@ if [ "$(id -u)" -ne 0 ]; then THALWEG_UID=$(id -u) THALWEG_GID=$(id -g); fi
 
 say "'${command[*]}' $("${command[@]}" version --short)"
 "$deploy/offline-images.sh" "$binary"
-if ! timeout 60 docker run --rm --read-only --cap-drop ALL "$THALWEG_IMAGE" check >/dev/null 2>"$scratch/said"; then
-  skip "The engine cannot run a container: $(tail -n 1 "$scratch/said")"
-fi
+probe_engine
 compose config --quiet
 
 began=$SECONDS
