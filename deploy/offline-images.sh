@@ -21,8 +21,6 @@ fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 "$deploy/rootfs.sh" "$binary" "$scratch/rootfs"
-# The names of source lines are most of the file, and only a debugger reads them.
-if command -v strip >/dev/null; then strip --strip-debug "$scratch/rootfs/usr/local/bin/thalweg"; fi
 
 if ! docker build --target packed --build-arg ROOTFS=. -t "$image" -f "$deploy/Dockerfile" "$scratch/rootfs" \
   >"$scratch/said" 2>&1; then

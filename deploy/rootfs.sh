@@ -37,6 +37,8 @@ if libraries=$(ldd "$binary" 2>/dev/null); then
   done
 fi
 install -D -m 0755 "$binary" "$out/usr/local/bin/thalweg"
+# The names of source lines are most of the file, and only a debugger reads them.
+if command -v strip >/dev/null; then strip --strip-debug "$out/usr/local/bin/thalweg"; fi
 
 mkdir -p "$out/etc"
 printf 'root:x:0:0:root:/:/sbin/nologin\nnonroot:x:%d:%d:nonroot:/work:/sbin/nologin\n' "$uid" "$uid" >"$out/etc/passwd"
