@@ -144,6 +144,7 @@ impl Trial {
         Contest {
             ground,
             method: self.method,
+            interrupted: None,
         }
     }
 }

@@ -11,17 +11,21 @@ mod result;
 mod text;
 mod verdict;
 
-use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-use self::claim::Claim;
+use self::claim::{Claim, Found};
 use self::experiments::CLAIMS;
 use self::lab::Extent;
 use self::result::{Checked, Claims, SCHEMA_VERSION};
 use crate::progress::{say_err, say_out};
-use crate::report::{RunFolder, stamp, write_text};
+use crate::report::{RunFolder, write_text};
 use crate::view::Look;
 
 /// What is asked for.
@@ -37,18 +41,22 @@ pub struct ClaimsOptions {
     pub quiet: bool,
     /// Whether to print `claims.json` instead of the tables.
     pub json: bool,
+    /// True once the user wants no more: what is whole by then is told.
+    pub interrupted: Arc<AtomicBool>,
 }
 
-/// Runs the experiments and writes their files.
+/// From one look for an interruption to the next.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Runs the experiments and writes their files. Answers whether all came to their end.
 ///
 /// # Errors
 /// If a name is unknown, a job cannot be run, or a file cannot be written.
-pub fn claims(options: &ClaimsOptions) -> Result<()> {
+pub fn claims(options: &ClaimsOptions) -> Result<bool> {
     let begun = now();
     let chosen = choose(&options.names)?;
-    let place = || Path::new("claims").join(stamp(wall_clock()));
-    let folder = options.out.clone().unwrap_or_else(place);
-    let folder = RunFolder::create(Some(folder), "claims", wall_clock())?;
+    let place = (options.out.clone(), "claims");
+    let folder = RunFolder::create_or_below(place, "claims", wall_clock())?;
     let extent = match options.quick {
         true => Extent::Quick,
         false => Extent::Whole,
@@ -59,7 +67,9 @@ pub fn claims(options: &ClaimsOptions) -> Result<()> {
             say_err(&format!("{}: {}", claim.name, claim.paper));
         }
         let started = now();
-        let found = (claim.run)(extent)?;
+        let Some(found) = run_until(&options.interrupted, claim, extent)? else {
+            break;
+        };
         if let Some(svg) = found.chart.svg() {
             write_text(&folder.path().join(format!("{}.svg", claim.name)), &svg)?;
         }
@@ -71,6 +81,7 @@ pub fn claims(options: &ClaimsOptions) -> Result<()> {
         version: env!("CARGO_PKG_VERSION"),
         quick: options.quick,
         claims: checked,
+        interrupted: options.interrupted.load(Ordering::Relaxed),
         seconds: (now() - begun).as_secs_f64(),
     };
     let json = serde_json::to_string_pretty(&claims)?;
@@ -83,7 +94,36 @@ pub fn claims(options: &ClaimsOptions) -> Result<()> {
             folder.path().display()
         ),
     });
-    Ok(())
+    Ok(!claims.interrupted)
+}
+
+/// Runs a claim's experiment on a thread of its own, which an interruption leaves behind: nothing of an experiment
+/// that is not whole is told.
+fn run_until(
+    interrupted: &AtomicBool,
+    claim: &'static Claim,
+    extent: Extent,
+) -> Result<Option<Found>> {
+    let (whole, found) = mpsc::channel();
+    thread::Builder::new()
+        .name(format!("claim {}", claim.name))
+        .spawn(move || {
+            // Whoever waited may have been interrupted.
+            whole.send((claim.run)(extent)).ok();
+        })
+        .context("cannot start a thread")?;
+    loop {
+        match found.recv_timeout(LOOK) {
+            Ok(found) => return found.map(Some),
+            Err(RecvTimeoutError::Timeout) if interrupted.load(Ordering::Relaxed) => {
+                return Ok(None);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                bail!("the experiment of {} broke off", claim.name)
+            }
+        }
+    }
 }
 
 /// The claims of these names, in the registry's order; all if none is named.

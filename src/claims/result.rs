@@ -16,6 +16,8 @@ pub(super) struct Claims {
     /// Whether so little was run that verdicts mean nothing.
     pub(super) quick: bool,
     pub(super) claims: Vec<Checked>,
+    /// Whether the user ended it before all that were asked for were through.
+    pub(super) interrupted: bool,
     pub(super) seconds: f64,
 }
 

@@ -28,6 +28,12 @@ pub(super) fn render(claims: &Claims, look: Look) -> String {
         ]);
     }
     table.write(look, &mut text);
+    if claims.interrupted {
+        look.line(
+            &mut text,
+            "interrupted: the claims that were through by then are above",
+        );
+    }
     if claims.quick {
         look.line(
             &mut text,

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::Ending;
+use super::{Ending, INTERRUPTED};
 use crate::claims::{ClaimsOptions, claims};
+use crate::train::listen_beside;
 
 /// Arguments of `thalweg claims`.
 #[derive(Debug, Args)]
@@ -33,12 +34,16 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
-    claims(&ClaimsOptions {
+    let is_whole = claims(&ClaimsOptions {
         names: arguments.names.clone(),
         quick: arguments.quick,
         out: arguments.out.clone(),
         quiet: arguments.quiet,
         json: arguments.json,
+        interrupted: listen_beside(INTERRUPTED)?,
     })?;
-    Ok(Ending::Done)
+    Ok(match is_whole {
+        true => Ending::Done,
+        false => Ending::Interrupted,
+    })
 }

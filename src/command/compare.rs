@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     methods: Vec<String>,
 
     /// Numbers of workers to compare with: the job's, if none is given.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     workers: Vec<u32>,
 
     /// Latencies to compare at, each as --latency: one place for each, with every number of workers.
@@ -44,6 +44,7 @@ pub(super) struct Arguments {
         long,
         value_name = "DELAY,…",
         value_delimiter = ',',
+        allow_hyphen_values = true,
         conflicts_with = "latency"
     )]
     latencies: Vec<Distribution>,
@@ -54,11 +55,11 @@ pub(super) struct Arguments {
     simulate: bool,
 
     /// What computing one batch takes in virtual time, beside the job's `train.compute`: a delay.
-    #[arg(long, value_name = "DELAY", default_value = COMPUTE)]
+    #[arg(long, value_name = "DELAY", default_value = COMPUTE, allow_hyphen_values = true)]
     compute: Distribution,
 
     /// What serving one request takes in virtual time: a delay.
-    #[arg(long, value_name = "DELAY", default_value = SERVE)]
+    #[arg(long, value_name = "DELAY", default_value = SERVE, allow_hyphen_values = true)]
     serve: Distribution,
 
     /// The Python whose torch is set beside the methods (data-parallel training over gloo, local SGD), if it has one

@@ -13,19 +13,19 @@ pub(super) struct LinkFlags {
     /// One-way latency of every message between a worker and a server: 20ms, uniform:10ms:30ms,
     /// exponential:20ms, lognormal:20ms:0.5 (median, sigma of the logarithm) or pareto:20ms:2.5
     /// (least, shape).
-    #[arg(long, value_name = "DELAY")]
+    #[arg(long, value_name = "DELAY", allow_hyphen_values = true)]
     latency: Option<Distribution>,
 
     /// Added to each latency: a delay as above.
-    #[arg(long, value_name = "DELAY")]
+    #[arg(long, value_name = "DELAY", allow_hyphen_values = true)]
     jitter: Option<Distribution>,
 
     /// Of each direction of each link: 100mbit, 1gbit.
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     bandwidth: Option<Bandwidth>,
 
     /// Share of the messages that are lost and sent again: 1% or 0.01.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
     loss: Option<Share>,
 }
 
@@ -51,16 +51,16 @@ pub(super) struct ConditionFlags {
     /// A slow machine: 1:10x (worker 1, ten times slower), any:10x:1% (that share of all batches),
     /// rotating:10x:5s (one worker after the other) or 1:pause:2s:30s (2 s in every 30 s). May be given
     /// several times.
-    #[arg(long, value_name = "STRAGGLER")]
+    #[arg(long, value_name = "STRAGGLER", allow_hyphen_values = true)]
     straggler: Vec<Straggler>,
 
     /// Kill a process: worker:2@30s or server:0@30s, from the start of training. May be given several
     /// times.
-    #[arg(long, value_name = "PROCESS@TIME")]
+    #[arg(long, value_name = "PROCESS@TIME", allow_hyphen_values = true)]
     kill: Vec<Fault>,
 
     /// Let a worker come late: worker:3@10s. May be given several times.
-    #[arg(long, value_name = "WORKER@TIME")]
+    #[arg(long, value_name = "WORKER@TIME", allow_hyphen_values = true)]
     join_late: Vec<Fault>,
 }
 

@@ -29,7 +29,7 @@ pub(super) struct JobFlags {
     test: Vec<String>,
 
     /// The share of the training rows that judges and is not trained on: `data.holdout`.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     holdout: Option<f64>,
 
     /// The target column of a CSV file, by name or number from 1: `data.target`.
@@ -62,23 +62,23 @@ pub(super) struct JobFlags {
     optimizer: Option<String>,
 
     /// The learning rate: `optimizer.lr`.
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     lr: Option<f64>,
 
     /// Passes over the training data: `train.epochs`.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<f64>,
 
     /// Examples per batch, or `full`: `train.batch_size`.
-    #[arg(long, value_name = "N|full")]
+    #[arg(long, value_name = "N|full", allow_negative_numbers = true)]
     batch_size: Option<String>,
 
     /// λ of λ/2·‖x‖²: `regularizer.l2`.
-    #[arg(long, value_name = "LAMBDA")]
+    #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
     l2: Option<f64>,
 
     /// `seed`.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
 }
 

@@ -7,11 +7,12 @@ use anyhow::Result;
 use clap::Args;
 use thalweg_common::physics::{Distribution, Straggler};
 
-use super::Ending;
 use super::conditions::ConditionFlags;
 use super::flags::JobFlags;
 use super::options::JobOptions;
+use super::{Ending, INTERRUPTED};
 use crate::simulate::{Physics, Recording, SimulateOptions, sessions_for, simulate};
+use crate::train::listen_beside;
 
 /// Computing one batch, if nothing else is said.
 pub(super) const COMPUTE: &str = "1ms";
@@ -32,25 +33,25 @@ pub(super) struct Arguments {
     conditions: ConditionFlags,
 
     /// Servers: the job's `cluster.servers`.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     servers: Option<u32>,
 
     /// Workers: the job's `cluster.workers`.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     workers: Option<u32>,
 
     /// What computing one batch takes, beside the job's `train.compute`: a delay, as --latency; 1ms if
     /// nothing is said.
-    #[arg(long, value_name = "DELAY")]
+    #[arg(long, value_name = "DELAY", allow_hyphen_values = true)]
     compute: Option<Distribution>,
 
     /// What serving one request of a worker takes: a delay, as --latency.
-    #[arg(long, value_name = "DELAY", default_value = SERVE)]
+    #[arg(long, value_name = "DELAY", default_value = SERVE, allow_hyphen_values = true)]
     serve: Distribution,
 
     /// A slow server, as --straggler is a slow worker: 1:10x (server 1 takes ten times as long for every
     /// request), any:10x:1% or 1:pause:2s:30s. May be given several times.
-    #[arg(long, value_name = "STRAGGLER")]
+    #[arg(long, value_name = "STRAGGLER", allow_hyphen_values = true)]
     slow_server: Vec<Straggler>,
 
     /// Let gradients and messages take what they took in a real run, which `thalweg train --record`
@@ -89,6 +90,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         out: arguments.out.clone(),
         quiet: arguments.quiet,
         json: arguments.json,
+        interrupted: listen_beside(INTERRUPTED)?,
     };
     Ok(simulate(&options)?.into())
 }

@@ -73,6 +73,10 @@ pub(super) struct Arguments {
     /// the resolved job.
     #[arg(long)]
     json: bool,
+
+    /// End when standard input ends: whoever started this holds its other end.
+    #[arg(long, hide = true)]
+    exit_with_parent: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
@@ -112,6 +116,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         record: arguments.record.clone(),
         quiet: arguments.quiet,
         json: arguments.json,
+        exit_with_parent: arguments.exit_with_parent,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

@@ -1,6 +1,8 @@
 //! One method in virtual time: at a rate, at its best rate, at every place.
 
-use anyhow::Result;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Result, bail};
 use thalweg_common::physics::{Conditions, Distribution, LinkPhysics};
 
 use super::ground::Ground;
@@ -48,6 +50,8 @@ impl Arena {
 pub(crate) struct Contest<'a> {
     pub(crate) ground: &'a Ground,
     pub(crate) method: &'a str,
+    /// Ends its trainings once it is true.
+    pub(crate) interrupted: Option<&'a AtomicBool>,
 }
 
 impl Contest<'_> {
@@ -100,13 +104,18 @@ impl Contest<'_> {
                 Next::Try(power) => {
                     let run = self.one(arena, Search::rate(power))?;
                     tried();
+                    if run.failed.is_some() && !run.diverged {
+                        // No other rate would do better.
+                        return Ok(run);
+                    }
                     search.tell(power, run.worth());
                     if best.as_ref().is_none_or(|best| run.worth() < best.worth()) {
                         best = Some(run);
                     }
                 }
                 Next::Best(power) => {
-                    let none = || Run::failed(Search::rate(power), "diverged at every rate".into());
+                    let none =
+                        || Run::diverged(Search::rate(power), "diverged at every rate".into());
                     return Ok(best.unwrap_or_else(none));
                 }
             }
@@ -114,16 +123,29 @@ impl Contest<'_> {
     }
 
     /// One training at a rate. A rate that the method refuses is one at which it comes to nothing.
+    ///
+    /// # Errors
+    /// If it was interrupted, or a file cannot be read.
     pub(crate) fn one(&self, arena: &Arena, lr: f64) -> Result<Run> {
         let job = match self.job(arena, Some(lr)) {
             Ok(job) => job,
-            Err(error) => return Ok(Run::failed(lr, error.to_string())),
+            Err(error) => return Ok(Run::diverged(lr, error.to_string())),
         };
         let mut onlooker = Onlooker::new(&job, Display::new(Mode::Quiet))?;
+        if let Some(interrupted) = self.interrupted {
+            onlooker = onlooker.until(interrupted);
+        }
         let history = match play(&job, arena.physics.clone(), &mut onlooker) {
             Ok(history) => history,
+            Err(error) if error.diverged() => return Ok(Run::diverged(lr, error.to_string())),
             Err(error) => return Ok(Run::failed(lr, error.to_string())),
         };
+        if history.interrupted {
+            bail!("interrupted");
+        }
+        if let Some(fault) = history.fault() {
+            return Ok(Run::failed(lr, fault));
+        }
         let view = ClusterView::from(&history.statuses[..]);
         let staleness = Staleness::from(&view.staleness);
         let (scores, curve) = onlooker.finish(&history, &view)?;

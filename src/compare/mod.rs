@@ -22,18 +22,19 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
-use thalweg_common::physics::{Conditions, Distribution};
+use thalweg_common::physics::{Conditions, Distribution, Fault, Victim};
 use thalweg_worker::method::METHODS;
 
 pub(crate) use self::contest::{Arena, Contest};
 use self::ddp::Peer;
 pub(crate) use self::ground::Ground;
+pub(crate) use self::real::output_of;
 use self::real::train_for_real;
 pub(crate) use self::result::Run;
 use self::result::{AtPlace, Comparison, MethodResult, PeerResult, Place, Refused, SCHEMA_VERSION};
 pub(crate) use self::search::{Next, Search};
 use crate::progress::{say_err, say_out};
-use crate::report::{RunFolder, stamp, write_text};
+use crate::report::{RunFolder, write_text};
 use crate::simulate::Physics;
 use crate::view::Look;
 
@@ -44,7 +45,7 @@ pub struct CompareOptions {
     pub job: Option<String>,
     /// Assignments to its keys.
     pub sets: Vec<String>,
-    /// Names of methods; empty: all.
+    /// Names of methods, or `all` alone.
     pub methods: Vec<String>,
     /// Numbers of workers to compare with; empty: the job's.
     pub workers: Vec<u32>,
@@ -86,18 +87,24 @@ pub fn compare(options: &CompareOptions) -> Result<bool> {
         say_err(&format!("note: {note}"));
     }
     let config = &ground.own.blueprint.config;
-    let folder = options.out.clone().unwrap_or_else(|| {
-        PathBuf::from("comparisons").join(format!("{}-{}", config.name, stamp(wall_clock())))
-    });
-    let folder = RunFolder::create(Some(folder), &config.name, wall_clock())?;
     let arenas = arenas(options, config.cluster.workers);
     for arena in &arenas {
-        arena
-            .physics
-            .conditions
-            .check(arena.workers, config.cluster.servers)?;
+        let conditions = &arena.physics.conditions;
+        conditions.check(arena.workers, config.cluster.servers)?;
+        let is_server = |kill: &&Fault| matches!(kill.victim, Victim::Server(_));
+        if let Some(kill) = conditions.kills.iter().find(is_server) {
+            bail!(
+                "--kill {kill}: no job goes on without one of its servers, so that there would be nothing to \
+                 compare; kill workers"
+            );
+        }
     }
     let (methods, mut refused) = choose(options, &ground, &arenas)?;
+    let folder = RunFolder::create_or_below(
+        (options.out.clone(), "comparisons"),
+        &config.name,
+        wall_clock(),
+    )?;
     let course = Course {
         options,
         ground: &ground,
@@ -105,7 +112,14 @@ pub fn compare(options: &CompareOptions) -> Result<bool> {
         searched: AtomicU64::new(0),
         left: Mutex::new(methods.len()),
     };
-    let mut plain = course.plain()?;
+    let mut plain = match course.plain() {
+        Ok(plain) => plain,
+        Err(_) if course.is_over() => {
+            say_err("interrupted before one thread was through: there is nothing to tell yet");
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    };
     let target = plain.worth() * TARGET;
     plain.aim(target);
     let mut found = course.search(&methods)?;
@@ -211,14 +225,24 @@ fn choose<'a>(
     arenas: &[Arena],
 ) -> Result<(Vec<&'a str>, Vec<Refused>)> {
     let all = || METHODS.iter().map(|entry| entry.name).collect();
-    let named: Vec<&str> = match options.methods[..] {
-        [] => all(),
-        [ref one] if one == "all" => all(),
-        ref some => some.iter().map(String::as_str).collect(),
-    };
+    let mut named: Vec<&str> = options.methods.iter().map(|name| name.trim()).collect();
+    named.retain(|name| !name.is_empty());
+    if named.is_empty() {
+        bail!(
+            "--methods names no method; give names (`thalweg list methods`), or `all`, which is also what \
+             is taken without it"
+        );
+    }
+    if named == ["all"] {
+        named = all();
+    }
     let (mut methods, mut refused) = (Vec::new(), Vec::new());
     for method in named {
-        let contest = Contest { ground, method };
+        let contest = Contest {
+            ground,
+            method,
+            interrupted: None,
+        };
         let why = match thalweg_worker::method::MethodEntry::find(method)?.machine() {
             None => Some("it runs on threads of one process, without links".to_owned()),
             Some(_) => arenas
@@ -241,10 +265,7 @@ fn choose<'a>(
             .collect();
         bail!(
             "no method is left to compare: {}; name others with --methods, or change the job",
-            match list.is_empty() {
-                true => "none was named".to_owned(),
-                false => list.join("; "),
-            }
+            list.join("; ")
         );
     }
     Ok((methods, refused))
@@ -287,6 +308,7 @@ impl Course<'_> {
         let contest = Contest {
             ground: self.ground,
             method: "synchronous",
+            interrupted: Some(&self.options.interrupted),
         };
         let undelayed = Arena::undelayed(self.options.compute);
         let found = contest.run((&undelayed, &[]), &|| self.tried())?;
@@ -327,8 +349,13 @@ impl Course<'_> {
             let contest = Contest {
                 ground: self.ground,
                 method,
+                interrupted: Some(&self.options.interrupted),
             };
-            let found = contest.run((&undelayed, self.arenas), &|| self.tried())?;
+            let found = match contest.run((&undelayed, self.arenas), &|| self.tried()) {
+                Ok(found) => found,
+                Err(_) if self.is_over() => return Ok(None),
+                Err(error) => return Err(error),
+            };
             let mut left = self
                 .left
                 .lock()
@@ -421,6 +448,7 @@ impl Course<'_> {
         let contest = Contest {
             ground: self.ground,
             method: peer.counterpart(),
+            interrupted: None,
         };
         let mut at = Vec::new();
         for (number, arena) in self.arenas.iter().enumerate() {

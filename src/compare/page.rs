@@ -118,8 +118,8 @@ fn cells(run: &Run) -> Vec<String> {
 }
 
 fn loss(run: &Run) -> String {
-    run.loss
-        .map_or_else(|| "diverged".to_owned(), |loss| score(Some(loss)))
+    let none = || run.in_place_of_a_loss().to_owned();
+    run.loss.map_or_else(none, |loss| score(Some(loss)))
 }
 
 /// For each place loss against time, epochs and bytes; and over all places the final losses.

@@ -1,7 +1,8 @@
 //! Final runs with real processes: `thalweg train` as a child, whose report is read.
 
+use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -14,10 +15,13 @@ pub(super) fn train_for_real(arguments: &[String], lr: f64, out: &Path) -> Resul
     let output = Command::new(itself)
         .arg("train")
         .args(arguments)
-        .args(["--quiet", "--json", "--out"])
+        .args(["--quiet", "--json", "--exit-with-parent", "--out"])
         .arg(out)
-        .stdin(Stdio::null())
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(output_of)
         .context("thalweg train cannot be started")?;
     let report: Report = match serde_json::from_slice(&output.stdout) {
         Ok(report) => report,
@@ -28,6 +32,17 @@ pub(super) fn train_for_real(arguments: &[String], lr: f64, out: &Path) -> Resul
         }
     };
     Ok(run_of(&report, lr))
+}
+
+/// What a child prints until it ends. Its standard input stays open so long: its end says that we are gone.
+///
+/// # Errors
+/// If it cannot be waited for.
+pub(crate) fn output_of(mut child: Child) -> io::Result<Output> {
+    let held = child.stdin.take();
+    let output = child.wait_with_output();
+    drop(held);
+    output
 }
 
 fn run_of(report: &Report, lr: f64) -> Run {
@@ -44,7 +59,10 @@ fn run_of(report: &Report, lr: f64) -> Run {
             staleness_p50: report.staleness.p50,
             staleness_p99: report.staleness.p99,
             steps: 0,
-            failed: (report.status != RunStatus::Done).then(cause),
+            failed: match report.status {
+                RunStatus::Done | RunStatus::Diverged => None,
+                RunStatus::Failed | RunStatus::Interrupted => Some(cause()),
+            },
         },
     )
 }

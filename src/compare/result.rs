@@ -77,7 +77,7 @@ pub(super) struct AtPlace {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Run {
     pub(crate) lr: f64,
-    /// On test data where there are some; `null` if it diverged.
+    /// On test data where there are some; `null` if it diverged or failed.
     pub(crate) loss: Option<f64>,
     pub(crate) scores: Option<Scores>,
     /// From the first data dealt out to the last example committed.
@@ -93,6 +93,8 @@ pub(crate) struct Run {
     pub(crate) curve: Vec<Point>,
     /// Why there is no loss.
     pub(crate) failed: Option<String>,
+    /// Whether its rate is the reason, so that another may do better.
+    pub(crate) diverged: bool,
 }
 
 /// A point of a curve.
@@ -123,7 +125,7 @@ pub(super) struct Measured<'a> {
     pub(super) staleness_p50: u64,
     pub(super) staleness_p99: u64,
     pub(super) steps: u64,
-    /// Why it did not end as it should have.
+    /// Why it did not end as it should have, if that was not its rate.
     pub(super) failed: Option<String>,
 }
 
@@ -148,7 +150,8 @@ impl Run {
             })
         });
         let loss = seen.scores.loss().filter(|loss| loss.is_finite());
-        let diverged = || loss.is_none().then(|| "diverged".to_owned());
+        let diverged = seen.failed.is_none() && loss.is_none();
+        let words = || diverged.then(|| "diverged".to_owned());
         Self {
             lr,
             loss: loss.filter(|_| seen.failed.is_none()),
@@ -160,11 +163,20 @@ impl Run {
             staleness_p99: seen.staleness_p99,
             steps: seen.steps,
             curve: points.collect(),
-            failed: seen.failed.or_else(diverged),
+            failed: seen.failed.or_else(words),
+            diverged,
         }
     }
 
-    /// A run that came to nothing.
+    /// A run that came to nothing at its rate.
+    pub(super) fn diverged(lr: f64, why: String) -> Self {
+        Self {
+            diverged: true,
+            ..Self::failed(lr, why)
+        }
+    }
+
+    /// A run that came to nothing at whatever rate.
     pub(super) fn failed(lr: f64, why: String) -> Self {
         Self {
             lr,
@@ -178,6 +190,15 @@ impl Run {
             steps: 0,
             curve: Vec::new(),
             failed: Some(why),
+            diverged: false,
+        }
+    }
+
+    /// What stands for the loss where there is none.
+    pub(super) fn in_place_of_a_loss(&self) -> &'static str {
+        match self.diverged {
+            true => "diverged",
+            false => "failed",
         }
     }
 

@@ -1,6 +1,6 @@
 //! A comparison on a terminal.
 
-use super::result::{Comparison, Run};
+use super::result::{Comparison, MethodResult, Run};
 use crate::view::units::{bytes, score, span};
 use crate::view::{Cell, Edge, Look, Table, Tone};
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn headline(comparison: &Comparison) -> String {
     };
     let conditions = match comparison.conditions.is_empty() {
         true => String::new(),
-        false => format!("; {}", comparison.conditions.join(", ")),
+        false => format!("; {}", comparison.conditions.join(" ")),
     };
     format!(
         "job {}, seed {}, {how}{conditions}",
@@ -99,7 +99,7 @@ fn cells(run: &Run) -> Vec<Cell> {
 fn loss(run: &Run) -> Cell {
     match run.loss {
         Some(loss) => score(Some(loss)).into(),
-        None => Cell::toned("diverged", Tone::Bad),
+        None => Cell::toned(run.in_place_of_a_loss(), Tone::Bad),
     }
 }
 
@@ -124,11 +124,7 @@ fn closing(comparison: &Comparison) -> Vec<String> {
         Some(workers) => format!("cost       {workers} workers reach it before one thread does"),
         None => "cost       no number of workers here reaches it before one thread does".to_owned(),
     });
-    let missed = comparison.methods.iter().filter(|method| {
-        let runs = || method.at.iter().map(|at| &at.tuned);
-        runs().all(|run| run.seconds_to_target.is_none())
-    });
-    for method in missed {
+    for method in comparison.methods.iter().filter(|method| missed(method)) {
         let nearest = method
             .at
             .iter()
@@ -144,19 +140,36 @@ fn closing(comparison: &Comparison) -> Vec<String> {
         "searched   {} rates, powers of 2 times 0.1, until the best had neighbours on both sides",
         comparison.searched_rates
     ));
-    let runs = || {
-        comparison
-            .peers
-            .iter()
-            .flat_map(|peer| peer.at.iter().map(move |run| (&peer.peer, run)))
-    };
-    let failed = runs().filter_map(|(peer, run)| Some((peer, run.failed.as_ref()?)));
-    lines.extend(failed.map(|(peer, why)| format!("failed     {peer}: {why}")));
+    lines.extend(failed(comparison));
     if comparison.interrupted {
         lines.push("interrupted: what was whole by then is above".to_owned());
     }
     for refused in &comparison.refused {
         lines.push(format!("refused    {}: {}", refused.method, refused.why));
     }
+    lines
+}
+
+/// Whether it ended at every place as it should have, or at some, and never came to the target.
+fn missed(method: &MethodResult) -> bool {
+    let mut runs = method.at.iter().map(|at| &at.tuned);
+    let whole = runs.clone().any(|run| run.failed.is_none() || run.diverged);
+    whole && runs.all(|run| run.seconds_to_target.is_none())
+}
+
+/// Runs that failed for another reason than their rate, each reason of a method once.
+fn failed(comparison: &Comparison) -> Vec<String> {
+    let ours = comparison.methods.iter().flat_map(|method| {
+        let runs = method.at.iter().flat_map(|at| [&at.tuned, &at.untuned]);
+        runs.map(|run| (&method.method, run))
+    });
+    let peers = comparison.peers.iter();
+    let theirs = peers.flat_map(|peer| peer.at.iter().map(|run| (&peer.peer, run)));
+    let told = ours
+        .chain(theirs)
+        .filter(|(_, run)| !run.diverged)
+        .filter_map(|(name, run)| Some(format!("failed     {name}: {}", run.failed.as_ref()?)));
+    let mut lines: Vec<String> = told.collect();
+    lines.dedup();
     lines
 }

@@ -72,9 +72,9 @@ impl Lane {
             command.args(["--set", set]);
         }
         let child = command
-            .args(["--quiet", "--json", "--out"])
+            .args(["--quiet", "--json", "--exit-with-parent", "--out"])
             .arg(&folder)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();

@@ -4,7 +4,7 @@ mod lane;
 mod words;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
@@ -15,7 +15,7 @@ use self::lane::{Lane, Racer};
 use self::words::Standing;
 use crate::progress::{say_err, say_out};
 use crate::report::page::{Chart, Line, Scale, document, escaped, table};
-use crate::report::{RunFolder, stamp, write_text};
+use crate::report::{RunFolder, write_text};
 use crate::view::Look;
 use crate::view::units::score;
 
@@ -27,6 +27,10 @@ pub struct DemoOptions {
     /// Whether to print the result as JSON instead of the race.
     pub json: bool,
 }
+
+/// Half-way through a race of those who wait for the slow worker, and of the others. What a batch takes is slept, so
+/// that it is the same on every machine.
+const HALF_WAY: [&str; 2] = ["worker:2@20s", "worker:2@3s"];
 
 /// Who runs. Rates are the best of a grid under these conditions (`thalweg compare steady`).
 const RACERS: [Racer; 4] = [
@@ -64,15 +68,8 @@ const JOB: [&str; 7] = [
     "cluster.workers=4",
 ];
 
-/// The conditions, the same for all.
-const CONDITIONS: [&str; 6] = [
-    "--latency",
-    "lognormal:5ms:0.3",
-    "--straggler",
-    "1:10x",
-    "--kill",
-    "worker:2@2s",
-];
+/// The conditions, the same for all; each has a worker killed half-way, too.
+const CONDITIONS: [&str; 4] = ["--latency", "lognormal:5ms:0.3", "--straggler", "1:10x"];
 
 /// The test loss to be reached.
 const TARGET: f64 = 0.54;
@@ -92,6 +89,8 @@ struct Found {
     sentence: String,
     target: f64,
     conditions: Vec<&'static str>,
+    /// Who was killed when, by racer.
+    kills: [&'static str; 4],
     racers: Vec<RacerFound>,
 }
 
@@ -112,18 +111,17 @@ struct RacerFound {
 /// # Errors
 /// If a process cannot be started, or a file not be written.
 pub fn demo(options: &DemoOptions) -> Result<bool> {
-    let place = || Path::new("demos").join(stamp(wall_clock()));
-    let folder = options.out.clone().unwrap_or_else(place);
-    let folder = RunFolder::create(Some(folder), "demo", wall_clock())?;
+    let place = (options.out.clone(), "demos");
+    let folder = RunFolder::create_or_below(place, "demo", wall_clock())?;
     say_err(
-        "a race under the same conditions: 2 servers and 4 workers each, 5 ms to and fro, worker 1 ten times \
-         slower, worker 2 killed after 2 s of training; who reaches a test loss of 0.54 first?",
+        "a race under the same conditions: 2 servers and 4 workers each, 5 ms each way, worker 1 ten times \
+         slower, worker 2 killed half-way; who reaches a test loss of 0.54 first?",
     );
     let mut lanes = Vec::new();
     for racer in RACERS {
         lanes.push(Lane::start(
             racer,
-            &arguments(),
+            &arguments(racer),
             folder.path().join(racer.method),
         )?);
     }
@@ -133,6 +131,7 @@ pub fn demo(options: &DemoOptions) -> Result<bool> {
         sentence: words::sentence(&standings, TARGET),
         target: TARGET,
         conditions: CONDITIONS.to_vec(),
+        kills: RACERS.map(|racer| HALF_WAY[usize::from(!racer.waits)]),
         racers: lanes.iter().map(found).collect(),
     };
     let json = serde_json::to_string_pretty(&found)?;
@@ -153,9 +152,11 @@ pub fn demo(options: &DemoOptions) -> Result<bool> {
 }
 
 /// Arguments of `thalweg train` for every racer.
-fn arguments() -> Vec<String> {
+fn arguments(racer: Racer) -> Vec<String> {
     let sets = JOB.iter().flat_map(|set| ["--set", set]);
-    let all = ["steady"].into_iter().chain(sets).chain(CONDITIONS);
+    let kill = ["--kill", HALF_WAY[usize::from(!racer.waits)]];
+    let all = ["steady"].into_iter().chain(sets);
+    let all = all.chain(CONDITIONS).chain(kill);
     all.map(str::to_owned).collect()
 }
 
@@ -224,7 +225,7 @@ fn chart(found: &Found) -> Chart {
         points: racer.curve.clone(),
     };
     Chart {
-        title: "test loss against time; worker 1 ten times slower, worker 2 killed after 2 s"
+        title: "test loss against time; worker 1 ten times slower, worker 2 killed half-way"
             .to_owned(),
         x: "seconds of training",
         scale: Scale::Linear,

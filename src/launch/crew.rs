@@ -115,7 +115,7 @@ mod tests {
         assert_ne!(first[2], second[2]);
         assert_eq!(first[2].split(',').count(), 2);
         assert!(!first[2].contains("127.0.0.1:1,"), "{first:?}");
-        let slow = ["--slow", "1:10x", "--slow", "any:2x:0.01", "--slow-since"];
+        let slow = ["--slow", "1:10x", "--slow", "any:2x:1%", "--slow-since"];
         assert_eq!(first[6..11], slow);
     }
 }

@@ -115,6 +115,12 @@ impl Display {
         }
     }
 
+    /// Whether it shows progress.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        !matches!(self.surface, Surface::Quiet(_))
+    }
+
     /// Tells something that must not be overlooked, above the live display. It is told in every
     /// mode.
     pub fn message(&mut self, text: &str) {

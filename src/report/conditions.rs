@@ -5,6 +5,8 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 use thalweg_common::physics::Conditions;
 
+use crate::simulate::Physics;
+
 /// The conditions that were asked for, as they are written on the command line; what was not asked for is
 /// absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,17 +33,41 @@ pub struct ConditionsReport {
     /// Workers that came late.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub joins: Vec<String>,
+    /// Slow servers, in virtual time alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slow_servers: Vec<String>,
+    /// What was played again of a recording, in words, in virtual time alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<String>,
 }
 
 impl ConditionsReport {
     /// What is told of these conditions; `None` if they change nothing.
     #[must_use]
     pub fn of(conditions: &Conditions) -> Option<Self> {
+        Self::told(Self::all(conditions))
+    }
+
+    /// The same of a simulation, which has more of them.
+    #[must_use]
+    pub fn in_virtual_time(physics: &Physics) -> Option<Self> {
+        Self::told(Self {
+            slow_servers: each(&physics.slow_servers),
+            replayed: physics.recorded_in_words(),
+            ..Self::all(&physics.conditions)
+        })
+    }
+
+    fn told(all: Self) -> Option<Self> {
+        (all != Self::default()).then_some(all)
+    }
+
+    fn all(conditions: &Conditions) -> Self {
         let link = conditions.link;
         let delay = |delay: thalweg_common::physics::Distribution| {
             (!delay.is_zero()).then(|| delay.to_string())
         };
-        let told = Self {
+        Self {
             latency: delay(link.latency),
             jitter: delay(link.jitter),
             bandwidth: link.bandwidth.map(|bandwidth| bandwidth.to_string()),
@@ -49,8 +75,8 @@ impl ConditionsReport {
             stragglers: each(&conditions.stragglers),
             kills: each(&conditions.kills),
             joins: each(&conditions.joins),
-        };
-        (told != Self::default()).then_some(told)
+            ..Self::default()
+        }
     }
 
     /// All of them, in words.
@@ -68,6 +94,7 @@ impl ConditionsReport {
             ("straggler", &self.stragglers),
             ("kill", &self.kills),
             ("late", &self.joins),
+            ("slow server", &self.slow_servers),
         ];
         let others = others
             .into_iter()
@@ -75,6 +102,7 @@ impl ConditionsReport {
         let words: Vec<String> = links
             .chain(others)
             .map(|(what, spec)| format!("{what} {spec}"))
+            .chain(self.replayed.clone())
             .collect();
         format!("conditions {}", words.join(", "))
     }
@@ -101,11 +129,11 @@ mod tests {
         let told = ConditionsReport::of(&conditions).unwrap();
         assert_eq!(
             told.line(),
-            "conditions latency lognormal:20ms:0.5, bandwidth 1gbit, straggler 1:10x, straggler any:2x:0.01, \
+            "conditions latency lognormal:20ms:0.5, bandwidth 1gbit, straggler 1:10x, straggler any:2x:1%, \
              kill worker:2@30s"
         );
         let json = serde_json::to_value(&told).unwrap();
-        assert_eq!(json["stragglers"][1], "any:2x:0.01");
+        assert_eq!(json["stragglers"][1], "any:2x:1%");
         assert!(json.get("jitter").is_none() && json.get("joins").is_none());
         assert_eq!(
             serde_json::from_value::<ConditionsReport>(json).unwrap(),

@@ -146,6 +146,8 @@ fn all_conditions() -> ConditionsReport {
         stragglers: vec!["1:10x".into()],
         kills: vec!["worker:2@30s".into()],
         joins: vec!["worker:3@10s".into()],
+        slow_servers: vec!["1:10x".into()],
+        replayed: spec(),
     }
 }
 

@@ -68,9 +68,22 @@ impl RunFolder {
         job: &str,
         now: SystemTime,
     ) -> Result<Self, RunFolderError> {
+        Self::create_or_below((path, RUNS), job, now)
+    }
+
+    /// Makes the folder `path`, or, if none is named, one below the folder `usual` as [`Self::create_below`]
+    /// does.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn create_or_below(
+        (path, usual): (Option<PathBuf>, &str),
+        job: &str,
+        now: SystemTime,
+    ) -> Result<Self, RunFolderError> {
         match path {
             Some(path) => Self::create_at(path),
-            None => Self::create_below(Path::new(RUNS), job, now),
+            None => Self::create_below(Path::new(usual), job, now),
         }
     }
 

@@ -24,7 +24,6 @@ mod tensorboard;
 pub use assemble::{Facts, Outcome};
 pub use atomic::{FileError, check_report_path, write_report, write_text, write_with};
 pub use conditions::ConditionsReport;
-pub(crate) use date::stamp;
 pub use folder::{RUNS, RunFolder, RunFolderError};
 pub use metrics::MetricsLog;
 pub use non_zero::{Counts, TensorCounts};

@@ -10,11 +10,11 @@ use thalweg_common::physics::{Fault, Machine, Victim};
 use thalweg_common::time::Time;
 use thalweg_server::admission::Ticket;
 use thalweg_server::{Handled, Server};
-use thalweg_worker::worker::{ComputeDone, Effect, Event, Outcome, RequestId};
+use thalweg_worker::worker::{ComputeDone, Effect, Event, Failure, Outcome, RequestId};
 
 use super::Physics;
 use super::error::SimulateError;
-use super::history::{History, TraceHash, Usage};
+use super::history::{History, TraceHash, Usage, WorkerFailure};
 use super::player::{Held, Life, Player};
 use super::post::Post;
 use super::queue::Queue;
@@ -23,6 +23,9 @@ use crate::job::{ResolvedJob, members};
 
 /// How often servers look at their leases.
 const TICK: Duration = Duration::from_millis(50);
+
+/// From one asking of the spectator whether to go on to the next.
+const EVENTS_BETWEEN_ASKINGS: u64 = 256;
 
 /// How long a launcher takes to see that a process has ended.
 const SEEN_AFTER: Duration = Duration::from_millis(200);
@@ -100,6 +103,7 @@ pub struct Simulation<'a> {
     post: Post,
     waiting: BTreeMap<(ServerId, Ticket), Waiting>,
     waits: Waits,
+    failures: Vec<WorkerFailure>,
     queue: Queue<Happening>,
     trace: TraceHash,
     events: u64,
@@ -140,6 +144,7 @@ impl<'a> Simulation<'a> {
             post,
             waiting: BTreeMap::new(),
             waits: Waits::default(),
+            failures: Vec::new(),
             queue: Queue::new(),
             trace: TraceHash::default(),
             events: 0,
@@ -157,7 +162,8 @@ impl<'a> Simulation<'a> {
     /// Lets everything happen until the last worker has ended.
     ///
     /// # Errors
-    /// [`SimulateError::Failed`] if a worker fails, [`SimulateError::ServerKilled`] if a server is killed.
+    /// [`SimulateError::Failed`] if a worker computes a gradient that is no number,
+    /// [`SimulateError::ServerKilled`] if a server is killed.
     pub fn run(self) -> Result<History, SimulateError> {
         self.run_before(&mut ())
     }
@@ -180,19 +186,26 @@ impl<'a> Simulation<'a> {
         }
         let mut now = Time::ZERO;
         self.show(now, spectator)?;
-        while 0 < self.running {
+        let mut goes_on = true;
+        while 0 < self.running && goes_on {
             let Some((at, happening)) = self.queue.pop() else {
                 break;
             };
             now = at;
             self.happen(now, happening)?;
             self.show(now, spectator)?;
+            if self.events.is_multiple_of(EVENTS_BETWEEN_ASKINGS) {
+                goes_on = spectator.goes_on(now.since_origin(), self.events);
+            }
         }
         // Servers look once more: what was said to be enough is done when nothing is on loan.
         for server in &self.servers {
             server.tick(now);
         }
-        Ok(self.end(now))
+        Ok(History {
+            interrupted: !goes_on,
+            ..self.end(now)
+        })
     }
 
     /// When the worker comes, if that is not at the start.
@@ -310,6 +323,28 @@ impl<'a> Simulation<'a> {
         }
     }
 
+    /// A gradient that is no number ends the simulation: the rate is too high for all of them. Whatever else
+    /// ends a worker is seen by the launcher, and the others go on if the job lets them.
+    fn fail(&mut self, now: Time, worker: usize, failure: Failure) -> Result<(), SimulateError> {
+        let (number, at) = (self.worker_number(worker), now.since_origin());
+        if matches!(failure, Failure::NonFinite { .. }) {
+            return Err(SimulateError::Failed {
+                worker: number,
+                at,
+                failure: Box::new(failure),
+            });
+        }
+        self.failures.push(WorkerFailure {
+            worker: number,
+            at,
+            cause: failure.to_string(),
+        });
+        self.over(now, worker);
+        self.queue
+            .push(now + SEEN_AFTER, Happening::SeenGone { worker });
+        Ok(())
+    }
+
     /// The launcher tells every server that a process was seen to end.
     fn report_gone(&mut self, now: Time, worker: usize) {
         let Some(place) = self.players[worker]
@@ -323,7 +358,10 @@ impl<'a> Simulation<'a> {
             session: place.session,
             worker: place.worker,
             reason: LeaveReason::Failed,
-            cause: "its process was killed".to_owned(),
+            cause: match self.failures.iter().find(|f| f.worker == place.worker.0) {
+                Some(failure) => failure.cause.clone(),
+                None => "its process was killed".to_owned(),
+            },
         };
         for server in &self.servers {
             server.leave(now, &leave);
@@ -374,11 +412,7 @@ impl<'a> Simulation<'a> {
                 // Nobody listens in virtual time.
                 Effect::Tell(_) => {}
                 Effect::Finish(Outcome::Failed(failure)) => {
-                    return Err(SimulateError::Failed {
-                        worker: self.worker_number(worker),
-                        at: now.since_origin(),
-                        failure: Box::new(failure),
-                    });
+                    return self.fail(now, worker, failure);
                 }
                 Effect::Finish(Outcome::Done | Outcome::Stopped) => self.over(now, worker),
             }
@@ -547,6 +581,8 @@ impl<'a> Simulation<'a> {
             workers,
             served,
             waits: self.waits,
+            failures: self.failures,
+            interrupted: false,
         }
     }
 }

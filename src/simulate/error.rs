@@ -13,7 +13,7 @@ pub enum SimulateError {
     /// A server or a worker cannot be made.
     #[error(transparent)]
     Member(#[from] MemberError),
-    /// A worker failed.
+    /// A worker computed a gradient that is no number.
     #[error("worker {worker} failed after {at:?} of virtual time: {failure}")]
     Failed {
         /// The worker.

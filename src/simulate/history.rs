@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use thalweg_common::message::Status;
-use thalweg_common::message::Waits;
+use thalweg_common::message::{Phase, Status, Waits};
 use thalweg_common::seed::mix;
 
 /// The end of a simulation, with a hash of everything that happened in it.
@@ -28,6 +27,51 @@ pub struct History {
     pub served: Vec<Duration>,
     /// Who waited for whom.
     pub waits: Waits,
+    /// Workers that failed, in their order; the others went on without them if the job lets them.
+    pub failures: Vec<WorkerFailure>,
+    /// Whether the spectator had enough before the last worker had ended.
+    pub interrupted: bool,
+}
+
+/// A worker that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerFailure {
+    /// The worker.
+    pub worker: u32,
+    /// Virtual time.
+    pub at: Duration,
+    /// Why, in words.
+    pub cause: String,
+}
+
+impl fmt::Display for WorkerFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { worker, at, cause } = self;
+        write!(
+            f,
+            "worker {worker} failed after {at:?} of virtual time: {cause}"
+        )
+    }
+}
+
+impl History {
+    /// Why the job was not done, if it was not.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        let first = self.statuses.first()?;
+        if first.phase == Phase::Done {
+            return None;
+        }
+        if self.interrupted {
+            let at = self.virtual_time;
+            return Some(format!("interrupted after {at:?} of virtual time"));
+        }
+        Some(match (first.cause.as_str(), self.failures.first()) {
+            ("", Some(failure)) => format!("no worker was left: {failure}"),
+            ("", None) => "no worker was left".to_owned(),
+            (cause, _) => cause.to_owned(),
+        })
+    }
 }
 
 /// What a worker did.

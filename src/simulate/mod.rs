@@ -20,7 +20,7 @@ mod run;
 
 pub use cluster::Simulation;
 pub use error::SimulateError;
-pub use history::{History, TraceHash, Usage, WorkerTimes};
+pub use history::{History, TraceHash, Usage, WorkerFailure, WorkerTimes};
 pub use physics::{Physics, sessions_for};
 pub(crate) use recording::{Asked, Header, Line, VERSION};
 pub use recording::{Recording, RecordingError};

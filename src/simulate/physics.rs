@@ -69,7 +69,7 @@ impl Physics {
     }
 
     /// What is played again, in words.
-    pub(super) fn recorded_in_words(&self) -> Option<String> {
+    pub(crate) fn recorded_in_words(&self) -> Option<String> {
         let (compute, links) = (&self.recorded_compute, &self.recorded_links);
         let what = match (compute, links) {
             (Some(_), Some(_)) => "gradients and messages take",

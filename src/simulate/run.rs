@@ -1,6 +1,8 @@
 //! `thalweg simulate`: the course of a simulated run, from the job to its files.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, bail};
@@ -15,10 +17,14 @@ use crate::report::{
     RunStatus, SimulationReport, render_summary,
 };
 use crate::train::{Judge, RunEnd, Stopping, facts, provenance};
+use crate::view::units::span;
 use crate::view::{ClusterView, Look};
 
 /// From one line of progress to the next.
 const PACE: Duration = Duration::from_secs(2);
+
+/// After so long without a line of progress it is told how far virtual time is.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// What a simulation is told.
 #[derive(Clone, Debug)]
@@ -33,6 +39,8 @@ pub struct SimulateOptions {
     pub quiet: bool,
     /// Whether to print the report as JSON instead of the summary.
     pub json: bool,
+    /// True once the user wants no more: what there is by then is told.
+    pub interrupted: Arc<AtomicBool>,
 }
 
 /// Runs a job in virtual time and writes a run folder.
@@ -45,7 +53,7 @@ pub fn simulate(options: &SimulateOptions) -> Result<RunEnd> {
     let config = &job.blueprint.config;
     check(&job, &options.physics)?;
     let estimate = check_fits(&job, available())?;
-    let mut onlooker = Onlooker::new(&job, display(options.quiet))?;
+    let mut onlooker = Onlooker::new(&job, display(options.quiet))?.until(&options.interrupted);
     onlooker.display.message(&format!(
         "{} workers and {} servers in virtual time, at most about {} of memory beside the data",
         config.cluster.workers,
@@ -135,6 +143,7 @@ pub(crate) struct Onlooker<'a> {
     /// When progress was shown last.
     shown: Option<Instant>,
     problem: Option<anyhow::Error>,
+    interrupted: Option<&'a AtomicBool>,
 }
 
 impl<'a> Onlooker<'a> {
@@ -151,7 +160,16 @@ impl<'a> Onlooker<'a> {
             display,
             shown: None,
             problem: None,
+            interrupted: None,
         })
+    }
+
+    /// Looks on until this is true.
+    pub(crate) fn until(self, interrupted: &'a AtomicBool) -> Self {
+        Self {
+            interrupted: Some(interrupted),
+            ..self
+        }
     }
 
     /// Judges the final parameters; answers their scores, and the curve with them at its end.
@@ -215,6 +233,20 @@ impl Spectator for Onlooker<'_> {
             }
         }
     }
+
+    fn goes_on(&mut self, at: Duration, events: u64) -> bool {
+        let shown = *self.shown.get_or_insert_with(now);
+        if SILENCE <= now() - shown && self.display.tells() {
+            self.shown = Some(now());
+            self.display.message(&format!(
+                "{} of virtual time so far, {events} events",
+                span(at)
+            ));
+        }
+        !self
+            .interrupted
+            .is_some_and(|interrupted| interrupted.load(Ordering::Relaxed))
+    }
 }
 
 /// Judges the final parameters, writes the files and prints the summary.
@@ -234,24 +266,23 @@ fn finish(
     onlooker.note(history.virtual_time, parameters, &view)?;
     let final_scores = onlooker.judge.last(parameters)?;
     let finite = parameters.iter().all(|x| x.is_finite());
-    let whole = view.phase == thalweg_common::message::Phase::Done;
-    let (status, end, cause) = match (whole, finite) {
-        (true, true) => (RunStatus::Done, RunEnd::Done, None),
-        (true, false) => {
+    let (status, end, cause) = match (history.fault(), finite) {
+        (Some(cause), _) if history.interrupted => {
+            (RunStatus::Interrupted, RunEnd::Interrupted, Some(cause))
+        }
+        (Some(cause), _) => (RunStatus::Failed, RunEnd::Failed, Some(cause)),
+        (None, true) => (RunStatus::Done, RunEnd::Done, None),
+        (None, false) => {
             let advice = format!(
                 "a parameter is no finite number; try an [optimizer] lr below {}",
                 job.blueprint.config.optimizer.lr
             );
             (RunStatus::Diverged, RunEnd::Diverged, Some(advice))
         }
-        (false, _) => {
-            let cause = match view.cause.as_str() {
-                "" => "no worker was left".to_owned(),
-                cause => cause.to_owned(),
-            };
-            (RunStatus::Failed, RunEnd::Failed, Some(cause))
-        }
     };
+    for note in notes(history, &options.physics) {
+        onlooker.display.message(&format!("note: {note}"));
+    }
     let evaluate = onlooker.judge.spent();
     let outcome = Outcome {
         status,
@@ -270,7 +301,7 @@ fn finish(
     let simulation = SimulationReport::new(history, simulating, &options.physics);
     report.socket.received = history.usage.to_servers_bytes;
     report.socket.sent = history.usage.to_workers_bytes;
-    report.conditions = ConditionsReport::of(&options.physics.conditions);
+    report.conditions = ConditionsReport::in_virtual_time(&options.physics);
     report.simulation = Some(simulation);
     onlooker.display.finish();
     folder.write_report(&report)?;
@@ -281,6 +312,16 @@ fn finish(
         false => render_summary(&report, &files, Look::of_stdout()),
     });
     Ok((status, end))
+}
+
+/// What went otherwise than was asked for.
+fn notes(history: &History, physics: &Physics) -> Vec<String> {
+    let conditions = &physics.conditions;
+    let planned = conditions.kills.iter().chain(&conditions.joins);
+    let late = planned.filter(|fault| history.virtual_time < fault.at.0);
+    let late = late.map(|fault| format!("{fault} did not happen: the job had ended before"));
+    let failures = history.failures.iter().map(ToString::to_string);
+    late.chain(failures).collect()
 }
 
 #[expect(

@@ -41,6 +41,13 @@ impl Moment<'_> {
 pub trait Spectator {
     /// Looks at a moment; answers why the job is to end, if it is.
     fn look(&mut self, moment: &Moment<'_>) -> Option<String>;
+
+    /// Asked every few hundred events, of which there have been `events` by then: whether to go on. A
+    /// simulation that is not to is left where it is.
+    fn goes_on(&mut self, at: Duration, events: u64) -> bool {
+        let _ = (at, events);
+        true
+    }
 }
 
 /// Nobody looks on.

@@ -29,6 +29,8 @@ pub struct TrainOptions {
     pub quiet: bool,
     /// Whether to print the report as JSON instead of the summary.
     pub json: bool,
+    /// Whether the end of standard input ends the run, as Ctrl-C does: whoever started it holds the other end.
+    pub exit_with_parent: bool,
 }
 
 /// How a run ended.

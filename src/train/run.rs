@@ -64,7 +64,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     }
     let watch = Watch {
         started,
-        interrupts: Interrupts::listen()?,
+        interrupts: Interrupts::listen(options.exit_with_parent)?,
         at_once: false,
         display,
         metrics: folder.open_metrics()?,

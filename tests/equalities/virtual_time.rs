@@ -327,6 +327,73 @@ fn a_killed_server_ends_the_simulation_with_its_name() {
     }
 }
 
+#[test]
+fn a_worker_whose_lease_ends_leaves_the_job_to_the_others() {
+    // Messages that are lost again and again come later than a lease of a second bears.
+    let mut physics = steady();
+    physics.conditions.link.loss = "30%".parse().unwrap();
+    let job = small(&[
+        "cluster.workers=4",
+        "cluster.servers=2",
+        "limits.lease_seconds=1",
+        "limits.heartbeat_seconds=0.2",
+    ]);
+    let history = play(&job, physics);
+    assert!(!history.failures.is_empty());
+    let status = &history.statuses[0];
+    for failure in &history.failures {
+        let worker = &status.workers[failure.worker as usize];
+        assert_eq!(worker.state, WorkerState::Lost, "{failure}");
+        assert!(failure.cause.contains("session"), "{failure}");
+    }
+    match history.fault() {
+        None => assert_eq!(status.progress, 600, "all rows are used"),
+        Some(fault) => assert_eq!(history.failures.len(), 4, "{fault}"),
+    }
+}
+
+#[test]
+fn a_lost_worker_fails_a_job_that_stops_then_and_the_cause_names_it() {
+    let job = small(&[
+        "cluster.workers=4",
+        "consistency.model=bsp",
+        "cluster.on_worker_loss=stop",
+    ]);
+    let history = play(&job, under(&[], &["worker:1@40ms"], &[]));
+    let fault = history.fault().unwrap();
+    assert_eq!(fault, "worker 1 failed: its process was killed");
+    let others: Vec<u32> = history.failures.iter().map(|f| f.worker).collect();
+    assert_eq!(others, [0, 2, 3], "they hear that the job has failed");
+}
+
+/// Has enough when it is asked for the first time.
+struct Leaving;
+
+impl Spectator for Leaving {
+    fn look(&mut self, _: &Moment<'_>) -> Option<String> {
+        None
+    }
+
+    fn goes_on(&mut self, _: Duration, events: u64) -> bool {
+        assert!(0 < events);
+        false
+    }
+}
+
+#[test]
+fn a_spectator_that_leaves_gets_the_history_so_far() {
+    let job = four(&[]);
+    let simulation = Simulation::new(&job, steady()).unwrap();
+    let left = simulation.run_before(&mut Leaving).unwrap();
+    assert!(left.interrupted);
+    let whole = play(&job, steady());
+    assert!(left.events < whole.events && left.virtual_time < whole.virtual_time);
+    assert!(left.statuses[0].progress < 600);
+    let fault = left.fault().unwrap();
+    assert!(fault.starts_with("interrupted after "), "{fault}");
+    assert!(!whole.interrupted && whole.fault().is_none());
+}
+
 /// Ends a job at its third look.
 struct Impatient(u32);
 

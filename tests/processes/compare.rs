@@ -159,6 +159,20 @@ fn torch_on_the_same_rows_comes_to_the_same_loss() {
 }
 
 #[test]
+fn a_method_that_fails_is_not_said_to_diverge_and_no_other_rate_is_tried() {
+    let arguments = ["--simulate", "--methods", "synchronous,downpour", "--kill"];
+    let arguments = [&arguments[..], &["worker:0@10ms", "--out", "x"]].concat();
+    let found = json(&compare(&Bench::new(), &arguments));
+    let [rounds, free] = [0, 1].map(|method| &found["methods"][method]["at"][0]["tuned"]);
+    assert_eq!(rounds["diverged"], false);
+    assert_eq!(rounds["failed"], "worker 0 failed: its process was killed");
+    assert_eq!(
+        (&free["failed"], &free["diverged"]),
+        (&Value::Null, &false.into())
+    );
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused_in_one_line() {
     for (arguments, words) in [
         (&["--methods", "sgdd"][..], "sgdd"),
@@ -171,10 +185,19 @@ fn what_cannot_be_compared_is_refused_in_one_line() {
             "`7:2x` names worker 7, but the job has workers 0 to 1",
         ),
         (&["--latencies", "fast"], "is no delay"),
+        (&["--latencies", "-5ms"], "`-5ms` is no length of time"),
+        (&["--methods", ""], "--methods names no method"),
+        (&["--methods", ","], "--methods names no method"),
+        (
+            &["--kill", "server:0@1s"],
+            "--kill server:0@1s: no job goes on without one of its servers",
+        ),
         (&["--workers", "0"], "0"),
     ] {
-        let output = compare(&Bench::new(), &[arguments, &["--simulate"]].concat());
+        let bench = Bench::new();
+        let output = compare(&bench, &[arguments, &["--simulate", "--out", "x"]].concat());
         assert!(!output.status.success(), "{arguments:?}");
+        assert!(!bench.path("x").try_exists().unwrap(), "{arguments:?}");
         let said = stderr(&output);
         assert!(said.contains(words), "{arguments:?}: {said}");
         assert!(said.lines().count() <= 4, "{said}");

@@ -111,6 +111,18 @@ fn ctrl_c_ends_in_order_and_keeps_what_was_learnt() {
 }
 
 #[test]
+fn a_run_ends_in_order_with_whoever_started_it() {
+    let bench = Bench::new();
+    let mut command = bench.train(SLOW, &["--exit-with-parent"]);
+    let mut run = start(command.stdin(std::process::Stdio::piped()));
+    bench.wait_until_training();
+    drop(run.stdin.take());
+    let output = output_of(run);
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert_eq!(bench.report()["status"], "interrupted");
+}
+
+#[test]
 #[expect(
     clippy::disallowed_methods,
     reason = "a test of real processes measures them"

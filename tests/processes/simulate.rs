@@ -2,9 +2,10 @@
 
 use std::process::{Command, Output};
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{Bench, SMALL, json, output_of, start, stderr, stdout};
+use crate::support::{Bench, SMALL, json, output_of, signal, start, stderr, stdout, wait_for};
 
 /// `thalweg simulate --out run` with the small job's settings.
 fn simulate(bench: &Bench, further: &[&str]) -> Command {
@@ -303,6 +304,33 @@ const REFUSED: &[(&str, &[&str])] = &[
     ),
     ("train --record nowhere/r.jsonl", &["nowhere/r.jsonl"]),
 ];
+
+#[test]
+fn ctrl_c_ends_a_simulation_with_what_there_is_by_then() {
+    let bench = Bench::new();
+    let mut command = simulate(&bench, &["--set", "train.epochs=100000"]);
+    let run = start(&mut command);
+    // A simulation listens before it makes its folder.
+    wait_for("a run folder", || bench.path("run/job.toml").is_file());
+    signal(i32::try_from(run.id()).unwrap(), Signal::SIGINT);
+    let output = output_of(run);
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    let report = bench.report();
+    assert_eq!(report["status"], "interrupted");
+    let cause = report["cause"].as_str().unwrap();
+    assert!(cause.starts_with("interrupted after "), "{cause}");
+    assert!(bench.path("run/parameters.safetensors").is_file());
+}
+
+#[test]
+fn what_is_asked_for_too_late_is_told_and_did_not_happen() {
+    let (_, output, report) = simulated(&["--kill", "worker:1@100min", "--slow-server", "1:2x"]);
+    let note = "note: worker:1@100min did not happen: the job had ended before";
+    assert!(stderr(&output).contains(note), "{}", stderr(&output));
+    assert_eq!(report["conditions"]["slow_servers"][0], "1:2x");
+    let line = "conditions kill worker:1@100min, slow server 1:2x";
+    assert!(stdout(&output).contains(line), "{}", stdout(&output));
+}
 
 #[test]
 fn what_cannot_be_simulated_is_refused_in_one_line_and_leaves_nothing() {

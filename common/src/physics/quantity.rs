@@ -24,10 +24,11 @@ pub(super) fn read(text: &str, units: &Units) -> Result<f64, &'static str> {
     }
 }
 
-/// Writes so many of the least unit, at least one, in the greatest unit of which there is one, with as many digits
-/// as it takes to read the same number.
+/// Writes so many of the least unit, at least one, with as many digits as it takes to read the same number, in the
+/// unit in which that is shortest: of those of which there is one, the greatest that is as short as any.
 pub(super) fn write(amount: f64, units: &Units) -> String {
-    let fitting = units.iter().find(|(_, size)| *size <= amount);
-    let (name, size) = fitting.expect("there is one of the least unit");
-    format!("{}{name}", amount / size)
+    let fitting = units.iter().filter(|(_, size)| *size <= amount);
+    let written = fitting.map(|(name, size)| format!("{}{name}", amount / size));
+    let shortest = written.min_by_key(String::len);
+    shortest.expect("there is one of the least unit")
 }

@@ -40,7 +40,13 @@ impl FromStr for Share {
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        // A percentage where that reads the same number and is the shorter one.
+        let (share, percent) = (self.0.to_string(), format!("{}%", self.0 * 100.0));
+        let same = percent.parse() == Ok(*self);
+        f.write_str(match same && percent.len() < share.len() {
+            true => &percent,
+            false => &share,
+        })
     }
 }
 
@@ -55,6 +61,9 @@ mod tests {
             assert!((read.get() - share).abs() < 1e-12);
             assert_eq!(read.to_string().parse(), Ok(read));
         }
+        let shortest = |text: &str| text.parse::<Share>().unwrap().to_string();
+        assert_eq!(shortest("0.05"), "5%");
+        assert_eq!(shortest("0.5"), "0.5");
         for text in ["1", "100%", "-1%", "a", "", "NaN", "5 %"] {
             assert!(text.parse::<Share>().is_err(), "{text:?}");
         }

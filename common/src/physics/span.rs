@@ -8,11 +8,12 @@ use super::{SpecError, quantity};
 
 const KIND: (&str, &str) = (
     "length of time",
-    "a number with ns, us, ms, s or min, such as 20ms or 1.5s",
+    "a number with ns, us, ms, s, min or h, such as 20ms or 1.5s",
 );
 
 /// Units, the greatest first, in nanoseconds.
-const UNITS: [(&str, f64); 5] = [
+const UNITS: [(&str, f64); 6] = [
+    ("h", 3.6e12),
     ("min", 6e10),
     ("s", 1e9),
     ("ms", 1e6),
@@ -42,7 +43,7 @@ impl FromStr for Span {
 }
 
 impl fmt::Display for Span {
-    /// In the greatest unit of which there is one, with as many digits as it takes.
+    /// In the unit in which it is shortest, with as many digits as it takes.
     #[expect(
         clippy::cast_precision_loss,
         reason = "a day of nanoseconds fits 53 bits"
@@ -62,7 +63,9 @@ mod tests {
 
     #[test]
     fn a_length_of_time_reads_what_it_writes() {
-        for text in ["0ms", "20ms", "1.5s", "250us", "1ns", "2min", "1.25ms"] {
+        for text in [
+            "0ms", "20ms", "1.5s", "250us", "1ns", "2min", "1.25ms", "100s", "90s", "24h",
+        ] {
             assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
         }
         let odd = Span(Duration::from_nanos(86_399_999_999_999));
@@ -79,7 +82,7 @@ mod tests {
             ("20 ms", "unit is unknown"),
             ("20MS", "unit is unknown"),
             ("1.2.3s", "number is none"),
-            ("25000min", "longer than a day"),
+            ("25h", "longer than a day"),
         ] {
             let error = text.parse::<Span>().unwrap_err().to_string();
             assert!(error.contains(why), "{text:?}: {error}");

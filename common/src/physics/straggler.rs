@@ -186,7 +186,7 @@ mod tests {
         for text in [
             "1:10x",
             "any:2.5x",
-            "any:10x:0.01",
+            "any:10x:1%",
             "rotating:10x:5s",
             "0:pause:2s:30s",
         ] {

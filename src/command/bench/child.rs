@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
+use crate::compare::output_of;
 use crate::report::Report;
 
 /// Runs `thalweg COMMAND ARGUMENTS` into the folder `out`; `what` names it in errors.
@@ -19,14 +20,18 @@ pub(super) fn report_of<A: AsRef<OsStr>>(
     (out, what): (&Path, &str),
 ) -> anyhow::Result<Report> {
     let this = env::current_exe().context("cannot find this program")?;
+    let ends_with_us = (command == "train").then_some("--exit-with-parent");
     let output = Command::new(this)
         .arg(command)
+        .args(ends_with_us)
         .args(arguments)
         .args(["--quiet", "--json", "--out"])
         .arg(out)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
-        .output()
+        .spawn()
+        .and_then(output_of)
         .with_context(|| format!("cannot start {what}"))?;
     if !output.status.success() {
         bail!("{what} ended ({})", output.status);
