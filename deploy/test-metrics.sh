@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A real Prometheus over a real cluster: the shipped configuration and alerts are checked by promtool, the
-# steady job is scraped while it trains, and the query of every panel and of every alert is run.
+# A real Prometheus over a real cluster: promtool checks the shipped configuration, and that every alert fires
+# on the trouble it is for and on no other; the steady job is scraped while it trains, and the query of every panel and of every alert is run.
 #
 #   bash deploy/test-metrics.sh [BINARY]     target/release/thalweg if no other is named
 #
@@ -72,6 +72,7 @@ fi
 
 promtool check config deploy/prometheus/prometheus.yml
 promtool check rules deploy/prometheus/alerts.yml
+promtool test rules deploy/prometheus/alerts.test.yml
 
 read -r first second web < <(free_ports)
 cp deploy/prometheus/alerts.yml "$work/"

@@ -12,6 +12,7 @@ const DASHBOARD: &str = include_str!("../../../../../deploy/grafana/dashboard.js
 const SOURCES: &str =
     include_str!("../../../../../deploy/grafana/provisioning/datasources/prometheus.yml");
 const ALERTS: &str = include_str!("../../../../../deploy/prometheus/alerts.yml");
+const ALERT_TESTS: &str = include_str!("../../../../../deploy/prometheus/alerts.test.yml");
 
 fn row(family: &Family) -> String {
     let labels = family.labels.iter().map(|label| format!("`{label}`"));
@@ -136,6 +137,10 @@ fn every_alert_asks_for_what_a_server_tells_and_says_what_to_do() {
             "{query}"
         );
         asks_for_what_there_is(query, &told);
+    }
+    for alert in &alerts {
+        let fires = format!("alertname=\"{alert}\"");
+        assert!(ALERT_TESTS.contains(&fires), "{alert} is not seen to fire");
     }
     let (_, table) = DOCS.split_once("| alert | when | what to do |").unwrap();
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
