@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::child::report_of;
+use super::make_folder;
 use crate::progress::{say_err, say_out};
 use crate::report::page::{Chart, Line, Scale};
 use crate::report::{EvaluationPoint, Report, write_text};
@@ -215,6 +216,7 @@ struct Results {
 
 /// Runs the measurement and prints its tables.
 pub(super) fn run(args: &DelayArgs) -> anyhow::Result<()> {
+    make_folder(args.plots.as_deref())?;
     let folder = tempfile::tempdir().context("no folder for the runs")?;
     let mut results = Results::default();
     if args.only != Some(Part::Hiding) {

@@ -15,6 +15,10 @@ mod session;
 mod simulate;
 mod wire;
 
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
 use clap::{Args, Subcommand};
 
 /// Measures this build on this machine.
@@ -54,4 +58,11 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
         What::Delay(args) => delay::run(args),
         What::Echo => echo::run(),
     }
+}
+
+/// Makes the folder for a measurement's pictures, before there is anything to lose.
+fn make_folder(plots: Option<&Path>) -> anyhow::Result<()> {
+    let Some(folder) = plots else { return Ok(()) };
+    fs::create_dir_all(folder)
+        .with_context(|| format!("--plots {}: cannot make this folder", folder.display()))
 }

@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::child::report_of;
+use super::make_folder;
 use crate::progress::say_out;
 use crate::report::page::{Chart, Line, Scale};
 use crate::report::write_text;
@@ -46,6 +47,7 @@ struct Row {
 
 /// Runs the measurement and prints its table.
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<()> {
+    make_folder(args.plots.as_deref())?;
     let folder = tempfile::tempdir().context("no folder for the runs")?;
     let rows = args.workers.iter().map(|n| measure(*n, folder.path()));
     let rows: Vec<Row> = rows.collect::<anyhow::Result<_>>()?;

@@ -1,0 +1,204 @@
+#!/usr/bin/env bash
+# Runs the cluster of deploy/docker-compose.yml in real containers, on an image that is made without a
+# registry: deploy/test-compose.sh [BINARY]. It looks that the default job reaches its known loss and `up`
+# ends with 0, that a job that is wrong ends otherwise, and that a job goes on without a worker that is
+# killed while one that dies comes back. BINARY is target/release/thalweg if none is named. Where containers
+# cannot be run it says so and ends with 0. What it made is removed, however it ends.
+set -euo pipefail
+deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+binary=${1:-$deploy/../target/release/thalweg}
+
+# One `up`, images and all: several times what the longest here takes on two busy cores.
+readonly up_seconds=150
+# What a test says of itself is read by people who wonder which step hangs.
+say() { printf -- '--- %s\n' "$*"; }
+
+skip() {
+  echo
+  echo "!!! SKIPPED: the compose cluster. $*"
+  exit 0
+}
+
+fail() {
+  echo "FAILED: $*" >&2
+  echo "what the processes said:" >&2
+  compose logs --no-color 2>/dev/null | tail -n 60 >&2 || true
+  exit 1
+}
+
+find_compose() {
+  if docker compose version >/dev/null 2>&1; then
+    command=(docker compose)
+  elif docker-compose version >/dev/null 2>&1; then
+    command=(docker-compose)
+  else
+    skip "There is neither 'docker compose' nor 'docker-compose'."
+  fi
+}
+
+# Some engines answer and can do nothing: inside another container, or on a kernel without the modules. An
+# image that does not run is another matter, and no reason to skip: 125 is the engine's own failure.
+probe_engine() {
+  local code=0
+  timeout 60 docker run --rm --read-only --cap-drop ALL "$THALWEG_IMAGE" check >/dev/null 2>"$scratch/said" \
+    || code=$?
+  if [ "$code" -eq 125 ]; then skip "The engine cannot run a container: $(tail -n 1 "$scratch/said")"; fi
+  [ "$code" -eq 0 ] || fail "the image does not run, exit code $code: $(cat "$scratch/said")"
+  if ! timeout 60 docker network create --internal "$project-probe" >/dev/null 2>"$scratch/said"; then
+    skip "The engine cannot make a network: $(tail -n 1 "$scratch/said")"
+  fi
+  docker network rm "$project-probe" >/dev/null
+}
+
+compose() { "${bounded[@]}" "$@"; }
+
+clean() {
+  local status=$?
+  trap - EXIT
+  # Or it would start again what is removed here.
+  if [ -n "$running" ]; then
+    kill "$running" 2>/dev/null || true
+    wait "$running" || true
+  fi
+  compose down --volumes --timeout 5 >/dev/null 2>&1 || true
+  docker image rm "$THALWEG_IMAGE" >/dev/null 2>&1 || true
+  # Files in it may belong to another user where an engine maps users.
+  rm -rf "$scratch"
+  exit "$status"
+}
+
+# How the last run ended. The report is JSON with two blanks a level; `jq` is not everywhere.
+status_of_run() { sed -n 's/^  "status": "\(.*\)",*$/\1/p' "$THALWEG_RUNS/latest/report.json"; }
+
+# The log loss of its final parameters on the test data.
+log_loss_of_run() {
+  awk '/^  "final":/ { final = 1 } final && /^    "test":/ { test = 1 }
+    test && /"log_loss":/ { gsub(/[^0-9.e-]/, "", $2); print $2; exit }' "$THALWEG_RUNS/latest/report.json"
+}
+
+# The containers of the workers, running or not.
+workers() { docker ps --all --quiet --filter "label=com.docker.compose.project=$project" \
+  --filter "label=com.docker.compose.service=worker"; }
+
+is_training() { [ -s "$THALWEG_RUNS/latest/metrics.jsonl" ]; }
+
+# Every test has runs of its own, so that it does not look at the last one's.
+use_runs() {
+  export THALWEG_RUNS=$scratch/$1
+  mkdir "$THALWEG_RUNS"
+  if [ "$(id -u)" -eq 0 ]; then chown "$THALWEG_UID:$THALWEG_GID" "$THALWEG_RUNS"; fi
+}
+
+# wait_until SECONDS WHAT COMMAND...: polls, with a bound.
+wait_until() {
+  local until=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@"; do
+    [ "$SECONDS" -lt "$until" ] || fail "waited in vain for $what"
+    sleep 0.5
+  done
+}
+
+check_the_default_job() {
+  say "the default job: 2 servers, 4 workers"
+  local code=0 loss
+  use_runs default
+  compose up "${to_the_end[@]}" >"$scratch/default.log" 2>&1 || code=$?
+  if [ "$code" -ne 0 ]; then
+    cat "$scratch/default.log" >&2
+    fail "'up' ended with $code, expected 0"
+  fi
+  [ "$(status_of_run)" = "done" ] || fail "the report says '$(status_of_run)', expected 'done'"
+  loss=$(log_loss_of_run)
+  awk -v loss="$loss" 'BEGIN { exit !(loss > 0.495 && loss < 0.503) }' \
+    || fail "the test log loss is '$loss', expected 0.499, give or take 0.004"
+  [ "$(stat -c %u "$THALWEG_RUNS/latest/report.json")" = "$THALWEG_UID" ] \
+    || fail "the report does not belong to the user $THALWEG_UID"
+  say "done, test log loss $loss"
+}
+
+check_a_wrong_job() {
+  say "a job with a wrong setting"
+  local code=0
+  use_runs wrong
+  THALWEG_SETTINGS="--set optimizer.lr=-1" \
+    compose up "${to_the_end[@]}" >"$scratch/wrong.log" 2>&1 || code=$?
+  [ "$code" -ne 0 ] || fail "'up' ended with 0 for a job that is refused"
+  compose logs --no-color server-0 >"$scratch/wrong.log" 2>&1
+  grep -q 'optimizer.lr' "$scratch/wrong.log" || fail "the log of server-0 does not name the wrong setting"
+  say "ended with $code; server-0 says $(grep -om 1 '[^|]*optimizer.lr.*' "$scratch/wrong.log" | cut -c 1-120)"
+}
+
+# A lease of 3 s instead of 10: the test need not wait longer for what does not hang on its length.
+check_lost_workers() {
+  say "a worker that is killed, and one that dies"
+  local code=0 killed died
+  use_runs lost
+  export THALWEG_JOB=steady
+  export THALWEG_SETTINGS="--set data.rows=100000 --set limits.lease_seconds=3"
+  # Not by the function: the process that is waited for, and ended on failure, is to be this very one.
+  "${bounded[@]}" up "${to_the_end[@]}" >"$scratch/lost.log" 2>&1 &
+  running=$!
+  wait_until 60 "a job that trains" is_training
+  killed=$(workers | sed -n 1p) died=$(workers | sed -n 2p)
+  docker kill "$killed" >/dev/null
+  # Not by the engine, which would not start it again: by its own hand, as one that runs out of memory.
+  kill -KILL "$(pgrep -P "$(docker inspect -f '{{.State.Pid}}' "$died")")"
+  wait "$running" || code=$?
+  running=""
+  if [ "$code" -ne 0 ]; then
+    cat "$scratch/lost.log" >&2
+    fail "'up' ended with $code, expected 0"
+  fi
+  [ "$(status_of_run)" = "done" ] || fail "the report says '$(status_of_run)', expected 'done'"
+  grep -q '"complete": true' "$THALWEG_RUNS/latest/report.json" || fail "not every row was used exactly once"
+  [ "$(docker inspect -f '{{.State.ExitCode}} {{.RestartCount}}' "$killed")" = "137 0" ] \
+    || fail "the worker that was killed: expected exit code 137 and no restart"
+  [ "$(docker inspect -f '{{.State.ExitCode}}' "$died")" -eq 0 ] \
+    || fail "the worker that died did not come back and see the job's end"
+  say "done without one; the other came back after $(docker inspect -f '{{.RestartCount}}' "$died") tries"
+  unset THALWEG_JOB THALWEG_SETTINGS
+}
+
+# What is done stays done: nothing starts again behind the back of who looks elsewhere.
+check_that_nothing_restarts() {
+  sleep 2
+  local left
+  left=$(docker ps --quiet --filter "label=com.docker.compose.project=$project")
+  [ -z "$left" ] || fail "the job is done, and these still run: $left"
+  say "nothing runs any more"
+}
+
+command=()
+if ! command -v docker >/dev/null; then skip "There is no 'docker'."; fi
+if ! timeout 20 docker version >/dev/null 2>&1; then skip "No Docker Engine answers 'docker version'."; fi
+find_compose
+
+project=thalweg-test-$$
+export THALWEG_IMAGE=thalweg-test-$$
+scratch=$(mktemp -d)
+# In the foreground, so that Ctrl-C reaches it too.
+bounded=(timeout --foreground --kill-after=30 "$up_seconds" "${command[@]}" -p "$project"
+  -f "$deploy/docker-compose.yml")
+to_the_end=(--exit-code-from trainer trainer)
+# The `up` that runs beside this script, if one does.
+running=""
+trap clean EXIT
+trap 'exit 130' INT TERM
+# As a user who is not root, also where root runs the test: it finds what only root may.
+export THALWEG_UID=1000 THALWEG_GID=1000
+chmod 0755 "$scratch"
+if [ "$(id -u)" -ne 0 ]; then THALWEG_UID=$(id -u) THALWEG_GID=$(id -g); fi
+
+say "'${command[*]}' $("${command[@]}" version --short)"
+"$deploy/offline-images.sh" "$binary"
+probe_engine
+compose config --quiet
+
+began=$SECONDS
+check_the_default_job
+check_that_nothing_restarts
+check_a_wrong_job
+check_lost_workers
+check_that_nothing_restarts
+say "compose cluster: passed in $((SECONDS - began)) s"
