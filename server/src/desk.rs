@@ -296,6 +296,11 @@ impl Desk {
         self.observers.contains_key(&session)
     }
 
+    /// Observer sessions that are open.
+    pub(crate) fn observers(&self) -> usize {
+        self.observers.len()
+    }
+
     /// A worker pushes or pulls: it is not idle. Says whether it was.
     pub(crate) fn active(&mut self, now: Time, worker: WorkerId, session: SessionId) -> bool {
         self.set_idle(now, worker, session, false)

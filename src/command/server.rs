@@ -35,6 +35,11 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "127.0.0.1:7700", value_name = "HOST:PORT")]
     listen: String,
 
+    /// Where to tell metrics for Prometheus, over HTTP: /metrics, /healthz and /readyz (docs/METRICS.md).
+    /// Off loopback as with --listen.
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<String>,
+
     /// End when standard input ends: the launcher holds its other end.
     #[arg(long, hide = true)]
     exit_with_parent: bool,
@@ -59,11 +64,19 @@ async fn run_server(
 ) -> Result<Ending> {
     let words = &blueprint.config.cluster.insecure_listen;
     let listener = listen(&arguments.listen, words).await?;
+    let metrics = match &arguments.metrics {
+        Some(address) => Some(listen(address, words).await.context("--metrics")?),
+        None => None,
+    };
     let address = listener.local_addr()?;
     say(&format!(
         "server {} of {} of job {} listens on {address}",
         arguments.index, blueprint.config.cluster.servers, blueprint.config.name
     ));
+    if let Some(metrics) = &metrics {
+        let address = metrics.local_addr()?;
+        say(&format!("its metrics are at http://{address}/metrics"));
+    }
     let stop = async {
         match told_to_stop(arguments.exit_with_parent).await {
             Ok(why) => why,
@@ -71,6 +84,7 @@ async fn run_server(
         }
     };
     let options = ServeOptions {
+        metrics: metrics.map(Arc::new),
         data: (arguments.index == 0).then(|| training_rows(blueprint)),
         ..serve_options(blueprint, arguments.index)
     };

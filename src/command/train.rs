@@ -10,6 +10,7 @@ use super::check;
 use super::conditions::ConditionFlags;
 use super::flags::JobFlags;
 use super::options::{JobOptions, PATIENCE_SECONDS, patience};
+use crate::launch::MetricsPlace;
 use crate::train::{TrainOptions, train};
 
 /// Arguments of `thalweg train`.
@@ -55,6 +56,11 @@ pub(super) struct Arguments {
     /// Record what every gradient and every request took there, for `thalweg simulate --replay`.
     #[arg(long, value_name = "FILE", conflicts_with = "join")]
     record: Option<PathBuf>,
+
+    /// Where the servers tell metrics for Prometheus (docs/METRICS.md): server 0 at this port, server 1 at
+    /// the next.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "join")]
+    metrics: Option<MetricsPlace>,
 
     /// Start nothing: watch, judge and record a job whose servers run already; name all of them, in
     /// any order. The job and its settings are then those of the servers.
@@ -114,6 +120,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         out: arguments.out.clone(),
         report: arguments.report.clone(),
         record: arguments.record.clone(),
+        metrics: arguments.metrics.clone(),
         quiet: arguments.quiet,
         json: arguments.json,
         exit_with_parent: arguments.exit_with_parent,

@@ -315,6 +315,7 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
         request_time_max: limits.request_seconds.duration(),
         stop_time_max: limits.stop_seconds.duration(),
         data: None,
+        metrics: None,
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::DIVERGED;
 use super::crew::Crew;
 use super::member::{Member, Process, Role};
+use super::scrape::MetricsPlace;
 
 /// Why a cluster does not start.
 #[derive(Debug, Error)]
@@ -71,7 +72,8 @@ pub struct LocalCluster {
 }
 
 impl LocalCluster {
-    /// Starts `servers` servers of the resolved job at `job`, on free ports of loopback.
+    /// Starts `servers` servers of the resolved job at `job`, on free ports of loopback, which tell their
+    /// metrics at `metrics`, if anywhere.
     ///
     /// # Errors
     /// [`LaunchError`] if one does not start or does not listen within `patience`.
@@ -80,6 +82,7 @@ impl LocalCluster {
         servers: u32,
         logs: &Path,
         patience: Duration,
+        metrics: Option<&MetricsPlace>,
     ) -> Result<Self, LaunchError> {
         let mut cluster = Self {
             servers: Vec::new(),
@@ -90,7 +93,7 @@ impl LocalCluster {
             crew: None,
         };
         for index in 0..servers {
-            let arguments = [
+            let mut arguments = vec![
                 "server".to_owned(),
                 job.display().to_string(),
                 "--index".to_owned(),
@@ -98,6 +101,7 @@ impl LocalCluster {
                 "--listen".to_owned(),
                 "127.0.0.1:0".to_owned(),
             ];
+            arguments.extend(metrics.into_iter().flat_map(|place| place.flags(index)));
             cluster
                 .servers
                 .push(start(Role::Server(index), &arguments, logs)?);

@@ -9,6 +9,7 @@ mod in_process;
 mod own;
 mod threads;
 mod record;
+mod scrape;
 
 pub use cluster::{LaunchError, LocalCluster, Loss};
 pub use crew::{Crew, unix_time};
@@ -17,6 +18,7 @@ pub use member::{Process, Role};
 pub use own::{InProcess, InProcessError, Trained};
 pub use parent::exit_with_parent;
 pub(crate) use record::{Recorder, gather};
+pub use scrape::MetricsPlace;
 pub use threads::ThreadRun;
 
 /// Exit code of a process whose model is worth nothing: of a worker whose gradient is no number, and of

@@ -6,6 +6,8 @@ use std::time::Duration;
 use thalweg_common::config::JobConfig;
 use thalweg_common::physics::Conditions;
 
+use crate::launch::MetricsPlace;
+
 /// What a run is told beside its job.
 #[derive(Clone, Debug)]
 pub struct TrainOptions {
@@ -25,6 +27,8 @@ pub struct TrainOptions {
     pub report: Option<PathBuf>,
     /// Where the timings of the run are to be recorded.
     pub record: Option<PathBuf>,
+    /// Where the servers that are started tell their metrics, if anywhere.
+    pub metrics: Option<MetricsPlace>,
     /// Whether to show no progress.
     pub quiet: bool,
     /// Whether to print the report as JSON instead of the summary.

@@ -114,6 +114,11 @@ async fn begin_of(observer: &Observer) -> Result<Instant> {
 async fn start(options: &TrainOptions) -> Result<Started> {
     let mut config = options.config.clone();
     incidents::check(&options.conditions, &config)?;
+    if let Some(metrics) = &options.metrics {
+        metrics
+            .check(config.cluster.servers)
+            .map_err(anyhow::Error::msg)?;
+    }
     let begun = wall_clock();
     let new_folder =
         |config: &JobConfig| RunFolder::create(options.out.clone(), &config.name, begun);
@@ -193,6 +198,13 @@ fn prepare_threads(job: &ResolvedJob, options: &TrainOptions) -> Result<ThreadRu
             job.blueprint.config.method.name
         );
     }
+    if options.metrics.is_some() {
+        bail!(
+            "--metrics cannot go with `method.name` = \"{}\", which has no server that could tell any: leave it \
+             out",
+            job.blueprint.config.method.name
+        );
+    }
     ThreadRun::prepare(job.clone())
 }
 
@@ -205,7 +217,9 @@ async fn start_cluster(
     let patience = config.limits.connect_seconds.duration();
     let servers = config.cluster.servers;
     let (job_path, logs) = (folder.job_path(), folder.logs_path());
-    let mut cluster = LocalCluster::start_servers(&job_path, servers, &logs, patience).await?;
+    let metrics = options.metrics.as_ref();
+    let mut cluster =
+        LocalCluster::start_servers(&job_path, servers, &logs, patience, metrics).await?;
     let observer = Observer::attach(cluster.addresses(), patience).await?;
     let mut further: Vec<String> = Vec::new();
     if options.data_from_server {

@@ -22,6 +22,7 @@ mod mistakes;
 mod refusals;
 mod lists;
 mod by_hand;
+mod metrics;
 mod history;
 mod hangs;
 mod watch;

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::transport::server::Connected;
 
+use crate::observe::metrics::Connected as Open;
 use crate::server::{Counters, Server};
 
 /// A TCP connection of one server.
@@ -29,14 +30,16 @@ impl SocketBytes {
 pub(super) struct Entry {
     server: Arc<Server>,
     bytes: SocketBytes,
+    _open: Open,
     _place: OwnedSemaphorePermit,
 }
 
 impl Entry {
-    pub(super) fn new(server: Arc<Server>, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(server: Arc<Server>, open: Open, place: OwnedSemaphorePermit) -> Self {
         Self {
             server,
             bytes: SocketBytes::default(),
+            _open: open,
             _place: place,
         }
     }

@@ -15,6 +15,7 @@ use super::owners::Owners;
 use super::waiters::Waiters;
 use crate::admission::{Gate, Ticket};
 use crate::history::PushEvent;
+use crate::observe::{self, Load, Snapshot, Window};
 use crate::server::Server;
 use crate::shard::ReadBy;
 use thalweg_proto::transport::Clock;
@@ -26,6 +27,9 @@ pub(super) struct Handler {
     pub(super) owners: Owners,
     pub(super) waiters: Waiters,
     pub(super) clock: Clock,
+    pub(super) load: Arc<Load>,
+    pub(super) connections_max: usize,
+    pub(super) queue_parts_max: usize,
     /// How long a request may wait before it is begun, unless it says less.
     pub(super) request_time_max: Duration,
     /// Turns true when the server ends: sessions are closed then.
@@ -71,6 +75,7 @@ impl Handler {
 
     /// Answers what needs no shard.
     pub(super) fn answer(&self, request: Request) -> Reply {
+        self.load.came((&request).into());
         let reply = self.server.answer(self.clock.now(), request);
         self.release();
         reply
@@ -84,6 +89,7 @@ impl Handler {
         deadline: Option<Duration>,
     ) -> Result<Submitted, Refusal> {
         let now = self.clock.now();
+        self.load.came(observe::Request::Push);
         let parts = push.parts.len();
         let event = self.server.judge_push(now, &push.header, parts)?;
         let begin_by = now
@@ -97,7 +103,7 @@ impl Handler {
             .map(|part| {
                 let elements = part.address.len();
                 let slot = match self.owners.token(part.shard, values_bytes(&part)) {
-                    Some(_token) => Slot::Here(self.server.push_part(now, &header, &part)),
+                    Some(_token) => Slot::Here(self.push_part(now, &header, &part)),
                     None => self.queue(&header, part, begin_by),
                 };
                 (elements, slot)
@@ -132,17 +138,26 @@ impl Handler {
         acks
     }
 
+    fn push_part(&self, now: Time, header: &PushHeader, part: &Part) -> PartAck {
+        let begun = self.clock.now();
+        let ack = self.server.push_part(now, header, part);
+        self.load.applied(self.clock.now().since(begun));
+        ack
+    }
+
     fn queue(&self, header: &Arc<PushHeader>, part: Part, begin_by: Time) -> Slot {
         let which = (part.shard, part.sequence);
         let (answer, ack) = oneshot::channel();
-        let (server, clock) = (self.server.clone(), self.clock);
+        let (server, clock, load) = (self.server.clone(), self.clock, self.load.clone());
         let of_job = header.clone();
         let job = Box::new(move || {
             let now = clock.now();
             let done = if now > begin_by {
                 server.refuse_part(&of_job, which, past_deadline(part.shard))
             } else {
-                server.push_part(now, &of_job, &part)
+                let done = server.push_part(now, &of_job, &part);
+                load.applied(clock.now().since(now));
+                done
             };
             // The session may have ended; the part is done all the same.
             drop(answer.send(done));
@@ -157,6 +172,7 @@ impl Handler {
     }
 
     async fn pull(&self, pull: Pull, deadline: Option<Duration>) -> Reply {
+        self.load.came(observe::Request::Pull);
         match self.admit(&pull, deadline).await {
             Ok(None) => {}
             Ok(Some(not_yet)) => return Reply::Pulled(not_yet),
@@ -238,6 +254,21 @@ impl Handler {
                 ),
             ),
         }
+    }
+
+    /// What a scrape shows at this moment. It looks at every shard, each under its lock.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let (queued, fullest) = self.owners.queued();
+        let queue = Window {
+            used: fullest as u64,
+            max: self.queue_parts_max as u64,
+        };
+        let load = self.load.numbers(self.connections_max, queued, queue);
+        let mut snapshot = self.server.snapshot(self.clock.now(), load);
+        let status = &mut snapshot.status;
+        (status.pushed_bytes, status.pulled_bytes) =
+            self.load.rising(status.pushed_bytes, status.pulled_bytes);
+        snapshot
     }
 
     /// Wakes whoever the last decisions released.

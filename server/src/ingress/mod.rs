@@ -15,6 +15,7 @@ mod handle;
 mod session;
 mod unary;
 mod serve;
+mod pages;
 
 pub use data::DataFile;
 pub use listen::{ListenError, listen};

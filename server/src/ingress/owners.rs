@@ -80,6 +80,14 @@ impl Owners {
         })
     }
 
+    /// How much waits in all queues, and in the fullest of them.
+    pub(super) fn queued(&self) -> (usize, usize) {
+        let lengths = self.lanes.values().map(|lane| lane.queue.1.len());
+        lengths.fold((0, 0), |(sum, most), length| {
+            (sum + length, most.max(length))
+        })
+    }
+
     /// Queues a job for a shard.
     ///
     /// # Errors
@@ -201,6 +209,7 @@ mod tests {
             "the shard is not idle"
         );
         assert!(refused);
+        assert_eq!(owners.queued(), (1, 1));
         drop(go);
     }
 }

@@ -18,8 +18,10 @@ use super::counted::{Connection, Entry};
 use super::data::{DataDesk, DataFile};
 use super::handle::Handler;
 use super::owners::Owners;
+use super::pages::Pages;
 use super::unary::Service;
 use super::waiters::Waiters;
+use crate::observe::Load;
 use crate::server::Server;
 use thalweg_proto::transport::Clock;
 
@@ -27,7 +29,7 @@ use thalweg_proto::transport::Clock;
 const TICK: Duration = Duration::from_millis(50);
 
 /// Pause after the system refused to hand over a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How a server is to be run.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub struct ServeOptions {
     pub stop_time_max: Duration,
     /// The training rows, if this server is to hand them out.
     pub data: Option<DataFile>,
+    /// Where its metrics are asked for, if they are to be told.
+    pub metrics: Option<Arc<TcpListener>>,
 }
 
 /// How a server ended.
@@ -94,12 +98,17 @@ pub async fn serve(
         server: server.clone(),
         waiters: Waiters::default(),
         clock: Clock::start(),
+        load: Arc::default(),
+        connections_max: options.connections_max,
+        queue_parts_max: options.queue_parts_max,
         request_time_max: options.request_time_max,
         ending: watch::Sender::new(false),
     });
     let (finish, finished) = oneshot::channel::<()>();
     let transport = transport(&handler, listener, address, &options, finished)?;
     let mut transport = tokio::spawn(transport);
+    let metrics = options.metrics.clone();
+    let _pages = metrics.map(|listener| Pages::serve(listener, handler.clone()));
     let end = tokio::select! {
         biased;
         failed = &mut transport => return ended_by_transport(failed),
@@ -150,7 +159,8 @@ fn transport(
                 .build_v1()
         })
         .transpose()?;
-    let connections = accept(listener, handler.server.clone(), options.connections_max);
+    let books = (handler.server.clone(), handler.load.clone());
+    let connections = accept(listener, books, options.connections_max);
     Ok(async move {
         let (reporter, health) = tonic_health::server::health_reporter();
         reporter
@@ -170,7 +180,7 @@ fn transport(
 /// Accepts connections, at most `max` at a time; further ones wait in the system's backlog.
 fn accept(
     listener: TcpListener,
-    server: Arc<Server>,
+    (server, load): (Arc<Server>, Arc<Load>),
     max: usize,
 ) -> mpsc::Receiver<std::io::Result<Connection>> {
     let (accepted, connections) = mpsc::channel(1);
@@ -182,7 +192,8 @@ fn accept(
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "a connection is without nodelay");
                     }
-                    let counted = Connection::new(stream, Entry::new(server.clone(), place));
+                    let entry = Entry::new(server.clone(), load.connected(), place);
+                    let counted = Connection::new(stream, entry);
                     if accepted.send(Ok(counted)).await.is_err() {
                         return;
                     }
@@ -240,6 +251,6 @@ async fn tick_until_over(
     clippy::disallowed_methods,
     reason = "the driver waits; decisions never do"
 )]
-async fn pause(duration: Duration) {
+pub(super) async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }

@@ -207,6 +207,9 @@ impl Answers {
             request_id,
             credit: self.credit,
         };
+        if let Reply::Refused(refusal) = &reply {
+            self.handler.load.refused(refusal.kind);
+        }
         let kind = self.meter.reply(&reply);
         let frames = reply_frames(envelope, &reply, &self.limits)
             .or_else(|error| reply_frames(envelope, &Reply::Refused(error.into()), &self.limits));

@@ -22,6 +22,7 @@ use super::counted::SocketBytes;
 use super::data::{DataDesk, Piece};
 use super::handle::Handler;
 use super::session::{Frames, Session};
+use crate::observe;
 
 /// The gRPC face of a server.
 #[derive(Clone, Debug)]
@@ -68,7 +69,10 @@ impl Service {
         let handler = self.handler.clone();
         let reply = tokio::spawn(async move { handler.handle(request, None).await });
         match reply.await {
-            Ok(Reply::Refused(refusal)) => Err(to_status(&refusal)),
+            Ok(Reply::Refused(refusal)) => {
+                self.handler.load.refused(refusal.kind);
+                Err(to_status(&refusal))
+            }
             Ok(reply) => Ok(reply),
             Err(error) => Err(internal(&error.to_string())),
         }
@@ -181,6 +185,7 @@ impl ParameterServer for Service {
         &self,
         request: tonic::Request<v1::ReadDataRequest>,
     ) -> Answer<v1::DataPiece> {
+        self.handler.load.came(observe::Request::Data);
         let request = request.into_inner();
         let fingerprint = self.handler.server.plan().fingerprint;
         if *request.fingerprint != fingerprint.to_bytes() {

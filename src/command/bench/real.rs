@@ -52,6 +52,7 @@ pub(super) async fn serve_real(listener: TcpListener) -> anyhow::Result<()> {
         request_time_max: PATIENCE,
         stop_time_max: Duration::from_secs(1),
         data: None,
+        metrics: None,
     };
     serve(server, listener, options, std::future::pending()).await?;
     Ok(())

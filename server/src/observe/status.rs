@@ -14,7 +14,7 @@ use crate::server::Server;
 use crate::shard::Account;
 
 /// Pairs of workers of whose waits is told.
-const WAITS_TOLD_MAX: usize = 100;
+pub(super) const WAITS_TOLD_MAX: usize = 100;
 
 impl Server {
     /// How things stand, without the history.

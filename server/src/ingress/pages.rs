@@ -1,0 +1,204 @@
+//! The pages of a server over HTTP, for those who watch machines: its metrics and its health.
+//!
+//! They are bounded apart from the sessions, so that neither can crowd out the other, and they end with
+//! the server. Nothing here changes anything, and nothing of a request but its method and path is read.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use thalweg_common::message::Phase;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::handle::Handler;
+use super::serve::{ACCEPT_PAUSE, pause};
+use crate::observe::metrics;
+
+/// Connections open at once; further ones wait in the system's backlog. A Prometheus needs one.
+const CONNECTIONS_MAX: usize = 16;
+
+/// Bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// Header fields of a request.
+const HEADERS_MAX: usize = 64;
+
+/// How long a request's head may take to come.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long making an answer may take.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long a connection is kept: then it ends after the answer that is under way, within
+/// [`ANSWER_TIME_MAX`], whether or not the other side reads. Whoever scrapes connects anew.
+const CONNECTION_TIME_MAX: Duration = Duration::from_secs(60);
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+type Page = Response<Full<Bytes>>;
+
+/// The pages of one server, served until this is dropped.
+#[derive(Debug)]
+pub(super) struct Pages(JoinHandle<()>);
+
+impl Pages {
+    pub(super) fn serve(listener: Arc<TcpListener>, handler: Arc<Handler>) -> Self {
+        Self(tokio::spawn(accept(listener, handler)))
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Answers requests.
+#[derive(Clone, Debug)]
+struct Desk {
+    handler: Arc<Handler>,
+    /// One snapshot at a time: each looks at every shard.
+    scrapes: Arc<Semaphore>,
+}
+
+async fn accept(listener: Arc<TcpListener>, handler: Arc<Handler>) {
+    let desk = Desk {
+        handler,
+        scrapes: Arc::new(Semaphore::new(1)),
+    };
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    // Dropped with this task, it ends the connections.
+    let mut connections = JoinSet::new();
+    while let Ok(place) = places.clone().acquire_owned().await {
+        while connections.try_join_next().is_some() {}
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let desk = desk.clone();
+                connections.spawn(async move {
+                    converse(stream, desk).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no connection for metrics could be accepted");
+                pause(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Serves one connection, which ends one way or another.
+async fn converse(stream: TcpStream, desk: Desk) {
+    let service = service_fn(move |request| {
+        let desk = desk.clone();
+        async move { Ok::<_, Infallible>(desk.answer(&request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = pause(CONNECTION_TIME_MAX) => {
+            connection.as_mut().graceful_shutdown();
+            let rest = tokio::time::timeout(ANSWER_TIME_MAX, connection);
+            rest.await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection for metrics ended");
+    }
+}
+
+impl Desk {
+    async fn answer(&self, request: &Request<Incoming>) -> Page {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let words = "only GET and HEAD are served here\n";
+            let mut page = text(StatusCode::METHOD_NOT_ALLOWED, words);
+            let allowed = hyper::header::HeaderValue::from_static("GET, HEAD");
+            page.headers_mut().insert(ALLOW, allowed);
+            return page;
+        }
+        match request.uri().path() {
+            "/metrics" => self.metrics().await,
+            "/healthz" => text(StatusCode::OK, format!("{}\n", self.phase().1)),
+            "/readyz" => {
+                let (phase, word) = self.phase();
+                let status = match phase {
+                    Phase::Joining | Phase::Training => StatusCode::OK,
+                    Phase::Done | Phase::Failed => StatusCode::SERVICE_UNAVAILABLE,
+                };
+                text(status, format!("{word}\n"))
+            }
+            _ => {
+                let words = "no such page; there are /metrics, /healthz and /readyz\n";
+                text(StatusCode::NOT_FOUND, words)
+            }
+        }
+    }
+
+    fn phase(&self) -> (Phase, &'static str) {
+        let (phase, _) = self.handler.server.phase();
+        (phase, metrics::word(phase))
+    }
+
+    async fn metrics(&self) -> Page {
+        match within(ANSWER_TIME_MAX, self.scrape()).await {
+            Some(Ok(metrics)) => page(StatusCode::OK, metrics::CONTENT_TYPE, metrics),
+            Some(Err(words)) => text(StatusCode::INTERNAL_SERVER_ERROR, words),
+            None => {
+                let words = format!(
+                    "the shards were busy for {} s; scrape again\n",
+                    ANSWER_TIME_MAX.as_secs()
+                );
+                text(StatusCode::SERVICE_UNAVAILABLE, words)
+            }
+        }
+    }
+
+    /// The metrics, made on a thread that may wait for the locks of shards.
+    async fn scrape(&self) -> Result<String, String> {
+        let place = self.scrapes.clone().acquire_owned().await;
+        let handler = self.handler.clone();
+        let render = tokio::task::spawn_blocking(move || {
+            let rendered = handler.snapshot().render();
+            drop(place);
+            rendered
+        });
+        match render.await {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(error)) => Err(format!("the metrics cannot be written: {error}\n")),
+            Err(error) => Err(format!("making the metrics ended: {error}\n")),
+        }
+    }
+}
+
+async fn within<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(time, work).await.ok()
+}
+
+fn text(status: StatusCode, words: impl Into<Bytes>) -> Page {
+    page(status, TEXT, words)
+}
+
+fn page(status: StatusCode, media: &'static str, body: impl Into<Bytes>) -> Page {
+    let mut page = Response::new(Full::new(body.into()));
+    *page.status_mut() = status;
+    let media = hyper::header::HeaderValue::from_static(media);
+    page.headers_mut().insert(CONTENT_TYPE, media);
+    page
+}

@@ -1,0 +1,168 @@
+//! `--metrics`: a job is scraped while it trains, and what is asked for wrongly is told so.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Child;
+use std::time::Duration;
+
+use crate::support::{Bench, SMALL, output_of, start, stderr, wait_for};
+
+/// What a server answers over HTTP: status line and head, and body. `None` if nobody listens.
+fn get(address: &str, request: &str) -> Option<(String, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let patience = Duration::from_secs(10);
+    stream.set_read_timeout(Some(patience)).unwrap();
+    let request = format!("{request} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.to_owned(), body.to_owned()))
+}
+
+/// The number of the first series that begins like this.
+fn number(metrics: &str, series: &str) -> Option<f64> {
+    let line = metrics.lines().find(|line| line.starts_with(series))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+/// A port that was free a moment ago, and the one after it.
+fn two_free_ports() -> u16 {
+    (0..100)
+        .find_map(|_| {
+            let first = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = first.local_addr().unwrap().port();
+            let next = port.checked_add(1)?;
+            TcpListener::bind(("127.0.0.1", next)).ok().map(|_| port)
+        })
+        .expect("two ports in a row are free")
+}
+
+#[test]
+fn a_job_is_scraped_while_it_trains() {
+    let bench = Bench::new();
+    let port = two_free_ports();
+    let [first, second] = [port, port + 1].map(|port| format!("127.0.0.1:{port}"));
+    let sets = [
+        "cluster.servers=2",
+        "cluster.workers=2",
+        "train.compute=5ms",
+        "train.epochs=100",
+    ];
+    let mut run = start(&mut bench.train(&sets, &["--metrics", &first]));
+    let committed = |address: &str| {
+        let (head, metrics) = get(address, "GET /metrics")?;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert!(head.contains("application/openmetrics-text"), "{head}");
+        assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+        let server = u8::from(address == second);
+        let series = format!("thalweg_examples_committed_total{{server=\"{server}\"}}");
+        number(&metrics, &series)
+    };
+    for address in [&first, &second] {
+        wait_for("a first example", || {
+            0.0 < committed(address).unwrap_or(0.0)
+        });
+        let before = committed(address).unwrap();
+        wait_for("further examples", || before < committed(address).unwrap());
+    }
+    let (head, phase) = get(&first, "GET /healthz").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert_eq!(phase, "training\n");
+    let (head, _) = get(&first, "GET /readyz").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let (_, metrics) = get(&first, "GET /metrics").unwrap();
+    for series in [
+        "thalweg_worker_up{server=\"0\",worker=\"1\"} 1",
+        "thalweg_requests_total{server=\"0\",kind=\"push\"}",
+        "thalweg_apply_seconds_count{server=\"0\"}",
+        "thalweg_loss{server=\"0\"}",
+        "thalweg_connections{server=\"0\"}",
+        "thalweg_pushed_bytes_total{server=\"0\"}",
+    ] {
+        assert!(0.0 < number(&metrics, series).unwrap(), "{series}");
+    }
+    for (request, status) in [
+        ("GET /", "404"),
+        ("GET /metrics/../job", "404"),
+        ("POST /metrics", "405"),
+        (&format!("GET /{}", "a".repeat(40_000)), "4"),
+    ] {
+        if let Some((head, _)) = get(&first, request) {
+            let expected = format!("HTTP/1.1 {status}");
+            assert!(head.starts_with(&expected), "{head}");
+        }
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    wait_for("the end of the servers", || {
+        get(&first, "GET /healthz").is_none()
+    });
+}
+
+/// A server with metrics at this place.
+fn server(bench: &Bench, metrics: &str) -> Child {
+    let mut command = bench.command(&["server", "--listen", "127.0.0.1:0", "--metrics", metrics]);
+    for set in SMALL {
+        command.args(["--set", set]);
+    }
+    start(&mut command)
+}
+
+#[test]
+fn a_server_says_where_its_metrics_are_and_waits_for_workers() {
+    let bench = Bench::new();
+    let mut child = server(&bench, "127.0.0.1:0");
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    let lines: Vec<_> = lines.take(2).map(Result::unwrap).collect();
+    let (_, address) = lines[1].split_once("http://").unwrap();
+    let address = address.strip_suffix("/metrics").unwrap();
+    assert_eq!(get(address, "GET /healthz").unwrap().1, "joining\n");
+    assert_eq!(get(address, "GET /readyz").unwrap().1, "joining\n");
+    // One that says nothing keeps nobody away.
+    let silent: Vec<_> = (0..8)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    let (_, metrics) = get(address, "GET /metrics").unwrap();
+    let absent = "thalweg_workers{server=\"0\",state=\"absent\"} 4";
+    assert!(metrics.contains(absent), "{metrics}");
+    drop(silent);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_port_that_cannot_be_had_is_one_line() {
+    let bench = Bench::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (place, words) in [
+        (taken.as_str(), "another process has the port"),
+        ("0.0.0.0:0", "insecure_listen"),
+        ("nowhere", "expected HOST:PORT"),
+    ] {
+        let output = output_of(server(&bench, place));
+        let complaint = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{complaint}");
+        let lines: Vec<_> = complaint.lines().collect();
+        let [.., error] = lines[..] else {
+            panic!("{place}: nothing was said");
+        };
+        assert!(error.starts_with("error: --metrics: "), "{complaint}");
+        assert!(error.contains(words), "{place}: {complaint}");
+        let others = lines.iter().filter(|line| !line.starts_with("note: "));
+        assert_eq!(others.count(), 1, "{complaint}");
+    }
+    for (further, words) in [
+        (["--metrics", "127.0.0.1:65535"], "65536"),
+        (["--metrics", &taken], "another process has the port"),
+    ] {
+        let output = bench
+            .train(&["cluster.servers=2"], &further)
+            .output()
+            .unwrap();
+        let complaint = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{complaint}");
+        assert!(complaint.contains(words), "{complaint}");
+    }
+}
