@@ -194,7 +194,14 @@ fn arenas(options: &CompareOptions, usual: u32) -> Vec<Arena> {
     let pairs = workers
         .iter()
         .flat_map(|workers| latencies.iter().map(move |latency| (*workers, *latency)));
-    pairs
+    let mut each_once: Vec<(u32, Distribution)> = Vec::new();
+    for pair in pairs {
+        if !each_once.contains(&pair) {
+            each_once.push(pair);
+        }
+    }
+    each_once
+        .into_iter()
         .map(|(workers, latency)| {
             let mut conditions = options.conditions.clone();
             conditions.link.latency = latency;

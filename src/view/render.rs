@@ -21,6 +21,12 @@ const SHARDS_SHOWN_MAX: usize = 16;
 #[must_use]
 pub fn render_status(view: &ClusterView, look: Look) -> String {
     let mut text = String::new();
+    if view.servers.is_empty() {
+        // Zeros would look like a job that stands still.
+        look.line(&mut text, "nothing is known of the job");
+        unreachable(view, look, &mut text);
+        return text;
+    }
     head(view, look, &mut text);
     workers(view, look, &mut text);
     parts(view, look, &mut text);
@@ -381,6 +387,17 @@ mod tests {
     use super::*;
     use crate::view::Colour;
     use crate::view::fixtures::two_servers;
+
+    #[test]
+    fn of_a_job_whose_servers_do_not_answer_nothing_is_made_up() {
+        let mut view = ClusterView::from(&[][..]);
+        view.unreachable
+            .push("127.0.0.1:1: connection refused".into());
+        assert_eq!(
+            render_status(&view, Look::default()),
+            "nothing is known of the job\nno answer: 127.0.0.1:1: connection refused\n"
+        );
+    }
 
     #[test]
     fn the_status_page_tells_everything_without_colour() {
