@@ -389,17 +389,6 @@ mod tests {
     use crate::view::fixtures::two_servers;
 
     #[test]
-    fn of_a_job_whose_servers_do_not_answer_nothing_is_made_up() {
-        let mut view = ClusterView::from(&[][..]);
-        view.unreachable
-            .push("127.0.0.1:1: connection refused".into());
-        assert_eq!(
-            render_status(&view, Look::default()),
-            "nothing is known of the job\nno answer: 127.0.0.1:1: connection refused\n"
-        );
-    }
-
-    #[test]
     fn the_status_page_tells_everything_without_colour() {
         let view = ClusterView::from(&two_servers()[..]);
         let page = render_status(&view, Look::default());
@@ -431,13 +420,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_of_nobody_has_a_page_too() {
+    fn of_a_cluster_that_does_not_answer_nothing_is_made_up() {
         let mut view = ClusterView::of_nobody();
         view.unreachable
             .push("127.0.0.1:7001: connection refused".into());
-        let page = render_status(&view, Look::default());
-        assert!(page.contains("no answer: 127.0.0.1:7001: connection refused\n"));
-        assert!(page.contains("progress   -, 0 of 0 examples\n"));
+        assert_eq!(
+            render_status(&view, Look::default()),
+            "nothing is known of the job\nno answer: 127.0.0.1:7001: connection refused\n"
+        );
     }
 
     #[test]

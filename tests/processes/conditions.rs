@@ -88,7 +88,7 @@ fn a_job_under_latency_with_a_slow_a_killed_and_a_late_worker_uses_every_row_onc
     assert_eq!(told["latency"], "lognormal:2ms:0.5");
     assert_eq!(told["jitter"], "uniform:0ms:1ms");
     assert_eq!(told["bandwidth"], "200mbit");
-    assert_eq!(told["loss"], "0.001");
+    assert_eq!(told["loss"], "0.1%");
     assert_eq!(told["stragglers"][0], "1:4x");
     assert_eq!(told["kills"][0], "worker:2@600ms");
     assert_eq!(told["joins"][0], "worker:3@300ms");

@@ -324,11 +324,11 @@ fn ctrl_c_ends_a_simulation_with_what_there_is_by_then() {
 
 #[test]
 fn what_is_asked_for_too_late_is_told_and_did_not_happen() {
-    let (_, output, report) = simulated(&["--kill", "worker:1@100min", "--slow-server", "1:2x"]);
-    let note = "note: worker:1@100min did not happen: the job had ended before";
+    let (_, output, report) = simulated(&["--kill", "worker:1@2h", "--slow-server", "1:2x"]);
+    let note = "note: worker:1@2h did not happen: the job had ended before";
     assert!(stderr(&output).contains(note), "{}", stderr(&output));
     assert_eq!(report["conditions"]["slow_servers"][0], "1:2x");
-    let line = "conditions kill worker:1@100min, slow server 1:2x";
+    let line = "conditions kill worker:1@2h, slow server 1:2x";
     assert!(stdout(&output).contains(line), "{}", stdout(&output));
 }
 
