@@ -82,7 +82,8 @@ def wrong_in_grafana(compose, mounted):
     if f":{port}\"]" not in service(host, compose):
         yield f"the data source is {host}:{port}, expected a service and its port"
     uid = one(r"^ +uid: (\S+)$", source, "datasources/prometheus.yml")
-    strangers = set(re.findall(r'"uid": "(.*)"', dashboard.read_text())) - {uid, json.loads(dashboard.read_text())["uid"]}
+    known = {uid, json.loads(dashboard.read_text())["uid"]}
+    strangers = set(re.findall(r'"uid": "(.*)"', dashboard.read_text())) - known
     if strangers:
         yield f"the dashboard asks {sorted(strangers)}, expected the data source {uid}"
 
