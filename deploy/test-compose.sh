@@ -2,8 +2,9 @@
 # Runs the cluster of deploy/docker-compose.yml in real containers, on an image that is made without a
 # registry: deploy/test-compose.sh [BINARY]. It looks that the default job reaches its known loss and `up`
 # ends with 0, that a job that is wrong ends otherwise, that a job goes on without a worker that is killed
-# while one that dies comes back, and that the profile `watch` shows a job and stays when it ends. BINARY is target/release/thalweg if none is named. Where containers
-# cannot be run it says so and ends with 0. What it made is removed, however it ends.
+# while one that dies comes back, and that the profile `watch` shows a job and stays when it ends. BINARY is
+# target/release/thalweg if none is named. Where containers cannot be run it says so and ends with 0. What it
+# made is removed, however it ends.
 set -euo pipefail
 deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 binary=${1:-$deploy/../target/release/thalweg}
