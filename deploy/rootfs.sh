@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Lays out the root file system of an image that runs one program and holds nothing else: the binary, the
-# shared libraries that it loads, and the user that it runs as: deploy/rootfs.sh BINARY OUT.
+# shared libraries that it loads, and the user that it runs as: deploy/rootfs.sh BINARY OUT [NAME]. The program
+# is called NAME in the image, `thalweg` if none is given.
 # It is what the build in deploy/Dockerfile and deploy/offline-images.sh have in common. No shell, no
 # package manager: what is not there cannot be used by whoever gets in, and needs no updates.
 set -euo pipefail
@@ -13,8 +14,8 @@ die() {
   exit 1
 }
 
-[ $# -eq 2 ] || die "expected BINARY OUT, found $# arguments"
-binary=$1 out=$2
+[ $# -eq 2 ] || [ $# -eq 3 ] || die "expected BINARY OUT [NAME], found $# arguments"
+binary=$1 out=$2 name=${3:-thalweg}
 [ -x "$binary" ] || die "$binary: expected a program that can be run; build one with 'cargo build --release'"
 if [ -e "$out" ] && [ -n "$(ls -A "$out")" ]; then
   die "$out: expected a folder that is empty or not there yet; remove it, or name another"
@@ -36,9 +37,9 @@ if libraries=$(ldd "$binary" 2>/dev/null); then
     if [ -e "$folder/$library" ]; then take "$folder/$library"; fi
   done
 fi
-install -D -m 0755 "$binary" "$out/usr/local/bin/thalweg"
+install -D -m 0755 "$binary" "$out/usr/local/bin/$name"
 # The names of source lines are most of the file, and only a debugger reads them.
-if command -v strip >/dev/null; then strip --strip-debug "$out/usr/local/bin/thalweg"; fi
+if command -v strip >/dev/null; then strip --strip-debug "$out/usr/local/bin/$name"; fi
 
 mkdir -p "$out/etc"
 printf 'root:x:0:0:root:/:/sbin/nologin\nnonroot:x:%d:%d:nonroot:/work:/sbin/nologin\n' "$uid" "$uid" >"$out/etc/passwd"

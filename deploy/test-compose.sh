@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs the cluster of deploy/docker-compose.yml in real containers, on an image that is made without a
 # registry: deploy/test-compose.sh [BINARY]. It looks that the default job reaches its known loss and `up`
-# ends with 0, that a job that is wrong ends otherwise, and that a job goes on without a worker that is
-# killed while one that dies comes back. BINARY is target/release/thalweg if none is named. Where containers
-# cannot be run it says so and ends with 0. What it made is removed, however it ends.
+# ends with 0, that a job that is wrong ends otherwise, that a job goes on without a worker that is killed
+# while one that dies comes back, and that the profile `watch` shows a job and stays when it ends. BINARY is
+# target/release/thalweg if none is named. Where containers cannot be run it says so and ends with 0. What it
+# made is removed, however it ends.
 set -euo pipefail
 deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 binary=${1:-$deploy/../target/release/thalweg}
@@ -17,6 +18,13 @@ skip() {
   echo
   echo "!!! SKIPPED: the compose cluster. $*"
   exit 0
+}
+
+# Part of the test cannot be done here; the rest goes on.
+missed() {
+  echo
+  echo "!!! SKIPPED: watching by Prometheus. $*"
+  echo
 }
 
 fail() {
@@ -60,8 +68,8 @@ clean() {
     kill "$running" 2>/dev/null || true
     wait "$running" || true
   fi
-  compose down --volumes --timeout 5 >/dev/null 2>&1 || true
-  docker image rm "$THALWEG_IMAGE" >/dev/null 2>&1 || true
+  compose --profile watch down --volumes --timeout 5 >/dev/null 2>&1 || true
+  docker image rm "$THALWEG_IMAGE" "$THALWEG_PROMETHEUS_IMAGE" >/dev/null 2>&1 || true
   # Files in it may belong to another user where an engine maps users.
   rm -rf "$scratch"
   exit "$status"
@@ -76,9 +84,9 @@ log_loss_of_run() {
     test && /"log_loss":/ { gsub(/[^0-9.e-]/, "", $2); print $2; exit }' "$THALWEG_RUNS/latest/report.json"
 }
 
-# The containers of the workers, running or not.
-workers() { docker ps --all --quiet --filter "label=com.docker.compose.project=$project" \
-  --filter "label=com.docker.compose.service=worker"; }
+# The containers of a service, running or not.
+containers() { docker ps --all --quiet --filter "label=com.docker.compose.project=$project" \
+  --filter "label=com.docker.compose.service=$1"; }
 
 is_training() { [ -s "$THALWEG_RUNS/latest/metrics.jsonl" ]; }
 
@@ -114,6 +122,7 @@ check_the_default_job() {
     || fail "the test log loss is '$loss', expected 0.499, give or take 0.004"
   [ "$(stat -c %u "$THALWEG_RUNS/latest/report.json")" = "$THALWEG_UID" ] \
     || fail "the report does not belong to the user $THALWEG_UID"
+  [ -z "$(containers prometheus)$(containers grafana)" ] || fail "the profile 'watch' runs and was not asked for"
   say "done, test log loss $loss"
 }
 
@@ -140,7 +149,7 @@ check_lost_workers() {
   "${bounded[@]}" up "${to_the_end[@]}" >"$scratch/lost.log" 2>&1 &
   running=$!
   wait_until 60 "a job that trains" is_training
-  killed=$(workers | sed -n 1p) died=$(workers | sed -n 2p)
+  killed=$(containers worker | sed -n 1p) died=$(containers worker | sed -n 2p)
   docker kill "$killed" >/dev/null
   # Not by the engine, which would not start it again: by its own hand, as one that runs out of memory.
   kill -KILL "$(pgrep -P "$(docker inspect -f '{{.State.Pid}}' "$died")")"
@@ -160,6 +169,40 @@ check_lost_workers() {
   unset THALWEG_JOB THALWEG_SETTINGS
 }
 
+# As OPERATIONS.md has it where there is no Grafana: Prometheus by its name. Port 0 is any that is free.
+check_watching() {
+  local url code seen began_at prometheus
+  say "Prometheus beside the steady job, which it outlives"
+  if ! command -v python3 >/dev/null; then missed "It needs python3."; return; fi
+  python3 "$deploy/watch.py" files || fail "the files of the profile 'watch' do not fit together"
+  if ! docker image inspect "$THALWEG_PROMETHEUS_IMAGE" >/dev/null 2>&1; then
+    missed "There is no image of Prometheus: the Debian package cannot be fetched."
+    return
+  fi
+  use_runs watched
+  export THALWEG_JOB=steady THALWEG_SETTINGS="--set data.rows=60000" THALWEG_PROMETHEUS_PORT=0
+  compose up --detach trainer prometheus >"$scratch/watched.log" 2>&1 \
+    || fail "'up --detach' failed: $(cat "$scratch/watched.log")"
+  prometheus=$(containers prometheus)
+  url=http://$(docker port "$prometheus" 9090)
+  seen=$(python3 "$deploy/watch.py" rising "$url" 30) \
+    || fail "Prometheus does not show the job: $(docker logs "$prometheus" 2>&1 | tail -n 5)"
+  code=$(timeout 60 docker wait "$(containers trainer)") || fail "the trainer did not end within 60 s"
+  [ "$code" = 0 ] || fail "the trainer ended with $code, expected 0"
+  python3 "$deploy/watch.py" kept "$url" "$seen" || fail "Prometheus did not outlive the job"
+
+  # And the next job, with an `up` that ends with its trainer.
+  began_at=$(docker inspect -f '{{.State.StartedAt}}' "$prometheus") code=0
+  THALWEG_SETTINGS="--set data.rows=6000" \
+    compose up "${to_the_end[@]}" >"$scratch/watched.log" 2>&1 || code=$?
+  [ "$code" -eq 0 ] || fail "'up' beside Prometheus ended with $code, expected 0"
+  [ "$(docker inspect -f '{{.State.Running}} {{.State.StartedAt}}' "$prometheus")" = "true $began_at" ] \
+    || fail "the end of a job ended Prometheus"
+  compose --profile watch rm --stop --force -v prometheus >/dev/null 2>&1 || fail "Prometheus cannot be removed"
+  say "Prometheus saw it, and still runs after two jobs"
+  unset THALWEG_JOB THALWEG_SETTINGS THALWEG_PROMETHEUS_PORT
+}
+
 # What is done stays done: nothing starts again behind the back of who looks elsewhere.
 check_that_nothing_restarts() {
   sleep 2
@@ -175,7 +218,7 @@ if ! timeout 20 docker version >/dev/null 2>&1; then skip "No Docker Engine answ
 find_compose
 
 project=thalweg-test-$$
-export THALWEG_IMAGE=thalweg-test-$$
+export THALWEG_IMAGE=thalweg-test-$$ THALWEG_PROMETHEUS_IMAGE=thalweg-test-$$-prometheus
 scratch=$(mktemp -d)
 # In the foreground, so that Ctrl-C reaches it too.
 bounded=(timeout --foreground --kill-after=30 "$up_seconds" "${command[@]}" -p "$project"
@@ -200,5 +243,6 @@ check_the_default_job
 check_that_nothing_restarts
 check_a_wrong_job
 check_lost_workers
+check_watching
 check_that_nothing_restarts
 say "compose cluster: passed in $((SECONDS - began)) s"
