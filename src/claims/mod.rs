@@ -104,7 +104,7 @@ fn run_until(
     claim: &'static Claim,
     extent: Extent,
 ) -> Result<Option<Found>> {
-    let (whole, found) = mpsc::channel();
+    let (whole, found) = mpsc::sync_channel(1);
     thread::Builder::new()
         .name(format!("claim {}", claim.name))
         .spawn(move || {

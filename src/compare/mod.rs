@@ -88,17 +88,7 @@ pub fn compare(options: &CompareOptions) -> Result<bool> {
     }
     let config = &ground.own.blueprint.config;
     let arenas = arenas(options, config.cluster.workers);
-    for arena in &arenas {
-        let conditions = &arena.physics.conditions;
-        conditions.check(arena.workers, config.cluster.servers)?;
-        let is_server = |kill: &&Fault| matches!(kill.victim, Victim::Server(_));
-        if let Some(kill) = conditions.kills.iter().find(is_server) {
-            bail!(
-                "--kill {kill}: no job goes on without one of its servers, so that there would be nothing to \
-                 compare; kill workers"
-            );
-        }
-    }
+    check(&arenas, config.cluster.servers)?;
     let (methods, mut refused) = choose(options, &ground, &arenas)?;
     let folder = RunFolder::create_or_below(
         (options.out.clone(), "comparisons"),
@@ -158,6 +148,22 @@ pub fn compare(options: &CompareOptions) -> Result<bool> {
     };
     tell(&comparison, &folder, options)?;
     Ok(!comparison.interrupted)
+}
+
+/// Refuses conditions that do not fit a place, or leave nothing to compare.
+fn check(arenas: &[Arena], servers: u32) -> Result<()> {
+    for arena in arenas {
+        let conditions = &arena.physics.conditions;
+        conditions.check(arena.workers, servers)?;
+        let is_server = |kill: &&Fault| matches!(kill.victim, Victim::Server(_));
+        if let Some(kill) = conditions.kills.iter().find(is_server) {
+            bail!(
+                "--kill {kill}: no job goes on without one of its servers, so that there would be nothing to \
+                 compare; kill workers"
+            );
+        }
+    }
+    Ok(())
 }
 
 fn tell(comparison: &Comparison, folder: &RunFolder, options: &CompareOptions) -> Result<()> {
