@@ -166,8 +166,9 @@ class Worker:
         received, examples, loss, features = 0, 0, 0.0, self.data["features"]
         size = {"full": 2**63}.get(size := self.job["train"]["batch_size"], size)
         ask = lambda: self.call(self.servers[0], "NextRange", self.session | {3: received})
-        while not self.stop and 4 not in (grant := ask()):
-            rate = np.frombuffer(get(grant, 5, np.float64(1).tobytes()), "<f8")[0]
+        # Asked for no number of iterations, server 0 grants one thing at a time.
+        while not self.stop and 4 not in (grant := decode((answer := ask())[1][0])):
+            rate = np.frombuffer(get(answer, 2, np.float64(1).tobytes()), "<f8")[0]
             received += 1 in grant or 2 in grant
             if 3 in grant:
                 self.beat(b"waiting for data", idle=1)

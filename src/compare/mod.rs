@@ -28,7 +28,6 @@ use thalweg_worker::method::METHODS;
 pub(crate) use self::contest::{Arena, Contest};
 use self::ddp::Peer;
 pub(crate) use self::ground::Ground;
-pub(crate) use self::real::output_of;
 use self::real::train_for_real;
 pub(crate) use self::result::Run;
 use self::result::{AtPlace, Comparison, MethodResult, PeerResult, Place, Refused, SCHEMA_VERSION};

@@ -1,12 +1,12 @@
 //! Final runs with real processes: `thalweg train` as a child, whose report is read.
 
-use std::io;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
 use super::result::{Measured, Run};
+use crate::launch::output_of;
 use crate::report::{Report, RunStatus};
 
 /// Trains in processes, with these arguments after `thalweg train`, into the folder `out`.
@@ -32,17 +32,6 @@ pub(super) fn train_for_real(arguments: &[String], lr: f64, out: &Path) -> Resul
         }
     };
     Ok(run_of(&report, lr))
-}
-
-/// What a child prints until it ends. Its standard input stays open so long: its end says that we are gone.
-///
-/// # Errors
-/// If it cannot be waited for.
-pub(crate) fn output_of(mut child: Child) -> io::Result<Output> {
-    let held = child.stdin.take();
-    let output = child.wait_with_output();
-    drop(held);
-    output
 }
 
 fn run_of(report: &Report, lr: f64) -> Run {

@@ -1,6 +1,8 @@
-//! Ending with the launcher: a child whose launcher is killed must not live on.
+//! Ending with the launcher: a child whose launcher is killed must not live on. Both ends of it: what the child
+//! listens to, and what the launcher holds.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::process::{Child, Output};
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -15,10 +17,21 @@ pub fn exit_with_parent() -> oneshot::Receiver<()> {
         .name("parent-watch".to_owned())
         .spawn(move || {
             let mut byte = [0];
-            while std::io::stdin().read(&mut byte).is_ok_and(|read| read > 0) {}
+            while io::stdin().read(&mut byte).is_ok_and(|read| read > 0) {}
             // Whoever waits may have ended on its own.
             gone.send(()).ok();
         })
         .expect("the system can start a thread");
     watch
+}
+
+/// What a child prints until it ends. Its standard input stays open so long: its end says that we are gone.
+///
+/// # Errors
+/// If it cannot be waited for.
+pub fn output_of(mut child: Child) -> io::Result<Output> {
+    let held = child.stdin.take();
+    let output = child.wait_with_output();
+    drop(held);
+    output
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use crate::compare::output_of;
+use crate::launch::output_of;
 use crate::report::Report;
 
 /// Runs `thalweg COMMAND ARGUMENTS` into the folder `out`; `what` names it in errors.

@@ -469,8 +469,8 @@ fn chart(found: &[Found]) -> Chart {
         .collect();
     Chart {
         title: "time to a loss, predicted, s".to_owned(),
-        x: "measured, s, by ratios",
-        scale: Scale::Log,
+        x: "measured, s",
+        scale: Scale::Linear,
         ceiling: None,
         lines: vec![
             Line {
