@@ -148,8 +148,13 @@ impl Desk {
         if let Some(why) = &self.stopped {
             return Err(Refusal::new(RefusalKind::Stopping, why.clone()));
         }
-        let known = register.session.is_some_and(|session| self.knows(session));
-        if !known && sessions_max <= self.living() {
+        let is_full = || {
+            let known = register.session.is_some_and(|session| self.knows(session));
+            !known && sessions_max <= self.living()
+        };
+        // Where there are places for all there is nothing to count: ten thousand workers come one by one.
+        let places = self.admission.clocks().slots().len() + self.observers.len();
+        if sessions_max <= places as u64 && is_full() {
             return Err(Refusal::new(
                 RefusalKind::Overloaded,
                 format!(

@@ -24,7 +24,7 @@ use crate::job::{
     REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, resolve_fetched,
     training_method, transforms,
 };
-use crate::launch::{Recorder, unix_time};
+use crate::launch::{Recorder, place_of_this_process, unix_time};
 use crate::view::units::bytes;
 
 /// How long server 0 may take to read the data, if nothing else is said.
@@ -173,7 +173,7 @@ async fn register(
     let member = Member {
         worker: arguments.worker.map(WorkerId),
         data: blueprint.data_summary(),
-        place: format!("process {}", std::process::id()),
+        place: place_of_this_process(),
     };
     Ok(join(contact, limits, member, patience).await?)
 }

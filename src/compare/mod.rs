@@ -390,6 +390,10 @@ impl Course<'_> {
         for (whole, method) in found.iter_mut().enumerate() {
             let name = method.method.clone();
             for (number, (at, arena)) in method.at.iter_mut().zip(self.arenas).enumerate() {
+                if self.is_over() {
+                    found.truncate(whole);
+                    return Ok(());
+                }
                 let place = place(arena);
                 self.say(&format!(
                     "{name}: real processes, {} workers, latency {}",
@@ -406,7 +410,8 @@ impl Course<'_> {
                     true => tuned.clone(),
                     false => train(untuned.lr, "undelayed")?,
                 };
-                if self.is_over() {
+                // A run that an interruption did not reach is whole.
+                if self.is_over() && (tuned.failed.is_some() || untuned.failed.is_some()) {
                     found.truncate(whole);
                     return Ok(());
                 }

@@ -122,6 +122,7 @@ fn closing(comparison: &Comparison) -> Vec<String> {
     )];
     lines.push(match comparison.workers_to_beat_one_thread {
         Some(workers) => format!("cost       {workers} workers reach it before one thread does"),
+        None if comparison.interrupted => "cost       not known: it was interrupted".to_owned(),
         None => "cost       no number of workers here reaches it before one thread does".to_owned(),
     });
     for method in comparison.methods.iter().filter(|method| missed(method)) {

@@ -54,7 +54,25 @@ fn available_below(root: &Path) -> Option<Available> {
     machine
         .into_iter()
         .chain(limits)
+        .chain(address_space(root))
         .min_by_key(|found| found.bytes)
+}
+
+/// What a limit on the address space (`ulimit -v`) leaves, if there is one.
+fn address_space(root: &Path) -> Option<Available> {
+    let told_by = root.join("proc/self/limits");
+    let limits = read(&told_by)?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max address space"))?;
+    // "unlimited" is no limit.
+    let limit: u64 = line.split_whitespace().next()?.parse().ok()?;
+    let status = read(&root.join("proc/self/status"))?;
+    let taken = kibibytes_of("VmSize:", &status)?;
+    Some(Available {
+        bytes: limit.saturating_sub(taken),
+        told_by,
+    })
 }
 
 /// The most memory that this process has held so far, bytes; `None` on systems that do not tell.
@@ -153,6 +171,11 @@ mod tests {
         ];
         let group = "sys/fs/cgroup/memory/memory.limit_in_bytes";
         assert_eq!(machine(&first), Some((2_000, group.into())));
+        let limits = |soft: &str| format!("Max address space {soft:>20} unlimited bytes\n");
+        let status = ("proc/self/status", "VmSize:\t 1 kB\n");
+        let left = |soft: &str| machine(&[MEMINFO, status, ("proc/self/limits", &limits(soft))]);
+        assert_eq!(left("5000"), Some((3_976, "proc/self/limits".into())));
+        assert_eq!(left("unlimited"), Some((4_096_000, "proc/meminfo".into())));
     }
 
     #[test]

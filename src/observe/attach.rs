@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::Observer;
 use crate::job::{REGISTRIES, ResolveError, blueprint, frame_limits};
+use crate::launch::place_of_this_process;
 
 /// Why a cluster cannot be observed.
 #[derive(Debug, Error)]
@@ -121,7 +122,7 @@ impl Observer {
         let draft = Draft::parse("the server's job", &contact.job).map_err(job)?;
         let blueprint = blueprint(draft.check(&REGISTRIES).map_err(job)?)?;
         let limits = frame_limits(&blueprint.config, blueprint.map.elements());
-        let place = format!("process {}", std::process::id());
+        let place = place_of_this_process();
         let Enlisted {
             session,
             worker,

@@ -280,7 +280,8 @@ fn finish(
             (RunStatus::Diverged, RunEnd::Diverged, Some(advice))
         }
     };
-    for note in notes(history, &options.physics) {
+    let missed = onlooker.stopping.missed();
+    for note in notes(history, &options.physics).into_iter().chain(missed) {
         onlooker.display.message(&format!("note: {note}"));
     }
     let evaluate = onlooker.judge.spent();

@@ -14,6 +14,7 @@ use super::interrupts::Interrupts;
 use super::options::{RunEnd, TrainOptions};
 use super::references::references;
 use super::seat::Seat;
+use super::stopping::Stopping;
 use super::watch::{Since, Watched};
 use crate::job::{ResolvedJob, runs_on_threads};
 use crate::launch::{LocalCluster, gather};
@@ -73,11 +74,8 @@ pub(super) async fn finish(
         let ear = (&mut watch.interrupts, &mut watch.display);
         end_processes((cluster, &view), (patience, end != RunEnd::Done), ear).await;
     }
-    let (end, cause) = judged(
-        (end, cause),
-        divergence.as_ref(),
-        &watch.job.blueprint.config,
-    );
+    let config = &watch.job.blueprint.config;
+    let (end, cause) = judged((end, cause), divergence.as_ref(), config);
     let outcome = Outcome {
         status: status_of(end),
         cause,
@@ -90,8 +88,8 @@ pub(super) async fn finish(
         final_scores,
         parameters: counts,
     };
-    if let Some(words) = worse_than_the_mean(&outcome.final_scores) {
-        watch.display.message(&words);
+    for note in notes(&outcome.final_scores, &watch.stopping) {
+        watch.display.message(&format!("note: {note}"));
     }
     let report = Report {
         conditions: ConditionsReport::of(&options.conditions),
@@ -155,13 +153,19 @@ fn judged(
     }
 }
 
+/// What of the model is to be told that the report does not say.
+fn notes(scores: &Final, stopping: &Stopping) -> impl Iterator<Item = String> {
+    let notes = [worse_than_the_mean(scores), stopping.missed()];
+    notes.into_iter().flatten()
+}
+
 /// A word on a model that predicts worse than one number would, though training went to its end.
 fn worse_than_the_mean(scores: &Final) -> Option<String> {
     let test = scores.test.and_then(|test| test.r2);
     let r2 = test.or(scores.train.and_then(|train| train.scores.r2))?;
     (r2 < 0.0).then(|| {
         format!(
-            "note: R² is {r2:.2}, below 0: the mean of the labels would predict better; bring labels and \
+            "R² is {r2:.2}, below 0: the mean of the labels would predict better; bring labels and \
              columns to one size (target_scale and scale = \"standard\" of [data]), or try another \
              optimizer.lr or more epochs"
         )

@@ -68,6 +68,21 @@ impl Stopping {
         other.is_none_or(|other| by < if rises { value - other } else { other - value })
     }
 
+    /// That a target was never reached, and how close the run came; `None` if there was none, or it was.
+    pub(crate) fn missed(&self) -> Option<String> {
+        let target = self.rules.target?;
+        let metric = &self.rules.metric;
+        match self.best {
+            Some(best) if self.reached(best).is_some() => None,
+            Some(best) => Some(format!(
+                "[stop] target = {target} was never reached: the best test {metric} was {best:.4}"
+            )),
+            None => Some(format!(
+                "[stop] target = {target} was never reached: no evaluation had a test {metric}"
+            )),
+        }
+    }
+
     fn reached(&self, value: f64) -> Option<String> {
         let target = self.rules.target?;
         let rises = Scores::rises(&self.rules.metric);

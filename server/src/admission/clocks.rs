@@ -245,7 +245,11 @@ impl Clocks {
 
     pub(super) fn enter(&mut self, now: Time, worker: WorkerId, session: SessionId) {
         self.first_entry.get_or_insert(now);
-        let lifted = self.others_floor(worker);
+        let is_taken_again = self
+            .slots
+            .get(worker.0 as usize)
+            .is_some_and(|slot| slot.state != SlotState::Absent);
+        let lifted = is_taken_again.then(|| self.others_floor(worker)).flatten();
         self.change(worker, |slot| {
             if slot.session == Some(session) && slot.state != SlotState::Lost {
                 slot.seen = now;

@@ -166,7 +166,10 @@ async fn look(named: &[String], asked: StatusRequest) -> Result<(Vec<String>, Gl
         return Ok((usual.to_vec(), seen));
     }
     let latest = if latest.is_empty() {
-        format!("{LATEST} lists no servers (a job on threads has none)")
+        format!(
+            "{LATEST} lists no servers (a simulation and a job on threads have none, and a run with --out \
+             elsewhere is not the latest)"
+        )
     } else {
         format!("the run in {LATEST} is over ({})", latest.join(", "))
     };
