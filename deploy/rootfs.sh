@@ -47,4 +47,4 @@ printf 'root:x:0:\nnonroot:x:%d:\n' "$uid" >"$out/etc/group"
 # The names of a compose network are asked of its name server, after those that the engine writes into hosts.
 printf 'hosts: files dns\n' >"$out/etc/nsswitch.conf"
 # Whoever it runs as may write these two, unless they are mounted or the root is read-only.
-install -d -m 1777 "$out/tmp" "$out/work" "$out/work/runs"
+(cd "$out" && install -d -m 1777 tmp work work/runs)
