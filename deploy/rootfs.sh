@@ -46,5 +46,6 @@ printf 'root:x:0:0:root:/:/sbin/nologin\nnonroot:x:%d:%d:nonroot:/work:/sbin/nol
 printf 'root:x:0:\nnonroot:x:%d:\n' "$uid" >"$out/etc/group"
 # The names of a compose network are asked of its name server, after those that the engine writes into hosts.
 printf 'hosts: files dns\n' >"$out/etc/nsswitch.conf"
-# Whoever it runs as may write these two, unless they are mounted or the root is read-only.
-(cd "$out" && install -d -m 1777 tmp work work/runs)
+# Whoever it runs as may write these, unless they are mounted or the root is read-only. A volume that is mounted
+# in the place of one of them for the first time belongs to all as well.
+(cd "$out" && install -d -m 1777 tmp work work/runs certs)

@@ -70,14 +70,15 @@ if ! command -v prometheus >/dev/null || ! command -v promtool >/dev/null; then
 fi
 [ -x "$binary" ] || { echo "no program at $binary; build it first: cargo build --release" >&2; exit 1; }
 
-promtool check config deploy/prometheus/prometheus.yml
+# The files of certificates are those of containers.
+promtool check config --syntax-only deploy/prometheus/prometheus.yml
 promtool check rules deploy/prometheus/alerts.yml
 promtool test rules deploy/prometheus/alerts.test.yml
 
 read -r first second web < <(free_ports)
 cp deploy/prometheus/alerts.yml "$work/"
 sed "s/server-0:9600, server-1:9600/127.0.0.1:$first, 127.0.0.1:$second/" \
-  deploy/prometheus/prometheus.yml >"$work/prometheus.yml"
+  deploy/prometheus/prometheus.yml | sed '/^ *\(scheme\|tls_config\|authorization\):/d' >"$work/prometheus.yml"
 grep -q "127.0.0.1:$first" "$work/prometheus.yml" || {
   echo "deploy/prometheus/prometheus.yml: expected the targets 'server-0:9600, server-1:9600'" >&2
   exit 1

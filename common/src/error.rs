@@ -42,6 +42,10 @@ pub enum RefusalKind {
     Stopping,
     /// A broken invariant on the server's side.
     Internal,
+    /// The caller has shown nothing that says who it is.
+    Unauthenticated,
+    /// The caller's role may not do this, or the session is another's.
+    Forbidden,
 }
 
 /// What the caller of a refused request does next.
@@ -59,7 +63,7 @@ pub enum Next {
 
 impl RefusalKind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Invalid,
         Self::NonFinite,
         Self::TooLarge,
@@ -76,6 +80,8 @@ impl RefusalKind {
         Self::Deadline,
         Self::Stopping,
         Self::Internal,
+        Self::Unauthenticated,
+        Self::Forbidden,
     ];
 
     /// What the caller does next.
@@ -91,7 +97,9 @@ impl RefusalKind {
             | Self::UnknownShard
             | Self::SlotsTaken
             | Self::Stopping
-            | Self::Internal => Next::GiveUp,
+            | Self::Internal
+            | Self::Unauthenticated
+            | Self::Forbidden => Next::GiveUp,
             Self::TooFar | Self::Overloaded | Self::Deadline => Next::RetryLater,
             Self::WrongGeneration => Next::NewMap,
             Self::UnknownSession | Self::Fenced => Next::Register,
@@ -118,6 +126,8 @@ impl RefusalKind {
             Self::Deadline => "deadline",
             Self::Stopping => "stopping",
             Self::Internal => "internal",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
         }
     }
 }

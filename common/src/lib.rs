@@ -4,6 +4,7 @@
 //! come in as arguments, so the same code runs on threads, on a cluster and in virtual time.
 
 pub mod ids;
+pub mod name;
 pub mod time;
 pub mod seed;
 pub mod permutation;

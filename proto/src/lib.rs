@@ -8,6 +8,7 @@ pub mod v1;
 pub mod convert;
 pub mod codec;
 pub mod status;
+pub mod security;
 pub mod transport;
 
 pub use v1::parameter_server_client::ParameterServerClient;

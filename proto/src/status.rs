@@ -52,6 +52,8 @@ pub fn code(kind: RefusalKind) -> Code {
         RefusalKind::Deadline => Code::DeadlineExceeded,
         RefusalKind::Stopping => Code::Unavailable,
         RefusalKind::Internal => Code::Internal,
+        RefusalKind::Unauthenticated => Code::Unauthenticated,
+        RefusalKind::Forbidden => Code::PermissionDenied,
     }
 }
 
@@ -89,12 +91,12 @@ fn refusal_of(code: Code) -> Option<RefusalKind> {
         Code::OutOfRange => Some(RefusalKind::TooLarge),
         Code::Unimplemented => Some(RefusalKind::Unsupported),
         Code::NotFound => Some(RefusalKind::UnknownShard),
+        Code::PermissionDenied => Some(RefusalKind::Forbidden),
+        Code::Unauthenticated => Some(RefusalKind::Unauthenticated),
         // Not the words of one of our servers.
-        Code::FailedPrecondition
-        | Code::Aborted
-        | Code::AlreadyExists
-        | Code::PermissionDenied
-        | Code::Unauthenticated => Some(RefusalKind::Protocol),
+        Code::FailedPrecondition | Code::Aborted | Code::AlreadyExists => {
+            Some(RefusalKind::Protocol)
+        }
         Code::ResourceExhausted => Some(RefusalKind::Overloaded),
         Code::DataLoss => Some(RefusalKind::Internal),
         // The HTTP/2 layer says `internal` of a connection that broke.

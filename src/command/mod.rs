@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod options;
+mod credentials;
 mod flags;
 mod conditions;
 mod model_of_run;
@@ -14,9 +15,11 @@ mod demo;
 mod evaluate;
 mod predict;
 mod server;
+mod invitation;
 mod worker;
 mod proxy;
 mod status;
+mod certs;
 mod list;
 mod runs;
 mod check;
@@ -75,6 +78,8 @@ enum Command {
     Proxy(proxy::Arguments),
     /// Show how a running job stands: who waits for whom, since when, and why.
     Status(status::Arguments),
+    /// Make certificates and tokens for servers and workers on several machines.
+    Certs(certs::Arguments),
     /// List optimizers, schedules, methods, models, data sets, shipped jobs, and the runs here.
     List(list::Arguments),
     /// Check a job: print it resolved, with what its servers will need.
@@ -137,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Worker(arguments) => worker::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Certs(arguments) => certs::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments).map(|()| Ending::Done),

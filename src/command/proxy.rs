@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::json;
 use thalweg_common::config::INSECURE_LISTEN_WORDS;
 use thalweg_common::physics::{HalfOpen, Outage, Span};
-use thalweg_server::ingress::{ListenError, listen};
+use thalweg_server::ingress::{ListenError, Reach, listen};
 
 use super::conditions::LinkFlags;
 use super::stop::told_to_stop;
@@ -88,7 +88,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
 }
 
 async fn pass_on(arguments: &Arguments) -> Result<Ending> {
-    let listener = match listen(&arguments.listen, &arguments.insecure_listen).await {
+    let reach = match arguments.insecure_listen == INSECURE_LISTEN_WORDS {
+        true => Reach::Anywhere,
+        false => Reach::Loopback,
+    };
+    let listener = match listen(&arguments.listen, reach).await {
         // The words of a server's job are a flag here.
         Err(ListenError::OffLoopback { address }) => bail!(
             "{address} is reachable from other machines, and what is passed on is neither encrypted nor \

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -10,10 +11,12 @@ use clap::Args;
 use thalweg_common::config::Data;
 use thalweg_common::ids::{Life, ServerId};
 use thalweg_common::time::Time;
-use thalweg_server::ingress::{DataFile, End, ServeOptions, listen, serve};
+use thalweg_server::ingress::{DataFile, End, Reach, ServeOptions, listen, serve};
 use thalweg_server::{Plan, Server};
 use thalweg_worker::data;
 
+use super::credentials::server_keys;
+use super::invitation::{Warning, invitation};
 use super::options::JobOptions;
 use super::stop::told_to_stop;
 use super::{Ending, say, say_error};
@@ -31,7 +34,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 0)]
     index: u32,
 
-    /// Where to listen. Off loopback the job must say so: `cluster.insecure_listen`.
+    /// Where to listen. Off loopback this needs --certs or --insecure, or the job's `cluster.insecure_listen`.
     #[arg(long, default_value = "127.0.0.1:7700", value_name = "HOST:PORT")]
     listen: String,
 
@@ -39,6 +42,15 @@ pub(super) struct Arguments {
     /// Off loopback as with --listen.
     #[arg(long, value_name = "HOST:PORT")]
     metrics: Option<String>,
+
+    /// What to show to callers, and whom to know: the folder `server` that `thalweg certs` made. Everybody is then
+    /// asked who they are, and everything is encrypted; only metrics on loopback stay open.
+    #[arg(long, value_name = "FOLDER")]
+    certs: Option<PathBuf>,
+
+    /// Listen off loopback although nothing is encrypted and nobody is asked who they are.
+    #[arg(long, conflicts_with = "certs")]
+    insecure: bool,
 
     /// End when standard input ends: the launcher holds its other end.
     #[arg(long, hide = true)]
@@ -62,10 +74,15 @@ async fn run_server(
     blueprint: &Blueprint,
     server: Arc<Server>,
 ) -> Result<Ending> {
-    let words = &blueprint.config.cluster.insecure_listen;
-    let listener = listen(&arguments.listen, words).await?;
+    let keys = arguments.certs.as_deref().map(server_keys).transpose()?;
+    let in_the_open = arguments.insecure || blueprint.config.cluster.may_listen_off_loopback();
+    let reach = match keys.is_some() || in_the_open {
+        true => Reach::Anywhere,
+        false => Reach::Loopback,
+    };
+    let listener = listen(&arguments.listen, reach).await?;
     let metrics = match &arguments.metrics {
-        Some(address) => Some(listen(address, words).await.context("--metrics")?),
+        Some(address) => Some(listen(address, reach).await.context("--metrics")?),
         None => None,
     };
     let address = listener.local_addr()?;
@@ -75,8 +92,24 @@ async fn run_server(
     ));
     if let Some(metrics) = &metrics {
         let address = metrics.local_addr()?;
-        say(&format!("its metrics are at http://{address}/metrics"));
+        let scheme = match keys.is_some() && !is_loopback(address) {
+            true => "https",
+            false => "http",
+        };
+        say(&format!("its metrics are at {scheme}://{address}/metrics"));
     }
+    let _warning = match &keys {
+        Some(keys) => {
+            let at = (address, arguments.index, blueprint.config.cluster.servers);
+            say(&invitation(
+                arguments.certs.as_deref().unwrap_or(Path::new(".")),
+                at,
+                keys,
+            )?);
+            None
+        }
+        None => (!is_loopback(address)).then(|| Warning::start(address)),
+    };
     let stop = async {
         match told_to_stop(arguments.exit_with_parent).await {
             Ok(why) => why,
@@ -85,6 +118,7 @@ async fn run_server(
     };
     let options = ServeOptions {
         metrics: metrics.map(Arc::new),
+        keys,
         data: (arguments.index == 0).then(|| training_rows(blueprint)),
         ..serve_options(blueprint, arguments.index)
     };
@@ -95,6 +129,10 @@ async fn run_server(
             Ok(Ending::Failed)
         }
     }
+}
+
+fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 /// The training rows for workers that have none, read here when the first of them asks.

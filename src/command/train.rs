@@ -8,6 +8,7 @@ use clap::Args;
 use super::Ending;
 use super::check;
 use super::conditions::ConditionFlags;
+use super::credentials::CredentialOptions;
 use super::flags::JobFlags;
 use super::options::{JobOptions, PATIENCE_SECONDS, patience};
 use crate::launch::MetricsPlace;
@@ -71,6 +72,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", requires = "join", default_value_t = PATIENCE_SECONDS)]
     patience: f64,
 
+    #[command(flatten)]
+    credentials: CredentialOptions,
+
     /// Show no progress.
     #[arg(long, short)]
     quiet: bool,
@@ -114,6 +118,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
             false => arguments.job.config(&further)?,
         },
         join: arguments.join.clone(),
+        credentials: arguments.credentials.load()?,
         patience: patience(arguments.patience)?,
         data_from_server: arguments.data_from_server,
         conditions: arguments.conditions.conditions(),

@@ -17,6 +17,7 @@ use thalweg_worker::transport::{
 };
 use thalweg_worker::worker::{Failure, Outcome, Place, Work, Worker};
 
+use super::credentials::CredentialOptions;
 use super::options::{PATIENCE_SECONDS, patience};
 use super::stop::told_to_stop;
 use super::{Ending, say, say_error};
@@ -49,6 +50,9 @@ pub(super) struct Arguments {
     /// How long to wait for servers that are not up yet, seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE_SECONDS)]
     patience: f64,
+
+    #[command(flatten)]
+    credentials: CredentialOptions,
 
     /// Read no data here: take the training rows from server 0, which reads them where it runs. They go
     /// into a file without a name in the folder for temporary files (TMPDIR).
@@ -89,7 +93,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         .build()
         .context("cannot start the runtime")?;
     let patience = patience(arguments.patience)?;
-    let contact = runtime.block_on(find_job(&arguments.join, patience))?;
+    let credentials = arguments.credentials.load()?;
+    let contact = runtime.block_on(find_job(&arguments.join, &credentials, patience))?;
     let job = match arguments.data_from_server {
         true => resolve_with_rows(&contact, |rows| {
             let patience = self::patience(arguments.data_patience)?;
@@ -182,6 +187,7 @@ fn link_options(contact: &Contact, job: &ResolvedJob, place: &Place) -> LinkOpti
     let config = &job.blueprint.config;
     LinkOptions {
         addresses: contact.addresses.clone(),
+        credentials: contact.credentials.clone(),
         limits: frame_limits(config, job.blueprint.map.elements()),
         connect_within: config.limits.connect_seconds.duration(),
         seed: seed::derive(config.seed, Purpose::Jitter, place.session.0),

@@ -316,6 +316,8 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
         stop_time_max: limits.stop_seconds.duration(),
         data: None,
         metrics: None,
+        keys: None,
+        handshake_time_max: limits.connect_seconds.duration(),
     }
 }
 

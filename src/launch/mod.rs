@@ -18,7 +18,7 @@ pub use in_process::train_in_process;
 pub use member::{Process, Role};
 pub use own::{InProcess, InProcessError, Trained};
 pub use parent::{exit_with_parent, output_of};
-pub use place::place_of_this_process;
+pub use place::{host_of_this_process, place_of_this_process};
 pub(crate) use record::{Recorder, gather};
 pub use scrape::MetricsPlace;
 pub use threads::ThreadRun;

@@ -13,6 +13,13 @@ pub fn place_of_this_process() -> String {
     }
 }
 
+/// The host's name, as others on its network may know it.
+#[must_use]
+pub fn host_of_this_process() -> String {
+    let name = gethostname().map(|host| host.to_string_lossy().into_owned());
+    name.unwrap_or_else(|_| "THIS-HOST".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

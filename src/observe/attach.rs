@@ -5,6 +5,7 @@ use std::time::Duration;
 use thalweg_common::config::{ConfigError, Draft};
 use thalweg_common::error::Refusal;
 use thalweg_common::message::{Reply, Request};
+use thalweg_proto::security::Credentials;
 use thalweg_worker::transport::client::{Client, ClientError};
 use thalweg_worker::transport::{Enlisted, JoinError, find_job, observe};
 use thiserror::Error;
@@ -113,8 +114,12 @@ impl Observer {
     /// # Errors
     /// [`ObserveError`] if a server does not answer, or the addresses are not all the servers of
     /// one job.
-    pub async fn attach(addresses: &[String], patience: Duration) -> Result<Self, ObserveError> {
-        let contact = find_job(addresses, patience).await?;
+    pub async fn attach(
+        addresses: &[String],
+        credentials: &Credentials,
+        patience: Duration,
+    ) -> Result<Self, ObserveError> {
+        let contact = find_job(addresses, credentials, patience).await?;
         let job = |cause| ObserveError::Job {
             address: contact.addresses[0].clone(),
             cause: Box::new(cause),

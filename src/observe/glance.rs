@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use thalweg_common::message::{Registered, Reply, Request, Status, StatusRequest};
 use thalweg_proto::codec::FrameLimits;
+use thalweg_proto::security::Credentials;
 use thalweg_worker::transport::client::Client;
 use thalweg_worker::transport::introduce;
 use tokio::task::JoinSet;
@@ -30,8 +31,15 @@ struct Seen {
 }
 
 /// Asks every address at once how things stand, each for `patience` a question.
-pub async fn glance(addresses: &[String], asked: StatusRequest, patience: Duration) -> Glance {
-    Lookout::new(addresses).look(asked, patience).await
+pub async fn glance(
+    addresses: &[String],
+    credentials: &Credentials,
+    asked: StatusRequest,
+    patience: Duration,
+) -> Glance {
+    Lookout::new(addresses, credentials)
+        .look(asked, patience)
+        .await
 }
 
 /// Looks at the same servers again and again, over connections that stay.
@@ -44,15 +52,17 @@ pub struct Lookout {
 #[derive(Debug)]
 struct Post {
     address: String,
+    credentials: Credentials,
     link: Option<(Client, Registered)>,
 }
 
 impl Lookout {
     /// Looks at the servers at these addresses, in any order; connects at the first look.
     #[must_use]
-    pub fn new(addresses: &[String]) -> Self {
+    pub fn new(addresses: &[String], credentials: &Credentials) -> Self {
         let post = |address: &String| Post {
             address: address.clone(),
+            credentials: credentials.clone(),
             link: None,
         };
         Self {
@@ -99,7 +109,7 @@ impl Post {
         let address = &self.address;
         let (client, introduced) = match self.link.take() {
             Some(link) => link,
-            None => connect(address, patience).await?,
+            None => connect(address, &self.credentials, patience).await?,
         };
         match client.call(Request::Status(asked), patience).await {
             Ok(Reply::Status(status)) => {
@@ -113,10 +123,14 @@ impl Post {
     }
 }
 
-async fn connect(address: &str, patience: Duration) -> Result<(Client, Registered), String> {
+async fn connect(
+    address: &str,
+    credentials: &Credentials,
+    patience: Duration,
+) -> Result<(Client, Registered), String> {
     // The job's own bounds are not known, and a status is small.
     let limits = FrameLimits::default();
-    let client = Client::connect(address, limits, patience)
+    let client = Client::connect(address, credentials, limits, patience)
         .await
         .map_err(|error| error.to_string())?;
     let introduced = introduce(&client, patience)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thalweg_common::config::JobConfig;
 use thalweg_common::physics::Conditions;
+use thalweg_proto::security::Credentials;
 
 use crate::launch::MetricsPlace;
 
@@ -15,6 +16,8 @@ pub struct TrainOptions {
     pub config: JobConfig,
     /// Servers that run already; empty starts a local cluster.
     pub join: Vec<String>,
+    /// What is shown to them, and how they are known.
+    pub credentials: Credentials,
     /// How long these are waited for if they are not up yet.
     pub patience: Duration,
     /// Whether workers take the training rows from server 0 instead of reading the data.

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use thalweg_common::config::JobConfig;
+use thalweg_proto::security::Credentials;
 
 use super::divergence::DivergenceWatch;
 use super::feed::Feeding;
@@ -220,7 +221,7 @@ async fn start_cluster(
     let metrics = options.metrics.as_ref();
     let mut cluster =
         LocalCluster::start_servers(&job_path, servers, &logs, patience, metrics).await?;
-    let observer = Observer::attach(cluster.addresses(), patience).await?;
+    let observer = Observer::attach(cluster.addresses(), &Credentials::none(), patience).await?;
     let mut further: Vec<String> = Vec::new();
     if options.data_from_server {
         further.push("--data-from-server".to_owned());
@@ -250,7 +251,7 @@ fn write_encoding(folder: &RunFolder, job: &ResolvedJob) -> Result<()> {
 
 /// Joins servers that run already: watches them, and starts nothing.
 async fn join(options: &TrainOptions) -> Result<Started> {
-    let observer = Observer::attach(&options.join, options.patience).await?;
+    let observer = Observer::attach(&options.join, &options.credentials, options.patience).await?;
     let config = observer.blueprint().config.clone();
     let job = resolve(config, Path::new("."))
         .context("the servers' job cannot be evaluated with the data here")?;

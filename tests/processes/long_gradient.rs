@@ -10,6 +10,7 @@ use thalweg::job::{
 use thalweg_common::config::Draft;
 use thalweg_common::layout::ParameterLayout;
 use thalweg_common::physics::Share;
+use thalweg_proto::security::Credentials;
 use thalweg_worker::data::Rows;
 use thalweg_worker::model::{Coverage, Located, Model, ModelError, Output};
 use thalweg_worker::transport::{LinkOptions, Links, Member, drive, find_job, join};
@@ -92,7 +93,10 @@ fn a_worker_in_a_long_gradient_is_not_lost() {
     let bench = Bench::new();
     let (server, address) = server(&bench, "0", SETS);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let contact = runtime.block_on(find_job(&[address], PATIENCE)).unwrap();
+    let none = Credentials::none();
+    let addresses = [address];
+    let found = find_job(&addresses, &none, PATIENCE);
+    let contact = runtime.block_on(found).unwrap();
     let draft = Draft::parse("the servers' job", &contact.job).unwrap();
     let job = resolve(draft.check(&REGISTRIES).unwrap(), Path::new(".")).unwrap();
     let limits = frame_limits(&job.blueprint.config, job.blueprint.map.elements());
@@ -106,6 +110,7 @@ fn a_worker_in_a_long_gradient_is_not_lost() {
         .unwrap();
     let options = LinkOptions {
         addresses: contact.addresses,
+        credentials: none,
         limits,
         connect_within: PATIENCE,
         seed: 1,

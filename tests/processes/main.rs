@@ -23,6 +23,7 @@ mod refusals;
 mod lists;
 mod by_hand;
 mod metrics;
+mod security;
 mod history;
 mod hangs;
 mod watch;

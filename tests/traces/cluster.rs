@@ -14,6 +14,7 @@ use thalweg_common::message::{
     Address, PROTOCOL_VERSIONS, Pull, PullPart, PullReply, Register, Reply, Request, SessionRole,
 };
 use thalweg_common::time::Time;
+use thalweg_proto::security::Credentials;
 use thalweg_server::Server;
 use thalweg_server::ingress::serve;
 use thalweg_worker::data::{InMemory, Rows, Task};
@@ -120,9 +121,9 @@ fn enlist(
         place: "trace".to_owned(),
         lives: vec![],
     };
-    let mut clients = Vec::new();
+    let (mut clients, credentials) = (Vec::new(), Credentials::none());
     for address in addresses {
-        let client = Client::connect(address, limits, PATIENCE);
+        let client = Client::connect(address, &credentials, limits, PATIENCE);
         let client = runtime.block_on(client).unwrap();
         let asked = client.call(Request::Register(said.clone()), PATIENCE);
         match runtime.block_on(asked).unwrap() {

@@ -16,6 +16,7 @@ use super::sections::optimizer::Optimizer;
 use super::{decay, pairs, waiting};
 use crate::consistency::{Consistency, Staleness};
 use crate::message::DUPLICATE_WINDOW;
+use crate::name::Name;
 use crate::optimizer::optimizer;
 use crate::registry::is_kept_by_f32;
 use crate::regularizer::refusal;
@@ -29,9 +30,6 @@ const ITERATIONS_MAX: u64 = 1_000_000;
 
 /// Events of each kind that a server may be told to keep.
 const HISTORY_EVENTS_MAX: usize = 65_536;
-
-/// The longest name of a job, bytes.
-const NAME_BYTES_MAX: usize = 64;
 
 /// Fills in what a job file may leave open. Where that is impossible, notes it and puts in some
 /// value, so that the rest can be judged.
@@ -299,12 +297,8 @@ pub(super) fn judge(job: &Job, problems: &mut Problems) {
 }
 
 fn name(name: &str, problems: &mut Problems) {
-    let small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let holds = name.len() <= NAME_BYTES_MAX
-        && name.starts_with(small)
-        && name.chars().all(|c| small(c) || "._-".contains(c));
-    let permitted = "at most 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit";
-    problems.expect("name", holds, permitted, format!("{name:?}"));
+    let holds = name.parse::<Name>().is_ok();
+    problems.expect("name", holds, Name::PERMITTED, format!("{name:?}"));
 }
 
 fn learning(job: &Job, problems: &mut Problems) {

@@ -9,6 +9,7 @@ mod call;
 mod clock;
 mod serve;
 mod counted;
+mod secured;
 mod memory;
 
 pub use call::open_session;
@@ -17,6 +18,7 @@ pub use counted::{Counted, Tally};
 pub use incoming::FrameReader;
 pub use memory::keep_freed_memory;
 pub use outgoing::WireFrame;
+pub use secured::{Peer, Secured};
 pub use serve::{SessionService, WireServer};
 
 use std::time::Duration;

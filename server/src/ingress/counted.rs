@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use thalweg_proto::transport::Tally;
+use thalweg_proto::transport::{Counted, Secured, Tally};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::transport::server::Connected;
@@ -11,8 +11,8 @@ use tonic::transport::server::Connected;
 use crate::observe::metrics::Connected as Open;
 use crate::server::{Counters, Server};
 
-/// A TCP connection of one server.
-pub(super) type Connection = thalweg_proto::transport::Counted<TcpStream, Entry>;
+/// A connection of one server. Its bytes are counted at the socket, below TLS.
+pub(super) type Connection = Secured<Counted<TcpStream, Entry>>;
 
 /// Bytes of one connection at its socket, both ways, since somebody last took them.
 #[derive(Clone, Debug, Default)]

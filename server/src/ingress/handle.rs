@@ -11,6 +11,7 @@ use thalweg_common::message::{
 use thalweg_common::time::Time;
 use tokio::sync::{oneshot, watch};
 
+use super::guard::Guard;
 use super::owners::Owners;
 use super::waiters::Waiters;
 use crate::admission::{Gate, Ticket};
@@ -32,6 +33,8 @@ pub(super) struct Handler {
     pub(super) queue_parts_max: usize,
     /// How long a request may wait before it is begun, unless it says less.
     pub(super) request_time_max: Duration,
+    /// Who may ask what.
+    pub(super) guard: Guard,
     /// Turns true when the server ends: sessions are closed then.
     pub(super) ending: watch::Sender<bool>,
 }

@@ -1,4 +1,4 @@
-//! Opening the port. Off loopback a server listens only when the configuration says the words.
+//! Opening the port. Off loopback a server listens only with keys, or when the words were said.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,10 +16,11 @@ pub enum ListenError {
         /// What was given.
         found: String,
     },
-    /// Off loopback without the words.
+    /// Off loopback without keys or words.
     #[error(
-        "{address} is reachable from other machines and this protocol is neither encrypted nor \
-         authenticated; listen on 127.0.0.1, or set [cluster] insecure_listen = \"{INSECURE_LISTEN_WORDS}\""
+        "{address} is reachable from other machines, and without keys nothing is encrypted and nobody is \
+         asked who they are; give --certs FOLDER (`thalweg certs` makes one), listen on 127.0.0.1, or say \
+         --insecure, or in the job [cluster] insecure_listen = \"{INSECURE_LISTEN_WORDS}\""
     )]
     OffLoopback {
         /// The address.
@@ -46,12 +47,21 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
+/// From where a port may be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// From this machine: everybody on it may do everything.
+    Loopback,
+    /// From anywhere: callers are asked who they are, or the words were said that nobody needs to be.
+    Anywhere,
+}
+
 /// Opens the port of a server.
 ///
 /// # Errors
-/// [`ListenError`] if the address does not parse or resolve, is off loopback without the words, or
+/// [`ListenError`] if the address does not parse or resolve, is off loopback and may not be, or
 /// cannot be bound.
-pub async fn listen(address: &str, words: &str) -> Result<TcpListener, ListenError> {
+pub async fn listen(address: &str, reach: Reach) -> Result<TcpListener, ListenError> {
     let found = || ListenError::Address {
         found: address.to_owned(),
     };
@@ -59,7 +69,7 @@ pub async fn listen(address: &str, words: &str) -> Result<TcpListener, ListenErr
         .await
         .map_err(|_| found())?;
     let address = resolved.next().ok_or_else(found)?;
-    if !address.ip().to_canonical().is_loopback() && words != INSECURE_LISTEN_WORDS {
+    if !address.ip().to_canonical().is_loopback() && reach == Reach::Loopback {
         return Err(ListenError::OffLoopback { address });
     }
     TcpListener::bind(address)
@@ -72,33 +82,34 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_loopback_is_open_without_the_words() {
+    async fn only_loopback_is_open_without_keys_or_words() {
         for address in ["127.0.0.1:0", "127.0.0.9:0", "localhost:0"] {
-            assert!(listen(address, "").await.is_ok(), "{address}");
+            assert!(listen(address, Reach::Loopback).await.is_ok(), "{address}");
         }
         for address in ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0", "192.0.2.1:0"] {
-            for words in ["", "yes", "true"] {
-                let error = listen(address, words).await.unwrap_err();
-                assert!(
-                    matches!(error, ListenError::OffLoopback { .. }),
-                    "{address}: {error}"
-                );
-            }
+            let error = listen(address, Reach::Loopback).await.unwrap_err();
+            assert!(
+                matches!(error, ListenError::OffLoopback { .. }),
+                "{address}: {error}"
+            );
         }
-        assert!(listen("0.0.0.0:0", INSECURE_LISTEN_WORDS).await.is_ok());
+        assert!(listen("0.0.0.0:0", Reach::Anywhere).await.is_ok());
     }
 
     #[tokio::test]
     async fn a_port_in_use_and_a_word_are_named() {
-        let taken = listen("127.0.0.1:0", "").await.unwrap();
+        let taken = listen("127.0.0.1:0", Reach::Loopback).await.unwrap();
         let address = taken.local_addr().unwrap().to_string();
-        let error = listen(&address, "").await.unwrap_err().to_string();
+        let error = listen(&address, Reach::Loopback)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains(&address) && error.contains("another process"),
             "{error}"
         );
         assert!(matches!(
-            listen("seven", "").await,
+            listen("seven", Reach::Loopback).await,
             Err(ListenError::Address { .. })
         ));
     }

@@ -9,6 +9,8 @@ mod counted;
 mod data;
 mod meter;
 mod listen;
+mod door;
+mod guard;
 mod owners;
 mod waiters;
 mod handle;
@@ -18,5 +20,5 @@ mod serve;
 mod pages;
 
 pub use data::DataFile;
-pub use listen::{ListenError, listen};
+pub use listen::{ListenError, Reach, listen};
 pub use serve::{End, ServeError, ServeOptions, serve};

@@ -1,10 +1,12 @@
 //! The pages of a server over HTTP, for those who watch machines: its metrics and its health.
 //!
 //! They are bounded apart from the sessions, so that neither can crowd out the other, and they end with
-//! the server. Nothing here changes anything, and nothing of a request but its method and path is read.
+//! the server. Nothing here changes anything, and nothing of a request is read but its method, its path and
+//! who makes it.
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +19,15 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use thalweg_common::message::Phase;
+use thalweg_proto::security::{Caller, CertificateDer, Keys};
+use thalweg_proto::transport::Secured;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::door::Door;
 use super::handle::Handler;
-use super::serve::{ACCEPT_PAUSE, pause};
+use super::serve::{ACCEPT_PAUSE, ServeOptions, pause};
 use crate::observe::metrics;
 
 /// Connections open at once; further ones wait in the system's backlog. A Prometheus needs one.
@@ -53,8 +58,21 @@ type Page = Response<Full<Bytes>>;
 pub(super) struct Pages(JoinHandle<()>);
 
 impl Pages {
-    pub(super) fn serve(listener: Arc<TcpListener>, handler: Arc<Handler>) -> Self {
-        Self(tokio::spawn(accept(listener, handler)))
+    /// Loopback is open; elsewhere, if the server has keys, whoever reads must be known by them.
+    pub(super) fn serve(
+        listener: &Arc<TcpListener>,
+        handler: &Arc<Handler>,
+        options: &ServeOptions,
+    ) -> io::Result<Self> {
+        let is_open = listener.local_addr()?.ip().to_canonical().is_loopback();
+        let keys = options.keys.clone().filter(|_| !is_open);
+        let door = Door::new(keys.as_ref().map(Keys::pages), options.handshake_time_max);
+        let desk = Desk {
+            handler: handler.clone(),
+            scrapes: Arc::new(Semaphore::new(1)),
+            keys,
+        };
+        Ok(Self(tokio::spawn(accept(listener.clone(), door, desk))))
     }
 }
 
@@ -70,13 +88,11 @@ struct Desk {
     handler: Arc<Handler>,
     /// One snapshot at a time: each looks at every shard.
     scrapes: Arc<Semaphore>,
+    /// Who may look; without, everybody.
+    keys: Option<Keys>,
 }
 
-async fn accept(listener: Arc<TcpListener>, handler: Arc<Handler>) {
-    let desk = Desk {
-        handler,
-        scrapes: Arc::new(Semaphore::new(1)),
-    };
+async fn accept(listener: Arc<TcpListener>, door: Door, desk: Desk) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     // Dropped with this task, it ends the connections.
     let mut connections = JoinSet::new();
@@ -84,9 +100,12 @@ async fn accept(listener: Arc<TcpListener>, handler: Arc<Handler>) {
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _)) => {
-                let desk = desk.clone();
+                let (desk, door) = (desk.clone(), door.clone());
                 connections.spawn(async move {
-                    converse(stream, desk).await;
+                    match door.enter(stream).await {
+                        Ok(stream) => converse(stream, desk).await,
+                        Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+                    }
                     drop(place);
                 });
             }
@@ -99,10 +118,11 @@ async fn accept(listener: Arc<TcpListener>, handler: Arc<Handler>) {
 }
 
 /// Serves one connection, which ends one way or another.
-async fn converse(stream: TcpStream, desk: Desk) {
+async fn converse(stream: Secured<TcpStream>, desk: Desk) {
+    let certificate = stream.certificate();
     let service = service_fn(move |request| {
-        let desk = desk.clone();
-        async move { Ok::<_, Infallible>(desk.answer(&request).await) }
+        let (desk, certificate) = (desk.clone(), certificate.clone());
+        async move { Ok::<_, Infallible>(desk.answer(&request, certificate.as_deref()).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -125,7 +145,11 @@ async fn converse(stream: TcpStream, desk: Desk) {
 }
 
 impl Desk {
-    async fn answer(&self, request: &Request<Incoming>) -> Page {
+    async fn answer(
+        &self,
+        request: &Request<Incoming>,
+        certificate: Option<&CertificateDer<'_>>,
+    ) -> Page {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let words = "only GET and HEAD are served here\n";
             let mut page = text(StatusCode::METHOD_NOT_ALLOWED, words);
@@ -133,7 +157,17 @@ impl Desk {
             page.headers_mut().insert(ALLOW, allowed);
             return page;
         }
-        match request.uri().path() {
+        let path = request.uri().path();
+        // Whether it lives is no secret.
+        if !matches!(path, "/healthz" | "/readyz")
+            && let Some(keys) = &self.keys
+            && keys.recognise(certificate, request.headers()) == Caller::Stranger
+        {
+            let words = "expected a certificate of this server's authority, or its token as \
+                         `Authorization: Bearer TOKEN`\n";
+            return text(StatusCode::UNAUTHORIZED, words);
+        }
+        match path {
             "/metrics" => self.metrics().await,
             "/healthz" => text(StatusCode::OK, format!("{}\n", self.phase().1)),
             "/readyz" => {

@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use thalweg_common::message::Phase;
 use thalweg_proto::codec::FrameLimits;
-use thalweg_proto::transport::{WireServer, tune_server};
+use thalweg_proto::security::Keys;
+use thalweg_proto::transport::{Counted, WireServer, tune_server};
 use thalweg_proto::{FILE_DESCRIPTOR_SET, ParameterServerServer};
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::counted::{Connection, Entry};
 use super::data::{DataDesk, DataFile};
+use super::door::Door;
+use super::guard::Guard;
 use super::handle::Handler;
 use super::owners::Owners;
 use super::pages::Pages;
@@ -52,6 +55,10 @@ pub struct ServeOptions {
     pub data: Option<DataFile>,
     /// Where its metrics are asked for, if they are to be told.
     pub metrics: Option<Arc<TcpListener>>,
+    /// What it shows to callers, and whom it knows; without, it is open to all.
+    pub keys: Option<Keys>,
+    /// How long a TLS handshake may take.
+    pub handshake_time_max: Duration,
 }
 
 /// How a server ended.
@@ -103,12 +110,15 @@ pub async fn serve(
         queue_parts_max: options.queue_parts_max,
         request_time_max: options.request_time_max,
         ending: watch::Sender::new(false),
+        guard: Guard::new(options.keys.clone()),
     });
     let (finish, finished) = oneshot::channel::<()>();
     let transport = transport(&handler, listener, address, &options, finished)?;
     let mut transport = tokio::spawn(transport);
-    let metrics = options.metrics.clone();
-    let _pages = metrics.map(|listener| Pages::serve(listener, handler.clone()));
+    let _pages = match &options.metrics {
+        Some(listener) => Some(Pages::serve(listener, &handler, &options)?),
+        None => None,
+    };
     let end = tokio::select! {
         biased;
         failed = &mut transport => return ended_by_transport(failed),
@@ -160,7 +170,9 @@ fn transport(
         })
         .transpose()?;
     let books = (handler.server.clone(), handler.load.clone());
-    let connections = accept(listener, books, options.connections_max);
+    let tls = options.keys.as_ref().map(Keys::calls);
+    let door = Door::new(tls, options.handshake_time_max);
+    let connections = accept(listener, books, door, options.connections_max);
     Ok(async move {
         let (reporter, health) = tonic_health::server::health_reporter();
         reporter
@@ -181,6 +193,7 @@ fn transport(
 fn accept(
     listener: TcpListener,
     (server, load): (Arc<Server>, Arc<Load>),
+    door: Door,
     max: usize,
 ) -> mpsc::Receiver<std::io::Result<Connection>> {
     let (accepted, connections) = mpsc::channel(1);
@@ -193,10 +206,8 @@ fn accept(
                         tracing::debug!(%error, "a connection is without nodelay");
                     }
                     let entry = Entry::new(server.clone(), load.connected(), place);
-                    let counted = Connection::new(stream, entry);
-                    if accepted.send(Ok(counted)).await.is_err() {
-                        return;
-                    }
+                    let entering = enter(door.clone(), Counted::new(stream, entry), &accepted);
+                    entering.await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "no connection could be accepted");
@@ -209,6 +220,27 @@ fn accept(
         }
     });
     connections
+}
+
+/// Lets a connection in: at once, or after its handshake, on a task of its own.
+async fn enter(
+    door: Door,
+    stream: Counted<TcpStream, Entry>,
+    accepted: &mpsc::Sender<std::io::Result<Connection>>,
+) {
+    if !door.is_locked() {
+        // The server may have ended.
+        drop(accepted.send(Ok(Connection::plain(stream))).await);
+        return;
+    }
+    let (place, accepted) = (door.place().await, accepted.clone());
+    tokio::spawn(async move {
+        match door.enter(stream).await {
+            Ok(connection) => drop(accepted.send(Ok(connection)).await),
+            Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+        }
+        drop(place);
+    });
 }
 
 /// Lets time pass for the server until the job is over and everybody has left.

@@ -11,6 +11,7 @@ use thalweg_common::message::{Reply, Request};
 use thalweg_proto::codec::{
     Assembled, FrameLimits, ReplyEnvelope, RequestAssembler, RequestEnvelope, reply_frames,
 };
+use thalweg_proto::security::Caller;
 use thalweg_proto::v1;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -43,6 +44,8 @@ pub(super) struct Session {
     pub(super) requests_max: u32,
     /// The bytes of its connection.
     pub(super) socket: SocketBytes,
+    /// Who speaks.
+    pub(super) caller: Caller,
 }
 
 struct Unfinished {
@@ -143,6 +146,10 @@ impl Session {
             request_id,
             deadline,
         } = envelope;
+        if let Err(refusal) = self.handler.guard.judge(&self.caller, &request) {
+            answers.send(request_id, Reply::Refused(refusal)).await;
+            return;
+        }
         match request {
             Request::Push(push) => match self.handler.submit(push, deadline) {
                 Err(refusal) => answers.send(request_id, Reply::Refused(refusal)).await,
@@ -171,7 +178,11 @@ impl Session {
                     drop(permit);
                 });
             }
-            other => answers.send(request_id, self.handler.answer(other)).await,
+            other => {
+                let reply = self.handler.answer(other);
+                self.handler.guard.note(&self.caller, &reply);
+                answers.send(request_id, reply).await;
+            }
         }
     }
 }

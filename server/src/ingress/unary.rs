@@ -11,8 +11,9 @@ use thalweg_common::message::{
 use thalweg_proto::ParameterServer;
 use thalweg_proto::codec::FrameLimits;
 use thalweg_proto::convert::ConvertError;
+use thalweg_proto::security::{Call, Caller};
 use thalweg_proto::status::to_status;
-use thalweg_proto::transport::{FrameReader, SessionService};
+use thalweg_proto::transport::{FrameReader, Peer, SessionService};
 use thalweg_proto::v1;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -44,51 +45,69 @@ impl SessionService for Service {
         &self,
         request: tonic::Request<FrameReader<v1::ClientFrame>>,
     ) -> Result<Outgoing, Status> {
-        Ok(self.begin(request))
+        self.begin(request)
     }
 }
 
 impl Service {
-    fn begin(&self, request: tonic::Request<impl Frames>) -> Outgoing {
-        let socket = request
-            .extensions()
-            .get::<SocketBytes>()
-            .cloned()
-            .unwrap_or_default();
+    fn begin(&self, request: tonic::Request<impl Frames>) -> Result<Outgoing, Status> {
+        let peer = request.extensions().get::<Peer<SocketBytes>>();
+        let socket = peer.map(|peer| peer.below.clone()).unwrap_or_default();
+        let (caller, frames) = self.meet(Call::Session, request)?;
         let session = Session {
             socket,
             handler: self.handler.clone(),
             limits: self.limits,
             requests_max: self.requests_max,
+            caller,
         };
-        ReceiverStream::new(session.run(request.into_inner()))
+        Ok(ReceiverStream::new(session.run(frames)))
     }
 
-    async fn call(&self, request: Request) -> Result<Reply, Status> {
+    /// Who calls, and what with; before the message is looked at, whether this caller may.
+    fn meet<T>(&self, call: Call, request: tonic::Request<T>) -> Result<(Caller, T), Status> {
+        let (metadata, extensions, message) = request.into_parts();
+        let caller = self.handler.guard.recognise(&extensions, &metadata);
+        match call.judge(&caller) {
+            Ok(()) => Ok((caller, message)),
+            Err(denied) => Err(self.refused(&denied.into())),
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Status {
+        self.handler.load.refused(refusal.kind);
+        to_status(refusal)
+    }
+
+    async fn call(&self, caller: &Caller, request: Request) -> Result<Reply, Status> {
+        let guard = &self.handler.guard;
+        guard
+            .judge(caller, &request)
+            .map_err(|refusal| self.refused(&refusal))?;
         // Apply must not be cut in half by a caller that hangs up: it runs on a task of its own.
         let handler = self.handler.clone();
         let reply = tokio::spawn(async move { handler.handle(request, None).await });
         match reply.await {
-            Ok(Reply::Refused(refusal)) => {
-                self.handler.load.refused(refusal.kind);
-                Err(to_status(&refusal))
+            Ok(Reply::Refused(refusal)) => Err(self.refused(&refusal)),
+            Ok(reply) => {
+                guard.note(caller, &reply);
+                Ok(reply)
             }
-            Ok(reply) => Ok(reply),
             Err(error) => Err(internal(&error.to_string())),
         }
     }
 
-    async fn push_reply(&self, push: v1::Push) -> Result<v1::PushReply, Status> {
+    async fn push_reply(&self, caller: &Caller, push: v1::Push) -> Result<v1::PushReply, Status> {
         let push = push.try_into().map_err(refuse)?;
-        match self.call(Request::Push(push)).await? {
+        match self.call(caller, Request::Push(push)).await? {
             Reply::Pushed(acks) => Ok(acks.as_slice().into()),
             other => Err(unexpected(&other)),
         }
     }
 
-    async fn pull_reply(&self, pull: v1::Pull) -> Result<v1::PullReply, Status> {
+    async fn pull_reply(&self, caller: &Caller, pull: v1::Pull) -> Result<v1::PullReply, Status> {
         let pull = pull.try_into().map_err(refuse)?;
-        match self.call(Request::Pull(pull)).await? {
+        match self.call(caller, Request::Pull(pull)).await? {
             Reply::Pulled(reply) => Ok(v1::PullReply::from(&reply as &PullReply)),
             other => Err(unexpected(&other)),
         }
@@ -103,44 +122,43 @@ impl ParameterServer for Service {
         &self,
         request: tonic::Request<Streaming<v1::ClientFrame>>,
     ) -> Answer<Self::SessionStream> {
-        Ok(Response::new(Box::pin(self.begin(request))))
+        Ok(Response::new(Box::pin(self.begin(request)?)))
     }
 
     async fn register(&self, request: tonic::Request<v1::Register>) -> Answer<v1::Registered> {
-        let register = Register::try_from(request.into_inner()).map_err(refuse)?;
-        match self.call(Request::Register(register)).await? {
+        let (caller, register) = self.meet(Call::Register, request)?;
+        let register = Register::try_from(register).map_err(refuse)?;
+        match self.call(&caller, Request::Register(register)).await? {
             Reply::Registered(registered) => Ok(Response::new((&*registered).into())),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn push(&self, request: tonic::Request<v1::Push>) -> Answer<v1::PushReply> {
-        self.push_reply(request.into_inner())
-            .await
-            .map(Response::new)
+        let (caller, push) = self.meet(Call::Push, request)?;
+        self.push_reply(&caller, push).await.map(Response::new)
     }
 
     async fn pull(&self, request: tonic::Request<v1::Pull>) -> Answer<v1::PullReply> {
-        self.pull_reply(request.into_inner())
-            .await
-            .map(Response::new)
+        let (caller, pull) = self.meet(Call::Pull, request)?;
+        self.pull_reply(&caller, pull).await.map(Response::new)
     }
 
     async fn push_pull(&self, request: tonic::Request<v1::PushPull>) -> Answer<v1::PushPullReply> {
-        let v1::PushPull { push, pull } = request.into_inner();
+        let (caller, v1::PushPull { push, pull }) = self.meet(Call::PushPull, request)?;
         let (Some(push), Some(pull)) = (push, pull) else {
             let message =
                 "push_pull: expected both a push and a pull; call the one alone otherwise";
             return Err(to_status(&Refusal::invalid(message)));
         };
-        let push = Some(self.push_reply(push).await?);
-        let pull = Some(self.pull_reply(pull).await?);
+        let push = Some(self.push_reply(&caller, push).await?);
+        let pull = Some(self.pull_reply(&caller, pull).await?);
         Ok(Response::new(v1::PushPullReply { push, pull }))
     }
 
     async fn next_range(&self, request: tonic::Request<v1::NextRange>) -> Answer<v1::Granted> {
-        let request = Request::NextRange(request.into_inner().into());
-        match self.call(request).await? {
+        let (caller, asked) = self.meet(Call::NextRange, request)?;
+        match self.call(&caller, Request::NextRange(asked.into())).await? {
             Reply::Granted(granted) => Ok(Response::new((&granted).into())),
             other => Err(unexpected(&other)),
         }
@@ -150,32 +168,36 @@ impl ParameterServer for Service {
         &self,
         request: tonic::Request<v1::Heartbeat>,
     ) -> Answer<v1::HeartbeatReply> {
-        let heartbeat = Heartbeat::from(request.into_inner());
-        match self.call(Request::Heartbeat(heartbeat)).await? {
+        let (caller, heartbeat) = self.meet(Call::Heartbeat, request)?;
+        let heartbeat = Heartbeat::from(heartbeat);
+        match self.call(&caller, Request::Heartbeat(heartbeat)).await? {
             Reply::Heartbeat(reply) => Ok(Response::new(reply.into())),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn get_status(&self, request: tonic::Request<v1::StatusRequest>) -> Answer<v1::Status> {
-        let asked = StatusRequest::from(request.into_inner());
-        match self.call(Request::Status(asked)).await? {
+        let (caller, asked) = self.meet(Call::GetStatus, request)?;
+        let asked = StatusRequest::from(asked);
+        match self.call(&caller, Request::Status(asked)).await? {
             Reply::Status(status) => Ok(Response::new((&*status).into())),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn leave(&self, request: tonic::Request<v1::Leave>) -> Answer<v1::LeaveReply> {
-        let leave = Leave::try_from(request.into_inner()).map_err(refuse)?;
-        match self.call(Request::Leave(leave)).await? {
+        let (caller, leave) = self.meet(Call::Leave, request)?;
+        let leave = Leave::try_from(leave).map_err(refuse)?;
+        match self.call(&caller, Request::Leave(leave)).await? {
             Reply::Left => Ok(Response::new(v1::LeaveReply {})),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn conclude(&self, request: tonic::Request<v1::Conclude>) -> Answer<v1::ConcludeReply> {
-        let conclude = Conclude::from(request.into_inner());
-        match self.call(Request::Conclude(conclude)).await? {
+        let (caller, conclude) = self.meet(Call::Conclude, request)?;
+        let conclude = Conclude::from(conclude);
+        match self.call(&caller, Request::Conclude(conclude)).await? {
             Reply::Concluded => Ok(Response::new(v1::ConcludeReply {})),
             other => Err(unexpected(&other)),
         }
@@ -186,7 +208,7 @@ impl ParameterServer for Service {
         request: tonic::Request<v1::ReadDataRequest>,
     ) -> Answer<v1::DataPiece> {
         self.handler.load.came(observe::Request::Data);
-        let request = request.into_inner();
+        let (_, request) = self.meet(Call::ReadData, request)?;
         let fingerprint = self.handler.server.plan().fingerprint;
         if *request.fingerprint != fingerprint.to_bytes() {
             return Err(to_status(&Refusal::new(
@@ -207,8 +229,9 @@ impl ParameterServer for Service {
     }
 
     async fn offer(&self, request: tonic::Request<v1::Offer>) -> Answer<v1::OfferReply> {
-        let offer = Offer::from(request.into_inner());
-        match self.call(Request::Offer(offer)).await? {
+        let (caller, offer) = self.meet(Call::Offer, request)?;
+        let offer = Offer::from(offer);
+        match self.call(&caller, Request::Offer(offer)).await? {
             Reply::Offered(used) => Ok(Response::new(v1::OfferReply { used })),
             other => Err(unexpected(&other)),
         }

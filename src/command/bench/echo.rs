@@ -48,7 +48,7 @@ pub(super) fn run() -> anyhow::Result<()> {
         .build()?;
     runtime.spawn(serve_by_tonic(tonic_listener));
     runtime.spawn(serve(ours_listener));
-    runtime.spawn(serve_real(real_listener));
+    runtime.spawn(serve_real(real_listener, None));
     io::stdin().read_to_end(&mut Vec::new())?;
     runtime.shutdown_background();
     Ok(())

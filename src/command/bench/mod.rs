@@ -13,6 +13,7 @@ mod report;
 mod sample;
 mod session;
 mod simulate;
+mod tls;
 mod wire;
 
 use std::fs;
@@ -40,6 +41,8 @@ enum What {
     Simulate(simulate::SimulateArgs),
     /// Delay: what a simulation predicts beside real processes, and whether latency can be hidden.
     Delay(delay::DelayArgs),
+    /// Encryption: transfers and the job `steady` with and without TLS, beside the rate of AES-256-GCM.
+    Tls(tls::TlsArgs),
     /// The other end of `bench wire`, in a process of its own.
     #[command(hide = true)]
     Echo,
@@ -56,6 +59,7 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
         What::Hogwild(args) => hogwild::run(args),
         What::Simulate(args) => simulate::run(args),
         What::Delay(args) => delay::run(args),
+        What::Tls(args) => tls::run(args),
         What::Echo => echo::run(),
     }
 }

@@ -20,6 +20,7 @@ use thalweg_common::regularizer::Regularization;
 use thalweg_common::shard_map::ShardMap;
 use thalweg_common::time::Time;
 use thalweg_proto::codec::FrameLimits;
+use thalweg_proto::security::{Credentials, Keys};
 use thalweg_server::coordinator::{self, Deal, RatePlan};
 use thalweg_server::ingress::{ServeOptions, serve};
 use thalweg_server::shard::Tuner;
@@ -38,8 +39,8 @@ const DATA: DataSummary = DataSummary {
     hash: 0,
 };
 
-/// Serves the real server on `listener` until the process ends.
-pub(super) async fn serve_real(listener: TcpListener) -> anyhow::Result<()> {
+/// Serves the real server on `listener` until the process ends, in the open or with keys.
+pub(super) async fn serve_real(listener: TcpListener, keys: Option<Keys>) -> anyhow::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let server = Arc::new(Server::new(plan()?, Time::ZERO)?);
@@ -53,6 +54,8 @@ pub(super) async fn serve_real(listener: TcpListener) -> anyhow::Result<()> {
         stop_time_max: Duration::from_secs(1),
         data: None,
         metrics: None,
+        keys,
+        handshake_time_max: PATIENCE,
     };
     serve(server, listener, options, std::future::pending()).await?;
     Ok(())
@@ -130,8 +133,8 @@ pub(super) struct RealSession {
 
 impl RealSession {
     /// Opens a session; the one before it is over with that.
-    pub(super) async fn open(address: &str) -> anyhow::Result<Self> {
-        let client = Client::connect(address, limits(), PATIENCE).await?;
+    pub(super) async fn open(address: &str, shown: &Credentials) -> anyhow::Result<Self> {
+        let client = Client::connect(address, shown, limits(), PATIENCE).await?;
         let register = Register {
             protocol: PROTOCOL_VERSIONS,
             role: SessionRole::Worker,

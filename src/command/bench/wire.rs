@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use thalweg_common::message::Request;
+use thalweg_proto::security::Credentials;
 use thalweg_proto::{ParameterServerClient, v1};
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
@@ -296,7 +297,8 @@ impl Bench {
 
     /// The real server, with the limits that it is divided by measured in turn with it.
     async fn real(&mut self, other: &OtherEnd) -> anyhow::Result<()> {
-        let mut session = RealSession::open(&other.real.to_string()).await?;
+        let address = other.real.to_string();
+        let mut session = RealSession::open(&address, &Credentials::none()).await?;
         self.large_raw(other.raw)?;
         let both = session.transfer(true).await?;
         let name = "64 MB real server: pull and push + Adam";

@@ -13,7 +13,9 @@ use clap::Args;
 
 use thalweg_common::ids::WorkerId;
 use thalweg_common::message::{HISTORY_TOLD_MAX, StatusRequest};
+use thalweg_proto::security::Credentials;
 
+use super::credentials::CredentialOptions;
 use super::options::{PATIENCE_SECONDS, patience};
 use super::{Ending, say};
 use crate::observe::{Glance, glance, latest_servers};
@@ -63,6 +65,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE_SECONDS, requires = "watch")]
     patience: f64,
 
+    #[command(flatten)]
+    credentials: CredentialOptions,
+
     /// Print as JSON; the history beside how things stand. With --watch one document per line.
     #[arg(long)]
     json: bool,
@@ -104,7 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         let patience = patience(arguments.patience)?;
         return runtime.block_on(watch::run(arguments, every, patience));
     }
-    let (_, seen) = runtime.block_on(look(&arguments.servers, arguments.asked()))?;
+    let (_, seen) = runtime.block_on(look(arguments, &arguments.credentials.load()?))?;
     if seen.statuses.is_empty() {
         bail!("no server answers: {}", seen.silent.join("; "));
     }
@@ -151,17 +156,21 @@ fn judge_worker(arguments: &Arguments, seen: &Glance) -> Result<()> {
 
 /// Looks at the servers that were named, or at those that can be guessed, of which one answers. Says whom it
 /// looked at, too.
-async fn look(named: &[String], asked: StatusRequest) -> Result<(Vec<String>, Glance)> {
+async fn look(arguments: &Arguments, credentials: &Credentials) -> Result<(Vec<String>, Glance)> {
+    let (named, asked) = (&arguments.servers, arguments.asked());
     if !named.is_empty() {
-        return Ok((named.to_vec(), glance(named, asked, PATIENCE).await));
+        return Ok((
+            named.clone(),
+            glance(named, credentials, asked, PATIENCE).await,
+        ));
     }
     let latest = latest_servers(Path::new(LATEST));
-    let seen = glance(&latest, asked, PATIENCE).await;
+    let seen = glance(&latest, credentials, asked, PATIENCE).await;
     if !seen.statuses.is_empty() {
         return Ok((latest, seen));
     }
     let usual = [USUAL.to_owned()];
-    let seen = glance(&usual, asked, PATIENCE).await;
+    let seen = glance(&usual, credentials, asked, PATIENCE).await;
     if !seen.statuses.is_empty() {
         return Ok((usual.to_vec(), seen));
     }

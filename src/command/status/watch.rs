@@ -27,8 +27,9 @@ pub(super) async fn run(
     every: Duration,
     patience: Duration,
 ) -> Result<Ending> {
-    let (addresses, _) = look(&arguments.servers, arguments.asked()).await?;
-    let mut lookout = Lookout::new(&addresses);
+    let credentials = arguments.credentials.load()?;
+    let (addresses, _) = look(arguments, &credentials).await?;
+    let mut lookout = Lookout::new(&addresses, &credentials);
     let mut watching = Watching::new(patience);
     let mut pages = Pages {
         arguments,

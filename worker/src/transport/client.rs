@@ -11,14 +11,15 @@ use thalweg_common::message::{Reply, Request};
 use thalweg_proto::codec::{
     Assembled, FrameLimits, ReplyAssembler, RequestEnvelope, request_frames,
 };
+use thalweg_proto::security::Credentials;
 use thalweg_proto::transport::{FrameReader, open_session, tune_client};
 use thalweg_proto::v1;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::metadata::MetadataMap;
 use tonic::transport::Endpoint;
 
+use super::channel::{self, Closed};
 use super::pieces::{self, Gathering};
 use super::stranger::{self, Found};
 
@@ -66,6 +67,22 @@ pub enum ClientError {
         /// What it does instead.
         how: String,
     },
+    /// The server speaks TLS, and is asked without.
+    #[error(
+        "{address} speaks TLS; give --certs FOLDER, or --token-file FILE with --ca-sha256 DIGEST"
+    )]
+    Encrypted {
+        /// The address.
+        address: String,
+    },
+    /// One end does not want to speak with the other.
+    #[error("{address}: {cause}")]
+    Denied {
+        /// The address.
+        address: String,
+        /// Who does not, and why.
+        cause: String,
+    },
     /// The connection ended before the reply.
     #[error("the connection to {address} ended: {cause}")]
     Lost {
@@ -111,6 +128,7 @@ impl Client {
     /// out who does may take two seconds more.
     pub async fn connect(
         address: &str,
+        credentials: &Credentials,
         limits: FrameLimits,
         patience: Duration,
     ) -> Result<Self, ClientError> {
@@ -123,25 +141,24 @@ impl Client {
             })?;
         let (frames, outbound) = mpsc::channel(OUTBOUND_FRAMES_MAX);
         let open = async {
-            let channel = tune_client(endpoint)
-                .connect()
-                .await
-                .map_err(|e| causes(&e))?;
+            let traffic = Arc::default();
+            let endpoint = tune_client(endpoint);
+            let channel = channel::open(&endpoint, address, credentials, &traffic).await?;
             let frames = ReceiverStream::new(outbound);
-            open_session(
-                channel,
-                frames,
-                MetadataMap::new(),
-                limits.message_bytes_max,
-            )
-            .await
-            .map_err(|status| status.message().to_owned())
+            let metadata = credentials.metadata();
+            open_session(channel, frames, metadata, limits.message_bytes_max)
+                .await
+                .map_err(|status| Closed::by_status(&status))
         };
-        let late = || Err(format!("no answer within {:.1} s", patience.as_secs_f64()));
+        let late = || format!("no answer within {:.1} s", patience.as_secs_f64());
         let opened = tokio::time::timeout(patience, open).await;
-        let inbound = match opened.unwrap_or_else(|_| late()) {
+        let inbound = match opened.unwrap_or_else(|_| Err(Closed::Lost(late()))) {
             Ok(inbound) => inbound,
-            Err(cause) => return Err(who_is_there(address, cause).await),
+            Err(Closed::Denied(cause)) => {
+                let address = address.to_owned();
+                return Err(ClientError::Denied { address, cause });
+            }
+            Err(Closed::Lost(cause)) => return Err(who_is_there(address, cause).await),
         };
         let inbox = Arc::new(Mutex::new(Inbox::default()));
         tokio::spawn(receive(inbound, limits, inbox.clone()));
@@ -242,6 +259,7 @@ async fn who_is_there(address: &str, cause: String) -> ClientError {
     let address = address.to_owned();
     match stranger::find_out(&address, STRANGER_PATIENCE).await {
         Found::Nobody | Found::Http2 => ClientError::Unreachable { address, cause },
+        Found::Tls => ClientError::Encrypted { address },
         Found::Mute(how) => ClientError::Mute { address, how },
         Found::Other(answer) => ClientError::Foreign { address, answer },
     }

@@ -10,6 +10,7 @@ use thalweg_common::message::{
 };
 use thalweg_common::time::Time;
 use thalweg_proto::codec::FrameLimits;
+use thalweg_proto::security::Credentials;
 use tokio::task::JoinSet;
 
 use super::client::Client;
@@ -29,10 +30,12 @@ const FIRST_WORD: Duration = Duration::from_secs(1);
 const REMINDER: Duration = Duration::from_secs(10);
 
 /// A job, as its servers tell it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Contact {
     /// The servers' addresses, by [`ServerId`]: every server of the job, once.
     pub addresses: Vec<String>,
+    /// What is shown to them, and how they are known.
+    pub credentials: Credentials,
     /// The resolved job's fingerprint.
     pub fingerprint: Fingerprint,
     /// The resolved job, as the text that `thalweg check` prints.
@@ -47,13 +50,19 @@ pub struct Contact {
 ///
 /// # Panics
 /// If the task that asks one of them does.
-pub async fn find_job(addresses: &[String], patience: Duration) -> Result<Contact, JoinError> {
+pub async fn find_job(
+    addresses: &[String],
+    credentials: &Credentials,
+    patience: Duration,
+) -> Result<Contact, JoinError> {
     let mut questions = JoinSet::new();
     for (place, address) in addresses.iter().cloned().enumerate() {
+        let credentials = credentials.clone();
         questions.spawn(async move {
             // The job's own bounds are not known yet.
             let limits = FrameLimits::default();
-            let answer = register(&address, limits, &introduction(), patience).await;
+            let server = (&*address, &credentials);
+            let answer = register(server, limits, &introduction(), patience).await;
             (place, address, answer)
         });
     }
@@ -63,7 +72,7 @@ pub async fn find_job(addresses: &[String], patience: Duration) -> Result<Contac
         found.insert(place, (address, answer?.1));
     }
     let found: Vec<_> = found.into_values().collect();
-    judge(&found)
+    judge(&found, credentials)
 }
 
 /// Asks a server once which job and which server it is.
@@ -90,7 +99,7 @@ fn introduction() -> Register {
 
 /// Registers at one address, trying again within `patience` what may go better later.
 pub(super) async fn register(
-    address: &str,
+    server: (&str, &Credentials),
     limits: FrameLimits,
     register: &Register,
     patience: Duration,
@@ -98,7 +107,7 @@ pub(super) async fn register(
     let clock = Clock::start();
     let mut next_word = FIRST_WORD;
     loop {
-        let error = match register_once(address, limits, register, patience).await {
+        let error = match register_once(server, limits, register, patience).await {
             Err(error) if error.may_go_better() => error,
             ended => return ended,
         };
@@ -116,12 +125,12 @@ pub(super) async fn register(
 }
 
 async fn register_once(
-    address: &str,
+    (address, credentials): (&str, &Credentials),
     limits: FrameLimits,
     register: &Register,
     patience: Duration,
 ) -> Result<(Client, Registered), JoinError> {
-    let client = Client::connect(address, limits, TRY_MAX.min(patience)).await?;
+    let client = Client::connect(address, credentials, limits, TRY_MAX.min(patience)).await?;
     let registered = ask(&client, register, patience.max(TRY_MAX)).await?;
     Ok((client, registered))
 }
@@ -160,7 +169,7 @@ pub(super) async fn pause() {
 }
 
 /// Judges whether the addresses are those of all servers of one job, each once.
-fn judge(found: &[(String, Registered)]) -> Result<Contact, JoinError> {
+fn judge(found: &[(String, Registered)], credentials: &Credentials) -> Result<Contact, JoinError> {
     let Some((first, one)) = found.first() else {
         let (servers, found) = (1, "no address".to_owned());
         return Err(JoinError::Missing {
@@ -210,6 +219,7 @@ fn judge(found: &[(String, Registered)]) -> Result<Contact, JoinError> {
     }
     Ok(Contact {
         addresses: addresses.into_values().collect(),
+        credentials: credentials.clone(),
         fingerprint: one.fingerprint,
         job: one.job.clone(),
     })
@@ -239,7 +249,10 @@ mod tests {
         let answer = |(address, server, job): &(&str, u32, u128)| {
             ((*address).to_owned(), registered(*server, *job))
         };
-        judge(&found.iter().map(answer).collect::<Vec<_>>())
+        judge(
+            &found.iter().map(answer).collect::<Vec<_>>(),
+            &Credentials::none(),
+        )
     }
 
     #[test]

@@ -2,16 +2,18 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::ids::Fingerprint;
 use thalweg_common::time::Time;
 use thalweg_proto::status::{Failure, from_status};
 use thalweg_proto::transport::tune_client;
 use thalweg_proto::{ParameterServerClient, v1};
+use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
 
+use super::channel::{self, Closed};
 use super::client::ClientError;
 use super::contact::{Contact, pause};
 use super::join_error::JoinError;
@@ -39,7 +41,7 @@ pub async fn fetch_data(
     let mut client: Option<ParameterServerClient<Channel>> = None;
     loop {
         let left = patience.saturating_sub(clock.now().since(asked));
-        let answer = ask(&mut client, &address, contact.fingerprint, offset, left).await;
+        let answer = ask(&mut client, contact, offset, left).await;
         let piece = match answer {
             Ok(piece) => piece,
             Err(error) if error.may_go_better() && clock.now().since(asked) < patience => {
@@ -76,19 +78,20 @@ pub async fn fetch_data(
 
 async fn ask(
     client: &mut Option<ParameterServerClient<Channel>>,
-    address: &str,
-    fingerprint: Fingerprint,
+    contact: &Contact,
     offset: u64,
     patience: Duration,
 ) -> Result<v1::DataPiece, JoinError> {
+    let address = &contact.addresses[0];
     let client = match client {
         Some(client) => client,
-        None => client.insert(connect(address, patience).await?),
+        None => client.insert(connect(contact, patience).await?),
     };
-    let request = v1::ReadDataRequest {
-        fingerprint: bytes::Bytes::copy_from_slice(&fingerprint.to_bytes()),
+    let mut request = Request::new(v1::ReadDataRequest {
+        fingerprint: bytes::Bytes::copy_from_slice(&contact.fingerprint.to_bytes()),
         offset,
-    };
+    });
+    *request.metadata_mut() = contact.credentials.metadata();
     let answer = tokio::time::timeout(patience, client.read_data(request)).await;
     match answer {
         Ok(Ok(piece)) => Ok(piece.into_inner()),
@@ -102,19 +105,20 @@ async fn ask(
 }
 
 async fn connect(
-    address: &str,
+    contact: &Contact,
     patience: Duration,
 ) -> Result<ParameterServerClient<Channel>, JoinError> {
-    let unreachable = |cause: String| ClientError::Unreachable {
-        address: address.to_owned(),
-        cause,
+    let address = contact.addresses[0].clone();
+    let unreachable = |address, cause: String| ClientError::Unreachable { address, cause };
+    let endpoint = match Endpoint::from_shared(format!("http://{address}")) {
+        Ok(endpoint) => tune_client(endpoint).connect_timeout(patience),
+        Err(error) => return Err(unreachable(address, error.to_string()).into()),
     };
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))
-        .map_err(|error| unreachable(error.to_string()))?;
-    let endpoint = tune_client(endpoint).connect_timeout(patience);
-    let channel = endpoint.connect().await;
-    let channel = channel.map_err(|error| unreachable(error.to_string()))?;
-    Ok(ParameterServerClient::new(channel))
+    match channel::open(&endpoint, &address, &contact.credentials, &Arc::default()).await {
+        Ok(channel) => Ok(ParameterServerClient::new(channel)),
+        Err(Closed::Denied(cause)) => Err(ClientError::Denied { address, cause }.into()),
+        Err(Closed::Lost(cause)) => Err(unreachable(address, cause).into()),
+    }
 }
 
 fn refused(address: &str, status: &tonic::Status) -> JoinError {

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use hyper_util::rt::TokioIo;
 use thalweg_common::message::Reply;
 use thalweg_proto::codec::{Assembled, FrameLimits, Interleave, ReplyAssembler, RequestFrames};
+use thalweg_proto::security::Credentials;
 use thalweg_proto::transport::{FrameReader, open_session, tune_client};
 use thalweg_proto::v1;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::metadata::MetadataMap;
 use tonic::transport::Endpoint;
 
-use super::client::causes;
-use super::traffic::{Traffic, connect};
+use super::channel::{self, Closed};
+use super::traffic::Traffic;
 
 /// Requests that wait to be cut into frames.
 const REQUESTS_MAX: usize = 16;
@@ -38,29 +37,20 @@ impl Stream {
     pub(super) async fn open(
         address: &str,
         limits: FrameLimits,
+        credentials: &Credentials,
         traffic: &Arc<Traffic>,
     ) -> Result<Self, String> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|error| format!("`{address}` is no address: {error}"))?;
-        let (target, traffic) = (address.to_owned(), Arc::clone(traffic));
-        let connector = tower::service_fn(move |_| {
-            let (target, traffic) = (target.clone(), Arc::clone(&traffic));
-            async move { connect(&target, traffic).await.map(TokioIo::new) }
-        });
-        let channel = tune_client(endpoint)
-            .connect_with_connector(connector)
+        let channel = channel::open(&tune_client(endpoint), address, credentials, traffic)
             .await
-            .map_err(|error| causes(&error))?;
+            .map_err(Closed::words)?;
         let (requests, outgoing) = mpsc::channel(REQUESTS_MAX);
         let frames = Interleave::new(ReceiverStream::new(outgoing), limits.open_messages_max);
-        let frames = open_session(
-            channel,
-            frames,
-            MetadataMap::new(),
-            limits.message_bytes_max,
-        )
-        .await
-        .map_err(|status| status.message().to_owned())?;
+        let metadata = credentials.metadata();
+        let frames = open_session(channel, frames, metadata, limits.message_bytes_max)
+            .await
+            .map_err(|status| status.message().to_owned())?;
         let assembler = ReplyAssembler::new(limits);
         Ok(Self {
             requests,

@@ -84,6 +84,8 @@ impl JoinError {
             Self::Client(
                 ClientError::Address { .. }
                 | ClientError::Foreign { .. }
+                | ClientError::Encrypted { .. }
+                | ClientError::Denied { .. }
                 | ClientError::Late { .. }
                 | ClientError::Request(_),
             )

@@ -12,6 +12,7 @@ use thalweg_common::ids::ServerId;
 use thalweg_common::message::{Heartbeat, Reply, Request};
 use thalweg_common::seed;
 use thalweg_proto::codec::{FrameLimits, RequestEnvelope, RequestFrames, request_frames};
+use thalweg_proto::security::Credentials;
 use tokio::sync::mpsc;
 
 use super::ack_loss::AckLoss;
@@ -48,6 +49,8 @@ pub(super) struct Link {
     pub(super) server: ServerId,
     /// Where that is (HOST:PORT).
     pub(super) address: String,
+    /// What is shown there.
+    pub(super) credentials: Credentials,
     /// The bounds of frames and parts.
     pub(super) limits: FrameLimits,
     /// How long a connection may take to stand.
@@ -116,7 +119,7 @@ impl Link {
     }
 
     async fn open(&self) -> Result<Stream, String> {
-        let open = Stream::open(&self.address, self.limits, &self.traffic);
+        let open = Stream::open(&self.address, self.limits, &self.credentials, &self.traffic);
         let within = self.connect_within;
         tokio::time::timeout(within, open)
             .await

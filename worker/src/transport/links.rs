@@ -9,6 +9,7 @@ use thalweg_common::message::{Reply, Request};
 use thalweg_common::physics::Share;
 use thalweg_common::seed;
 use thalweg_proto::codec::FrameLimits;
+use thalweg_proto::security::Credentials;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -29,6 +30,8 @@ const EVENTS_MAX: usize = 1024;
 pub struct LinkOptions {
     /// The servers' addresses (HOST:PORT), by [`ServerId`].
     pub addresses: Vec<String>,
+    /// What is shown to them, and how they are known.
+    pub credentials: Credentials,
     /// The bounds of frames and parts, the same as the servers'.
     pub limits: FrameLimits,
     /// How long a connection may take to stand.
@@ -76,6 +79,7 @@ impl Links {
             let link = Link {
                 server,
                 address: address.clone(),
+                credentials: options.credentials.clone(),
                 limits: options.limits,
                 connect_within: options.connect_within,
                 jitter: own_seed,

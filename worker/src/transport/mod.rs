@@ -17,6 +17,7 @@ mod witness;
 mod fetch;
 mod computer;
 mod slowness;
+pub mod channel;
 mod grpc;
 mod pieces;
 mod traffic;

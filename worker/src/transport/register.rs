@@ -104,7 +104,8 @@ async fn enlist(
     let (mut session, mut worker) = (SessionId(0), WorkerId(0));
     let mut clients = Vec::with_capacity(contact.addresses.len());
     for (server, address) in (0_u32..).map(ServerId).zip(&contact.addresses) {
-        let (client, registered) = register(address, limits, &said, patience).await?;
+        let (client, registered) =
+            register((address, &contact.credentials), limits, &said, patience).await?;
         if registered.server != server || registered.fingerprint != contact.fingerprint {
             let found = format!(
                 "it is server {} of job {} now",

@@ -15,6 +15,10 @@ const FRAME_HEAD_BYTES: usize = 9;
 /// The type of a SETTINGS frame, with which every HTTP/2 server begins.
 const SETTINGS: u8 = 4;
 
+/// How the record begins with which a TLS server answers what is no TLS: an alert, of version 3.
+const TLS_ALERT: u8 = 21;
+const TLS_MAJOR: u8 = 3;
+
 /// Bytes of a stranger's answer that are looked at.
 const ANSWER_BYTES_MAX: usize = 80;
 
@@ -25,6 +29,8 @@ pub(super) enum Found {
     Nobody,
     /// An HTTP/2 server.
     Http2,
+    /// Somebody who speaks TLS.
+    Tls,
     /// Somebody who says nothing that could be judged, and how.
     Mute(String),
     /// Somebody who speaks otherwise, and how it began.
@@ -57,6 +63,7 @@ fn judge(answer: &[u8], is_late: bool) -> Found {
         [] if is_late => Found::Mute("takes connections and says nothing".to_owned()),
         [] => Found::Mute("takes connections and closes them without a word".to_owned()),
         [_, _, _, SETTINGS, _, 0, 0, 0, 0, ..] => Found::Http2,
+        [TLS_ALERT, TLS_MAJOR, ..] => Found::Tls,
         _ => {
             let text = String::from_utf8_lossy(answer);
             let line = text.lines().next().unwrap_or_default();
@@ -72,6 +79,7 @@ mod tests {
     #[test]
     fn an_http2_server_begins_with_settings_and_nobody_else_does() {
         assert_eq!(judge(b"\0\0\x12\x04\0\0\0\0\0\0\x03", false), Found::Http2);
+        assert_eq!(judge(b"\x15\x03\x03\0\x02\x02\x46", false), Found::Tls);
         let other = |text: &str| Found::Other(text.to_owned());
         assert_eq!(
             judge(b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n", false),

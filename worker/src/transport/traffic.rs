@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use thalweg_proto::transport::{Counted, Tally};
+use thalweg_proto::security::{Credentials, dial};
+use thalweg_proto::transport::{Counted, Secured, Tally};
 use tokio::net::TcpStream;
 
 /// Bytes at the sockets of one worker, all servers together.
@@ -42,12 +43,14 @@ impl Tally for Share {
     }
 }
 
-/// Connects without delaying small messages, and counts.
+/// Connects as the credentials say, and counts.
 pub(super) async fn connect(
     address: &str,
+    credentials: &Credentials,
     traffic: Arc<Traffic>,
-) -> io::Result<Counted<TcpStream, Share>> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    Ok(Counted::new(stream, Share(traffic)))
+) -> io::Result<Secured<Counted<TcpStream, Share>>> {
+    dial(address, credentials, |stream| {
+        Counted::new(stream, Share(traffic))
+    })
+    .await
 }

@@ -12,6 +12,7 @@ use thalweg_common::ids::ServerId;
 use thalweg_common::message::{DataSummary, Grant};
 use thalweg_common::physics::Share;
 use thalweg_proto::codec::FrameLimits;
+use thalweg_proto::security::Credentials;
 use tokio::runtime::Runtime;
 
 use self::service::Service;
@@ -58,6 +59,7 @@ impl Bench {
     fn links(&self, addresses: Vec<String>) -> Links {
         let options = LinkOptions {
             addresses,
+            credentials: Credentials::none(),
             limits: FrameLimits::default(),
             connect_within: PATIENCE,
             seed: 1,
@@ -168,7 +170,9 @@ fn a_job_is_found_by_the_addresses_of_its_servers_in_any_order() {
     } = Bench::new(&Setup::PLAIN);
     let expected = addresses.clone();
     addresses.reverse();
-    let contact = runtime.block_on(find_job(&addresses, PATIENCE)).unwrap();
+    let contact = runtime
+        .block_on(find_job(&addresses, &Credentials::none(), PATIENCE))
+        .unwrap();
     assert_eq!(contact.addresses, expected);
     assert_eq!(contact.job, "name = \"test\"");
     let joined = join(&contact, FrameLimits::default(), member(), PATIENCE);
@@ -182,13 +186,13 @@ fn a_job_is_not_joined_by_half_of_its_servers_or_by_nobody() {
         runtime, addresses, ..
     } = Bench::new(&Setup::PLAIN);
     let error = runtime
-        .block_on(find_job(&addresses[1..], PATIENCE))
+        .block_on(find_job(&addresses[1..], &Credentials::none(), PATIENCE))
         .unwrap_err();
     assert!(matches!(error, JoinError::Missing { .. }), "{error}");
     let nobody = ["127.0.0.1:1".to_owned()];
     let soon = Duration::from_millis(300);
     let error = runtime
-        .block_on(find_job(&nobody, soon))
+        .block_on(find_job(&nobody, &Credentials::none(), soon))
         .unwrap_err()
         .to_string();
     assert!(
@@ -197,6 +201,7 @@ fn a_job_is_not_joined_by_half_of_its_servers_or_by_nobody() {
     );
     let swapped = Contact {
         addresses: vec![addresses[1].clone(), addresses[0].clone()],
+        credentials: Credentials::none(),
         fingerprint: thalweg_common::ids::Fingerprint(1),
         job: String::new(),
     };
@@ -228,7 +233,7 @@ fn whoever_does_not_speak_http2_is_named_in_bounded_time() {
     let runtime = Runtime::new().unwrap();
     let soon = Duration::from_millis(300);
     let refused = |address: &str| {
-        let found = runtime.block_on(find_job(&[address.to_owned()], soon));
+        let found = runtime.block_on(find_job(&[address.to_owned()], &Credentials::none(), soon));
         found.unwrap_err().to_string()
     };
     let http1 = stranger("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
@@ -271,7 +276,7 @@ fn a_server_that_comes_late_is_waited_for() {
     let addresses = [bench.addresses[0].clone(), address.to_string()];
     let contact = bench
         .runtime
-        .block_on(find_job(&addresses, PATIENCE))
+        .block_on(find_job(&addresses, &Credentials::none(), PATIENCE))
         .unwrap();
     assert_eq!(contact.addresses, addresses);
 }

@@ -1,0 +1,147 @@
+//! Opening a connection to a server, as the credentials say.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::credentials::Credentials;
+use super::role::SERVER_NAME;
+use crate::transport::Secured;
+
+/// Why the other end is not spoken with. Trying again does not help.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DialError {
+    /// Another machine, and nothing to encrypt with.
+    #[error(
+        "{address} is another machine, and without credentials nothing that goes there is encrypted or \
+         authenticated; give --certs FOLDER, or --token-file FILE with --ca-sha256 DIGEST, or say --insecure"
+    )]
+    InTheOpen {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// It does not speak TLS.
+    #[error(
+        "the server does not speak TLS, and credentials are shown to none that does not; start it with \
+         --certs FOLDER, or leave the credentials out"
+    )]
+    NoTls,
+    /// It is not whom we want.
+    #[error(
+        "the server's certificate is not one of the authority that was given ({found}); take the files, or \
+         the digest, of the certificates that the server was started with"
+    )]
+    Unknown {
+        /// How so.
+        found: String,
+    },
+    /// It does not want us.
+    #[error(
+        "the server does not take this certificate ({found}); take one of the authority that the server was \
+         started with"
+    )]
+    Refused {
+        /// How so.
+        found: String,
+    },
+}
+
+/// Connects to `address` (HOST:PORT) without delaying small messages. `wrap` sees the socket before TLS
+/// does, to count its bytes.
+///
+/// # Errors
+/// [`io::Error`] if there is no connection; behind it [`DialError`] if there was one, and the other end is not
+/// to be spoken with.
+pub async fn dial<S>(
+    address: &str,
+    credentials: &Credentials,
+    wrap: impl FnOnce(TcpStream) -> S,
+) -> io::Result<Secured<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let Some(config) = credentials.tls() else {
+        let address = stream.peer_addr()?;
+        let is_open = address.ip().to_canonical().is_loopback() || credentials.plain_off_loopback();
+        return match is_open {
+            true => Ok(Secured::plain(wrap(stream))),
+            false => Err(io::Error::other(DialError::InTheOpen { address })),
+        };
+    };
+    let name = ServerName::try_from(SERVER_NAME).expect("a name");
+    let connect = TlsConnector::from(config.clone()).connect(name, wrap(stream));
+    match connect.await {
+        Ok(stream) => Ok(Secured::tls(stream.into())),
+        Err(error) => Err(judge(error)),
+    }
+}
+
+/// What a failed handshake means.
+fn judge(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|error| error.downcast_ref());
+    match inner.and_then(denied) {
+        Some(denied) => io::Error::other(denied),
+        None => error,
+    }
+}
+
+fn denied(error: &rustls::Error) -> Option<DialError> {
+    match error {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Some(DialError::NoTls),
+        rustls::Error::InvalidCertificate(why) => Some(DialError::Unknown {
+            found: match why {
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                    "another has signed it".to_owned()
+                }
+                other => other.to_string(),
+            },
+        }),
+        rustls::Error::AlertReceived(
+            alert @ (AlertDescription::UnknownCA
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRequired
+            | AlertDescription::DecryptError),
+        ) => Some(DialError::Refused {
+            found: format!("{alert:?}"),
+        }),
+        _ => None,
+    }
+}
+
+impl DialError {
+    /// The error of this kind that lies behind another, if one does.
+    #[must_use]
+    pub fn behind<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let own = error.downcast_ref::<Self>();
+            // An I/O error does not give what it was made of as its source.
+            let inside = error
+                .downcast_ref::<io::Error>()
+                .and_then(|error| error.get_ref())
+                .and_then(|error| Self::behind_boxed(error));
+            if let Some(found) = own.or(inside) {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    fn behind_boxed<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> Option<&'a Self> {
+        error
+            .downcast_ref::<Self>()
+            .or_else(|| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
+    }
+}

@@ -1,0 +1,74 @@
+//! What a server that listens for other machines says: how a worker there joins, or that it is open to all.
+
+use std::io::IsTerminal as _;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use thalweg_proto::security::{Keys, Role, hex};
+use tokio::task::JoinHandle;
+
+use super::credentials::{server_token, token_file};
+use crate::launch::host_of_this_process;
+
+/// Between two warnings that everybody may do everything.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The line that makes a worker on another machine, of a server with this place in the job. The token stands in
+/// it on a terminal only: elsewhere this is a log.
+pub(super) fn invitation(
+    folder: &Path,
+    (address, index, servers): (SocketAddr, u32, u32),
+    keys: &Keys,
+) -> Result<String> {
+    let host = match address.ip() {
+        ip if ip.is_unspecified() => host_of_this_process(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+        IpAddr::V4(ip) => ip.to_string(),
+    };
+    let name = |server| match server == index {
+        true => format!("{host}:{}", address.port()),
+        false => format!("SERVER-{server}:PORT"),
+    };
+    let servers: Vec<_> = (0..servers).map(name).collect();
+    let shown = match server_token(folder, Role::Worker)? {
+        None => "--certs FOLDER".to_owned(),
+        Some(token) => {
+            let token = match std::io::stdout().is_terminal() {
+                true => format!("--token {}", token.secret()),
+                false => format!("--token-file {}", token_file(Role::Worker)),
+            };
+            format!("{token} --ca-sha256 {}", hex(&keys.authority()))
+        }
+    };
+    Ok(format!(
+        "workers on other machines: thalweg worker --join {} {shown}",
+        servers.join(",")
+    ))
+}
+
+/// Says every minute that the server is open to all, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Warning(JoinHandle<()>);
+
+impl Warning {
+    pub(super) fn start(address: SocketAddr) -> Self {
+        Self(tokio::spawn(async move {
+            let mut times = tokio::time::interval(WARNING_INTERVAL);
+            loop {
+                times.tick().await;
+                tracing::warn!(
+                    "{address} is open to other machines: nothing is encrypted, and whoever reaches it may do \
+                     everything; --certs FOLDER would change that"
+                );
+            }
+        }))
+    }
+}
+
+impl Drop for Warning {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,631 @@
+//! Certificates and tokens: every call with every credential, a job over TLS, and that no secret is told.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thalweg_common::error::RefusalKind;
+use thalweg_common::ids::{Clock, Fingerprint, Generation, SessionId, WorkerId};
+use thalweg_common::message::{
+    Conclude, DataSummary, Heartbeat, Leave, LeaveReason, NextRange, Offer, PROTOCOL_VERSIONS,
+    Pull, Push, PushHeader, Register, Reply, Request, SessionRole, StatusRequest,
+};
+use thalweg_proto::codec::FrameLimits;
+use thalweg_proto::security::{Call, Credentials, KeyPair, Pin, Role, Token, authority_digest};
+use thalweg_proto::transport::tune_client;
+use thalweg_proto::{ParameterServerClient, v1};
+use thalweg_worker::transport::channel;
+use thalweg_worker::transport::client::{Client, ClientError};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+use zeroize::Zeroizing;
+
+use crate::support::{Bench, PATIENCE, SMALL, output_of, start, stderr, stdout};
+
+/// Whom the table lets do what, written once more, so that neither copy is changed by a slip.
+const TABLE: [(Call, &[Role]); 12] = [
+    (Call::Session, &[Role::Worker, Role::Observer, Role::Admin]),
+    (Call::Register, &[Role::Worker, Role::Observer, Role::Admin]),
+    (Call::Push, &[Role::Worker]),
+    (Call::Pull, &[Role::Worker, Role::Observer, Role::Admin]),
+    (Call::PushPull, &[Role::Worker]),
+    (Call::NextRange, &[Role::Worker]),
+    (
+        Call::Heartbeat,
+        &[Role::Worker, Role::Observer, Role::Admin],
+    ),
+    (
+        Call::GetStatus,
+        &[Role::Worker, Role::Observer, Role::Admin],
+    ),
+    (Call::Leave, &[Role::Worker, Role::Observer, Role::Admin]),
+    (Call::Conclude, &[Role::Admin]),
+    (Call::Offer, &[Role::Admin]),
+    (Call::ReadData, &[Role::Worker]),
+];
+
+#[test]
+fn the_documented_table_is_the_one_that_is_used() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/SECURITY.md");
+    let text = read(path);
+    for call in Call::ALL {
+        let begins = format!("| `{}` |", call.name());
+        let row = text.lines().find(|line| line.starts_with(&begins));
+        let row = row.unwrap_or_else(|| panic!("no row of {} in docs/SECURITY.md", call.name()));
+        let documented: Vec<_> = row.split('|').skip(2).take(3).map(str::trim).collect();
+        let used = [Role::Worker, Role::Observer, Role::Admin];
+        let used = used.map(|role| if call.is_allowed(role) { "yes" } else { "no" });
+        assert_eq!(documented, used, "{row}");
+    }
+}
+
+/// Makes certificates in `folder` of the bench.
+fn certs(bench: &Bench, further: &[&str]) {
+    let output = bench.run(&[&["certs", "certs"], further].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+/// Starts server 0 of the small job, and says where it listens.
+fn server(bench: &Bench, listen: &str, further: &[&str]) -> (Child, String) {
+    let mut command = bench.command(&["server", "--listen", listen]);
+    for set in SMALL {
+        command.args(["--set", set]);
+    }
+    command.args(["--set", "cluster.servers=1", "--set", "cluster.workers=1"]);
+    let mut server = start(command.args(further));
+    let mut line = String::new();
+    let mut output = BufReader::new(server.stdout.as_mut().unwrap());
+    output.read_line(&mut line).unwrap();
+    let address = line.trim().rsplit(' ').next().unwrap_or_default();
+    assert!(address.contains(':'), "{line}");
+    (server, address.to_owned())
+}
+
+fn read(path: PathBuf) -> String {
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What a folder of certificates holds, as a client shows it.
+fn of_folder(authority: &str, folder: &Path) -> Credentials {
+    let own = KeyPair {
+        certificates: read(folder.join("cert.pem")),
+        key: Zeroizing::new(read(folder.join("key.pem"))),
+    };
+    Credentials::of_authority(authority, Some(&own), None).unwrap()
+}
+
+/// Every way to show oneself, and the role that follows; `None` if none does.
+fn cases(bench: &Bench) -> Vec<(String, Credentials, Option<Role>)> {
+    let folder = bench.path("certs");
+    let authority = read(folder.join("ca/ca.pem"));
+    let pin = Pin(authority_digest(&authority).unwrap());
+    let mut cases = vec![(
+        "nothing".to_owned(),
+        Credentials::of_authority(&authority, None, None).unwrap(),
+        None,
+    )];
+    let wrong: Token = "0".repeat(64).parse().unwrap();
+    let wrong = Credentials::pinned(pin, wrong).unwrap();
+    cases.push(("a wrong token".to_owned(), wrong, None));
+    for role in Role::ALL {
+        let own = folder.join(role.name());
+        let shown = of_folder(&authority, &own);
+        cases.push((format!("the certificate of {role}"), shown, Some(role)));
+        let token = read(own.join("token")).parse().unwrap();
+        let shown = Credentials::pinned(pin, token).unwrap();
+        cases.push((format!("the token of {role}"), shown, Some(role)));
+    }
+    cases
+}
+
+type Unary = ParameterServerClient<Channel>;
+
+async fn unary(address: &str, shown: &Credentials) -> Unary {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+    let opened = channel::open(&tune_client(endpoint), address, shown, &Arc::default()).await;
+    ParameterServerClient::new(opened.unwrap())
+}
+
+/// Makes a call with an empty message. What matters is only whether it is turned away at the door.
+async fn call(client: &mut Unary, call: Call, shown: &Credentials) -> Result<(), Status> {
+    fn with<T>(message: T, shown: &Credentials) -> tonic::Request<T> {
+        let mut request = tonic::Request::new(message);
+        *request.metadata_mut() = shown.metadata();
+        request
+    }
+    match call {
+        Call::Session => {
+            let none = tokio_stream::empty::<v1::ClientFrame>();
+            client.session(with(none, shown)).await.map(drop)
+        }
+        Call::Register => client
+            .register(with(v1::Register::default(), shown))
+            .await
+            .map(drop),
+        Call::Push => client
+            .push(with(v1::Push::default(), shown))
+            .await
+            .map(drop),
+        Call::Pull => client
+            .pull(with(v1::Pull::default(), shown))
+            .await
+            .map(drop),
+        Call::PushPull => client
+            .push_pull(with(v1::PushPull::default(), shown))
+            .await
+            .map(drop),
+        Call::NextRange => client
+            .next_range(with(v1::NextRange::default(), shown))
+            .await
+            .map(drop),
+        Call::Heartbeat => client
+            .heartbeat(with(v1::Heartbeat::default(), shown))
+            .await
+            .map(drop),
+        Call::GetStatus => {
+            let asked = v1::StatusRequest::default();
+            client.get_status(with(asked, shown)).await.map(drop)
+        }
+        Call::Leave => client
+            .leave(with(v1::Leave::default(), shown))
+            .await
+            .map(drop),
+        Call::Conclude => client
+            .conclude(with(v1::Conclude::default(), shown))
+            .await
+            .map(drop),
+        Call::Offer => client
+            .offer(with(v1::Offer::default(), shown))
+            .await
+            .map(drop),
+        Call::ReadData => {
+            let asked = v1::ReadDataRequest::default();
+            client.read_data(with(asked, shown)).await.map(drop)
+        }
+    }
+}
+
+fn register(role: SessionRole) -> Request {
+    Request::Register(Register {
+        protocol: PROTOCOL_VERSIONS,
+        role,
+        fingerprint: None,
+        worker: None,
+        session: None,
+        data: None,
+        place: "test".to_owned(),
+        lives: vec![],
+    })
+}
+
+/// Requests of every kind, of a session.
+fn requests(session: SessionId) -> Vec<Request> {
+    let (worker, clock) = (WorkerId(0), Clock(0));
+    let (fingerprint, generation) = (Fingerprint(1), Generation(1));
+    let header = PushHeader {
+        fingerprint,
+        generation,
+        session,
+        worker,
+        clock,
+        weight: 0,
+        loss_sum: 0.0,
+        rate_factor: 1.0,
+        ranges: vec![],
+    };
+    vec![
+        Request::Push(Push {
+            header,
+            parts: vec![],
+        }),
+        Request::Pull(Pull {
+            fingerprint,
+            generation,
+            session,
+            worker,
+            clock,
+            patience: Duration::ZERO,
+            parts: vec![],
+        }),
+        Request::NextRange(NextRange {
+            session,
+            worker,
+            received: 0,
+            wanted: 1,
+        }),
+        Request::Heartbeat(Heartbeat {
+            session,
+            worker,
+            clock,
+            doing: "test".to_owned(),
+            idle: false,
+            sent_bytes: 0,
+            received_bytes: 0,
+            compute: Duration::ZERO,
+            waited: Duration::ZERO,
+        }),
+        Request::Status(StatusRequest::default()),
+        Request::Conclude(Conclude {
+            session,
+            worker,
+            why: "test".to_owned(),
+        }),
+        Request::Offer(Offer {
+            session,
+            worker,
+            rows: 0,
+            closed: false,
+        }),
+        Request::Leave(Leave {
+            session,
+            worker,
+            reason: LeaveReason::Done,
+            cause: String::new(),
+        }),
+    ]
+}
+
+/// What a server refuses a request for, if it does.
+async fn refusal(client: &Client, request: Request) -> Option<RefusalKind> {
+    match client.call(request, PATIENCE).await.unwrap() {
+        Reply::Refused(refusal) => Some(refusal.kind),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_call_is_open_to_exactly_the_roles_of_the_table() {
+    let bench = Bench::new();
+    certs(&bench, &[]);
+    let (mut child, address) = server(&bench, "127.0.0.1:0", &["--certs", "certs/server"]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut judged = 0;
+    for (who, shown, role) in cases(&bench) {
+        let mut client = runtime.block_on(unary(&address, &shown));
+        for (asked, roles) in TABLE {
+            let code = match runtime.block_on(call(&mut client, asked, &shown)) {
+                Ok(()) => Code::Ok,
+                Err(status) => status.code(),
+            };
+            let is_denied = matches!(code, Code::Unauthenticated | Code::PermissionDenied);
+            let expected = match role {
+                None => Some(Code::Unauthenticated),
+                Some(role) if roles.contains(&role) => None,
+                Some(_) => Some(Code::PermissionDenied),
+            };
+            let found = is_denied.then_some(code);
+            assert_eq!(found, expected, "{} with {who}", asked.name());
+            judged += 1;
+        }
+    }
+    assert_eq!(judged, 12 * 8);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn every_frame_is_open_to_exactly_the_roles_of_the_table() {
+    let bench = Bench::new();
+    certs(&bench, &[]);
+    let (mut child, address) = server(&bench, "127.0.0.1:0", &["--certs", "certs/server"]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let connect = |shown: &Credentials| {
+        let limits = FrameLimits::default();
+        runtime.block_on(Client::connect(&address, shown, limits, PATIENCE))
+    };
+    for (who, shown, role) in cases(&bench) {
+        let Some(role) = role else {
+            let error = connect(&shown).unwrap_err();
+            assert!(
+                matches!(error, ClientError::Denied { .. }),
+                "{who}: {error}"
+            );
+            continue;
+        };
+        let client = connect(&shown).unwrap();
+        for request in requests(SessionId(77)) {
+            let asked = Call::of(&request);
+            let (_, roles) = TABLE.into_iter().find(|(call, _)| *call == asked).unwrap();
+            let refused = runtime.block_on(refusal(&client, request));
+            let is_denied = matches!(
+                refused,
+                Some(RefusalKind::Forbidden | RefusalKind::Unauthenticated)
+            );
+            assert_ne!(
+                is_denied,
+                roles.contains(&role),
+                "{} with {who}",
+                asked.name()
+            );
+        }
+        let as_observer = runtime.block_on(refusal(&client, register(SessionRole::Observer)));
+        let expected = (role == Role::Worker).then_some(RefusalKind::Forbidden);
+        assert_eq!(as_observer, expected, "{who} as an observer");
+        let asking = runtime.block_on(refusal(&client, register(SessionRole::Worker)));
+        assert_eq!(asking, None, "{who} asks which job it is");
+    }
+    let in_the_open = connect(&Credentials::none()).unwrap_err();
+    assert!(
+        matches!(in_the_open, ClientError::Encrypted { .. }),
+        "{in_the_open}"
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_session_is_used_by_nobody_but_whom_it_was_opened_for() {
+    let bench = Bench::new();
+    certs(&bench, &["--worker", "a", "--worker", "b"]);
+    certs(&bench, &["--worker", "c"]);
+    let (mut child, address) = server(&bench, "127.0.0.1:0", &["--certs", "certs/server"]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let authority = read(bench.path("certs/ca/ca.pem"));
+    let connect = |name: &str| {
+        let shown = of_folder(&authority, &bench.path("certs").join(name));
+        let limits = FrameLimits::default();
+        let client = Client::connect(&address, &shown, limits, PATIENCE);
+        runtime.block_on(client).unwrap()
+    };
+    let (a, others) = (
+        connect("worker-a"),
+        ["worker-b", "worker-c", "worker"].map(connect),
+    );
+    let Request::Register(asking) = register(SessionRole::Worker) else {
+        unreachable!("it is a registration")
+    };
+    let ask = a.call(Request::Register(asking.clone()), PATIENCE);
+    let Reply::Registered(known) = runtime.block_on(ask).unwrap() else {
+        panic!("no answer to who serves here")
+    };
+    let job = thalweg_common::config::Draft::parse("job", &known.job).unwrap();
+    let job = job.check(&thalweg::job::REGISTRIES).unwrap();
+    let resolved = job.data.resolved.as_ref().unwrap();
+    let joins = Register {
+        data: Some(DataSummary {
+            rows: resolved.rows,
+            features: resolved.features,
+            hash: resolved.hash,
+        }),
+        fingerprint: Some(known.fingerprint),
+        ..asking
+    };
+    let joined = runtime.block_on(a.call(Request::Register(joins), PATIENCE));
+    let Reply::Registered(registered) = joined.unwrap() else {
+        panic!("worker a is not taken")
+    };
+    let beat = |client: &Client| {
+        let heartbeat = requests(registered.session).swap_remove(3);
+        runtime.block_on(refusal(client, heartbeat))
+    };
+    assert_eq!(beat(&a), None);
+    for other in &others {
+        assert_eq!(beat(other), Some(RefusalKind::Forbidden));
+    }
+    assert_eq!(beat(&a), None);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// A job with everybody on a TLS connection, logs at their loudest.
+#[test]
+fn a_job_over_tls_is_done_and_nobody_tells_a_secret() {
+    let bench = Bench::new();
+    certs(&bench, &[]);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let metrics = port.local_addr().unwrap().to_string();
+    drop(port);
+    let mut command = bench.command(&["server", "--listen", "127.0.0.1:0"]);
+    command.env("THALWEG_LOG", "trace");
+    for set in SMALL {
+        command.args(["--set", set]);
+    }
+    let further = [
+        "--set",
+        "cluster.servers=1",
+        "--set",
+        "cluster.workers=2",
+        "--certs",
+        "certs/server",
+        "--metrics",
+        &metrics,
+    ];
+    let mut server = start(command.args(further));
+    let mut output = BufReader::new(server.stdout.take().unwrap());
+    let mut told = String::new();
+    output.read_line(&mut told).unwrap();
+    let address = told
+        .trim()
+        .rsplit(' ')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let digest = {
+        let authority = read(bench.path("certs/ca/ca.pem"));
+        Pin(authority_digest(&authority).unwrap()).to_string()
+    };
+    let drain = std::thread::spawn(move || {
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut output, &mut rest).unwrap();
+        rest
+    });
+    let log = std::thread::spawn({
+        let mut log = server.stderr.take().unwrap();
+        move || {
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut log, &mut text).unwrap();
+            text
+        }
+    });
+    let loud = |arguments: &[&str]| {
+        let mut command = bench.command(arguments);
+        command.env("THALWEG_LOG", "trace");
+        command
+    };
+    let by_token = [
+        "worker",
+        "--join",
+        &address,
+        "--token-file",
+        "certs/worker/token",
+    ];
+    let mut by_token = loud(&[&by_token[..], &["--ca-sha256", &digest]].concat());
+    let mut by_variable = loud(&["worker", "--join", &address, "--ca-sha256", &digest]);
+    by_variable.env("THALWEG_TOKEN", read(bench.path("certs/worker/token")));
+    let watcher = ["train", "-q", "--out", "run", "--join", &address];
+    let mut watcher = loud(&[&watcher[..], &["--certs", "certs/admin"]].concat());
+    let status = bench.run(&["status", &address, "--certs", "certs/observer"]);
+    assert!(stdout(&status).contains("joining"), "{}", stderr(&status));
+    let started = [&mut by_token, &mut by_variable, &mut watcher].map(|c| loud_output(c));
+    let mut texts: Vec<String> = vec![told];
+    for process in started {
+        let (ok, text) = process.join().unwrap();
+        assert!(ok, "{text}");
+        texts.push(text);
+    }
+    assert_eq!(bench.report()["status"], "done");
+    assert!(server.wait().unwrap().success());
+    texts.push(drain.join().unwrap());
+    let log = log.join().unwrap();
+    assert!(log.contains("TRACE"), "the server's log is at its loudest");
+    texts.push(log);
+    let mut secrets = Vec::new();
+    for role in ["worker", "observer", "admin"] {
+        secrets.push(read(bench.path("certs").join(role).join("token")));
+    }
+    for folder in ["server", "worker", "observer", "admin"] {
+        let key = read(bench.path("certs").join(folder).join("key.pem"));
+        secrets.extend(
+            key.lines()
+                .filter(|line| !line.starts_with('-'))
+                .map(str::to_owned),
+        );
+    }
+    assert!(6 < secrets.len());
+    for secret in &secrets {
+        let found = texts.iter().find(|text| text.contains(secret.trim()));
+        assert!(found.is_none(), "a secret is told: {found:?}");
+    }
+}
+
+type Told = std::thread::JoinHandle<(bool, String)>;
+
+/// Runs a command to its end, beside others, and keeps all that it says.
+fn loud_output(command: &mut std::process::Command) -> Told {
+    let child = start(command);
+    std::thread::spawn(move || {
+        let output = child.wait_with_output().unwrap();
+        let text = format!("{}{}", stdout(&output), stderr(&output));
+        (output.status.success(), text)
+    })
+}
+
+#[test]
+fn what_is_shown_wrongly_is_named_at_once() {
+    let bench = Bench::new();
+    certs(&bench, &[]);
+    let other = bench.run(&["certs", "other"]);
+    assert!(other.status.success());
+    let again = bench.run(&["certs", "certs"]);
+    assert!(
+        stderr(&again).contains("has an authority already"),
+        "{}",
+        stderr(&again)
+    );
+    let (mut child, address) = server(&bench, "127.0.0.1:0", &["--certs", "certs/server"]);
+    let (mut open, plain) = server(&bench, "127.0.0.1:0", &[]);
+    let digest = "0".repeat(64);
+    let token = &["--token-file", "certs/worker/token"];
+    for (at, shown, words) in [
+        (
+            &address,
+            &["--certs", "other/worker"][..],
+            "not one of the authority",
+        ),
+        (&address, &[], "speaks TLS"),
+        (
+            &address,
+            &["--certs", "certs/observer"],
+            "may not register as a worker",
+        ),
+        (&address, &["--certs", "nowhere"], "nowhere/ca.pem"),
+        (
+            &address,
+            &["--certs", "certs/ca"],
+            "expected cert.pem and key.pem, or token",
+        ),
+        (&address, token, "--ca-sha256"),
+        (&address, &["--ca-sha256", &digest], "--token-file"),
+        (&address, &["--ca-sha256", "7"], "64 hexadecimal digits"),
+        (&address, &["--token", "short"], "found 5 characters"),
+        (
+            &address,
+            &[token[0], token[1], "--ca-sha256", &digest],
+            "not one of the authority",
+        ),
+        (
+            &address,
+            &["--insecure", "--certs", "certs/worker"],
+            "cannot be used with",
+        ),
+        (&plain, &["--certs", "certs/worker"], "does not speak TLS"),
+    ] {
+        let arguments = [&["worker", "--join", at, "--patience", "20"][..], shown].concat();
+        let output = output_of(start(&mut bench.command(&arguments)));
+        assert!(!output.status.success(), "{shown:?}");
+        assert!(
+            stderr(&output).contains(words),
+            "{shown:?}: {}",
+            stderr(&output)
+        );
+    }
+    let mut refused = bench.command(&["server", "--listen", "0.0.0.0:0"]);
+    let refused = output_of(start(&mut refused));
+    for words in ["--certs", "--insecure", "0.0.0.0:0"] {
+        assert!(stderr(&refused).contains(words), "{}", stderr(&refused));
+    }
+    for child in [&mut child, &mut open] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[test]
+fn off_loopback_a_server_is_guarded_or_says_every_minute_that_it_is_not() {
+    let bench = Bench::new();
+    certs(&bench, &[]);
+    let (mut open, address) = server(&bench, "0.0.0.0:0", &["--insecure"]);
+    let port = address.rsplit(':').next().unwrap().to_owned();
+    let by_loopback = bench.run(&["status", &format!("127.0.0.1:{port}")]);
+    assert!(by_loopback.status.success(), "{}", stderr(&by_loopback));
+    open.kill().unwrap();
+    let output = open.wait_with_output().unwrap();
+    assert!(
+        stderr(&output).contains("open to other machines"),
+        "{}",
+        stderr(&output)
+    );
+    let mut command = bench.command(&["server", "--listen", "0.0.0.0:0"]);
+    command.args(["--certs", "certs/server", "--metrics", "0.0.0.0:0"]);
+    for set in SMALL.iter().chain(&["cluster.servers=1"]) {
+        command.args(["--set", set]);
+    }
+    let mut guarded = start(&mut command);
+    let lines = BufReader::new(guarded.stdout.take().unwrap()).lines();
+    let told: Vec<_> = lines.take(3).map(Result::unwrap).collect();
+    let told = told.join("\n");
+    guarded.kill().unwrap();
+    let output = guarded.wait_with_output().unwrap();
+    assert!(told.contains("metrics are at https://"), "{told}");
+    assert!(told.contains("thalweg worker --join "), "{told}");
+    let token = read(bench.path("certs/worker/token"));
+    assert!(
+        !told.contains(token.trim()),
+        "standard output is no terminal here"
+    );
+    assert!(!stderr(&output).contains("open to other machines"));
+}
