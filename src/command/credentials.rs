@@ -138,7 +138,8 @@ pub(super) fn server_token(folder: &Path, role: Role) -> Result<Option<Token>> {
 
 fn key_pair(folder: &Path) -> Result<Option<KeyPair>> {
     let (certificate, key) = (folder.join(CERTIFICATE), folder.join(KEY));
-    if !certificate.try_exists()? && !key.try_exists()? {
+    // A key alone is the authority's, in its own folder.
+    if !certificate.try_exists()? {
         return Ok(None);
     }
     Ok(Some(KeyPair {

@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_common::error::RefusalKind;
-use thalweg_common::ids::{Clock, Fingerprint, Generation, SessionId, WorkerId};
+use thalweg_common::ids::{
+    Clock, Fingerprint, Generation, Sequence, SessionId, ShardId, Version, WorkerId,
+};
 use thalweg_common::message::{
-    Conclude, DataSummary, Heartbeat, Leave, LeaveReason, NextRange, Offer, PROTOCOL_VERSIONS,
-    Pull, Push, PushHeader, Register, Reply, Request, SessionRole, StatusRequest,
+    Address, Codec, Conclude, DataSummary, Dtype, Heartbeat, Kind, Leave, LeaveReason, NextRange,
+    Offer, PROTOCOL_VERSIONS, Part, Payload, Pull, PullPart, Push, PushHeader, Register, Reply,
+    Request, SessionRole, StatusRequest,
 };
 use thalweg_proto::codec::FrameLimits;
 use thalweg_proto::security::{Call, Credentials, KeyPair, Pin, Role, Token, authority_digest};
@@ -217,10 +220,25 @@ fn requests(session: SessionId) -> Vec<Request> {
         rate_factor: 1.0,
         ranges: vec![],
     };
+    let part = Part {
+        shard: ShardId(0),
+        sequence: Sequence::FIRST,
+        version_read: Version(0),
+        kind: Kind::Gradient,
+        dtype: Dtype::F32,
+        codec: Codec::Raw,
+        address: Address::Range(0..0),
+        payload: Payload::default(),
+        at_read: Payload::default(),
+    };
+    let wanted = PullPart {
+        shard: ShardId(0),
+        address: Address::Range(0..1),
+    };
     vec![
         Request::Push(Push {
             header,
-            parts: vec![],
+            parts: vec![part],
         }),
         Request::Pull(Pull {
             fingerprint,
@@ -229,7 +247,7 @@ fn requests(session: SessionId) -> Vec<Request> {
             worker,
             clock,
             patience: Duration::ZERO,
-            parts: vec![],
+            parts: vec![wanted],
         }),
         Request::NextRange(NextRange {
             session,
