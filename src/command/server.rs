@@ -15,11 +15,12 @@ use thalweg_server::{Plan, Server};
 use thalweg_worker::data;
 
 use super::options::JobOptions;
-use super::stop::told_to_stop;
+use super::stop::told_to_stop_hearing;
 use super::{Ending, say, say_error};
 use crate::job::{
     Blueprint, available, blueprint, check_server_fits, resolve, serve_options, server_plan,
 };
+use crate::status_page::LivePages;
 
 /// Arguments of `thalweg server`.
 #[derive(Debug, Args)]
@@ -35,8 +36,8 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "127.0.0.1:7700", value_name = "HOST:PORT")]
     listen: String,
 
-    /// Where to tell metrics for Prometheus, over HTTP: /metrics, /healthz and /readyz (docs/METRICS.md).
-    /// Off loopback as with --listen.
+    /// Where to show a status page for browsers, /, and to tell metrics for Prometheus, /metrics, with /healthz
+    /// and /readyz, over HTTP (docs/METRICS.md). Off loopback as with --listen.
     #[arg(long, value_name = "HOST:PORT")]
     metrics: Option<String>,
 
@@ -75,16 +76,25 @@ async fn run_server(
     ));
     if let Some(metrics) = &metrics {
         let address = metrics.local_addr()?;
-        say(&format!("its metrics are at http://{address}/metrics"));
+        say(&format!(
+            "its status page is at http://{address}/, its metrics at http://{address}/metrics"
+        ));
     }
+    let pages = Arc::new(LivePages::new(
+        arguments.index,
+        blueprint.config.cluster.servers,
+    ));
+    let heard = pages.clone();
+    let hear = move |line: &[u8]| heard.hear(line);
     let stop = async {
-        match told_to_stop(arguments.exit_with_parent).await {
+        match told_to_stop_hearing(arguments.exit_with_parent, hear).await {
             Ok(why) => why,
             Err(error) => format!("signals cannot be heard: {error}"),
         }
     };
     let options = ServeOptions {
         metrics: metrics.map(Arc::new),
+        status_pages: Some(pages),
         data: (arguments.index == 0).then(|| training_rows(blueprint)),
         ..serve_options(blueprint, arguments.index)
     };

@@ -19,4 +19,5 @@ mod pages;
 
 pub use data::DataFile;
 pub use listen::{ListenError, listen};
+pub use pages::{StatusPage, StatusPages};
 pub use serve::{End, ServeError, ServeOptions, serve};

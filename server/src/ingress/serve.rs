@@ -18,7 +18,7 @@ use super::counted::{Connection, Entry};
 use super::data::{DataDesk, DataFile};
 use super::handle::Handler;
 use super::owners::Owners;
-use super::pages::Pages;
+use super::pages::{Pages, StatusPages};
 use super::unary::Service;
 use super::waiters::Waiters;
 use crate::observe::Load;
@@ -52,6 +52,8 @@ pub struct ServeOptions {
     pub data: Option<DataFile>,
     /// Where its metrics are asked for, if they are to be told.
     pub metrics: Option<Arc<TcpListener>>,
+    /// Further pages beside the metrics.
+    pub status_pages: Option<Arc<dyn StatusPages>>,
 }
 
 /// How a server ended.
@@ -108,7 +110,8 @@ pub async fn serve(
     let transport = transport(&handler, listener, address, &options, finished)?;
     let mut transport = tokio::spawn(transport);
     let metrics = options.metrics.clone();
-    let _pages = metrics.map(|listener| Pages::serve(listener, handler.clone()));
+    let status = options.status_pages.clone();
+    let _pages = metrics.map(|listener| Pages::serve(listener, handler.clone(), status));
     let end = tokio::select! {
         biased;
         failed = &mut transport => return ended_by_transport(failed),

@@ -53,6 +53,7 @@ pub(super) async fn serve_real(listener: TcpListener) -> anyhow::Result<()> {
         stop_time_max: Duration::from_secs(1),
         data: None,
         metrics: None,
+        status_pages: None,
     };
     serve(server, listener, options, std::future::pending()).await?;
     Ok(())
