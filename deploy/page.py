@@ -8,6 +8,7 @@ stop asking when nobody looks, put hostile names in as text, and say when the se
 ended. Screenshots go to FOLDER. Only the standard library is needed: Chromium is spoken to over its DevTools pipe.
 """
 
+import base64
 import contextlib
 import http.server
 import json
@@ -155,7 +156,6 @@ class Browser:
 
     def picture(self, path):
         """The whole page as PNG."""
-        import base64
         size = self.ask("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
         shot = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)

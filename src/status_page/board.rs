@@ -60,6 +60,8 @@ impl Board {
 
     /// Takes in the launcher's word.
     pub fn hear(&mut self, mut told: Told) {
+        // What this server knows of itself is later.
+        told.others.retain(|status| status.server.0 != self.server);
         told.evaluations = thinned(&told.evaluations, EVALUATIONS_MAX);
         self.told = Some((self.up(), told));
     }

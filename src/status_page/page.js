@@ -43,6 +43,9 @@ function span(seconds) {
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
 
+// The same, with short ones in milliseconds.
+const short = (seconds) => seconds < 0.1 ? `${(seconds * 1000).toFixed(1)} ms` : span(seconds);
+
 function score(value) {
   if (value === null || value === undefined) return NOTHING;
   const size = Math.abs(value);
@@ -126,9 +129,9 @@ function shape(name, attributes, text) {
   return node;
 }
 
-// Round marks from low to high, about four of them.
+// Round marks from low to high, three to six of them.
 function marks(low, high) {
-  const rough = (high - low) / 4;
+  const rough = (high - low) / 6;
   const unit = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((n) => n * unit).find((n) => rough <= n);
   const first = Math.ceil(low / step - 1e-9);
@@ -166,8 +169,9 @@ function chart(id, what, lines, number) {
     const name = document.createElement("span");
     const value = document.createElement("b");
     value.textContent = number(line.points.at(-1)[1]);
-    name.append(line.name + " ", value);
-    parts.push(key, name);
+    name.className = "item";
+    name.append(key, line.name + " ", value);
+    parts.push(name);
   });
   caption.replaceChildren(...(shown.length ? parts : [`${what}: nothing yet`]));
   if (!shown.length) {
@@ -301,7 +305,7 @@ function waits(doc) {
     const cell = (worker, on) => {
       const seconds = waited.get(`${worker} ${on}`);
       if (seconds === undefined) return ["·", "none"];
-      return [span(seconds), most <= 2 * seconds ? "notable" : ""];
+      return [short(seconds), most <= 2 * seconds ? "notable" : ""];
     };
     table("waits", "seconds waited so far; a row waits for a column", ["", ...workers.map((on) => `for ${on}`)],
       workers.map((worker) => [`worker ${worker}`, ...workers.map((on) => cell(worker, on))]));
@@ -310,7 +314,7 @@ function waits(doc) {
     const more = pairs.length - shown.length;
     table("waits", `waited so far, the longest first${more ? `; ${more} pairs more in status.json` : ""}`,
       ["worker", "for", "waited", "times", "longest"], shown.map((pair) => [
-        String(pair.worker), String(pair.on), span(pair.seconds), grouped(pair.count), span(pair.longest_seconds),
+        String(pair.worker), String(pair.on), short(pair.seconds), grouped(pair.count), short(pair.longest_seconds),
       ]));
   }
 }
@@ -329,7 +333,7 @@ function workers(doc) {
   const count = doc.left_out.workers ? `the first ${rows.length} of ${rows.length + doc.left_out.workers}` : `${rows.length}`;
   table("workers", `${count} worker slots; ${active.length} active`, [
     "worker", "state", "clock", "behind", "examples", "examples/s", "computes", "waited", "sent", "received", "silent",
-    ["doing", "words"], ["place", "words"],
+    ["doing", "words"], ["place", "place"],
   ], rows.map((worker) => [
     String(worker.worker), state(worker), grouped(worker.clock),
     worker.state === "active" ? grouped(fastest - worker.clock) : NOTHING,
@@ -337,7 +341,7 @@ function workers(doc) {
     percent(worker.compute_seconds, trained), span(worker.waited_seconds),
     bytes(worker.bytes_sent), bytes(worker.bytes_received),
     phase === "training" && worker.state === "active" ? span(worker.silent_seconds) : NOTHING,
-    [worker.doing, "words"], [worker.place, "words"],
+    [worker.doing, "words"], [worker.place, "place"],
   ]));
   parts(rows);
 }
