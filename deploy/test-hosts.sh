@@ -111,7 +111,7 @@ began=$SECONDS
 
 say "four hosts, certificates, a job"
 (cd "$work/1" && "$binary" certs >/dev/null
-  "$binary" check steady --set cluster.workers=3 --set data.rows=150000 --set limits.lease_seconds=3 >job.toml)
+  "$binary" check steady --set cluster.workers=3 --set data.rows=60000 --set limits.lease_seconds=3 >job.toml)
 cp -r "$work/1/certs/server" "$work/1/job.toml" "$work/2/"
 cp -r "$work/1/certs/worker" "$work/2/"
 cp "$work/1/certs/worker/token" "$work/3/worker.token"

@@ -12,6 +12,7 @@ pub mod proxy;
 pub mod simulate;
 pub mod view;
 pub mod report;
+pub mod status_page;
 pub mod progress;
 pub mod train;
 pub mod compare;

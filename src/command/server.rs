@@ -18,11 +18,12 @@ use thalweg_worker::data;
 use super::credentials::server_keys;
 use super::invitation::{Warning, invitation};
 use super::options::JobOptions;
-use super::stop::told_to_stop;
+use super::stop::told_to_stop_hearing;
 use super::{Ending, say, say_error};
 use crate::job::{
     Blueprint, available, blueprint, check_server_fits, resolve, serve_options, server_plan,
 };
+use crate::status_page::LivePages;
 
 /// Arguments of `thalweg server`.
 #[derive(Debug, Args)]
@@ -38,8 +39,8 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "127.0.0.1:7700", value_name = "HOST:PORT")]
     listen: String,
 
-    /// Where to tell metrics for Prometheus, over HTTP: /metrics, /healthz and /readyz (docs/METRICS.md).
-    /// Off loopback as with --listen.
+    /// Where to show a status page for browsers, /, and to tell metrics for Prometheus, /metrics, with /healthz
+    /// and /readyz, over HTTP (docs/METRICS.md). Off loopback as with --listen.
     #[arg(long, value_name = "HOST:PORT")]
     metrics: Option<String>,
 
@@ -96,7 +97,9 @@ async fn run_server(
             true => "https",
             false => "http",
         };
-        say(&format!("its metrics are at {scheme}://{address}/metrics"));
+        say(&format!(
+            "its status page is at {scheme}://{address}/, its metrics at {scheme}://{address}/metrics"
+        ));
     }
     let _warning = match &keys {
         Some(keys) => {
@@ -110,8 +113,14 @@ async fn run_server(
         }
         None => (!is_loopback(address)).then(|| Warning::start(address)),
     };
+    let pages = Arc::new(LivePages::new(
+        arguments.index,
+        blueprint.config.cluster.servers,
+    ));
+    let heard = pages.clone();
+    let hear = move |line: &[u8]| heard.hear(line);
     let stop = async {
-        match told_to_stop(arguments.exit_with_parent).await {
+        match told_to_stop_hearing(arguments.exit_with_parent, hear).await {
             Ok(why) => why,
             Err(error) => format!("signals cannot be heard: {error}"),
         }
@@ -119,6 +128,7 @@ async fn run_server(
     let options = ServeOptions {
         metrics: metrics.map(Arc::new),
         keys,
+        status_pages: Some(pages),
         data: (arguments.index == 0).then(|| training_rows(blueprint)),
         ..serve_options(blueprint, arguments.index)
     };

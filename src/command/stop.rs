@@ -3,15 +3,23 @@
 use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::launch::exit_with_parent;
+use crate::launch::hear_parent;
 
 /// Waits until the process is told to stop and says by what.
 pub(super) async fn told_to_stop(with_parent: bool) -> Result<String> {
+    told_to_stop_hearing(with_parent, |_| ()).await
+}
+
+/// The same; the lines that the launcher sends before go to `hear`.
+pub(super) async fn told_to_stop_hearing(
+    with_parent: bool,
+    hear: impl FnMut(&[u8]) + Send + 'static,
+) -> Result<String> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let parent = async {
         if with_parent {
-            exit_with_parent().await.ok();
+            hear_parent(hear).await.ok();
         } else {
             std::future::pending::<()>().await;
         }

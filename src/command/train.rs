@@ -58,8 +58,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "join")]
     record: Option<PathBuf>,
 
-    /// Where the servers tell metrics for Prometheus (docs/METRICS.md): server 0 at this port, server 1 at
-    /// the next.
+    /// Where the job's status page for browsers is (docs/METRICS.md), and the servers' metrics for Prometheus:
+    /// server 0 at this port, server 1 at the next.
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "join")]
     metrics: Option<MetricsPlace>,
 

@@ -318,6 +318,7 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
         metrics: None,
         keys: None,
         handshake_time_max: limits.connect_seconds.duration(),
+        status_pages: None,
     }
 }
 

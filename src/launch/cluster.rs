@@ -67,13 +67,15 @@ pub struct LocalCluster {
     addresses: Vec<String>,
     logs: PathBuf,
     noted: Vec<Role>,
+    /// Whether the servers have pages, so that server 0 is worth telling what stands on its page.
+    has_pages: bool,
     /// How workers are started.
     crew: Option<Crew>,
 }
 
 impl LocalCluster {
-    /// Starts `servers` servers of the resolved job at `job`, on free ports of loopback, which tell their
-    /// metrics at `metrics`, if anywhere.
+    /// Starts `servers` servers of the resolved job at `job`, on free ports of loopback, which have their status
+    /// pages and metrics at `metrics`, if anywhere.
     ///
     /// # Errors
     /// [`LaunchError`] if one does not start or does not listen within `patience`.
@@ -90,6 +92,7 @@ impl LocalCluster {
             addresses: Vec::new(),
             logs: logs.to_owned(),
             noted: Vec::new(),
+            has_pages: metrics.is_some(),
             crew: None,
         };
         for index in 0..servers {
@@ -110,6 +113,19 @@ impl LocalCluster {
             cluster.addresses.push(address(server, patience).await?);
         }
         Ok(cluster)
+    }
+
+    /// Whether there is a page on which the whole job is shown.
+    #[must_use]
+    pub fn has_pages(&self) -> bool {
+        self.has_pages
+    }
+
+    /// Tells server 0 what it does not know of the job, for its page: a line, with its end.
+    pub fn tell(&mut self, line: Vec<u8>) {
+        if let Some(server) = self.servers.first_mut().filter(|_| self.has_pages) {
+            server.tell(line);
+        }
     }
 
     /// Says how workers are to be started from now on.

@@ -10,8 +10,9 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Serialize;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::watch;
 
 /// How long a process may take to end that was asked late, or was given up.
 const ASKED_PATIENCE: Duration = Duration::from_millis(500);
@@ -66,6 +67,8 @@ pub(super) struct Member {
     /// Its standard input. [`Child::wait`] would close it first, which the process takes for the
     /// launcher's end.
     leash: Option<ChildStdin>,
+    /// What the process is told there, once there is something: the task that tells it holds the leash then.
+    telling: Option<watch::Sender<Vec<u8>>>,
     log: PathBuf,
     pub(super) exited: Option<ExitStatus>,
     /// Whether the job goes on without it, so that nothing of it is worth a wait.
@@ -98,6 +101,7 @@ impl Member {
         Ok(Self {
             role,
             leash: child.stdin.take(),
+            telling: None,
             child,
             log,
             exited: None,
@@ -129,6 +133,19 @@ impl Member {
             pid: self.child.id(),
             address,
             log: self.log.clone(),
+        }
+    }
+
+    /// Tells the process a line, which ends with its end. Nothing is waited for: a process that is slow to listen
+    /// hears the latest line only.
+    pub(super) fn tell(&mut self, line: Vec<u8>) {
+        if let Some(leash) = self.leash.take() {
+            let (telling, lines) = watch::channel(Vec::new());
+            self.telling = Some(telling);
+            tokio::spawn(tell(leash, lines));
+        }
+        if let Some(telling) = &self.telling {
+            telling.send_replace(line);
         }
     }
 
@@ -179,6 +196,7 @@ impl Member {
             }
         }
         self.leash = None;
+        self.telling = None;
         self.exited
     }
 
@@ -204,6 +222,17 @@ impl Member {
         match last.filter(|_| status.code().is_some()) {
             Some(line) => format!("ended ({status}): {}", cause_in(line.trim(), self.role)),
             None => format!("ended ({status}), see {}", self.log.display()),
+        }
+    }
+}
+
+/// Writes each line to the leash, which is held until nobody has anything to tell any more.
+async fn tell(mut leash: ChildStdin, mut lines: watch::Receiver<Vec<u8>>) {
+    while lines.changed().await.is_ok() {
+        let line = lines.borrow_and_update().clone();
+        if leash.write_all(&line).await.is_err() {
+            // The process has ended.
+            return;
         }
     }
 }

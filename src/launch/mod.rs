@@ -17,7 +17,7 @@ pub use crew::{Crew, unix_time};
 pub use in_process::train_in_process;
 pub use member::{Process, Role};
 pub use own::{InProcess, InProcessError, Trained};
-pub use parent::{exit_with_parent, output_of};
+pub use parent::{exit_with_parent, hear_parent, output_of};
 pub use place::{host_of_this_process, place_of_this_process};
 pub(crate) use record::{Recorder, gather};
 pub use scrape::MetricsPlace;

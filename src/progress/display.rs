@@ -1,5 +1,6 @@
 //! The display itself: a live one where standard error is a terminal, else plain lines.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::say::say;
 use super::{live_text, plain_line};
 use crate::report::EvaluationPoint;
+use crate::status_page::Said;
+use crate::view::units::printable;
 use crate::view::{ClusterView, RecentRates};
 
 /// What the user wants to see of a run's progress.
@@ -41,7 +44,14 @@ impl Default for Mode {
 pub struct Display {
     surface: Surface,
     rates: RecentRates,
+    /// The time since server 0 started, as the last view has it.
+    up: Duration,
+    /// The last messages, for those who look at the job elsewhere.
+    said: VecDeque<Said>,
 }
+
+/// Messages that are kept.
+const SAID_MAX: usize = 32;
 
 enum Surface {
     Live { bar: ProgressBar, terminal: Term },
@@ -96,12 +106,15 @@ impl Display {
         Self {
             surface,
             rates: RecentRates::default(),
+            up: Duration::ZERO,
+            said: VecDeque::with_capacity(SAID_MAX),
         }
     }
 
     /// Shows how things stand, with the last evaluation if there was one.
     pub fn update(&mut self, view: &ClusterView, evaluation: Option<&EvaluationPoint>) {
         self.rates.observe(view);
+        self.up = view.up;
         match &mut self.surface {
             Surface::Live { bar, terminal } => {
                 let columns = terminal.size_checked().map(|(_, columns)| columns.into());
@@ -124,11 +137,23 @@ impl Display {
     /// Tells something that must not be overlooked, above the live display. It is told in every
     /// mode.
     pub fn message(&mut self, text: &str) {
+        if SAID_MAX <= self.said.len() {
+            self.said.pop_front();
+        }
+        self.said.push_back(Said {
+            at: self.up,
+            text: printable(text),
+        });
         match &mut self.surface {
             Surface::Live { bar, .. } => bar.suspend(|| say(&mut io::stderr().lock(), text)),
             Surface::Plain(lines) => say(&mut lines.to, text),
             Surface::Quiet(to) => say(to, text),
         }
+    }
+
+    /// The last messages, oldest first, with the time of the view before them.
+    pub fn said(&self) -> impl Iterator<Item = &Said> {
+        self.said.iter()
     }
 
     /// Leaves the last state on the screen and ends the display.
@@ -231,6 +256,9 @@ mod tests {
         assert_eq!(heard.lines().len(), 2);
         display.message("worker 3 is lost");
         assert_eq!(heard.lines()[2], "worker 3 is lost");
+        let said: Vec<_> = display.said().cloned().collect();
+        let (at, text) = (Duration::from_secs(4), "worker 3 is lost".to_owned());
+        assert_eq!(said, [Said { at, text }]);
         display.finish();
         assert_eq!(heard.lines().len(), 4);
     }

@@ -24,7 +24,7 @@ use crate::job::{
 use crate::launch::{Crew, LocalCluster, ThreadRun};
 use crate::observe::Observer;
 use crate::progress::{Display, Mode};
-use crate::report::{RunFolder, RunMark, check_report_path};
+use crate::report::{ConditionsReport, RunFolder, RunMark, check_report_path};
 
 /// Runs a job to its end and writes the run folder.
 ///
@@ -78,6 +78,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
         folder,
         cluster,
         incidents: Incidents::new(&options.conditions),
+        conditions: ConditionsReport::of(&options.conditions),
         seat,
         feeding,
         stream_problem: None,

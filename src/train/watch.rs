@@ -18,7 +18,8 @@ use super::stopping::Stopping;
 use crate::job::ResolvedJob;
 use crate::launch::{LocalCluster, Loss, Role};
 use crate::progress::Display;
-use crate::report::{Diverged, EvaluationPoint, EventLog, MetricsLog, RunFolder};
+use crate::report::{ConditionsReport, Diverged, EvaluationPoint, EventLog, MetricsLog, RunFolder};
+use crate::status_page::Told;
 use crate::view::ClusterView;
 use crate::view::units::grouped;
 
@@ -47,6 +48,8 @@ pub(super) struct Watch {
     pub(super) cluster: Option<LocalCluster>,
     /// What is to happen to its processes.
     pub(super) incidents: Incidents,
+    /// What its links and machines take, if that was asked for.
+    pub(super) conditions: Option<ConditionsReport>,
     pub(super) seat: Seat,
     /// The stream that is trained on, while it flows.
     pub(super) feeding: Option<Feeding>,
@@ -143,6 +146,7 @@ impl Watch {
                 self.metrics
                     .status(self.started.since().as_secs_f64(), &view)?;
                 self.events.status(wall_clock(), &view)?;
+                self.tell(statuses);
                 // A server that does not answer is noticed by the next poll.
                 self.seat.heartbeat().await.ok();
             }
@@ -168,6 +172,20 @@ impl Watch {
                 self.seat.go_on();
             }
         }
+    }
+
+    /// Tells server 0 what its page cannot show by itself.
+    fn tell(&mut self, statuses: &[Status]) {
+        let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.has_pages()) else {
+            return;
+        };
+        let told = Told {
+            said: self.display.said().cloned().collect(),
+            conditions: self.conditions.clone(),
+            rows: self.job.blueprint.resolved.rows,
+            ..Told::new(statuses, &self.curve)
+        };
+        cluster.tell(told.to_line());
     }
 
     /// Tells the servers of rows that have arrived, and when there will be no more.
@@ -388,6 +406,7 @@ impl Watch {
             }
             if sampled.elapsed_at_least(SAMPLE) {
                 sampled = now();
+                self.tell(statuses);
                 // Whoever is silent for a lease may read nothing any more.
                 self.seat.heartbeat().await.ok();
             }

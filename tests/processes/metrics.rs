@@ -5,6 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Child;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::support::{Bench, SMALL, output_of, start, stderr, wait_for};
 
 /// What a server answers over HTTP: status line and head, and body. `None` if nobody listens.
@@ -83,7 +85,8 @@ fn a_job_is_scraped_while_it_trains() {
         assert!(0.0 < number(&metrics, series).unwrap(), "{series}");
     }
     for (request, status) in [
-        ("GET /", "404"),
+        ("GET /page", "404"),
+        ("POST /status.json", "405"),
         ("GET /metrics/../job", "404"),
         ("POST /metrics", "405"),
         (&format!("GET /{}", "a".repeat(40_000)), "4"),
@@ -93,11 +96,57 @@ fn a_job_is_scraped_while_it_trains() {
             assert!(head.starts_with(&expected), "{head}");
         }
     }
+    status_page(&first, &second);
     run.kill().unwrap();
     run.wait().unwrap();
     wait_for("the end of the servers", || {
         get(&first, "GET /healthz").is_none()
     });
+}
+
+/// The page of server 0 shows the whole job, that of server 1 its own part, and both are guarded.
+fn status_page(first: &str, second: &str) {
+    let document = |address: &str| -> Value {
+        let (head, body) = get(address, "GET /status.json").unwrap();
+        assert!(head.contains("application/json"), "{head}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let length = |value: &Value| value.as_array().unwrap().len();
+    wait_for("the launcher's word", || {
+        length(&document(first)["cluster"]["servers"]) == 2
+    });
+    let whole = document(first);
+    assert!(whole["told_seconds"].as_f64().unwrap() < 10.0, "{whole}");
+    assert_eq!(length(&whole["unknown"]), 0);
+    assert_eq!(length(&whole["cluster"]["workers"]), 2);
+    let points = |page: &Value| length(&page["curve"]["train_loss"]);
+    wait_for("a longer curve", || {
+        points(&whole) < points(&document(first))
+    });
+    let part = document(second);
+    assert_eq!(part["told_seconds"], Value::Null);
+    assert_eq!(
+        (length(&part["unknown"]), &part["server"]),
+        (3, &Value::from(1))
+    );
+    for (path, media) in [
+        ("/", "text/html"),
+        ("/page.css", "text/css"),
+        ("/page.js", "text/javascript"),
+    ] {
+        let (head, body) = get(first, &format!("GET {path}")).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+        for word in [
+            media,
+            "default-src 'none'",
+            "nosniff",
+            "no-store",
+            "connection: close",
+        ] {
+            assert!(head.contains(word), "{path}: {word} in {head}");
+        }
+        assert!(1_000 < body.len(), "{path}: {} bytes", body.len());
+    }
 }
 
 /// A server with metrics at this place.
@@ -116,7 +165,8 @@ fn a_server_says_where_its_metrics_are_and_waits_for_workers() {
     let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
     let lines: Vec<_> = lines.take(2).map(Result::unwrap).collect();
     let (_, address) = lines[1].split_once("http://").unwrap();
-    let address = address.strip_suffix("/metrics").unwrap();
+    let (address, metrics) = address.split_once("/, its metrics at http://").unwrap();
+    assert_eq!(metrics, format!("{address}/metrics"));
     assert_eq!(get(address, "GET /healthz").unwrap().1, "joining\n");
     assert_eq!(get(address, "GET /readyz").unwrap().1, "joining\n");
     // One that says nothing keeps nobody away.

@@ -638,7 +638,7 @@ fn off_loopback_a_server_is_guarded_or_says_every_minute_that_it_is_not() {
     let told = told.join("\n");
     guarded.kill().unwrap();
     let output = guarded.wait_with_output().unwrap();
-    assert!(told.contains("metrics are at https://"), "{told}");
+    assert!(told.contains("status page is at https://"), "{told}");
     assert!(told.contains("thalweg worker --join "), "{told}");
     let token = read(bench.path("certs/worker/token"));
     assert!(

@@ -21,4 +21,5 @@ mod pages;
 
 pub use data::DataFile;
 pub use listen::{ListenError, Reach, listen};
+pub use pages::{StatusPage, StatusPages};
 pub use serve::{End, ServeError, ServeOptions, serve};

@@ -1,10 +1,12 @@
-//! The pages of a server over HTTP, for those who watch machines: its metrics and its health.
+//! The pages of a server over HTTP, for those who watch machines: its metrics, its health, and what whoever runs
+//! it makes of its status.
 //!
 //! They are bounded apart from the sessions, so that neither can crowd out the other, and they end with
 //! the server. Nothing here changes anything, and nothing of a request is read but its method, its path and
 //! who makes it.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -13,17 +15,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use thalweg_common::message::Phase;
+use thalweg_common::message::{Phase, Status, StatusRequest};
 use thalweg_proto::security::{Caller, CertificateDer, Keys};
 use thalweg_proto::transport::Secured;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::MissedTickBehavior;
 
 use super::door::Door;
 use super::handle::Handler;
@@ -49,13 +55,59 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
 /// [`ANSWER_TIME_MAX`], whether or not the other side reads. Whoever scrapes connects anew.
 const CONNECTION_TIME_MAX: Duration = Duration::from_secs(60);
 
+/// How often the status pages are told how things stand.
+const SAMPLE: Duration = Duration::from_secs(1);
+
+/// The events that they are told with it.
+const EVENTS: StatusRequest = StatusRequest {
+    history: 128,
+    worker: None,
+};
+
 const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What a browser may do with a status page: load what belongs to it from here, and nothing else from anywhere.
+/// The connection ends with the answer, so that whoever keeps a page open keeps no place.
+const GUARDS: [(HeaderName, &str); 6] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (CACHE_CONTROL, "no-store"),
+    (CONNECTION, "close"),
+];
+
+/// Pages for people, made of how things stand. Whoever runs the server gives them; what is in them is told to
+/// everybody who reaches the port.
+pub trait StatusPages: fmt::Debug + Send + Sync {
+    /// Takes in how things stand, once a second, with the last events.
+    fn take(&self, status: Status);
+
+    /// The page at a path, as it is now; `None` if there is none. It must not wait.
+    fn page(&self, path: &str) -> Option<StatusPage>;
+}
+
+/// One page for people.
+#[derive(Clone, Debug)]
+pub struct StatusPage {
+    /// Its media type.
+    pub media: &'static str,
+    /// Its content.
+    pub body: Bytes,
+}
 
 type Page = Response<Full<Bytes>>;
 
 /// The pages of one server, served until this is dropped.
 #[derive(Debug)]
-pub(super) struct Pages(JoinHandle<()>);
+pub(super) struct Pages(Vec<JoinHandle<()>>);
 
 impl Pages {
     /// Loopback is open; elsewhere, if the server has keys, whoever reads must be known by them.
@@ -71,14 +123,18 @@ impl Pages {
             handler: handler.clone(),
             scrapes: Arc::new(Semaphore::new(1)),
             keys,
+            status: options.status_pages.clone(),
         };
-        Ok(Self(tokio::spawn(accept(listener.clone(), door, desk))))
+        let sampling = desk.status.clone().map(|pages| sample(desk.clone(), pages));
+        let mut tasks: Vec<_> = sampling.map(tokio::spawn).into_iter().collect();
+        tasks.push(tokio::spawn(accept(listener.clone(), door, desk)));
+        Ok(Self(tasks))
     }
 }
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        self.0.abort();
+        self.0.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -90,6 +146,32 @@ struct Desk {
     scrapes: Arc<Semaphore>,
     /// Who may look; without, everybody.
     keys: Option<Keys>,
+    /// Further pages.
+    status: Option<Arc<dyn StatusPages>>,
+}
+
+/// Tells the status pages how things stand, again and again.
+async fn sample(desk: Desk, pages: Arc<dyn StatusPages>) {
+    let mut ticks = tokio::time::interval(SAMPLE);
+    // A late look makes the next ones no denser.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Ok(place) = desk.scrapes.clone().acquire_owned().await else {
+            return;
+        };
+        let (handler, pages) = (desk.handler.clone(), pages.clone());
+        // On a thread that may wait for the locks of shards.
+        let look = tokio::task::spawn_blocking(move || {
+            let mut status = handler.snapshot().status;
+            status.history = handler.server.history(&EVENTS);
+            pages.take(status);
+            drop(place);
+        });
+        if let Err(error) = look.await {
+            tracing::warn!(%error, "the status page was not told how things stand");
+        }
+    }
 }
 
 async fn accept(listener: Arc<TcpListener>, door: Door, desk: Desk) {
@@ -153,7 +235,7 @@ impl Desk {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let words = "only GET and HEAD are served here\n";
             let mut page = text(StatusCode::METHOD_NOT_ALLOWED, words);
-            let allowed = hyper::header::HeaderValue::from_static("GET, HEAD");
+            let allowed = HeaderValue::from_static("GET, HEAD");
             page.headers_mut().insert(ALLOW, allowed);
             return page;
         }
@@ -178,10 +260,18 @@ impl Desk {
                 };
                 text(status, format!("{word}\n"))
             }
-            _ => {
-                let words = "no such page; there are /metrics, /healthz and /readyz\n";
-                text(StatusCode::NOT_FOUND, words)
-            }
+            path => match self.status.as_ref().and_then(|pages| pages.page(path)) {
+                Some(found) => guarded(found),
+                None => {
+                    let words = match &self.status {
+                        Some(_) => {
+                            "no such page; there are /, /status.json, /metrics, /healthz and /readyz\n"
+                        }
+                        None => "no such page; there are /metrics, /healthz and /readyz\n",
+                    };
+                    text(StatusCode::NOT_FOUND, words)
+                }
+            },
         }
     }
 
@@ -229,10 +319,19 @@ fn text(status: StatusCode, words: impl Into<Bytes>) -> Page {
     page(status, TEXT, words)
 }
 
+fn guarded(StatusPage { media, body }: StatusPage) -> Page {
+    let mut page = page(StatusCode::OK, media, body);
+    for (name, value) in GUARDS {
+        page.headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    page
+}
+
 fn page(status: StatusCode, media: &'static str, body: impl Into<Bytes>) -> Page {
     let mut page = Response::new(Full::new(body.into()));
     *page.status_mut() = status;
-    let media = hyper::header::HeaderValue::from_static(media);
+    let media = HeaderValue::from_static(media);
     page.headers_mut().insert(CONTENT_TYPE, media);
     page
 }

@@ -21,7 +21,7 @@ use super::door::Door;
 use super::guard::Guard;
 use super::handle::Handler;
 use super::owners::Owners;
-use super::pages::Pages;
+use super::pages::{Pages, StatusPages};
 use super::unary::Service;
 use super::waiters::Waiters;
 use crate::observe::Load;
@@ -59,6 +59,8 @@ pub struct ServeOptions {
     pub keys: Option<Keys>,
     /// How long a TLS handshake may take.
     pub handshake_time_max: Duration,
+    /// Further pages beside the metrics.
+    pub status_pages: Option<Arc<dyn StatusPages>>,
 }
 
 /// How a server ended.

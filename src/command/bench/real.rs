@@ -56,6 +56,7 @@ pub(super) async fn serve_real(listener: TcpListener, keys: Option<Keys>) -> any
         metrics: None,
         keys,
         handshake_time_max: PATIENCE,
+        status_pages: None,
     };
     serve(server, listener, options, std::future::pending()).await?;
     Ok(())
