@@ -1,6 +1,6 @@
 //! Why a worker or an observer could not join: what was expected, what was found, how to mend it.
 
-use thalweg_common::error::{Next, Refusal};
+use thalweg_common::error::{Next, Refusal, RefusalKind};
 use thalweg_common::ids::{Fingerprint, ServerId};
 use thiserror::Error;
 
@@ -80,7 +80,10 @@ impl JoinError {
                 | ClientError::Mute { .. }
                 | ClientError::Lost { .. },
             ) => true,
-            Self::Refused { refusal, .. } => refusal.kind.next() == Next::RetryLater,
+            // A slot may become free: that of a worker that is lost, at the end of its lease.
+            Self::Refused { refusal, .. } => {
+                refusal.kind == RefusalKind::SlotsTaken || refusal.kind.next() == Next::RetryLater
+            }
             Self::Client(
                 ClientError::Address { .. }
                 | ClientError::Foreign { .. }

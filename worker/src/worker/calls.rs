@@ -8,6 +8,7 @@ use thalweg_common::ids::{Sequence, ServerId};
 use thalweg_common::seed;
 use thalweg_common::time::Time;
 
+use crate::worker::bucket::Bucket;
 use crate::worker::event::RequestId;
 use crate::worker::reach::{Reach, Word};
 
@@ -74,6 +75,7 @@ pub(super) struct Calls {
     /// Seed and count of the random numbers drawn so far.
     jitter: (u64, u64),
     repeats: u64,
+    bucket: Bucket,
     retry_total: Duration,
 }
 
@@ -90,6 +92,7 @@ impl Calls {
             ids: 0,
             jitter: (jitter_seed, 0),
             repeats: 0,
+            bucket: Bucket::default(),
             retry_total,
         }
     }
@@ -159,6 +162,7 @@ impl Calls {
         }) = self.entries.remove(&errand)
         {
             self.sent.remove(&id);
+            self.bucket.answered();
         }
     }
 
@@ -196,6 +200,7 @@ impl Calls {
         let (seed, draws) = &mut self.jitter;
         *draws += 1;
         let wait = bound.mul_f64(seed::unit(seed::mix(*seed ^ seed::mix(*draws))));
+        let wait = wait.max(self.bucket.take(now));
         why.clone_into(&mut entry.last);
         entry.failures = entry.failures.saturating_add(1);
         entry.state = State::Due(now + wait);

@@ -13,6 +13,7 @@ mod event;
 mod failure;
 mod compute;
 mod reach;
+mod bucket;
 mod calls;
 mod feed;
 mod group;
