@@ -4,6 +4,8 @@
 /// Points that a curve holds at most.
 pub(super) const POINTS_MAX: usize = 512;
 
+const _: () = assert!(POINTS_MAX.is_multiple_of(2));
+
 /// One moment of training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Point {
@@ -49,9 +51,12 @@ impl Curve {
         self.points.push(point);
         if POINTS_MAX <= self.points.len() {
             self.halve();
+            // It is one of those that went.
+            self.latest = Some(point);
         }
     }
 
+    /// Leaves the first, the third, and so on, of an even number of points.
     fn halve(&mut self) {
         let mut number = 0;
         self.points.retain(|_| {
@@ -93,6 +98,8 @@ mod tests {
         for second in 0..100_000 {
             curve.take(point(second));
             assert!(curve.points().count() <= POINTS_MAX);
+            let last = curve.points().last().unwrap();
+            assert_eq!(last, point(second));
         }
         let seconds = seconds(&curve);
         assert_eq!((seconds[0], seconds[seconds.len() - 1]), (0.0, 99_999.0));
