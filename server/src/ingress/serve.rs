@@ -21,6 +21,7 @@ use super::owners::Owners;
 use super::pages::Pages;
 use super::unary::Service;
 use super::waiters::Waiters;
+use crate::checkpoint::Keeper;
 use crate::observe::Load;
 use crate::server::Server;
 use thalweg_proto::transport::Clock;
@@ -52,6 +53,8 @@ pub struct ServeOptions {
     pub data: Option<DataFile>,
     /// Where its metrics are asked for, if they are to be told.
     pub metrics: Option<Arc<TcpListener>>,
+    /// Who writes its checkpoints, if it keeps any.
+    pub keeper: Option<Arc<Keeper>>,
 }
 
 /// How a server ended.
@@ -102,6 +105,7 @@ pub async fn serve(
         connections_max: options.connections_max,
         queue_parts_max: options.queue_parts_max,
         request_time_max: options.request_time_max,
+        keeper: options.keeper.clone(),
         ending: watch::Sender::new(false),
     });
     let (finish, finished) = oneshot::channel::<()>();

@@ -206,6 +206,20 @@ impl ParameterServer for Service {
         }))
     }
 
+    async fn checkpoint(
+        &self,
+        _request: tonic::Request<v1::CheckpointRequest>,
+    ) -> Answer<v1::CheckpointReply> {
+        self.handler.load.came(observe::Request::Checkpoint);
+        let written = self.handler.checkpoint().await.map_err(|refusal| {
+            self.handler.load.refused(refusal.kind);
+            to_status(&refusal)
+        })?;
+        Ok(Response::new(v1::CheckpointReply {
+            written: Some((&written).into()),
+        }))
+    }
+
     async fn offer(&self, request: tonic::Request<v1::Offer>) -> Answer<v1::OfferReply> {
         let offer = Offer::from(request.into_inner());
         match self.call(Request::Offer(offer)).await? {
