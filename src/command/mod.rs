@@ -17,6 +17,7 @@ mod server;
 mod worker;
 mod proxy;
 mod status;
+mod checkpoint;
 mod list;
 mod runs;
 mod check;
@@ -73,6 +74,8 @@ enum Command {
     Worker(worker::Arguments),
     /// Put latency, a bandwidth and faults between any two processes: pass on what comes, later.
     Proxy(proxy::Arguments),
+    /// Let the servers of a job write checkpoints now.
+    Checkpoint(checkpoint::Arguments),
     /// Show how a running job stands: who waits for whom, since when, and why.
     Status(status::Arguments),
     /// List optimizers, schedules, methods, models, data sets, shipped jobs, and the runs here.
@@ -136,6 +139,7 @@ pub fn main() -> ExitCode {
         Command::Server(arguments) => server::run(&arguments),
         Command::Worker(arguments) => worker::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
+        Command::Checkpoint(arguments) => checkpoint::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

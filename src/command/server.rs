@@ -1,8 +1,10 @@
 //! `thalweg server`: one server of a job.
 
+mod keeping;
+
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -40,6 +42,12 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "HOST:PORT")]
     metrics: Option<String>,
 
+    /// Keep checkpoints there, in a folder for each server, and return from the newest when started again
+    /// with the same command. How often says [checkpoint] of the job; the signal USR1 and `thalweg
+    /// checkpoint` ask for one at once.
+    #[arg(long, value_name = "DIR")]
+    checkpoints: Option<PathBuf>,
+
     /// End when standard input ends: the launcher holds its other end.
     #[arg(long, hide = true)]
     exit_with_parent: bool,
@@ -52,21 +60,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         ..server_plan(&blueprint, arguments.index)?
     };
     check_server_fits(&blueprint, ServerId(arguments.index), available())?;
-    let server = Arc::new(Server::new(plan, Time::ZERO)?);
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
-    runtime.block_on(run_server(arguments, &blueprint, server))
+    runtime.block_on(run_server(arguments, &blueprint, plan))
 }
 
-async fn run_server(
-    arguments: &Arguments,
-    blueprint: &Blueprint,
-    server: Arc<Server>,
-) -> Result<Ending> {
+async fn run_server(arguments: &Arguments, blueprint: &Blueprint, plan: Plan) -> Result<Ending> {
     let words = &blueprint.config.cluster.insecure_listen;
     let listener = listen(&arguments.listen, words).await?;
     let metrics = match &arguments.metrics {
         Some(address) => Some(listen(address, words).await.context("--metrics")?),
         None => None,
+    };
+    // Only now: whoever has the port is the one that writes there.
+    let (server, kept) = match &arguments.checkpoints {
+        None => (Arc::new(Server::new(plan, Time::ZERO)?), None),
+        Some(folder) => {
+            let kept = keeping::keep(folder, blueprint, plan)?;
+            tokio::spawn(keeping::on_signal(kept.keeper.clone()));
+            (kept.server.clone(), Some(kept))
+        }
     };
     let address = listener.local_addr()?;
     say(&format!(
@@ -85,10 +97,15 @@ async fn run_server(
     };
     let options = ServeOptions {
         metrics: metrics.map(Arc::new),
+        keeper: kept.as_ref().map(|kept| kept.keeper.clone()),
         data: (arguments.index == 0).then(|| training_rows(blueprint)),
         ..serve_options(blueprint, arguments.index)
     };
-    match serve(server, listener, options, stop).await? {
+    let ended = serve(server, listener, options, stop).await;
+    if let Some(kept) = &kept {
+        kept.keeper.end();
+    }
+    match ended? {
         End::Finished => Ok(Ending::Done),
         End::Failed(cause) => {
             say_error(&format!("server {} ended early: {cause}", arguments.index));

@@ -316,6 +316,7 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
         stop_time_max: limits.stop_seconds.duration(),
         data: None,
         metrics: None,
+        keeper: None,
     }
 }
 

@@ -119,6 +119,8 @@ fn enlist(
         data: (role == SessionRole::Worker).then(|| job.blueprint.data_summary()),
         place: "trace".to_owned(),
         lives: vec![],
+        clock: None,
+        after: None,
     };
     let mut clients = Vec::new();
     for address in addresses {

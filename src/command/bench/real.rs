@@ -53,6 +53,7 @@ pub(super) async fn serve_real(listener: TcpListener) -> anyhow::Result<()> {
         stop_time_max: Duration::from_secs(1),
         data: None,
         metrics: None,
+        keeper: None,
     };
     serve(server, listener, options, std::future::pending()).await?;
     Ok(())
@@ -141,6 +142,8 @@ impl RealSession {
             data: Some(DATA),
             place: "bench".to_owned(),
             lives: vec![],
+            clock: None,
+            after: None,
         };
         let Reply::Registered(registered) =
             client.call(Request::Register(register), PATIENCE).await?

@@ -85,6 +85,8 @@ fn introduction() -> Register {
         data: None,
         place: String::new(),
         lives: vec![],
+        clock: None,
+        after: None,
     }
 }
 
@@ -217,7 +219,7 @@ fn judge(found: &[(String, Registered)]) -> Result<Contact, JoinError> {
 
 #[cfg(test)]
 mod tests {
-    use thalweg_common::ids::{Generation, Life, SessionId, WorkerId};
+    use thalweg_common::ids::{Clock, Generation, Life, SessionId, WorkerId};
 
     use super::*;
 
@@ -232,6 +234,7 @@ mod tests {
             generation: Generation(1),
             job: "name = \"job\"".to_owned(),
             life: Life(7),
+            clock: Clock(0),
         }
     }
 

@@ -101,7 +101,7 @@ async fn ask(
     }
 }
 
-async fn connect(
+pub(super) async fn connect(
     address: &str,
     patience: Duration,
 ) -> Result<ParameterServerClient<Channel>, JoinError> {

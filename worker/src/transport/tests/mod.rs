@@ -156,6 +156,7 @@ fn member() -> Member {
         worker: None,
         data,
         place: "test".to_owned(),
+        after: None,
     }
 }
 
