@@ -58,3 +58,32 @@ fn every_entry_accepts_its_defaults_and_refuses_minus_one() {
         }
     }
 }
+
+#[test]
+fn a_rule_that_recalls_its_memory_goes_on_as_if_it_had_never_stopped() {
+    let losses = [5.0, 4.0, 4.0, 4.0, f64::NAN, 4.0, 3.0, 3.0, 3.0, 3.0, 2.0];
+    for entry in FEEDBACKS {
+        let settings = match entry.name {
+            "reduce_on_plateau" => "patience = 1\ncooldown = 1",
+            _ => "",
+        };
+        for cut in 0..losses.len() {
+            let mut whole = of(entry.name, settings);
+            let rate = *rates(whole.as_mut(), 1.0, &losses[..cut])
+                .last()
+                .unwrap_or(&1.0);
+            let mut later = of(entry.name, settings);
+            assert!(later.recall(&whole.memory()), "{}", entry.name);
+            let rest = &losses[cut..];
+            let expected = rates(whole.as_mut(), rate, rest);
+            assert_eq!(
+                rates(later.as_mut(), rate, rest),
+                expected,
+                "{}",
+                entry.name
+            );
+        }
+        let mut rule = of(entry.name, settings);
+        assert!(!rule.recall(&[1.0, 2.0]), "{}", entry.name);
+    }
+}

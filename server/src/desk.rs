@@ -5,6 +5,7 @@
 
 mod ending;
 mod events;
+mod saving;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,7 +40,8 @@ pub(crate) enum Follow {
     Enlist(WorkerId, SessionId),
     Retire(WorkerId),
     Release(SessionId),
-    Close(SessionId),
+    Close(WorkerId, SessionId),
+    Settle(WorkerId),
 }
 
 #[derive(Debug)]
@@ -177,7 +179,7 @@ impl Desk {
                 self.observers.insert(session, now);
                 self.observed = true;
             }
-            SessionRole::Worker => self.enter(now, worker, session, &register.place)?,
+            SessionRole::Worker => self.enter(now, (worker, session), register)?,
         }
         self.contacted = true;
         Ok((session, worker))
@@ -186,7 +188,10 @@ impl Desk {
     fn slot_for(&self, register: &Register) -> Result<WorkerId, Refusal> {
         let slots = self.admission.clocks().slots();
         match register.worker {
-            Some(worker) if (worker.0 as usize) < slots.len() => Ok(worker),
+            Some(worker) if (worker.0 as usize) < slots.len() => {
+                self.judge_return(worker, register)?;
+                Ok(worker)
+            }
             Some(worker) => Err(Refusal::invalid(format!(
                 "worker {worker} asked for a slot, but the job has workers 0 to {}; raise [cluster] \
                  workers or ask for another slot",
@@ -212,10 +217,10 @@ impl Desk {
     fn enter(
         &mut self,
         now: Time,
-        worker: WorkerId,
-        session: SessionId,
-        place: &str,
+        (worker, session): (WorkerId, SessionId),
+        register: &Register,
     ) -> Result<(), Refusal> {
+        let place = &register.place;
         let slot = &self.admission.clocks().slots()[worker.0 as usize];
         if let Some(living) = slot.session
             && session < living
@@ -232,13 +237,23 @@ impl Desk {
         if let Some(old) = slot.session
             && old != session
         {
-            self.follow.push(Follow::Close(old));
+            self.follow.push(Follow::Close(worker, old));
             if let Some(coordinator) = &mut self.coordinator {
                 coordinator.lose(worker);
             }
         }
         let before = slot.session;
+        // Server 0 says where a clock starts; the others are told.
+        let start = register.clock.filter(|_| self.coordinator.is_none());
         self.admission.enter(now, worker, session);
+        let own = self.admission.start_of(worker);
+        if let Some(start) = start.filter(|start| before != Some(session) && *start != own) {
+            // Server 0 counts otherwise than this one did: it has returned.
+            let released = self.admission.restart(now, worker, start);
+            self.released.extend(released);
+            self.tell_opened(now);
+            self.follow.push(Follow::Settle(worker));
+        }
         if before != Some(session) {
             let clock = self.admission.clocks().slots()[worker.0 as usize].clock;
             self.tell_joined(now, (worker, session), (clock, place), before);

@@ -8,6 +8,7 @@ pub mod ingress;
 pub mod admission;
 pub mod shard;
 pub mod coordinator;
+pub mod checkpoint;
 
 mod desk;
 mod direct;
@@ -15,9 +16,15 @@ mod history;
 mod identity;
 mod observe;
 mod plan;
+mod returning;
+mod saved;
 mod server;
 
 pub use direct::Handled;
 pub use history::{EVENT_BYTES, PushEvent};
 pub use plan::{Bounds, OnWorkerLoss, Plan, Training};
+pub use saved::{
+    CheckpointNotes, Column, SavedCoordinator, SavedDesk, SavedPart, SavedRanges, SavedRate,
+    SavedShard,
+};
 pub use server::{Counters, Server};

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::ids::{Fingerprint, Generation, Sequence, SessionId, ShardId, WorkerId};
+use thalweg_common::ids::{Clock, Fingerprint, Generation, Sequence, SessionId, ShardId, WorkerId};
 use thalweg_common::message::{
     Asked, Conclude, Granted, Heartbeat, HeartbeatReply, Leave, NextRange, Offer, Outcome, Part,
     PartAck, Phase, Pull, PullPart, PullReply, PushHeader, Read, Register, Registered, SessionRole,
@@ -24,6 +24,7 @@ use crate::desk::{Desk, Follow};
 use crate::history::{PushEvent, Who};
 use crate::identity;
 use crate::plan::Plan;
+use crate::saved::CheckpointNotes;
 use crate::shard::{self, ReadBy, Shard};
 
 /// Bytes that went through a server; the driver counts them.
@@ -74,6 +75,8 @@ pub struct Server {
     following: Mutex<()>,
     /// Bytes that went through.
     pub counters: Counters,
+    /// What the driver says of checkpoints.
+    pub checkpoints: CheckpointNotes,
 }
 
 impl Server {
@@ -97,6 +100,7 @@ impl Server {
             started: now,
             following: Mutex::new(()),
             counters: Counters::default(),
+            checkpoints: CheckpointNotes::default(),
         })
     }
 
@@ -125,13 +129,16 @@ impl Server {
         let protocol = identity::judge(&self.plan, register)?;
         let own = (self.plan.server, self.plan.life);
         self.desk.lock().meet(now, own, &register.lives)?;
-        let (session, worker) = match (register.role, register.data) {
-            (SessionRole::Worker, None) => (SessionId(0), WorkerId(0)),
+        let (session, worker, clock) = match (register.role, register.data) {
+            (SessionRole::Worker, None) => (SessionId(0), WorkerId(0), Clock(0)),
             _ => {
                 let max = self.plan.bounds.sessions_max;
-                let opened = self.desk.lock().open(now, register, max)?;
+                let mut desk = self.desk.lock();
+                let (session, worker) = desk.open(now, register, max)?;
+                let clock = desk.admission.start_of(worker);
+                drop(desk);
                 self.follow();
-                opened
+                (session, worker, clock)
             }
         };
         Ok(Registered {
@@ -144,6 +151,7 @@ impl Server {
             generation: self.plan.map.generation(),
             job: self.plan.job_text.clone(),
             life: self.plan.life,
+            clock,
         })
     }
 
@@ -482,7 +490,7 @@ impl Server {
     }
 
     /// Lets the shards follow what the desk decided.
-    fn follow(&self) {
+    pub(crate) fn follow(&self) {
         let _in_order = self.following.lock();
         let follow = std::mem::take(&mut self.desk.lock().follow);
         for change in follow {
@@ -492,7 +500,8 @@ impl Server {
                     Follow::Enlist(worker, session) => shard.enlist(worker, session),
                     Follow::Retire(worker) => shard.retire(worker),
                     Follow::Release(session) => shard.release(session),
-                    Follow::Close(session) => shard.close(session),
+                    Follow::Close(worker, session) => shard.close(worker, session),
+                    Follow::Settle(worker) => shard.settle(worker),
                 }
             }
         }

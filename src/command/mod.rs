@@ -20,6 +20,7 @@ mod worker;
 mod proxy;
 mod status;
 mod certs;
+mod checkpoint;
 mod list;
 mod runs;
 mod check;
@@ -76,6 +77,8 @@ enum Command {
     Worker(worker::Arguments),
     /// Put latency, a bandwidth and faults between any two processes: pass on what comes, later.
     Proxy(proxy::Arguments),
+    /// Let the servers of a job write checkpoints now.
+    Checkpoint(checkpoint::Arguments),
     /// Show how a running job stands: who waits for whom, since when, and why.
     Status(status::Arguments),
     /// Make certificates and tokens for servers and workers on several machines.
@@ -141,6 +144,7 @@ pub fn main() -> ExitCode {
         Command::Server(arguments) => server::run(&arguments),
         Command::Worker(arguments) => worker::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
+        Command::Checkpoint(arguments) => checkpoint::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Certs(arguments) => certs::run(&arguments),
         Command::List(arguments) => list::run(&arguments),

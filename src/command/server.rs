@@ -1,5 +1,7 @@
 //! `thalweg server`: one server of a job.
 
+mod keeping;
+
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
@@ -53,6 +55,12 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with = "certs")]
     insecure: bool,
 
+    /// Keep checkpoints there, in a folder for each server, and return from the newest when started again
+    /// with the same command. How often says [checkpoint] of the job; the signal USR1 and `thalweg
+    /// checkpoint` ask for one at once.
+    #[arg(long, value_name = "DIR")]
+    checkpoints: Option<PathBuf>,
+
     /// End when standard input ends: the launcher holds its other end.
     #[arg(long, hide = true)]
     exit_with_parent: bool,
@@ -65,16 +73,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         ..server_plan(&blueprint, arguments.index)?
     };
     check_server_fits(&blueprint, ServerId(arguments.index), available())?;
-    let server = Arc::new(Server::new(plan, Time::ZERO)?);
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
-    runtime.block_on(run_server(arguments, &blueprint, server))
+    runtime.block_on(run_server(arguments, &blueprint, plan))
 }
 
-async fn run_server(
-    arguments: &Arguments,
-    blueprint: &Blueprint,
-    server: Arc<Server>,
-) -> Result<Ending> {
+async fn run_server(arguments: &Arguments, blueprint: &Blueprint, plan: Plan) -> Result<Ending> {
     let keys = arguments.certs.as_deref().map(server_keys).transpose()?;
     let in_the_open = arguments.insecure || blueprint.config.cluster.may_listen_off_loopback();
     let reach = match keys.is_some() || in_the_open {
@@ -85,6 +88,15 @@ async fn run_server(
     let metrics = match &arguments.metrics {
         Some(address) => Some(listen(address, reach).await.context("--metrics")?),
         None => None,
+    };
+    // Only now: whoever has the port is the one that writes there.
+    let (server, kept) = match &arguments.checkpoints {
+        None => (Arc::new(Server::new(plan, Time::ZERO)?), None),
+        Some(folder) => {
+            let kept = keeping::keep(folder, blueprint, plan)?;
+            tokio::spawn(keeping::on_signal(kept.keeper.clone()));
+            (kept.server.clone(), Some(kept))
+        }
     };
     let address = listener.local_addr()?;
     say(&format!(
@@ -129,10 +141,15 @@ async fn run_server(
         metrics: metrics.map(Arc::new),
         keys,
         status_pages: Some(pages),
+        keeper: kept.as_ref().map(|kept| kept.keeper.clone()),
         data: (arguments.index == 0).then(|| training_rows(blueprint)),
         ..serve_options(blueprint, arguments.index)
     };
-    match serve(server, listener, options, stop).await? {
+    let ended = serve(server, listener, options, stop).await;
+    if let Some(kept) = &kept {
+        kept.keeper.end();
+    }
+    match ended? {
         End::Finished => Ok(Ending::Done),
         End::Failed(cause) => {
             say_error(&format!("server {} ended early: {cause}", arguments.index));

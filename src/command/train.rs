@@ -1,6 +1,6 @@
 //! `thalweg train`: a job on a local cluster of real processes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -49,6 +49,11 @@ pub(super) struct Arguments {
     /// The run folder; below `runs` if not given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    /// Go on with the run in this folder, which was interrupted, from the checkpoints of its servers. The job
+    /// is the folder's; --set may change what only concerns one process.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "join", "record", "dry_run", "job"])]
+    resume: Option<PathBuf>,
 
     /// Copy the report there, too.
     #[arg(long, value_name = "FILE")]
@@ -112,10 +117,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
             arguments.json,
         );
     }
+    if arguments.resume.is_some() && !arguments.flags.given().is_empty() {
+        bail!(
+            "--resume takes the job from the run's folder: leave out {}",
+            arguments.flags.given().join(", ")
+        );
+    }
     let options = TrainOptions {
-        config: match arguments.join.is_empty() {
-            true => arguments.job.config_with(&arguments.flags, &further)?,
-            false => arguments.job.config(&further)?,
+        config: match (arguments.join.is_empty(), &arguments.resume) {
+            (true, None) => arguments.job.config_with(&arguments.flags, &further)?,
+            (true, Some(run)) => job_of_run(arguments, run).config(&further)?,
+            (false, _) => arguments.job.config(&further)?,
         },
         join: arguments.join.clone(),
         credentials: arguments.credentials.load()?,
@@ -123,6 +135,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         data_from_server: arguments.data_from_server,
         conditions: arguments.conditions.conditions(),
         out: arguments.out.clone(),
+        resume: arguments.resume.clone(),
         report: arguments.report.clone(),
         record: arguments.record.clone(),
         metrics: arguments.metrics.clone(),
@@ -136,6 +149,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         .build()
         .context("cannot start the runtime")?;
     Ok(runtime.block_on(train(options))?.into())
+}
+
+/// The job of a run that goes on.
+fn job_of_run(arguments: &Arguments, run: &Path) -> JobOptions {
+    JobOptions {
+        job: Some(run.join("job.toml").display().to_string()),
+        sets: arguments.job.sets.clone(),
+    }
 }
 
 /// A joined job is the servers': what would change it here is refused, not passed over.

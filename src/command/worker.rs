@@ -1,5 +1,7 @@
 //! `thalweg worker`: one worker of a job.
 
+mod turns;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,19 +9,18 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use thalweg_common::config::{Draft, JobConfig};
-use thalweg_common::ids::WorkerId;
+use thalweg_common::ids::{SessionId, WorkerId};
 use thalweg_common::physics::{Machine, Share, Straggler};
 use thalweg_common::seed::{self, Purpose};
 use thalweg_worker::data::import_rows;
 use thalweg_worker::transport::{
-    Contact, Ended, LinkOptions, Links, Member, Slowness, Stopper, drive_before, fetch_data,
-    find_job, join,
+    Contact, Ended, LinkOptions, Links, Member, Slowness, drive_before, fetch_data, find_job, join,
 };
 use thalweg_worker::worker::{Failure, Outcome, Place, Work, Worker};
+use tokio::runtime::Runtime;
 
 use super::credentials::CredentialOptions;
 use super::options::{PATIENCE_SECONDS, patience};
-use super::stop::told_to_stop;
 use super::{Ending, say, say_error};
 use crate::job::{
     REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, resolve_fetched,
@@ -27,6 +28,7 @@ use crate::job::{
 };
 use crate::launch::{Recorder, place_of_this_process, unix_time};
 use crate::view::units::bytes;
+use turns::{Stop, Turns};
 
 /// How long server 0 may take to read the data, if nothing else is said.
 const DATA_PATIENCE_SECONDS: f64 = 600.0;
@@ -102,19 +104,65 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         })?,
         false => resolve_here(&contact)?,
     };
-    let place = runtime.block_on(register(arguments, &contact, &job, patience))?;
-    say(&format!(
-        "worker {} of job {}",
-        place.worker, job.blueprint.config.name
-    ));
+    let config = &job.blueprint.config;
+    let wanted = (arguments.worker.map(WorkerId), None);
+    let place = runtime.block_on(register(&contact, &job, wanted, patience))?;
+    say(&format!("worker {} of job {}", place.worker, config.name));
+    let mut recorder = match &arguments.record {
+        None => None,
+        Some(folder) => Some(Recorder::create(folder, place.worker.0)?),
+    };
+    let stop = Stop::default();
+    runtime.spawn(stop.clone().when_told(arguments.exit_with_parent));
+    let mut turns = Turns::new(config.limits.rejoins_max);
+    let mut next = Some(place);
+    let mut ended = None;
+    while let Some(place) = next.take() {
+        let (worker, session) = (place.worker, place.session);
+        let turn = work(
+            arguments,
+            (&runtime, &contact, &job),
+            place,
+            (&stop, &mut recorder),
+        )?;
+        let again = turns.take(&turn).filter(|_| !stop.is_told());
+        ended = Some(turn);
+        if let Some(words) = again {
+            say_error(&words);
+            let wanted = (Some(worker), Some(session));
+            let patience = config.limits.retry_total_seconds.duration();
+            next = runtime.block_on(async {
+                tokio::select! {
+                    place = register(&contact, &job, wanted, patience) => place.map(Some),
+                    () = stop.told() => Ok(None),
+                }
+            })?;
+        }
+    }
+    if let Some(recorder) = recorder {
+        recorder.finish()?;
+    }
+    // The links have said farewell; nothing that still runs is worth waiting for.
+    runtime.shutdown_background();
+    let ended = ended.expect("a worker that has joined has worked");
+    report(&ended, &turns, config)
+}
+
+/// Works with one session to its end.
+fn work(
+    arguments: &Arguments,
+    (runtime, contact, job): (&Runtime, &Contact, &ResolvedJob),
+    place: Place,
+    (stop, recorder): (&Stop, &mut Option<Recorder>),
+) -> Result<Ended> {
     let links = Links::open(
         runtime.handle().clone(),
         &LinkOptions {
             drop_acks: arguments.drop_acks,
-            ..link_options(&contact, &job, &place)
+            ..link_options(contact, job, &place)
         },
     );
-    runtime.spawn(stop_when_told(links.stopper(), arguments.exit_with_parent));
+    runtime.block_on(stop.watch(links.stopper()));
     let config = &job.blueprint.config;
     let work = Work {
         data: job.data.train.clone(),
@@ -124,20 +172,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         map: job.blueprint.map.clone(),
     };
     let slowness = slowness(arguments, config, place.worker);
-    let slot = place.worker.0;
     let worker = Worker::new(place, loop_settings(config), work);
-    let ended = match &arguments.record {
+    Ok(match recorder {
         None => drive_before(worker, links, slowness, &mut ()),
-        Some(folder) => {
-            let mut recorder = Recorder::create(folder, slot)?;
-            let ended = drive_before(worker, links, slowness, &mut recorder);
-            recorder.finish()?;
-            ended
-        }
-    };
-    // The links have said farewell; nothing that still runs is worth waiting for.
-    runtime.shutdown_background();
-    report(&ended, config)
+        Some(recorder) => drive_before(worker, links, slowness, recorder),
+    })
 }
 
 /// Resolves the servers' job with the data here.
@@ -167,16 +206,18 @@ fn resolve_with_rows(
     Ok(resolve_fetched(config, rows)?)
 }
 
+/// Takes a place: `wanted` says which, and the session that this process had in it before, if it had one.
 async fn register(
-    arguments: &Arguments,
     contact: &Contact,
     job: &ResolvedJob,
+    (worker, after): (Option<WorkerId>, Option<SessionId>),
     patience: Duration,
 ) -> Result<Place> {
     let blueprint = &job.blueprint;
     let limits = frame_limits(&blueprint.config, blueprint.map.elements());
     let member = Member {
-        worker: arguments.worker.map(WorkerId),
+        worker,
+        after,
         data: blueprint.data_summary(),
         place: place_of_this_process(),
     };
@@ -206,26 +247,16 @@ fn slowness(arguments: &Arguments, config: &JobConfig, worker: WorkerId) -> Opti
     (!machine.is_plain()).then(|| Slowness::new(machine, ahead))
 }
 
-async fn stop_when_told(stopper: Stopper, with_parent: bool) {
-    match told_to_stop(with_parent).await {
-        Ok(why) => {
-            say_error(&format!("{why}: ending in order"));
-            stopper.stop().await;
-        }
-        Err(error) => say_error(&format!("signals cannot be heard: {error}")),
-    }
-}
-
-fn report(ended: &Ended, config: &JobConfig) -> Result<Ending> {
+fn report(ended: &Ended, turns: &Turns, config: &JobConfig) -> Result<Ending> {
     match &ended.outcome {
         Outcome::Done => {
             say(&format!(
                 "job {} is done: {} examples in {} iterations here, {} bytes sent, {} received",
                 config.name,
-                ended.tally.examples,
-                ended.tally.clock,
-                ended.sent_bytes,
-                ended.received_bytes
+                turns.examples,
+                turns.iterations,
+                turns.sent_bytes,
+                turns.received_bytes
             ));
             Ok(Ending::Done)
         }

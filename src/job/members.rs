@@ -100,6 +100,8 @@ fn registration(blueprint: &Blueprint, role: SessionRole) -> Register {
         data: Some(blueprint.data_summary()),
         place: "this process".to_owned(),
         lives: vec![],
+        clock: None,
+        after: None,
     }
 }
 

@@ -122,6 +122,13 @@ impl Memory {
                 (workers + 1) * 8 * elements
             }
         };
+        let largest = blueprint
+            .map
+            .of_server(server)
+            .map(|(_, span)| span.elements.end - span.elements.start)
+            .max();
+        // A copy of one shard, its file, and that read back: columns are 4 bytes an element and slot.
+        let copy = largest.unwrap_or(0).saturating_mul(3 * state) + rounds / shards.max(1);
         let pulls = config.limits.inflight_pulls_max as u64;
         Self {
             terms: vec![
@@ -133,6 +140,7 @@ impl Memory {
                     workers * PINS_PER_SESSION_MAX as u64 * at_read * elements,
                 ),
                 ("pushes in flight", workers * in_flight),
+                ("a shard on its way to a checkpoint", copy),
                 (
                     "answers to pulls",
                     (workers + 1) * pulls * (4 + at_read) * elements,

@@ -319,6 +319,7 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
         keys: None,
         handshake_time_max: limits.connect_seconds.duration(),
         status_pages: None,
+        keeper: None,
     }
 }
 

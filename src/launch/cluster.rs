@@ -14,6 +14,9 @@ use super::crew::Crew;
 use super::member::{Member, Process, Role};
 use super::scrape::MetricsPlace;
 
+/// The exit code of a process that panicked.
+const PANICKED: i32 = 101;
+
 /// Why a cluster does not start.
 #[derive(Debug, Error)]
 pub enum LaunchError {
@@ -51,6 +54,46 @@ pub struct Loss {
     pub diverged: bool,
     /// Whether it was to be killed.
     pub was_killed: bool,
+    /// Whether it was ended by a signal or by a panic, and not by what it decided.
+    pub crashed: bool,
+}
+
+/// How the servers of a cluster are to be started.
+#[derive(Clone, Debug)]
+pub struct ServersPlan {
+    /// The resolved job's file.
+    pub job: PathBuf,
+    /// How many.
+    pub servers: u32,
+    /// The folder of their logs.
+    pub logs: PathBuf,
+    /// How long one may take until it listens.
+    pub patience: Duration,
+    /// Where they tell their metrics, if anywhere.
+    pub metrics: Option<MetricsPlace>,
+    /// Where they keep checkpoints, if anywhere.
+    pub checkpoints: Option<PathBuf>,
+    /// How often each may be started again.
+    pub restarts: u32,
+}
+
+impl ServersPlan {
+    fn arguments(&self, index: u32, listen: &str) -> Vec<String> {
+        let mut arguments = vec![
+            "server".to_owned(),
+            self.job.display().to_string(),
+            "--index".to_owned(),
+            index.to_string(),
+            "--listen".to_owned(),
+            listen.to_owned(),
+        ];
+        let metrics = self.metrics.iter();
+        arguments.extend(metrics.flat_map(|place| place.flags(index)));
+        if let Some(folder) = &self.checkpoints {
+            arguments.extend(["--checkpoints".to_owned(), folder.display().to_string()]);
+        }
+        arguments
+    }
 }
 
 impl fmt::Display for Loss {
@@ -65,7 +108,9 @@ pub struct LocalCluster {
     servers: Vec<Member>,
     workers: Vec<Member>,
     addresses: Vec<String>,
-    logs: PathBuf,
+    plan: ServersPlan,
+    /// How often each server was started again.
+    restarted: Vec<u32>,
     noted: Vec<Role>,
     /// Whether the servers have pages, so that server 0 is worth telling what stands on its page.
     has_pages: bool,
@@ -74,43 +119,31 @@ pub struct LocalCluster {
 }
 
 impl LocalCluster {
-    /// Starts `servers` servers of the resolved job at `job`, on free ports of loopback, which have their status
-    /// pages and metrics at `metrics`, if anywhere.
+    /// Starts the servers on free ports of loopback, with their status pages and metrics where the plan says.
     ///
     /// # Errors
-    /// [`LaunchError`] if one does not start or does not listen within `patience`.
-    pub async fn start_servers(
-        job: &Path,
-        servers: u32,
-        logs: &Path,
-        patience: Duration,
-        metrics: Option<&MetricsPlace>,
-    ) -> Result<Self, LaunchError> {
+    /// [`LaunchError`] if one does not start or does not listen in time.
+    pub async fn start_servers(plan: ServersPlan) -> Result<Self, LaunchError> {
         let mut cluster = Self {
             servers: Vec::new(),
             workers: Vec::new(),
             addresses: Vec::new(),
-            logs: logs.to_owned(),
+            restarted: vec![0; plan.servers as usize],
             noted: Vec::new(),
-            has_pages: metrics.is_some(),
+            has_pages: plan.metrics.is_some(),
             crew: None,
+            plan,
         };
-        for index in 0..servers {
-            let mut arguments = vec![
-                "server".to_owned(),
-                job.display().to_string(),
-                "--index".to_owned(),
-                index.to_string(),
-                "--listen".to_owned(),
-                "127.0.0.1:0".to_owned(),
-            ];
-            arguments.extend(metrics.into_iter().flat_map(|place| place.flags(index)));
+        let plan = &cluster.plan;
+        for index in 0..plan.servers {
+            let arguments = plan.arguments(index, "127.0.0.1:0");
             cluster
                 .servers
-                .push(start(Role::Server(index), &arguments, logs)?);
+                .push(start(Role::Server(index), &arguments, &plan.logs)?);
         }
         for server in &mut cluster.servers {
-            cluster.addresses.push(address(server, patience).await?);
+            let address = address(server, cluster.plan.patience).await?;
+            cluster.addresses.push(address);
         }
         Ok(cluster)
     }
@@ -128,6 +161,44 @@ impl LocalCluster {
         }
     }
 
+    /// Whether the servers keep checkpoints, from which they return.
+    #[must_use]
+    pub fn keeps_checkpoints(&self) -> bool {
+        self.plan.checkpoints.is_some()
+    }
+
+    /// Counts another start of a server that has died; answers which of how many it is, or nothing if it
+    /// may not be started again.
+    pub fn count_restart(&mut self, index: u32) -> Option<(u32, u32)> {
+        let max = self.plan.restarts;
+        let restarted = self.restarted.get_mut(index as usize)?;
+        let may = self.plan.checkpoints.is_some() && *restarted < max;
+        may.then(|| {
+            *restarted += 1;
+            (*restarted, max)
+        })
+    }
+
+    /// Starts a server again that has ended: with the same command, at its old address. It returns from its
+    /// last checkpoint, however long that takes within `patience`.
+    ///
+    /// # Errors
+    /// [`LaunchError`] if it does not start or does not listen in time.
+    pub async fn restart_server(
+        &mut self,
+        index: u32,
+        patience: Duration,
+    ) -> Result<(), LaunchError> {
+        let place = index as usize;
+        let arguments = self.plan.arguments(index, &self.addresses[place]);
+        let role = Role::Server(index);
+        let mut server = start(role, &arguments, &self.plan.logs)?;
+        address(&mut server, patience).await?;
+        self.servers[place] = server;
+        self.noted.retain(|noted| *noted != role);
+        Ok(())
+    }
+
     /// Says how workers are to be started from now on.
     pub fn hire(&mut self, crew: Crew) {
         self.crew = Some(crew);
@@ -143,7 +214,7 @@ impl LocalCluster {
     pub fn start_worker(&mut self, worker: u32) -> Result<(), LaunchError> {
         let crew = self.crew.as_ref().expect("a crew is hired first");
         let arguments = crew.arguments(worker, &self.addresses);
-        let started = start(Role::Worker(worker), &arguments, &self.logs)?;
+        let started = start(Role::Worker(worker), &arguments, &self.plan.logs)?;
         self.workers.push(started);
         Ok(())
     }
@@ -188,6 +259,7 @@ impl LocalCluster {
                     in_order: status.success(),
                     diverged: status.code() == Some(DIVERGED.into()),
                     was_killed: member.was_killed,
+                    crashed: status.code().is_none_or(|code| code == PANICKED),
                 });
             }
         }

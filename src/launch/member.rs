@@ -83,7 +83,8 @@ impl Member {
     /// the launcher's end of its standard input closes.
     pub(super) fn start(role: Role, arguments: &[String], logs: &Path) -> io::Result<Self> {
         let log = logs.join(role.file_name());
-        let file = File::create(&log)?;
+        // One that is started again goes on with its log.
+        let file = File::options().create(true).append(true).open(&log)?;
         let stdout = match role {
             // The first line says where it listens.
             Role::Server(_) => Stdio::piped(),

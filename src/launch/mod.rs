@@ -12,7 +12,7 @@ mod threads;
 mod record;
 mod scrape;
 
-pub use cluster::{LaunchError, LocalCluster, Loss};
+pub use cluster::{LaunchError, LocalCluster, Loss, ServersPlan};
 pub use crew::{Crew, unix_time};
 pub use in_process::train_in_process;
 pub use member::{Process, Role};

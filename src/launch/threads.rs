@@ -360,6 +360,7 @@ impl Hall {
             epochs: Vec::new(),
             waits: Vec::new(),
             history: Vec::new(),
+            checkpoint: None,
         }
     }
 }

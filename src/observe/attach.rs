@@ -135,6 +135,7 @@ impl Observer {
         } = observe(&contact, limits, place, patience).await?;
         Ok(Self {
             clients,
+            credentials: credentials.clone(),
             blueprint,
             session,
             worker,

@@ -190,7 +190,9 @@ impl From<&Glance> for ClusterView {
 
 #[cfg(test)]
 mod tests {
-    use thalweg_common::ids::{Fingerprint, Generation, Life, ServerId, SessionId, WorkerId};
+    use thalweg_common::ids::{
+        Clock, Fingerprint, Generation, Life, ServerId, SessionId, WorkerId,
+    };
 
     use super::*;
     use crate::view::fixtures::two_servers;
@@ -208,6 +210,7 @@ mod tests {
                 generation: Generation(1),
                 job: String::new(),
                 life: Life(7),
+                clock: Clock(0),
             },
             status: two_servers().swap_remove(server as usize),
         }

@@ -19,6 +19,7 @@ use thalweg_common::message::{
     Conclude, Heartbeat, HeartbeatReply, Leave, LeaveReason, Offer, Reply, Request, Status,
     StatusRequest,
 };
+use thalweg_proto::security::Credentials;
 use thalweg_worker::transport::JoinError;
 use thalweg_worker::transport::client::Client;
 
@@ -27,10 +28,14 @@ use crate::job::Blueprint;
 /// How long an observer waits for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a server may take to let an old session go.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// An observer of all servers of one job.
 #[derive(Debug)]
 pub struct Observer {
     clients: Vec<Client>,
+    credentials: Credentials,
     blueprint: Blueprint,
     session: SessionId,
     worker: WorkerId,
@@ -149,6 +154,34 @@ impl Observer {
             }
             .into()),
         }
+    }
+
+    /// Opens another session with all servers, at the same addresses, in place of this one. Servers that
+    /// still answer are told that this one is over.
+    ///
+    /// # Errors
+    /// [`ObserveError`] if a server does not answer within `patience`; nothing is changed then but that the
+    /// old session may be over.
+    pub async fn attend_again(&mut self, patience: Duration) -> Result<(), ObserveError> {
+        let addresses: Vec<String> = self
+            .clients
+            .iter()
+            .map(|client| client.address().to_owned())
+            .collect();
+        let leave = Leave {
+            session: self.session,
+            worker: self.worker,
+            reason: LeaveReason::Done,
+            cause: String::new(),
+        };
+        let attached = Self::attach(&addresses, &self.credentials, patience).await?;
+        for client in &self.clients {
+            let request = Request::Leave(leave.clone());
+            // One that has returned does not know the session, and one that is gone needs no goodbye.
+            attach::ask(client, request, FAREWELL).await.ok();
+        }
+        *self = attached;
+        Ok(())
     }
 
     /// Ends the observation. Servers that have nothing left to do end then.

@@ -85,6 +85,7 @@ impl Report {
             cause: outcome.cause,
             stopped: outcome.stopped,
             best: outcome.best,
+            resumed: None,
             divergence: outcome.divergence,
             method: facts.method.clone(),
             optimizer: facts.optimizer.clone(),

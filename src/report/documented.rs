@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fixtures::{point, report, simulation};
-use super::{ConditionsReport, Diverged, Divergence, MetricsLog, Scores, ThreadsReport};
+use super::{ConditionsReport, Diverged, Divergence, MetricsLog, Resumed, Scores, ThreadsReport};
 use crate::view::fixtures::{two_servers, with_history};
 use crate::view::{ClusterView, history};
 
@@ -41,6 +41,10 @@ fn every_key_of_the_report_is_documented_and_no_other() {
     });
     report.stopped = Some("the test auc has reached its target".into());
     report.conditions = Some(all_conditions());
+    report.resumed = Some(Resumed {
+        examples: 64,
+        seconds: 1.5,
+    });
     report.threads = Some(ThreadsReport::default());
     report.simulation = Some(simulation());
     assert_eq!(keys_of(&report), documented("report"));

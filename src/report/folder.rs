@@ -43,6 +43,16 @@ pub enum RunFolderError {
         /// An entry in it.
         found: String,
     },
+    /// There is no run to go on with.
+    #[error(
+        "run folder {}: expected a run that can go on, found none (no job.toml or no logs); name the folder that \
+         `thalweg train` said",
+        path.display()
+    )]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The system refused.
     #[error(
         "run folder {}: {source}; name a place with --out where folders can be made",
@@ -109,6 +119,21 @@ impl RunFolder {
             path = runs.join(format!("{name}-{tries}"));
         }
         Ok(Self::furnish(path)?.made_the_latest(runs))
+    }
+
+    /// Opens the folder of a run that is to go on.
+    ///
+    /// # Errors
+    /// [`RunFolderError::NoRun`] if there is no run in it.
+    pub fn reopen(path: PathBuf) -> Result<Self, RunFolderError> {
+        let folder = Self {
+            path,
+            warning: None,
+        };
+        match folder.job_path().is_file() && folder.logs_path().is_dir() {
+            true => Ok(folder),
+            false => Err(RunFolderError::NoRun { path: folder.path }),
+        }
     }
 
     /// Points `<runs>/latest` at this run; that it cannot be is no harm, but is to be told.
@@ -203,6 +228,12 @@ impl RunFolder {
         self.path.join("logs")
     }
 
+    /// `checkpoints/`: what its servers would return from.
+    #[must_use]
+    pub fn checkpoints_path(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
     /// Where workers keep their records until they are gathered.
     #[must_use]
     pub fn records_path(&self) -> PathBuf {
@@ -259,6 +290,14 @@ impl RunFolder {
     /// [`FileError`] if the file cannot be made.
     pub fn open_metrics(&self) -> Result<MetricsLog, FileError> {
         MetricsLog::create(&self.metrics_path())
+    }
+
+    /// Opens `metrics.jsonl` of a run that goes on, at its end.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file cannot be opened.
+    pub fn reopen_metrics(&self) -> Result<MetricsLog, FileError> {
+        MetricsLog::reopen(&self.metrics_path())
     }
 
     /// Opens TensorBoard's event file.

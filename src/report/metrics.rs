@@ -1,7 +1,7 @@
 //! `metrics.jsonl`: what was measured, one line as soon as it is known, so that a run can be
 //! followed, and judged even if it is killed.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -65,6 +65,24 @@ impl MetricsLog {
             file,
             path: path.to_owned(),
         })
+    }
+
+    /// Opens one at its end, on a line of its own.
+    pub(super) fn reopen(path: &Path) -> Result<Self, FileError> {
+        let mut options = File::options();
+        let file = options
+            .append(true)
+            .open(path)
+            .map_err(FileError::at(path))?;
+        let mut log = Self {
+            file,
+            path: path.to_owned(),
+        };
+        let text = fs::read(path).map_err(FileError::at(path))?;
+        if text.last().is_some_and(|last| *last != b'\n') {
+            log.file.write_all(b"\n").map_err(FileError::at(path))?;
+        }
+        Ok(log)
     }
 
     /// Adds an evaluation.

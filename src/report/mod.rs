@@ -32,7 +32,7 @@ pub use parameters::{
     ParametersError, Provenance, ReadError, hash_parameters, read_parameters, write_parameters,
 };
 pub use schema::{
-    Diverged, Divergence, EpochUse, Final, Host, LostWorker, Reference, Report, RunStatus,
+    Diverged, Divergence, EpochUse, Final, Host, LostWorker, Reference, Report, Resumed, RunStatus,
     SCHEMA_VERSION, ShardReport, SocketBytes, WorkerReport,
 };
 pub use scores::{EvaluationPoint, Scores, TrainScores};

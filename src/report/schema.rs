@@ -30,6 +30,15 @@ pub enum RunStatus {
     Interrupted,
 }
 
+/// Where a run went on after it had been interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// The examples that had been committed in what its servers returned to.
+    pub examples: u64,
+    /// The time that the run had lasted before, up to its last sign, seconds.
+    pub seconds: f64,
+}
+
 /// A run in numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -51,6 +60,9 @@ pub struct Report {
     /// The best evaluation on test data, by `[stop] metric`; absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<EvaluationPoint>,
+    /// Where the run went on after it had been interrupted; absent if it went through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Resumed>,
     /// Since when the model is worth nothing; absent if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub divergence: Option<Divergence>,

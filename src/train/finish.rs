@@ -92,6 +92,7 @@ pub(super) async fn finish(
         watch.display.message(&format!("note: {note}"));
     }
     let report = Report {
+        resumed: watch.resumed,
         conditions: ConditionsReport::of(&options.conditions),
         threads,
         ..Report::new(&facts(&watch.job), outcome, &view)

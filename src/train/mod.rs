@@ -11,6 +11,8 @@ mod feed;
 mod input;
 mod seat;
 mod incidents;
+mod resume;
+mod comeback;
 mod run;
 mod watch;
 mod finish;

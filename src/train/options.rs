@@ -26,6 +26,8 @@ pub struct TrainOptions {
     pub conditions: Conditions,
     /// Where the run folder goes; `None` below `runs`.
     pub out: Option<PathBuf>,
+    /// The folder of a run that was interrupted and is to go on.
+    pub resume: Option<PathBuf>,
     /// Where the report is to be copied.
     pub report: Option<PathBuf>,
     /// Where the timings of the run are to be recorded.

@@ -15,13 +15,14 @@ use super::input;
 use super::interrupts::Interrupts;
 use super::judge::Judge;
 use super::options::{RunEnd, TrainOptions};
+use super::resume::{self, Earlier};
 use super::seat::Seat;
 use super::stopping::Stopping;
 use super::watch::{Watch, Watched};
 use crate::job::{
     ResolvedJob, available, check_cluster_fits, check_server, resolve, runs_on_threads,
 };
-use crate::launch::{Crew, LocalCluster, ThreadRun};
+use crate::launch::{Crew, LocalCluster, ServersPlan, ThreadRun};
 use crate::observe::Observer;
 use crate::progress::{Display, Mode};
 use crate::report::{ConditionsReport, RunFolder, RunMark, check_report_path};
@@ -43,6 +44,7 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
         folder,
         mark,
         feeding,
+        earlier,
         notes,
     } = if options.join.is_empty() {
         start(&options).await?
@@ -63,20 +65,28 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
     for note in notes.into_iter().chain(job.notes()).chain(warning) {
         display.message(&format!("note: {note}"));
     }
+    let resumed = resume::resumed(earlier.as_ref());
+    let Earlier { curve, lasted } = earlier.unwrap_or_default();
     let watch = Watch {
-        started,
+        // The run has lasted so long before it was interrupted.
+        started: started.checked_sub(lasted).unwrap_or(started),
         interrupts: Interrupts::listen(options.exit_with_parent)?,
         at_once: false,
         display,
-        metrics: folder.open_metrics()?,
+        metrics: match options.resume {
+            Some(_) => folder.reopen_metrics()?,
+            None => folder.open_metrics()?,
+        },
         events: folder.open_events(wall_clock())?,
         judge,
         stopping: Stopping::new(job.blueprint.config.stop.clone()),
         best: None,
-        curve: Vec::new(),
+        curve,
+        resumed,
         divergence: DivergenceWatch::default(),
         folder,
         cluster,
+        ended_unseen: Vec::new(),
         incidents: Incidents::new(&options.conditions),
         conditions: ConditionsReport::of(&options.conditions),
         seat,
@@ -97,6 +107,8 @@ struct Started {
     mark: RunMark,
     /// The stream that the job trains on.
     feeding: Option<Feeding>,
+    /// What there was of the run before it was interrupted.
+    earlier: Option<Earlier>,
     /// What the user is told first.
     notes: Vec<String>,
 }
@@ -115,6 +127,9 @@ async fn begin_of(observer: &Observer) -> Result<Instant> {
 /// Starts a local cluster.
 async fn start(options: &TrainOptions) -> Result<Started> {
     let mut config = options.config.clone();
+    if options.resume.is_some() {
+        resume::check(&config)?;
+    }
     incidents::check(&options.conditions, &config)?;
     if let Some(metrics) = &options.metrics {
         metrics
@@ -122,8 +137,10 @@ async fn start(options: &TrainOptions) -> Result<Started> {
             .map_err(anyhow::Error::msg)?;
     }
     let begun = wall_clock();
-    let new_folder =
-        |config: &JobConfig| RunFolder::create(options.out.clone(), &config.name, begun);
+    let new_folder = |config: &JobConfig| match &options.resume {
+        Some(path) => RunFolder::reopen(path.clone()),
+        None => RunFolder::create(options.out.clone(), &config.name, begun),
+    };
     let (mut early, mut feed, mut notes) = (None, None, Vec::new());
     if input::is_wanted(&config) {
         let folder = new_folder(&config)?;
@@ -155,6 +172,10 @@ async fn start(options: &TrainOptions) -> Result<Started> {
         Some(folder) => folder,
         None => new_folder(config)?,
     };
+    let earlier = match &options.resume {
+        Some(_) => Some(Earlier::of(&folder, config)?),
+        None => None,
+    };
     let mark = RunMark::begin(&folder, &config.name, begun)?;
     folder.write_job(&config.to_toml())?;
     write_encoding(&folder, &job)?;
@@ -175,6 +196,7 @@ async fn start(options: &TrainOptions) -> Result<Started> {
         folder,
         mark,
         feeding,
+        earlier,
         notes,
     })
 }
@@ -218,10 +240,20 @@ async fn start_cluster(
 ) -> Result<(LocalCluster, Observer)> {
     let patience = config.limits.connect_seconds.duration();
     let servers = config.cluster.servers;
-    let (job_path, logs) = (folder.job_path(), folder.logs_path());
-    let metrics = options.metrics.as_ref();
-    let mut cluster =
-        LocalCluster::start_servers(&job_path, servers, &logs, patience, metrics).await?;
+    let restarts = config.checkpoint.restarts;
+    let mut cluster = LocalCluster::start_servers(ServersPlan {
+        job: folder.job_path(),
+        servers,
+        logs: folder.logs_path(),
+        patience: match options.resume {
+            Some(_) => config.limits.retry_total_seconds.duration().max(patience),
+            None => patience,
+        },
+        metrics: options.metrics.clone(),
+        checkpoints: (0 < restarts || options.resume.is_some()).then(|| folder.checkpoints_path()),
+        restarts,
+    })
+    .await?;
     let observer = Observer::attach(cluster.addresses(), &Credentials::none(), patience).await?;
     let mut further: Vec<String> = Vec::new();
     if options.data_from_server {
@@ -269,6 +301,7 @@ async fn join(options: &TrainOptions) -> Result<Started> {
         folder,
         mark,
         feeding: None,
+        earlier: None,
         notes: Vec::new(),
     })
 }

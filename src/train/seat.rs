@@ -1,5 +1,7 @@
 //! Where a run is watched from: beside servers of a cluster, or beside threads of this process.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use thalweg_common::ids::{SessionId, WorkerId};
 use thalweg_common::message::Status;
@@ -39,6 +41,14 @@ impl Seat {
         match self {
             Self::Cluster(_) => None,
             Self::Threads(run) => Some(run.counts()),
+        }
+    }
+
+    /// Opens another session with all servers, in place of one that is of no use any more.
+    pub(super) async fn attend_again(&mut self, patience: Duration) -> Result<()> {
+        match self {
+            Self::Cluster(observer) => Ok(observer.attend_again(patience).await?),
+            Self::Threads(_) => Ok(()),
         }
     }
 

@@ -18,7 +18,9 @@ use super::stopping::Stopping;
 use crate::job::ResolvedJob;
 use crate::launch::{LocalCluster, Loss, Role};
 use crate::progress::Display;
-use crate::report::{ConditionsReport, Diverged, EvaluationPoint, EventLog, MetricsLog, RunFolder};
+use crate::report::{
+    ConditionsReport, Diverged, EvaluationPoint, EventLog, MetricsLog, Resumed, RunFolder,
+};
 use crate::status_page::Told;
 use crate::view::ClusterView;
 use crate::view::units::grouped;
@@ -43,9 +45,13 @@ pub(super) struct Watch {
     /// The evaluation whose parameters are kept as the best.
     pub(super) best: Option<EvaluationPoint>,
     pub(super) curve: Vec<EvaluationPoint>,
+    /// Where the run went on, if it was interrupted before.
+    pub(super) resumed: Option<Resumed>,
     pub(super) divergence: DivergenceWatch,
     pub(super) folder: RunFolder,
     pub(super) cluster: Option<LocalCluster>,
+    /// Workers that have ended and were not looked at yet.
+    pub(super) ended_unseen: Vec<Loss>,
     /// What is to happen to its processes.
     pub(super) incidents: Incidents,
     /// What its links and machines take, if that was asked for.
@@ -69,15 +75,16 @@ pub(super) struct Watched {
 }
 
 /// How the watch ended.
-struct Over {
-    end: RunEnd,
-    cause: Option<String>,
+pub(super) struct Over {
+    pub(super) end: RunEnd,
+    pub(super) cause: Option<String>,
 }
 
 impl Watch {
     /// Watches until the job is over and every worker has left.
     pub(super) async fn run(mut self) -> Result<Watched> {
         let mut statuses = self.seat.statuses().await?;
+        self.go_on(&statuses);
         let over = self.watch(&mut statuses).await?;
         let live = match over.cause {
             None => Ok(()),
@@ -132,7 +139,10 @@ impl Watch {
             }
             match self.seat.statuses().await {
                 Ok(now) => *statuses = now,
-                Err(error) => return Ok(self.lost_a_server(&error.to_string()).await),
+                Err(error) => match self.come_back(statuses, &error.to_string()).await {
+                    Some(over) => return Ok(over),
+                    None => continue,
+                },
             }
             self.feed().await;
             let view = ClusterView::from(&statuses[..]);
@@ -298,11 +308,20 @@ impl Watch {
 
     /// Looks for processes that have ended: a server ends the job, a worker is reported to the
     /// servers, so that nobody waits for its lease.
-    async fn notice_ended(&mut self, statuses: &[Status]) -> Option<Over> {
+    pub(super) async fn notice_ended(&mut self, statuses: &[Status]) -> Option<Over> {
         let ended = self
             .cluster
             .as_mut()
             .map_or_else(Vec::new, LocalCluster::take_ended);
+        let (servers, ended): (Vec<_>, Vec<_>) = std::mem::take(&mut self.ended_unseen)
+            .into_iter()
+            .chain(ended)
+            .partition(|loss| matches!(loss.role, Role::Server(_)));
+        if !servers.is_empty()
+            && let Some(over) = self.bring_back(servers, statuses).await
+        {
+            return Some(over);
+        }
         for loss in ended {
             let cause = loss.to_string();
             let Loss {
@@ -311,14 +330,10 @@ impl Watch {
                 in_order,
                 diverged,
                 was_killed,
+                crashed: _,
             } = loss;
             match role {
-                Role::Server(_) => {
-                    return Some(Over {
-                        end: RunEnd::Failed,
-                        cause: Some(cause),
-                    });
-                }
+                Role::Server(_) => unreachable!("servers were taken out before"),
                 Role::Worker(_) if in_order => {}
                 Role::Worker(_) if diverged => {
                     return Some(Over {
@@ -355,24 +370,7 @@ impl Watch {
         None
     }
 
-    /// A server did not answer: says which process ended, if one did.
-    async fn lost_a_server(&mut self, error: &str) -> Over {
-        tokio::time::interval(POLL).tick().await;
-        let ended = self
-            .cluster
-            .as_mut()
-            .map_or_else(Vec::new, LocalCluster::take_ended);
-        let server = ended
-            .into_iter()
-            .find(|loss| matches!(loss.role, Role::Server(_)));
-        let cause = server.map_or_else(|| error.to_owned(), |loss| loss.to_string());
-        Over {
-            end: RunEnd::Failed,
-            cause: Some(cause),
-        }
-    }
-
-    fn interrupt(&mut self, by: &str) -> Over {
+    pub(super) fn interrupt(&mut self, by: &str) -> Over {
         self.display
             .message(&format!("{by}: ending in order (once more to end at once)"));
         if let Some(cluster) = &mut self.cluster {

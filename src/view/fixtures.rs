@@ -64,6 +64,7 @@ fn server_0() -> Status {
             },
         }],
         history: Vec::new(),
+        checkpoint: None,
     }
 }
 

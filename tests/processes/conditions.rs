@@ -136,7 +136,8 @@ fn pulls_over_a_slow_link_wait_for_it() {
 #[test]
 fn a_server_that_is_killed_ends_the_job_and_is_named() {
     let bench = Bench::new();
-    let mut command = bench.train(LONG, &["--kill", "server:1@200ms"]);
+    let never = [LONG, &["checkpoint.restarts=0"]].concat();
+    let mut command = bench.train(&never, &["--kill", "server:1@200ms"]);
     let output = output_of(start(&mut command));
     assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
     let report = bench.report();

@@ -104,6 +104,7 @@ fn a_worker_in_a_long_gradient_is_not_lost() {
         worker: None,
         data: job.blueprint.data_summary(),
         place: "test".to_owned(),
+        after: None,
     };
     let place = runtime
         .block_on(join(&contact, limits, member, PATIENCE))

@@ -79,7 +79,8 @@ fn a_killed_worker_ends_a_job_that_says_so() {
 fn a_killed_server_ends_the_job_with_its_name() {
     for index in [0, 1] {
         let bench = Bench::new();
-        let run = start(&mut bench.train(SLOW, &[]));
+        let never = [SLOW, &["checkpoint.restarts=0"]].concat();
+        let run = start(&mut bench.train(&never, &[]));
         bench.wait_until_training();
         signal(bench.pid("server", index), Signal::SIGKILL);
         let output = output_of(run);

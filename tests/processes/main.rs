@@ -18,6 +18,8 @@ mod own_data;
 mod standard_input;
 mod sparse;
 mod losses;
+mod checkpoints;
+mod resume;
 mod mistakes;
 mod refusals;
 mod lists;

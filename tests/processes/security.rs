@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 use crate::support::{Bench, PATIENCE, SMALL, output_of, start, stderr, stdout};
 
 /// Whom the table lets do what, written once more, so that neither copy is changed by a slip.
-const TABLE: [(Call, &[Role]); 12] = [
+const TABLE: [(Call, &[Role]); 13] = [
     (Call::Session, &[Role::Worker, Role::Observer, Role::Admin]),
     (Call::Register, &[Role::Worker, Role::Observer, Role::Admin]),
     (Call::Push, &[Role::Worker]),
@@ -49,6 +49,7 @@ const TABLE: [(Call, &[Role]); 12] = [
     (Call::Conclude, &[Role::Admin]),
     (Call::Offer, &[Role::Admin]),
     (Call::ReadData, &[Role::Worker]),
+    (Call::Checkpoint, &[Role::Admin]),
 ];
 
 #[test]
@@ -185,6 +186,10 @@ async fn call(client: &mut Unary, call: Call, shown: &Credentials) -> Result<(),
             .offer(with(v1::Offer::default(), shown))
             .await
             .map(drop),
+        Call::Checkpoint => {
+            let asked = v1::CheckpointRequest::default();
+            client.checkpoint(with(asked, shown)).await.map(drop)
+        }
         Call::ReadData => {
             let asked = v1::ReadDataRequest::default();
             client.read_data(with(asked, shown)).await.map(drop)
@@ -199,6 +204,8 @@ fn register(role: SessionRole) -> Request {
         fingerprint: None,
         worker: None,
         session: None,
+        after: None,
+        clock: None,
         data: None,
         place: "test".to_owned(),
         lives: vec![],
@@ -320,7 +327,7 @@ fn every_call_is_open_to_exactly_the_roles_of_the_table() {
             judged += 1;
         }
     }
-    assert_eq!(judged, 12 * 8);
+    assert_eq!(judged, 13 * 8);
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -120,6 +120,8 @@ fn enlist(
         data: (role == SessionRole::Worker).then(|| job.blueprint.data_summary()),
         place: "trace".to_owned(),
         lives: vec![],
+        clock: None,
+        after: None,
     };
     let (mut clients, credentials) = (Vec::new(), Credentials::none());
     for address in addresses {

@@ -16,6 +16,7 @@ use crate::ids::Fingerprint;
 /// | how slow a machine it plays | `train.compute` |
 /// | who may reach it | `cluster.insecure_listen` |
 /// | what the launcher looks at | `[evaluate]`, `[stop]` |
+/// | what it keeps on disk, and how often processes come back | `[checkpoint]`, `limits.rejoins_max` |
 const OF_ONE_PROCESS: &[(&str, &str)] = &[
     ("limits", "connect_seconds"),
     ("limits", "request_seconds"),
@@ -29,14 +30,15 @@ const OF_ONE_PROCESS: &[(&str, &str)] = &[
     ("limits", "queue_parts_max"),
     ("limits", "sessions_max"),
     ("limits", "history_events"),
+    ("limits", "rejoins_max"),
     ("train", "compute"),
     ("cluster", "insecure_listen"),
     ("evaluate", "every"),
     ("evaluate", "train_rows"),
 ];
 
-/// The section that is the launcher's alone, with keys that may be absent.
-const OF_THE_LAUNCHER: &str = "stop";
+/// The sections that are one process's own affair as a whole.
+const SECTIONS_OF_ONE_PROCESS: &[&str] = &["stop", "checkpoint"];
 
 impl JobConfig {
     /// The job as a job file with every default written out. Reading it gives the same job, and
@@ -52,7 +54,7 @@ impl JobConfig {
     /// The hash of what a cluster must agree on: XXH3, 128 bits, of the [canonical
     /// text](Self::to_toml) without the keys that are one process's own affair (time-outs of its
     /// own requests, its queues and memory, `train.compute`, `cluster.insecure_listen`,
-    /// `[evaluate]`, `[stop]`).
+    /// `[evaluate]`, `[stop]`, `[checkpoint]`).
     ///
     /// # Panics
     /// Never, as for [`Self::to_toml`].
@@ -70,7 +72,9 @@ impl JobConfig {
                 "{section}.{key} stands in every canonical text"
             );
         }
-        job.remove(OF_THE_LAUNCHER);
+        for section in SECTIONS_OF_ONE_PROCESS {
+            job.remove(*section);
+        }
         let text = toml::to_string(&job).expect("a table is TOML");
         Fingerprint(xxh3_128(text.as_bytes()))
     }

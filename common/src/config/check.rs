@@ -7,6 +7,7 @@ use toml::{Table, Value};
 
 use super::error::Problems;
 use super::job::{CheckEntry, Job, JobFile, Registries};
+use super::sections::checkpoint::Checkpoint;
 use super::sections::class_weight::ClassWeight;
 use super::sections::cluster::{Cluster, INSECURE_LISTEN_WORDS, OnWorkerLoss};
 use super::sections::consistency::ConsistencySection;
@@ -30,6 +31,9 @@ const ITERATIONS_MAX: u64 = 1_000_000;
 
 /// Events of each kind that a server may be told to keep.
 const HISTORY_EVENTS_MAX: usize = 65_536;
+
+/// Checkpoints of one server that may be kept.
+const CHECKPOINTS_MAX: usize = 1_000;
 
 /// Fills in what a job file may leave open. Where that is impossible, notes it and puts in some
 /// value, so that the rest can be judged.
@@ -95,6 +99,7 @@ pub(super) fn resolve(file: JobFile, problems: &mut Problems) -> Job {
             insecure_listen: file.cluster.insecure_listen,
         },
         limits: file.limits,
+        checkpoint: file.checkpoint,
     };
     sort_options(&mut job);
     job
@@ -282,6 +287,7 @@ pub(super) fn judge(job: &Job, problems: &mut Problems) {
     counts(job, problems);
     sizes(&job.limits, problems);
     times(&job.limits, problems);
+    checkpoints(&job.checkpoint, problems);
     let listen = job.cluster.insecure_listen.as_str();
     let permitted = format!("nothing, or the exact words \"{INSECURE_LISTEN_WORDS}\"");
     let holds = listen.is_empty() || job.cluster.may_listen_off_loopback();
@@ -500,6 +506,20 @@ fn times(limits: &Limits, problems: &mut Problems) {
         "seconds from 0 to 1e9",
         linger,
     );
+}
+
+fn checkpoints(checkpoint: &Checkpoint, problems: &mut Problems) {
+    let every = checkpoint.every_seconds;
+    problems.expect(
+        "checkpoint.every_seconds",
+        every.is_valid(),
+        "seconds from 0 to 1e9",
+        every,
+    );
+    let keep = checkpoint.keep;
+    let holds = (1..=CHECKPOINTS_MAX).contains(&keep);
+    let permitted = format!("a whole number from 1 to {CHECKPOINTS_MAX}");
+    problems.expect("checkpoint.keep", holds, &permitted, keep);
 }
 
 /// Weights are not negative; once the data are known, each belongs to a class and one of them counts.

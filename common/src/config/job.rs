@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use super::check;
 use super::error::{ConfigError, Problems};
+use super::sections::checkpoint::Checkpoint;
 use super::sections::cluster::{Cluster, ClusterFile};
 use super::sections::consistency::{ConsistencyFile, ConsistencySection};
 use super::sections::data::{Data, Resolved};
@@ -63,6 +64,8 @@ pub struct JobFile {
     pub cluster: ClusterFile,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[checkpoint]`.
+    pub checkpoint: Checkpoint,
 }
 
 impl Default for JobFile {
@@ -86,6 +89,7 @@ impl Default for JobFile {
             stop: Stop::default(),
             cluster: ClusterFile::default(),
             limits: Limits::default(),
+            checkpoint: Checkpoint::default(),
         }
     }
 }
@@ -176,6 +180,8 @@ pub struct Job {
     pub cluster: Cluster,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[checkpoint]`.
+    pub checkpoint: Checkpoint,
 }
 
 impl Job {

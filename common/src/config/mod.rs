@@ -47,6 +47,7 @@ pub use self::draft::Draft;
 pub use self::error::{ConfigError, Origin, Problem};
 pub use self::job::{CheckEntry, Job, JobConfig, JobFile, Registries};
 pub use self::sections::batch_size::BatchSize;
+pub use self::sections::checkpoint::Checkpoint;
 pub use self::sections::class_weight::ClassWeight;
 pub use self::sections::cluster::{Cluster, ClusterFile, INSECURE_LISTEN_WORDS, OnWorkerLoss};
 pub use self::sections::consistency::{ConsistencyFile, ConsistencyModel, ConsistencySection};

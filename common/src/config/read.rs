@@ -56,6 +56,7 @@ pub(super) fn job(table: &Table, problems: &mut Problems) -> JobFile {
         stop: reader.fixed("stop"),
         cluster: reader.fixed("cluster"),
         limits: reader.fixed("limits"),
+        checkpoint: reader.fixed("checkpoint"),
     };
     for key in reader.sections.keys() {
         problems.add(key, hints::unknown_key(key, None));

@@ -277,6 +277,9 @@ fn the_fingerprint_sees_what_a_cluster_must_agree_on_and_nothing_else() {
         "train.compute=20ms",
         "evaluate.every=0.5",
         "stop.patience=3",
+        "checkpoint.every_seconds=5",
+        "checkpoint.restarts=0",
+        "limits.rejoins_max=2",
         "cluster.insecure_listen=i-accept-plaintext-on-this-network",
     ] {
         assert_eq!(with(&[own]).unwrap().fingerprint(), usual, "{own}");

@@ -39,6 +39,13 @@ pub trait Feedback: Debug + Send + Sync {
     /// answers with the rate from now on.
     fn observe(&mut self, rate: f64, loss: f64) -> f64;
 
+    /// What the rule remembers, as numbers: given to [`Self::recall`] of a fresh rule with the same
+    /// settings, it goes on as if it had never stopped.
+    fn memory(&self) -> Vec<f64>;
+
+    /// Takes a memory. Answers whether it can be one of this rule; if not, nothing is changed.
+    fn recall(&mut self, memory: &[f64]) -> bool;
+
     /// The rule with the same memory.
     fn boxed(&self) -> Box<dyn Feedback>;
 }

@@ -38,6 +38,14 @@ impl Feedback for None {
         rate
     }
 
+    fn memory(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    fn recall(&mut self, memory: &[f64]) -> bool {
+        memory.is_empty()
+    }
+
     fn boxed(&self) -> Box<dyn Feedback> {
         Box::new(self.clone())
     }

@@ -168,7 +168,34 @@ impl Feedback for Plateau {
         }
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "losses are counted below 2^53")]
+    fn memory(&self) -> Vec<f64> {
+        vec![self.best, self.bad as f64, self.cooldown as f64]
+    }
+
+    fn recall(&mut self, memory: &[f64]) -> bool {
+        let [best, bad, cooldown] = memory else {
+            return false;
+        };
+        let (Some(bad), Some(cooldown)) = (count(*bad), count(*cooldown)) else {
+            return false;
+        };
+        (self.best, self.bad, self.cooldown) = (*best, bad, cooldown);
+        true
+    }
+
     fn boxed(&self) -> Box<dyn Feedback> {
         Box::new(self.clone())
     }
+}
+
+/// A whole number that was kept as a float.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it was looked at whether it is a whole number below 2^53"
+)]
+fn count(kept: f64) -> Option<u64> {
+    let is_count = (0.0..9_007_199_254_740_992.0).contains(&kept) && kept.fract() == 0.0;
+    is_count.then_some(kept as u64)
 }

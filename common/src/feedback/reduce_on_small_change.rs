@@ -93,6 +93,18 @@ impl Feedback for SmallChange {
         }
     }
 
+    fn memory(&self) -> Vec<f64> {
+        vec![self.last]
+    }
+
+    fn recall(&mut self, memory: &[f64]) -> bool {
+        let [last] = memory else {
+            return false;
+        };
+        self.last = *last;
+        true
+    }
+
     fn boxed(&self) -> Box<dyn Feedback> {
         Box::new(self.clone())
     }

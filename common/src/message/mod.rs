@@ -27,8 +27,8 @@ pub use session::{
     LeaveReason, NextRange, Offer, PROTOCOL_VERSIONS, Register, Registered, SessionRole,
 };
 pub use status::{
-    EpochStatus, PartTally, Phase, ShardStatus, StalenessHistogram, Status, Wait, WorkerState,
-    WorkerStatus,
+    CheckpointStatus, EpochStatus, PartTally, Phase, ShardStatus, StalenessHistogram, Status, Wait,
+    WorkerState, WorkerStatus,
 };
 
 pub use waits::{WaitSum, Waited, Waits};

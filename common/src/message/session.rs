@@ -49,6 +49,12 @@ pub struct Register {
     /// The lives of servers 0, 1, … as the caller has met them. Empty at a first contact; at the
     /// end server 0 is told of all.
     pub lives: Vec<Life>,
+    /// Where server 0 has let the worker's clock start, when registering with the other servers: all
+    /// count alike then. `None` lets each server say for itself.
+    pub clock: Option<Clock>,
+    /// The session that the caller had in this slot and that is over: it comes back only if nobody has
+    /// taken the slot since.
+    pub after: Option<SessionId>,
 }
 
 /// An open session.
@@ -72,6 +78,8 @@ pub struct Registered {
     pub job: String,
     /// The present life of the server that answers.
     pub life: Life,
+    /// The clock of the session's slot when it has finished nothing.
+    pub clock: Clock,
 }
 
 /// Asks for data.

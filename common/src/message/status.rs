@@ -307,6 +307,27 @@ pub struct Status {
     pub waits: Vec<Waited>,
     /// The last events here, oldest first, as many as were asked for.
     pub history: Vec<HistoryEvent>,
+    /// The last checkpoint of this server; `None` if it keeps none.
+    pub checkpoint: Option<CheckpointStatus>,
+}
+
+/// The last checkpoint of a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointStatus {
+    /// Its number, which rises.
+    pub number: u64,
+    /// Since it was taken.
+    pub age: Duration,
+    /// What it took to write.
+    pub took: Duration,
+    /// Its size, bytes.
+    pub bytes: u64,
+    /// How often the server has returned from one in its life.
+    pub returns: u64,
+    /// Those written since the process started.
+    pub written: u64,
+    /// Those that could not be written since then.
+    pub failed: u64,
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ impl From<&Register> for v1::Register {
             }),
             place: register.place.clone(),
             lives: register.lives.iter().map(|life| life.0).collect(),
+            clock: register.clock.map(|clock| clock.0),
+            after: register.after.map(|session| session.0),
         }
     }
 }
@@ -74,6 +76,8 @@ impl TryFrom<v1::Register> for Register {
             }),
             place: register.place,
             lives: register.lives.into_iter().map(Life).collect(),
+            clock: register.clock.map(Clock),
+            after: register.after.map(SessionId),
         })
     }
 }
@@ -90,6 +94,7 @@ impl From<&Registered> for v1::Registered {
             generation: registered.generation.0,
             job: registered.job.clone(),
             life: registered.life.0,
+            clock: registered.clock.0,
         }
     }
 }
@@ -112,6 +117,7 @@ impl TryFrom<v1::Registered> for Registered {
             generation: Generation(registered.generation),
             job: registered.job,
             life: Life(registered.life),
+            clock: Clock(registered.clock),
         })
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use thalweg_common::ids::{ServerId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    EpochStatus, HistoryEvent, Phase, ShardStatus, StalenessHistogram, Status, WaitSum, Waited,
-    WorkerStatus,
+    CheckpointStatus, EpochStatus, HistoryEvent, Phase, ShardStatus, StalenessHistogram, Status,
+    WaitSum, Waited, WorkerStatus,
 };
 
 use super::{ConvertError, field, refusal};
@@ -36,6 +36,7 @@ impl From<&Status> for v1::Status {
             epochs: status.epochs.iter().map(v1::EpochStatus::from).collect(),
             history: status.history.iter().map(v1::HistoryEvent::from).collect(),
             waits: status.waits.iter().map(v1::PairWait::from).collect(),
+            checkpoint: status.checkpoint.as_ref().map(Into::into),
         }
     }
 }
@@ -82,7 +83,36 @@ impl TryFrom<v1::Status> for Status {
             epochs: status.epochs.into_iter().map(EpochStatus::from).collect(),
             history,
             waits: status.waits.into_iter().map(Waited::from).collect(),
+            checkpoint: status.checkpoint.map(Into::into),
         })
+    }
+}
+
+impl From<&CheckpointStatus> for v1::CheckpointStatus {
+    fn from(checkpoint: &CheckpointStatus) -> Self {
+        Self {
+            number: checkpoint.number,
+            age_us: field::micros(checkpoint.age),
+            took_us: field::micros(checkpoint.took),
+            bytes: checkpoint.bytes,
+            returns: checkpoint.returns,
+            written: checkpoint.written,
+            failed: checkpoint.failed,
+        }
+    }
+}
+
+impl From<v1::CheckpointStatus> for CheckpointStatus {
+    fn from(checkpoint: v1::CheckpointStatus) -> Self {
+        Self {
+            number: checkpoint.number,
+            age: Duration::from_micros(checkpoint.age_us),
+            took: Duration::from_micros(checkpoint.took_us),
+            bytes: checkpoint.bytes,
+            returns: checkpoint.returns,
+            written: checkpoint.written,
+            failed: checkpoint.failed,
+        }
     }
 }
 

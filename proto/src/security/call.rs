@@ -23,6 +23,7 @@ pub enum Call {
     Conclude,
     Offer,
     ReadData,
+    Checkpoint,
 }
 
 /// Why a caller is turned away before a request is looked at.
@@ -38,7 +39,7 @@ pub enum Denied {
 
 impl Call {
     /// Every call, in the order of the schema.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Session,
         Self::Register,
         Self::Push,
@@ -51,6 +52,7 @@ impl Call {
         Self::Conclude,
         Self::Offer,
         Self::ReadData,
+        Self::Checkpoint,
     ];
 
     /// Its name in the schema.
@@ -69,6 +71,7 @@ impl Call {
             Self::Conclude => "Conclude",
             Self::Offer => "Offer",
             Self::ReadData => "ReadData",
+            Self::Checkpoint => "Checkpoint",
         }
     }
 
@@ -99,7 +102,7 @@ impl Call {
             | Self::GetStatus
             | Self::Leave => true,
             Self::Push | Self::PushPull | Self::NextRange | Self::ReadData => role == Role::Worker,
-            Self::Conclude | Self::Offer => role == Role::Admin,
+            Self::Conclude | Self::Offer | Self::Checkpoint => role == Role::Admin,
         }
     }
 

@@ -122,6 +122,8 @@ fn a_registration_needs_the_role_that_it_asks_for() {
             fingerprint: None,
             worker: None,
             session: None,
+            after: None,
+            clock: None,
             data,
             place: String::new(),
             lives: vec![],

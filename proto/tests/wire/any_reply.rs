@@ -82,6 +82,7 @@ fn registered() -> impl Strategy<Value = Registered> {
         fingerprint: Fingerprint(ids.3),
         generation: Generation(ids.4),
         life: Life(ids.1 ^ ids.4),
+        clock: Clock(ids.4),
         job,
     })
 }

@@ -171,6 +171,8 @@ fn register() -> impl Strategy<Value = Register> {
                 .bytes()
                 .map(|byte| Life(u64::from(byte) << 56))
                 .collect(),
+            clock: session.map(Clock),
+            after: session.map(|session| SessionId(session ^ 1)),
             place,
         },
     )

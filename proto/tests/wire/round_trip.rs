@@ -6,9 +6,9 @@ use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, propte
 use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::{Clock, Sequence, ServerId, SessionId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    Asked, EpochStatus, Happened, HistoryEvent, PartTally, Phase, Pull, PullReply, Push, Pushed,
-    Reply, Request, ShardStatus, StalenessHistogram, Status, StatusRequest, Wait, WaitSum, Waited,
-    WorkerState, WorkerStatus,
+    Asked, CheckpointStatus, EpochStatus, Happened, HistoryEvent, PartTally, Phase, Pull,
+    PullReply, Push, Pushed, Reply, Request, ShardStatus, StalenessHistogram, Status,
+    StatusRequest, Wait, WaitSum, Waited, WorkerState, WorkerStatus,
 };
 use thalweg_proto::codec::{ReplyEnvelope, RequestEnvelope};
 use thalweg_proto::v1;
@@ -125,6 +125,15 @@ fn status() -> Status {
             },
         }],
         history: history(),
+        checkpoint: Some(CheckpointStatus {
+            number: 7,
+            age: Duration::from_millis(12_345),
+            took: Duration::from_micros(678),
+            bytes: 1 << 40,
+            returns: 2,
+            written: 9,
+            failed: 1,
+        }),
     }
 }
 

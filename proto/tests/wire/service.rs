@@ -170,6 +170,13 @@ impl ParameterServer for Service {
         Err(Status::unimplemented("not in these tests"))
     }
 
+    async fn checkpoint(
+        &self,
+        _: tonic::Request<v1::CheckpointRequest>,
+    ) -> Answer<v1::CheckpointReply> {
+        Err(Status::unimplemented("not in these tests"))
+    }
+
     async fn offer(&self, _: tonic::Request<v1::Offer>) -> Answer<v1::OfferReply> {
         Err(Status::unimplemented("not in these tests"))
     }

@@ -268,6 +268,23 @@ impl Clocks {
         });
     }
 
+    /// The clock of a session that has finished nothing.
+    pub(super) fn start_of(&self, worker: WorkerId) -> Clock {
+        self.effective(worker, Clock(0))
+    }
+
+    /// Lets the clock of a session that has finished nothing start elsewhere.
+    pub(super) fn restart(&mut self, now: Time, worker: WorkerId, start: Clock) {
+        self.change(worker, |slot| {
+            (slot.lift, slot.clock, slot.moved) = (start.0, start, now);
+        });
+    }
+
+    /// Sessions were here before this process, and may come back within the time to join from now on.
+    pub(super) fn expect(&mut self, now: Time) {
+        self.first_entry.get_or_insert(now);
+    }
+
     pub(super) fn alive(&mut self, now: Time, worker: WorkerId, session: SessionId) {
         if let Some(slot) = self.slots.get_mut(worker.0 as usize)
             && slot.session == Some(session)

@@ -174,6 +174,24 @@ impl Admission {
         self.taken_back.remove(&worker);
     }
 
+    /// Lets the clock of a session that has finished nothing start elsewhere. Returns the tickets that
+    /// this releases.
+    pub fn restart(&mut self, now: Time, worker: WorkerId, start: Clock) -> Vec<Ticket> {
+        self.clocks.restart(now, worker, start);
+        self.release(now, worker)
+    }
+
+    /// The clock of a slot's session when it had finished nothing.
+    #[must_use]
+    pub fn start_of(&self, worker: WorkerId) -> Clock {
+        self.clocks.start_of(worker)
+    }
+
+    /// Sessions were here before this process: those that do not come back in the time to join are lost.
+    pub fn expect(&mut self, now: Time) {
+        self.clocks.expect(now);
+    }
+
     /// A sign of life of a session.
     pub fn alive(&mut self, now: Time, worker: WorkerId, session: SessionId) {
         self.clocks.alive(now, worker, session);

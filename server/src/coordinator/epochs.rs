@@ -25,6 +25,19 @@ impl Epochs {
         }
     }
 
+    /// The record as it is kept: epoch, rows and checksum.
+    pub(super) fn save(&self) -> Vec<(u64, u64, u64)> {
+        let kept = self.0.iter();
+        kept.map(|(epoch, (rows, checksum))| (*epoch, *rows, *checksum))
+            .collect()
+    }
+
+    /// The record that was kept.
+    pub(super) fn restored(kept: &[(u64, u64, u64)]) -> Self {
+        let entry = |(epoch, rows, checksum): &(u64, u64, u64)| (*epoch, (*rows, *checksum));
+        Self(kept.iter().map(entry).collect())
+    }
+
     /// The record, oldest epoch first.
     pub fn iter(&self) -> impl Iterator<Item = EpochStatus> {
         self.0.iter().map(|(epoch, (rows, checksum))| EpochStatus {

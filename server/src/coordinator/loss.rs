@@ -28,6 +28,21 @@ impl RecentLoss {
         }
     }
 
+    /// The sum, its weight, and what is left of the memory of a divergence.
+    pub(super) fn save(&self) -> [f64; 3] {
+        [self.sum, self.weight, self.diverged_examples]
+    }
+
+    /// The same loss with what was kept of another.
+    pub(super) fn restored(self, [sum, weight, diverged_examples]: [f64; 3]) -> Self {
+        Self {
+            sum,
+            weight,
+            diverged_examples,
+            ..self
+        }
+    }
+
     /// Adds the losses of `examples` examples.
     #[expect(clippy::cast_precision_loss, reason = "examples of one push")]
     pub fn record(&mut self, loss_sum: f64, examples: u64) {

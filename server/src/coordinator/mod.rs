@@ -20,6 +20,8 @@ use thalweg_common::ids::{SessionId, WorkerId};
 use thalweg_common::message::{GRANTS_MAX, Grant, Granted, NextRange, Phase, PushHeader};
 use thalweg_common::time::Time;
 
+use crate::saved::{SavedCoordinator, bits};
+
 /// How long a worker without data waits before it asks again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -70,6 +72,8 @@ pub struct Coordinator {
     concluded: Option<String>,
     first_grant: Option<Time>,
     ended: Option<Time>,
+    /// Time of training before this process.
+    trained_before: Duration,
 }
 
 impl Coordinator {
@@ -96,7 +100,55 @@ impl Coordinator {
             concluded: None,
             first_grant: None,
             ended: None,
+            trained_before: Duration::ZERO,
         }
+    }
+
+    /// What is to be kept of it.
+    pub(crate) fn save(&self, now: Time) -> SavedCoordinator {
+        let examples = self.examples.iter();
+        let trained = self.trained(now).as_micros();
+        SavedCoordinator {
+            ranges: self.ranges.save(),
+            epochs: self.epochs.save(),
+            loss: self.loss.save().map(bits),
+            rate: self.rate.save(),
+            examples: examples.map(|(worker, n)| (worker.0, *n)).collect(),
+            trained_us: u64::try_from(trained).unwrap_or(u64::MAX),
+            done: (self.phase == Phase::Done).then(|| self.cause.clone()),
+            concluded: self.concluded.clone(),
+        }
+    }
+
+    /// Takes what was kept of the coordinator of the same job. A job that had been told to stop goes on.
+    /// Sessions are numbered from `sessions_after` on.
+    ///
+    /// # Errors
+    /// What cannot be, in words.
+    pub(crate) fn restore(
+        &mut self,
+        now: Time,
+        saved: &SavedCoordinator,
+        sessions_after: u64,
+    ) -> Result<(), String> {
+        self.ranges.restore(&saved.ranges)?;
+        self.rate.restore(&saved.rate)?;
+        self.plan.examples_total = self.ranges.total();
+        self.epochs = Epochs::restored(&saved.epochs);
+        self.loss = self.loss.restored(saved.loss.map(f64::from_bits));
+        let examples = saved.examples.iter();
+        self.examples = examples
+            .map(|(worker, n)| (WorkerId(*worker), *n))
+            .collect();
+        self.last_session = sessions_after;
+        self.concluded.clone_from(&saved.concluded);
+        self.trained_before = Duration::from_micros(saved.trained_us);
+        if let Some(cause) = &saved.done {
+            self.end(now, Phase::Done, cause);
+        } else if self.plan.examples_total <= self.ranges.committed() {
+            self.end(now, Phase::Done, "");
+        }
+        Ok(())
     }
 
     /// A session number that was never given before in this job.
@@ -256,9 +308,10 @@ impl Coordinator {
     /// From the first range dealt to now, or to the end of the job.
     #[must_use]
     pub fn trained(&self, now: Time) -> Duration {
-        self.first_grant.map_or(Duration::ZERO, |first| {
+        let here = self.first_grant.map_or(Duration::ZERO, |first| {
             self.ended.unwrap_or(now).since(first)
-        })
+        });
+        self.trained_before + here
     }
 
     /// The use of the data, epoch by epoch.
@@ -290,10 +343,9 @@ impl Coordinator {
 
     /// Why no more data is dealt out, if none is.
     fn enough(&self, now: Time) -> Option<String> {
-        let time_is_up = match (self.plan.train_time_max, self.first_grant) {
-            (Some(max), Some(first)) => now.since(first) >= max,
-            _ => false,
-        };
+        let begun = self.first_grant.is_some() || !self.trained_before.is_zero();
+        let max = self.plan.train_time_max.filter(|_| begun);
+        let time_is_up = max.is_some_and(|max| max <= self.trained(now));
         let seconds = self.plan.train_time_max.unwrap_or_default().as_secs_f64();
         self.concluded
             .clone()

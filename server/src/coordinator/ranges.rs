@@ -10,6 +10,8 @@ use thalweg_common::ids::WorkerId;
 use thalweg_common::message::{DataRange, Grant};
 use thiserror::Error;
 
+use crate::saved::SavedRanges;
+
 /// How data is dealt out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deal {
@@ -111,6 +113,86 @@ impl Ranges {
             returned: BTreeMap::new(),
             committed: 0,
             offered: u64::MAX,
+        }
+    }
+
+    /// What is to be kept of the ledger. What is on loan is open: nobody keeps a loan over a restart.
+    pub(super) fn save(&self) -> SavedRanges {
+        let loans = self.loans.iter().map(|(start, (end, _))| (*start, *end));
+        let returned = self.returned.iter().map(|(start, end)| (*start, *end));
+        let mut open: Vec<_> = loans.chain(returned).collect();
+        open.sort_unstable();
+        let rounds = self.rounds.iter();
+        SavedRanges {
+            cursor: self.cursor,
+            rounds: rounds.map(|(worker, rounds)| (worker.0, *rounds)).collect(),
+            open,
+            committed: self.committed,
+            total: self.total,
+            offered: self.offered,
+        }
+    }
+
+    /// Takes what was kept of the ledger of the same job.
+    ///
+    /// # Errors
+    /// What cannot be, in words.
+    pub(super) fn restore(&mut self, saved: &SavedRanges) -> Result<(), String> {
+        let mut end = 0;
+        for (from, to) in &saved.open {
+            if *from < end || *to <= *from || saved.total < *to {
+                return Err(format!(
+                    "positions {from}..{to} cannot be open after {end} of {}",
+                    saved.total
+                ));
+            }
+            end = *to;
+        }
+        if self.total < saved.total || saved.total < saved.cursor {
+            let SavedRanges { cursor, total, .. } = saved;
+            return Err(format!(
+                "{total} positions, {cursor} of them dealt, in a job of {}",
+                self.total
+            ));
+        }
+        self.cursor = saved.cursor;
+        self.rounds = saved
+            .rounds
+            .iter()
+            .map(|(w, n)| (WorkerId(*w), *n))
+            .collect();
+        self.returned = saved.open.iter().copied().collect();
+        (self.committed, self.total, self.offered) = (saved.committed, saved.total, saved.offered);
+        self.loans.clear();
+        self.lost.clear();
+        self.take_back_rounds();
+        Ok(())
+    }
+
+    /// Rounds whose batches are all open were never trained on: they are dealt again as rounds, in their
+    /// order, so that a job that was stopped in order goes on with the very next batch.
+    fn take_back_rounds(&mut self) {
+        let Deal::Striped { batch_examples } = self.deal else {
+            return;
+        };
+        for worker in (0..self.workers).map(WorkerId) {
+            let dealt = self.rounds.get(&worker).copied().unwrap_or(0);
+            let (mut first, mut open) = (dealt, Vec::new());
+            for round in (0..dealt).rev() {
+                let (start, end) = self.stripe(worker, round, batch_examples);
+                if end <= start {
+                    continue;
+                }
+                if self.returned.get(&start) != Some(&end) {
+                    break;
+                }
+                first = round;
+                open.push(start);
+            }
+            for start in open {
+                self.returned.remove(&start);
+            }
+            self.rounds.insert(worker, first);
         }
     }
 
@@ -341,17 +423,22 @@ impl Ranges {
     /// a round without a batch for it.
     fn take_stripe(&mut self, worker: WorkerId, batch: u64) -> Option<Option<(u64, u64)>> {
         let round = self.rounds.get(&worker).copied().unwrap_or(0);
-        let (first_of_round, end_of_epoch) = self.round(round, batch);
-        if first_of_round >= self.total {
+        if self.total <= self.round(round, batch).0 {
             return None;
         }
-        let start = first_of_round + u64::from(worker.0) * batch;
-        let end = (start + batch).min(end_of_epoch).min(self.total);
+        let (start, end) = self.stripe(worker, round, batch);
         if self.offered < end {
             return None;
         }
         self.rounds.insert(worker, round + 1);
         Some((start < end).then_some((start, end)))
+    }
+
+    /// The batch that a worker has in a round; one that ends where it starts, or before, is none.
+    fn stripe(&self, worker: WorkerId, round: u64, batch: u64) -> (u64, u64) {
+        let (first_of_round, end_of_epoch) = self.round(round, batch);
+        let start = first_of_round + u64::from(worker.0) * batch;
+        (start, (start + batch).min(end_of_epoch).min(self.total))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use thalweg_common::feedback::Feedback;
 
+use crate::saved::{SavedRate, bits};
+
 /// What the control of the rate must know of a job.
 #[derive(Debug)]
 pub struct RatePlan {
@@ -60,6 +62,39 @@ impl RateControl {
             (self.loss_sum, self.examples) = (0.0, 0);
             self.past %= self.plan.every_examples;
         }
+    }
+
+    /// What is to be kept of it.
+    pub(super) fn save(&self) -> SavedRate {
+        SavedRate {
+            rate: bits(self.rate),
+            loss_sum: bits(self.loss_sum),
+            examples: self.examples,
+            past: self.past,
+            memory: self.plan.rule.memory().into_iter().map(bits).collect(),
+        }
+    }
+
+    /// Takes what was kept of one with the same plan.
+    ///
+    /// # Errors
+    /// What does not fit its rule, in words.
+    pub(super) fn restore(&mut self, saved: &SavedRate) -> Result<(), String> {
+        let memory: Vec<f64> = saved
+            .memory
+            .iter()
+            .map(|bits| f64::from_bits(*bits))
+            .collect();
+        if !self.plan.rule.recall(&memory) {
+            let found = memory.len();
+            return Err(format!(
+                "{found} numbers are no memory of the feedback rule"
+            ));
+        }
+        self.rate = f64::from_bits(saved.rate);
+        self.loss_sum = f64::from_bits(saved.loss_sum);
+        (self.examples, self.past) = (saved.examples, saved.past);
+        Ok(())
     }
 
     /// What the schedule's rate is multiplied by from now on, in (0, 1].

@@ -47,21 +47,23 @@ impl Guard {
     /// Judges a request of a caller.
     pub(super) fn judge(&self, caller: &Caller, request: &Request) -> Result<(), Refusal> {
         Call::judge_request(caller, request)?;
-        let (Caller::Known { who, .. }, Some(session)) = (caller, session(request)) else {
+        let Caller::Known { who, .. } = caller else {
             return Ok(());
         };
         let mut owners = self.owners.lock();
-        if owners.get(&session).is_some_and(|owner| owner != who) {
-            return Err(Refusal::new(
-                RefusalKind::Forbidden,
-                format!(
-                    "session {session} was opened with another certificate or token; register to get one \
-                     of your own"
-                ),
-            ));
+        for session in sessions(request).into_iter().flatten() {
+            if owners.get(&session).is_some_and(|owner| owner != who) {
+                return Err(Refusal::new(
+                    RefusalKind::Forbidden,
+                    format!(
+                        "session {session} was opened with another certificate or token; register to get \
+                         one of your own"
+                    ),
+                ));
+            }
         }
-        if matches!(request, Request::Leave(_)) {
-            owners.remove(&session);
+        if let Request::Leave(leave) = request {
+            owners.remove(&leave.session);
         }
         Ok(())
     }
@@ -80,17 +82,18 @@ impl Guard {
     }
 }
 
-/// The session that a request speaks for.
-fn session(request: &Request) -> Option<SessionId> {
-    match request {
-        Request::Register(register) => register.session,
-        Request::Push(push) => Some(push.header.session),
-        Request::Pull(pull) => Some(pull.session),
-        Request::NextRange(asked) => Some(asked.session),
-        Request::Heartbeat(heartbeat) => Some(heartbeat.session),
-        Request::Status(_) => None,
-        Request::Leave(leave) => Some(leave.session),
-        Request::Conclude(conclude) => Some(conclude.session),
-        Request::Offer(offer) => Some(offer.session),
-    }
+/// The sessions that a request speaks for: one, and at a registration the one whose place it takes over.
+fn sessions(request: &Request) -> [Option<SessionId>; 2] {
+    let one = match request {
+        Request::Register(register) => return [register.session, register.after],
+        Request::Push(push) => push.header.session,
+        Request::Pull(pull) => pull.session,
+        Request::NextRange(asked) => asked.session,
+        Request::Heartbeat(heartbeat) => heartbeat.session,
+        Request::Status(_) => return [None, None],
+        Request::Leave(leave) => leave.session,
+        Request::Conclude(conclude) => conclude.session,
+        Request::Offer(offer) => offer.session,
+    };
+    [Some(one), None]
 }

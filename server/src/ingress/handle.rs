@@ -6,7 +6,8 @@ use std::time::Duration;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::ShardId;
 use thalweg_common::message::{
-    Part, PartAck, Payload, Pull, PullPart, PullReply, Push, PushHeader, Read, Reply, Request,
+    CheckpointStatus, Part, PartAck, Payload, Pull, PullPart, PullReply, Push, PushHeader, Read,
+    Reply, Request,
 };
 use thalweg_common::time::Time;
 use tokio::sync::{oneshot, watch};
@@ -15,6 +16,7 @@ use super::guard::Guard;
 use super::owners::Owners;
 use super::waiters::Waiters;
 use crate::admission::{Gate, Ticket};
+use crate::checkpoint::Keeper;
 use crate::history::PushEvent;
 use crate::observe::{self, Load, Snapshot, Window};
 use crate::server::Server;
@@ -35,6 +37,8 @@ pub(super) struct Handler {
     pub(super) request_time_max: Duration,
     /// Who may ask what.
     pub(super) guard: Guard,
+    /// Who writes the server's checkpoints, if it keeps any.
+    pub(super) keeper: Option<Arc<Keeper>>,
     /// Turns true when the server ends: sessions are closed then.
     pub(super) ending: watch::Sender<bool>,
 }
@@ -139,6 +143,26 @@ impl Handler {
         self.server.finish_push(self.clock.now(), &header, &event);
         self.release();
         acks
+    }
+
+    /// Writes a checkpoint now; answers once it was read back.
+    pub(super) async fn checkpoint(&self) -> Result<CheckpointStatus, Refusal> {
+        let keeper = self.keeper.as_ref().ok_or_else(|| {
+            Refusal::new(
+                RefusalKind::Unsupported,
+                "this server keeps no checkpoints; start it with --checkpoints DIR",
+            )
+        })?;
+        let (answer, written) = oneshot::channel();
+        let asked = keeper.ask(Box::new(move |written| {
+            // Who asked may have gone away.
+            answer.send(written).ok();
+        }));
+        let full = "too many checkpoints are asked for, or the server ends; ask again later";
+        asked.map_err(|_| Refusal::new(RefusalKind::Overloaded, full))?;
+        let ended = || Refusal::new(RefusalKind::Stopping, "the server has ended");
+        let written = written.await.map_err(|_| ended())?;
+        written.map_err(|why| Refusal::new(RefusalKind::Internal, why))
     }
 
     fn push_part(&self, now: Time, header: &PushHeader, part: &Part) -> PartAck {

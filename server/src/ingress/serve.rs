@@ -24,6 +24,7 @@ use super::owners::Owners;
 use super::pages::{Pages, StatusPages};
 use super::unary::Service;
 use super::waiters::Waiters;
+use crate::checkpoint::Keeper;
 use crate::observe::Load;
 use crate::server::Server;
 use thalweg_proto::transport::Clock;
@@ -61,6 +62,8 @@ pub struct ServeOptions {
     pub handshake_time_max: Duration,
     /// Further pages beside the metrics.
     pub status_pages: Option<Arc<dyn StatusPages>>,
+    /// Who writes its checkpoints, if it keeps any.
+    pub keeper: Option<Arc<Keeper>>,
 }
 
 /// How a server ended.
@@ -111,6 +114,7 @@ pub async fn serve(
         connections_max: options.connections_max,
         queue_parts_max: options.queue_parts_max,
         request_time_max: options.request_time_max,
+        keeper: options.keeper.clone(),
         ending: watch::Sender::new(false),
         guard: Guard::new(options.keys.clone()),
     });

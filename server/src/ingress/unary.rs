@@ -228,6 +228,19 @@ impl ParameterServer for Service {
         }))
     }
 
+    async fn checkpoint(
+        &self,
+        request: tonic::Request<v1::CheckpointRequest>,
+    ) -> Answer<v1::CheckpointReply> {
+        self.meet(Call::Checkpoint, request)?;
+        self.handler.load.came(observe::Request::Checkpoint);
+        let written = self.handler.checkpoint().await;
+        let written = written.map_err(|refusal| self.refused(&refusal))?;
+        Ok(Response::new(v1::CheckpointReply {
+            written: Some((&written).into()),
+        }))
+    }
+
     async fn offer(&self, request: tonic::Request<v1::Offer>) -> Answer<v1::OfferReply> {
         let (caller, offer) = self.meet(Call::Offer, request)?;
         let offer = Offer::from(offer);

@@ -70,6 +70,7 @@ impl Server {
             epochs: coordinator.map_or_else(Vec::new, |c| c.epochs().iter().collect()),
             waits: desk.waits.longest(WAITS_TOLD_MAX),
             history: Vec::new(),
+            checkpoint: self.checkpoints.status(now),
         }
     }
 

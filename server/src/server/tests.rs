@@ -3,6 +3,7 @@
 mod deal;
 mod ending;
 mod history;
+mod returning;
 mod tallies;
 
 use std::sync::Arc;
@@ -117,6 +118,8 @@ fn registration() -> Register {
         data: Some(DATA),
         place: "here".into(),
         lives: vec![],
+        clock: None,
+        after: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod window;
 mod judge;
 mod pins;
 mod round;
+mod save;
 mod tally;
 mod told;
 mod tuner;
@@ -16,6 +17,7 @@ mod view;
 
 pub(crate) use build::shards;
 pub use pins::PINS_PER_SESSION_MAX;
+pub use save::LoadError;
 pub(crate) use tally::Account;
 pub use tuner::Tuner;
 pub use window::{Known, Window};
@@ -190,10 +192,20 @@ impl Shard {
         self.pins.copies()
     }
 
-    /// Forgets the window of a session that can push no more.
-    pub fn close(&mut self, session: SessionId) {
+    /// Forgets the window of a session that can push no more, because a later one has its slot. An open
+    /// round does not wait for what it owed; what it gave stays in the round.
+    pub fn close(&mut self, worker: WorkerId, session: SessionId) {
         self.windows.remove(&session);
         self.pins.close(session);
+        self.retire(worker);
+    }
+
+    /// Applies by itself what a worker has in rounds that wait for all: its clock was set anew, and its
+    /// later session would come after its own earlier part for ever.
+    pub fn settle(&mut self, worker: WorkerId) {
+        for part in self.round.take_of(worker) {
+            self.step_round(&[part]);
+        }
     }
 
     /// Judges a part and applies or accepts it.

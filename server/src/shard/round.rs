@@ -93,6 +93,29 @@ impl Round {
         }
     }
 
+    /// Every accepted part, worker by worker, each worker's in their order.
+    pub(super) fn all_pending(&self) -> impl Iterator<Item = &Pending> {
+        self.pending.values().flatten()
+    }
+
+    /// Takes what a worker's earlier session has in rounds that wait for all: whoever has its slot now
+    /// takes part in them anew.
+    pub(super) fn take_of(&mut self, worker: WorkerId) -> VecDeque<Pending> {
+        match self.rule {
+            Rule::AllBut(0) => self.pending.remove(&worker).unwrap_or_default(),
+            Rule::AllBut(_) | Rule::Count(_) => VecDeque::new(),
+        }
+    }
+
+    /// One part of every worker that has one, whoever else is waited for.
+    pub(super) fn take_what_is_there(&mut self) -> Option<Vec<Pending>> {
+        self.arrived.clear();
+        let first = |parts: &mut VecDeque<Pending>| parts.pop_front();
+        let parts: Vec<_> = self.pending.values_mut().filter_map(first).collect();
+        self.pending.retain(|_, parts| !parts.is_empty());
+        (!parts.is_empty()).then_some(parts)
+    }
+
     /// The parts of the open round in their order, if it is complete.
     pub(super) fn take_complete(&mut self) -> Option<Vec<Pending>> {
         if self.pending.is_empty() {

@@ -149,6 +149,10 @@ impl ParameterServer for Sink {
         Err(unsupported())
     }
 
+    async fn checkpoint(&self, _: Request<v1::CheckpointRequest>) -> Answer<v1::CheckpointReply> {
+        Err(unsupported())
+    }
+
     async fn offer(&self, _: Request<v1::Offer>) -> Answer<v1::OfferReply> {
         Err(unsupported())
     }

@@ -57,6 +57,7 @@ pub(super) async fn serve_real(listener: TcpListener, keys: Option<Keys>) -> any
         keys,
         handshake_time_max: PATIENCE,
         status_pages: None,
+        keeper: None,
     };
     serve(server, listener, options, std::future::pending()).await?;
     Ok(())
@@ -145,6 +146,8 @@ impl RealSession {
             data: Some(DATA),
             place: "bench".to_owned(),
             lives: vec![],
+            clock: None,
+            after: None,
         };
         let Reply::Registered(registered) =
             client.call(Request::Register(register), PATIENCE).await?

@@ -94,6 +94,8 @@ fn introduction() -> Register {
         data: None,
         place: String::new(),
         lives: vec![],
+        clock: None,
+        after: None,
     }
 }
 
@@ -227,7 +229,7 @@ fn judge(found: &[(String, Registered)], credentials: &Credentials) -> Result<Co
 
 #[cfg(test)]
 mod tests {
-    use thalweg_common::ids::{Generation, Life, SessionId, WorkerId};
+    use thalweg_common::ids::{Clock, Generation, Life, SessionId, WorkerId};
 
     use super::*;
 
@@ -242,6 +244,7 @@ mod tests {
             generation: Generation(1),
             job: "name = \"job\"".to_owned(),
             life: Life(7),
+            clock: Clock(0),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::time::Time;
+use thalweg_proto::security::Credentials;
 use thalweg_proto::status::{Failure, from_status};
 use thalweg_proto::transport::tune_client;
 use thalweg_proto::{ParameterServerClient, v1};
@@ -85,7 +86,7 @@ async fn ask(
     let address = &contact.addresses[0];
     let client = match client {
         Some(client) => client,
-        None => client.insert(connect(contact, patience).await?),
+        None => client.insert(connect((address, &contact.credentials), patience).await?),
     };
     let mut request = Request::new(v1::ReadDataRequest {
         fingerprint: bytes::Bytes::copy_from_slice(&contact.fingerprint.to_bytes()),
@@ -104,20 +105,28 @@ async fn ask(
     }
 }
 
-async fn connect(
-    contact: &Contact,
+/// Connects for unary calls.
+pub(super) async fn connect(
+    (address, credentials): (&str, &Credentials),
     patience: Duration,
 ) -> Result<ParameterServerClient<Channel>, JoinError> {
-    let address = contact.addresses[0].clone();
-    let unreachable = |address, cause: String| ClientError::Unreachable { address, cause };
+    let named = || address.to_owned();
+    let unreachable = |cause: String| ClientError::Unreachable {
+        address: named(),
+        cause,
+    };
     let endpoint = match Endpoint::from_shared(format!("http://{address}")) {
         Ok(endpoint) => tune_client(endpoint).connect_timeout(patience),
-        Err(error) => return Err(unreachable(address, error.to_string()).into()),
+        Err(error) => return Err(unreachable(error.to_string()).into()),
     };
-    match channel::open(&endpoint, &address, &contact.credentials, &Arc::default()).await {
+    match channel::open(&endpoint, address, credentials, &Arc::default()).await {
         Ok(channel) => Ok(ParameterServerClient::new(channel)),
-        Err(Closed::Denied(cause)) => Err(ClientError::Denied { address, cause }.into()),
-        Err(Closed::Lost(cause)) => Err(unreachable(address, cause).into()),
+        Err(Closed::Denied(cause)) => Err(ClientError::Denied {
+            address: named(),
+            cause,
+        }
+        .into()),
+        Err(Closed::Lost(cause)) => Err(unreachable(cause).into()),
     }
 }
 

@@ -17,6 +17,9 @@ use super::contact::{Contact, ask, register};
 use super::join_error::JoinError;
 use crate::worker::Place;
 
+/// Between two signs of life to servers that wait for others to know the session, too.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
 /// What a worker says of itself when it joins.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -26,6 +29,9 @@ pub struct Member {
     pub data: DataSummary,
     /// Where it runs, for people.
     pub place: String,
+    /// The session that it had in this slot and that is over: it comes back unless another one has taken
+    /// the slot since.
+    pub after: Option<SessionId>,
 }
 
 /// A session that is open at every server of a job.
@@ -58,6 +64,8 @@ pub async fn join(
         data: Some(member.data),
         place: member.place,
         lives: vec![],
+        clock: None,
+        after: member.after,
     };
     let Enlisted {
         session, worker, ..
@@ -89,8 +97,27 @@ pub async fn observe(
         data: None,
         place,
         lives: vec![],
+        clock: None,
+        after: None,
     };
     enlist(contact, limits, first, patience).await
+}
+
+/// Registers with a server that may have to be waited for, and gives signs of life to those that have the
+/// session already.
+async fn beside<T>(clients: &[Client], said: &Register, registering: impl Future<Output = T>) -> T {
+    let mut registering = std::pin::pin!(registering);
+    loop {
+        match tokio::time::timeout(SIGN_OF_LIFE, &mut registering).await {
+            Ok(registered) => return registered,
+            Err(_) => {
+                for client in clients {
+                    // One that is gone is found out when all have registered.
+                    ask(client, said, SIGN_OF_LIFE).await.ok();
+                }
+            }
+        }
+    }
 }
 
 /// Registers with one server after the other: server 0 gives session and slot, the others take
@@ -104,8 +131,10 @@ async fn enlist(
     let (mut session, mut worker) = (SessionId(0), WorkerId(0));
     let mut clients = Vec::with_capacity(contact.addresses.len());
     for (server, address) in (0_u32..).map(ServerId).zip(&contact.addresses) {
-        let (client, registered) =
-            register((address, &contact.credentials), limits, &said, patience).await?;
+        let (client, registered) = {
+            let registering = register((address, &contact.credentials), limits, &said, patience);
+            beside(&clients, &said, registering).await?
+        };
         if registered.server != server || registered.fingerprint != contact.fingerprint {
             let found = format!(
                 "it is server {} of job {} now",
@@ -118,6 +147,10 @@ async fn enlist(
         }
         (session, worker) = (registered.session, registered.worker);
         (said.session, said.worker) = (Some(session), Some(worker));
+        if said.role == SessionRole::Worker {
+            // All servers count the iterations of a worker from where server 0 does.
+            said.clock.get_or_insert(registered.clock);
+        }
         said.lives.push(registered.life);
         clients.push(client);
     }

@@ -184,13 +184,17 @@ impl Worker {
     }
 
     /// Repeats what a server may do later; ends the worker for what it will never do. A worker that
-    /// is ending takes any refusal as the end of that errand.
+    /// is ending takes any refusal as the end of that errand, but for a server that does not know a worker
+    /// whose job was done: it has returned from before the end, and needs it again.
     fn refused(&mut self, errand: Errand, refusal: Refusal) -> Result<(), Failure> {
         let server = errand.server();
         let message = refusal.message.clone();
         let is_training = matches!(self.phase, Phase::Training);
+        let reason = LeaveReason::Done;
+        let is_done = matches!(self.phase, Phase::Ending { reason: said, .. } if said == reason);
         match Failure::of_refusal(self.place.name(server), refusal) {
             Some(failure) if is_training => Err(failure),
+            Some(failure @ Failure::Replaced { .. }) if is_done => Err(failure),
             Some(_) => {
                 self.outbox.abandon(server);
                 self.calls.retain(|other| other.server() != server);

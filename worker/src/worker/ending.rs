@@ -134,10 +134,14 @@ impl Worker {
         self.phase = Phase::Leaving { reason, until };
     }
 
-    /// Ends at once, telling the servers why without waiting for them.
+    /// Ends at once, telling the servers why without waiting for them. A session that is over has nobody
+    /// to tell: whoever drives this worker may take its place again.
     pub(super) fn fail(&mut self, failure: Failure) {
         let deadline = self.now + self.settings.request_timeout;
         self.calls.retain(|_| false);
+        if matches!(failure, Failure::Replaced { .. }) {
+            return self.finish(Outcome::Failed(failure));
+        }
         for server in self.servers() {
             let errand = Errand::Leave(server);
             self.calls.begin(self.now, errand);

@@ -65,7 +65,7 @@ pub enum Failure {
     /// The servers no longer know this session.
     #[error(
         "{server} no longer serves this session ({refusal}): another worker took its place, its \
-         lease expired, or the server was started anew and has lost its parameters"
+         lease expired, or the server was started again"
     )]
     Replaced {
         /// Who.

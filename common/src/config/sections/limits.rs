@@ -25,6 +25,9 @@ pub struct Limits {
     /// Events that the history of a server keeps: so many pushes and waits, and so many of all others; 0 to
     /// 65,536. Default 256.
     pub history_events: usize,
+    /// How often in a row, without an iteration in between, a worker whose session is over takes its place
+    /// again; 0 for never. Default 8.
+    pub rejoins_max: u32,
     /// Memory that a server may plan for, bytes; 0 for no limit. Default 0.
     pub memory_bytes_max: u64,
     /// A worker without a sign of life for so long is lost. Default 10.
@@ -60,6 +63,7 @@ impl Default for Limits {
             queue_parts_max: 64,
             sessions_max: 256,
             history_events: 256,
+            rejoins_max: 8,
             memory_bytes_max: 0,
             lease_seconds: Seconds(10.0),
             heartbeat_seconds: Seconds(1.0),

@@ -10,10 +10,12 @@ pub(super) mod train;
 pub(super) mod batch_size;
 pub(super) mod stop;
 pub(super) mod class_weight;
+pub(super) mod checkpoint;
 pub(super) mod cluster;
 pub(super) mod limits;
 pub(super) mod quantity;
 
+use self::checkpoint::Checkpoint;
 use self::cluster::ClusterFile;
 use self::consistency::ConsistencyFile;
 use self::data::{Data, Resolved};
@@ -73,6 +75,7 @@ pub(super) static SECTIONS: &[Section] = &[
     Section::new("stop", fields::of::<Stop>),
     Section::new("cluster", fields::of::<ClusterFile>),
     Section::new("limits", fields::of::<Limits>),
+    Section::new("checkpoint", fields::of::<Checkpoint>),
 ];
 
 /// Every section in the order of a job file, with the keys that it reads itself. A dot in a section's name

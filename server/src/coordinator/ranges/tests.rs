@@ -235,3 +235,55 @@ proptest! {
         prop_assert_eq!(ranges.committed(), offered);
     }
 }
+
+#[test]
+fn rounds_that_were_never_trained_on_are_dealt_again_in_their_order() {
+    let deal = Deal::Striped { batch_examples: 10 };
+    let new = || Ranges::new(95, 190, 2, deal);
+    let (mut whole, mut cut) = (new(), new());
+    let all = |ranges: &mut Ranges, worker| -> Vec<Grant> {
+        let next = || ranges.next(WorkerId(worker));
+        std::iter::from_fn(next).collect()
+    };
+    let expected = [0, 1].map(|worker| all(&mut whole, worker));
+    // Each is dealt some rounds ahead of what it commits; the second loses one in the middle.
+    for (worker, dealt, committed) in [(0, 7, 4), (1, 3, 2)] {
+        let grants: Vec<_> = (0..dealt).map(|_| cut.next(WorkerId(worker))).collect();
+        for grant in &grants[..committed] {
+            if let Some(Grant::Range { .. }) = grant {
+                let claim = range(grant.unwrap());
+                cut.commit(WorkerId(worker), claim.examples(), &[claim]);
+            }
+        }
+    }
+    let mut back = new();
+    back.restore(&cut.save()).unwrap();
+    assert_eq!(back.save().rounds, [(0, 4), (1, 2)]);
+    assert_eq!(back.committed(), cut.committed());
+    assert!(!back.on_loan());
+    for worker in [0, 1] {
+        let index = usize::try_from(worker).unwrap();
+        let committed = [4, 2][index];
+        let rest = all(&mut back, worker);
+        assert_eq!(rest, expected[index][committed..], "worker {worker}");
+    }
+}
+
+#[test]
+fn a_ledger_that_cannot_be_is_refused() {
+    let mut ranges = dynamic(100, 200, 2);
+    let good = ranges.save();
+    for open in [vec![(5, 5)], vec![(8, 12), (10, 14)], vec![(190, 201)]] {
+        let saved = SavedRanges {
+            open,
+            ..good.clone()
+        };
+        ranges.restore(&saved).unwrap_err();
+    }
+    let longer = SavedRanges {
+        total: 300,
+        ..good.clone()
+    };
+    ranges.restore(&longer).unwrap_err();
+    ranges.restore(&good).unwrap();
+}

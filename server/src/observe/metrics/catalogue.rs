@@ -89,6 +89,20 @@ families! {
         "Waits of all workers at the gate here that have ended, together.";
     LEASE: Gauge Seconds "lease" [],
         "Silence after which a worker is lost: limits.lease_seconds.";
+    CHECKPOINT_NUMBER: Gauge Number "checkpoint_number" [],
+        "The number of the last checkpoint. This one and those below: servers that keep checkpoints only.";
+    CHECKPOINT_AGE: Gauge Seconds "checkpoint_age" [],
+        "Since the last checkpoint was taken: what would be lost here if the server died now.";
+    CHECKPOINT_TOOK: Gauge Seconds "checkpoint_write" [],
+        "What the last checkpoint took to write and to read back.";
+    CHECKPOINT_BYTES: Gauge Bytes "checkpoint_size" [],
+        "The size of the last checkpoint.";
+    CHECKPOINTS: Counter Number "checkpoints" [],
+        "Checkpoints written and read back since the server started.";
+    CHECKPOINTS_FAILED: Counter Number "checkpoints_failed" [],
+        "Checkpoints that could not be written since the server started; the log says why.";
+    RETURNS: Gauge Number "checkpoint_returns" [],
+        "How often the server has returned from a checkpoint in its life.";
     WORKER_SERIES_LEFT_OUT: Gauge Number "worker_series_left_out" [],
         "Workers without series of their own, because there are more than 256; else 0.";
     WORKER_UP: Gauge Number "worker_up" ["worker"],

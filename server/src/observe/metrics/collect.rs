@@ -6,7 +6,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use thalweg_common::error::RefusalKind;
 use thalweg_common::message::{
-    PartTally, Phase, ShardStatus, StalenessHistogram, WorkerState, WorkerStatus,
+    CheckpointStatus, PartTally, Phase, ShardStatus, StalenessHistogram, WorkerState, WorkerStatus,
 };
 
 use super::catalogue;
@@ -24,6 +24,7 @@ impl Collector for Snapshot {
         self.parts(sheet)?;
         self.driver(sheet)?;
         self.whole(sheet)?;
+        self.checkpoints(sheet)?;
         let workers = &self.status.workers;
         let told = match workers.len() <= WORKERS_MAX {
             true => &workers[..],
@@ -138,6 +139,22 @@ impl Snapshot {
         sheet.one(&catalogue::STEPS, sum(|shard| shard.version.0))?;
         sheet.one(&catalogue::GATE_WAITED, self.gate_waited)?;
         sheet.one(&catalogue::LEASE, self.lease)
+    }
+
+    /// What a server that keeps checkpoints says of them.
+    fn checkpoints(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let kept = self.status.checkpoint;
+        let mut told = |family, of: fn(&CheckpointStatus) -> Value| {
+            let value = kept.as_ref().map(|kept| (Vec::new(), of(kept)));
+            sheet.all(family, value)
+        };
+        told(&catalogue::CHECKPOINT_NUMBER, |kept| kept.number.into())?;
+        told(&catalogue::CHECKPOINT_AGE, |kept| kept.age.into())?;
+        told(&catalogue::CHECKPOINT_TOOK, |kept| kept.took.into())?;
+        told(&catalogue::CHECKPOINT_BYTES, |kept| kept.bytes.into())?;
+        told(&catalogue::CHECKPOINTS, |kept| kept.written.into())?;
+        told(&catalogue::CHECKPOINTS_FAILED, |kept| kept.failed.into())?;
+        told(&catalogue::RETURNS, |kept| kept.returns.into())
     }
 
     /// What the server knows of each worker.

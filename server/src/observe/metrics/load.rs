@@ -22,10 +22,11 @@ pub(crate) enum Request {
     Conclude,
     Offer,
     Data,
+    Checkpoint,
 }
 
 impl Request {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Register,
         Self::Push,
         Self::Pull,
@@ -36,6 +37,7 @@ impl Request {
         Self::Conclude,
         Self::Offer,
         Self::Data,
+        Self::Checkpoint,
     ];
 
     /// The value of its label.
@@ -51,6 +53,7 @@ impl Request {
             Self::Conclude => "conclude",
             Self::Offer => "offer",
             Self::Data => "data",
+            Self::Checkpoint => "checkpoint",
         }
     }
 }

@@ -306,7 +306,7 @@ fn copies_of_what_was_read_are_bounded_and_let_go() {
     );
     shard.push(&header(1, 1), &sparse(1, &[0], &[1.0]));
     assert_eq!(shard.pins.copies(), 1, "the copy for iteration 0 is let go");
-    shard.close(SessionId(2));
+    shard.close(WorkerId(1), SessionId(2));
     assert_eq!(shard.pins.copies(), 0);
     // A read that was under way when its session ended.
     let read = shard.read(by(1, 11), &whole).unwrap();

@@ -158,6 +158,7 @@ fn member() -> Member {
         worker: None,
         data,
         place: "test".to_owned(),
+        after: None,
     }
 }
 

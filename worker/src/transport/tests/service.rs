@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
-use thalweg_common::ids::{Fingerprint, Generation, Life, ServerId, SessionId, WorkerId};
+use thalweg_common::ids::{Clock, Fingerprint, Generation, Life, ServerId, SessionId, WorkerId};
 use thalweg_common::message::{Registered, Reply, Request};
 use thalweg_proto::codec::{Assembled, FrameLimits, ReplyEnvelope, RequestAssembler, reply_frames};
 use thalweg_proto::transport::tune_server;
@@ -60,6 +60,7 @@ impl Service {
             generation: Generation(1),
             job: "name = \"test\"".to_owned(),
             life: Life(7),
+            clock: Clock(0),
         }))
     }
 
@@ -145,6 +146,13 @@ impl ParameterServer for Service {
     }
 
     async fn conclude(&self, _: Call<v1::Conclude>) -> Answer<v1::ConcludeReply> {
+        unused()
+    }
+
+    async fn checkpoint(
+        &self,
+        _: tonic::Request<v1::CheckpointRequest>,
+    ) -> Answer<v1::CheckpointReply> {
         unused()
     }
 

@@ -1,0 +1,6 @@
+//! Checkpoints under attack: flipped bits, kills between any two steps on files, and every optimizer
+//! there is.
+
+mod attacks;
+mod optimizers;
+mod support;

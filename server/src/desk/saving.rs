@@ -1,0 +1,83 @@
+//! What the desk keeps for a server that may have to return, and how it goes on then: without sessions.
+
+use thalweg_common::error::{Refusal, RefusalKind};
+use thalweg_common::ids::{Life, WorkerId};
+use thalweg_common::message::Register;
+use thalweg_common::time::Time;
+
+use super::{Desk, Follow};
+use crate::admission::SlotState;
+use crate::saved::SavedDesk;
+
+impl Desk {
+    /// What is to be kept.
+    pub(crate) fn save(&self, now: Time) -> SavedDesk {
+        let slots = (0_u32..).zip(self.admission.clocks().slots());
+        let lost = slots.filter(|(_, slot)| slot.state == SlotState::Lost);
+        SavedDesk {
+            coordinator: self.coordinator.as_ref().map(|c| c.save(now)),
+            lives: self.lives.iter().map(|life| life.0).collect(),
+            lost: lost
+                .map(|(worker, slot)| (worker, slot.why.clone()))
+                .collect(),
+        }
+    }
+
+    /// Goes on from what was kept: every slot is expected again, but those of workers that had been lost
+    /// while others went on. Sessions are numbered from `sessions_after` on.
+    ///
+    /// # Errors
+    /// What cannot be, in words.
+    pub(crate) fn restore(
+        &mut self,
+        now: Time,
+        saved: &SavedDesk,
+        sessions_after: u64,
+    ) -> Result<(), String> {
+        match (&mut self.coordinator, &saved.coordinator) {
+            (Some(coordinator), Some(saved)) => coordinator.restore(now, saved, sessions_after)?,
+            (None, None) => {}
+            (Some(_), None) => return Err("server 0 kept no ledger".to_owned()),
+            (None, Some(_)) => return Err("a ledger is server 0's alone".to_owned()),
+        }
+        self.lives = saved.lives.iter().map(|life| Life(*life)).collect();
+        self.admission.expect(now);
+        let slots = self.admission.clocks().slots().len();
+        if saved.lost.len() < slots {
+            for (worker, why) in &saved.lost {
+                let worker = WorkerId(*worker);
+                let released = self.admission.leave(now, worker, SlotState::Lost, why);
+                self.released.extend(released);
+                self.follow.push(Follow::Retire(worker));
+                if let Some(coordinator) = &mut self.coordinator {
+                    coordinator.lose(worker);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges a worker that comes back to its slot after its session was over: whoever has taken the slot
+    /// meanwhile keeps it, or the two would fence each other for ever.
+    pub(super) fn judge_return(
+        &self,
+        worker: WorkerId,
+        register: &Register,
+    ) -> Result<(), Refusal> {
+        let (Some(after), None) = (register.after, register.session) else {
+            return Ok(());
+        };
+        let slot = &self.admission.clocks().slots()[worker.0 as usize];
+        let held = matches!(slot.state, SlotState::Active | SlotState::Idle);
+        match slot.session.filter(|session| held && after < *session) {
+            None => Ok(()),
+            Some(session) => Err(Refusal::new(
+                RefusalKind::SlotsTaken,
+                format!(
+                    "session {session} has taken the slot of worker {worker}, which session {after} had; \
+                     this process is not needed any more"
+                ),
+            )),
+        }
+    }
+}

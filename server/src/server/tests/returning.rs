@@ -1,0 +1,225 @@
+//! A server that returns: what was acknowledged before its checkpoint is there, what was on loan is open,
+//! nobody's session is known, and everybody goes on.
+
+use thalweg_common::message::{Leave, LeaveReason};
+
+use super::*;
+
+/// A server that goes on from what another one is now, as one from its checkpoint does.
+fn returned(server: &Server, plan: Plan, sessions_after: u64) -> Server {
+    let again = Server::new(plan, Time::ZERO).unwrap();
+    let mut desk = None;
+    let saved: Vec<_> = server
+        .shard_ids()
+        .map(|shard| {
+            let (saved, kept) = server.save(Time::ZERO, shard).unwrap();
+            desk = desk.take().or(kept);
+            saved
+        })
+        .collect();
+    let desk = desk.expect("the first shard comes with the desk");
+    again
+        .restore_desk(Time::ZERO, &desk, sessions_after)
+        .unwrap();
+    for shard in &saved {
+        again.restore_shard(shard).unwrap();
+    }
+    again
+}
+
+fn again(pusher: &Pusher) -> Register {
+    Register {
+        worker: Some(pusher.worker),
+        after: Some(pusher.session),
+        ..registration()
+    }
+}
+
+#[test]
+fn a_job_goes_on_after_its_server_returned_and_every_row_counts_once() {
+    for consistency in [
+        Consistency::Asp,
+        Consistency::Ssp { lag: 2 },
+        Consistency::Bsp,
+    ] {
+        let first = server(consistency, 2);
+        let mut workers = [Pusher::join(&first), Pusher::join(&first)];
+        for worker in &mut workers {
+            let range = worker.range(&first);
+            worker.push(&first, vec![range]).unwrap();
+        }
+        // One is acknowledged and waits for its round, if there are rounds; one is on loan.
+        let range = workers[0].range(&first);
+        workers[0].push(&first, vec![range]).unwrap();
+        let _on_loan = workers[1].range(&first);
+        let second = returned(&first, plan(consistency, 2), 1 << 24);
+        assert_eq!(
+            second.progress(),
+            first.progress() + u64::from(consistency == Consistency::Bsp) * 10
+        );
+        let refusal = workers[0].push(&second, vec![]).unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::UnknownSession);
+        let mut workers = workers.map(|worker| {
+            let back = second.register(Time::ZERO, &again(&worker)).unwrap();
+            assert!(1 << 24 < back.session.0 && worker.session < back.session);
+            assert_eq!(back.worker, worker.worker);
+            Pusher::of(&back)
+        });
+        let mut idle = 0;
+        while idle < workers.len() {
+            idle = 0;
+            for worker in &mut workers {
+                match worker.grant(&second) {
+                    Grant::Range { epoch, start, end } => {
+                        let range = DataRange {
+                            epoch,
+                            start,
+                            end,
+                            checksum: start,
+                        };
+                        worker.push(&second, vec![range]).unwrap();
+                    }
+                    Grant::ClockOnly => drop(worker.push(&second, vec![]).unwrap()),
+                    Grant::Wait(_) | Grant::Done => idle += 1,
+                }
+            }
+        }
+        for worker in &workers {
+            second.leave(
+                Time::ZERO,
+                &Leave {
+                    session: worker.session,
+                    worker: worker.worker,
+                    reason: LeaveReason::Done,
+                    cause: String::new(),
+                },
+            );
+        }
+        let status = second.status(Time::ZERO);
+        assert_eq!(status.phase, Phase::Done, "{consistency:?}");
+        assert_eq!(status.epochs[0].rows, DATA.rows);
+        assert_eq!(status.progress, DATA.rows, "{consistency:?}");
+        let examples: u64 = status.workers.iter().map(|worker| worker.examples).sum();
+        assert_eq!(examples, DATA.rows);
+    }
+}
+
+#[test]
+fn a_job_that_was_done_is_done_and_one_that_was_stopped_goes_on() {
+    let first = server(Consistency::Asp, 1);
+    let mut worker = Pusher::join(&first);
+    let range = worker.range(&first);
+    worker.push(&first, vec![range]).unwrap();
+    first.stop(Time::ZERO, "told to stop");
+    let second = returned(&first, plan(Consistency::Asp, 1), 100);
+    assert_eq!(second.phase(), (Phase::Joining, String::new()));
+    let mut worker = Pusher::of(&second.register(Time::ZERO, &registration()).unwrap());
+    while let Grant::Range { epoch, start, end } = worker.grant(&second) {
+        let range = DataRange {
+            epoch,
+            start,
+            end,
+            checksum: start,
+        };
+        worker.push(&second, vec![range]).unwrap();
+    }
+    assert_eq!(second.phase().0, Phase::Done);
+    let third = returned(&second, plan(Consistency::Asp, 1), 200);
+    assert_eq!(third.phase().0, Phase::Done);
+    let worker = Pusher::of(&third.register(Time::ZERO, &registration()).unwrap());
+    assert_eq!(worker.grant_again(&third, Time::ZERO), Grant::Done);
+}
+
+#[test]
+fn a_worker_that_comes_back_does_not_take_its_slot_from_another() {
+    let server = server(Consistency::Asp, 1);
+    let old = Pusher::join(&server);
+    let back = server.register(Time::ZERO, &again(&old)).unwrap();
+    assert!(old.session < back.session, "nobody else had it");
+    let new = Register {
+        worker: Some(WorkerId(0)),
+        ..registration()
+    };
+    server.register(Time::ZERO, &new).unwrap();
+    let refusal = server
+        .register(Time::ZERO, &again(&Pusher::of(&back)))
+        .unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::SlotsTaken);
+    assert!(refusal.message.contains("not needed any more"), "{refusal}");
+}
+
+#[test]
+fn a_worker_that_comes_back_in_a_round_has_given_what_it_gave_and_owes_what_it_did_not() {
+    let server = server(Consistency::Bsp, 2);
+    let (mut a, mut b) = (Pusher::join(&server), Pusher::join(&server));
+    let range = a.range(&server);
+    a.push(&server, vec![range]).unwrap();
+    assert_eq!(server.progress(), 0, "the round waits for the other one");
+    let back = server.register(Time::ZERO, &again(&a)).unwrap();
+    assert_eq!((back.clock, server.progress()), (Clock(1), 0));
+    let mut a = Pusher::of(&back);
+    let range = b.range(&server);
+    b.push(&server, vec![range]).unwrap();
+    assert_eq!(server.progress(), 20, "with what the earlier session gave");
+    let range = a.range(&server);
+    a.push(&server, vec![range]).unwrap();
+    assert_eq!(server.progress(), 20);
+    let back = server.register(Time::ZERO, &again(&b)).unwrap();
+    assert_eq!(
+        (back.clock, server.progress()),
+        (Clock(2), 30),
+        "it is over"
+    );
+    let mut b = Pusher::of(&back);
+    for worker in [&mut a, &mut b] {
+        let range = worker.range(&server);
+        worker.push(&server, vec![range]).unwrap();
+    }
+    assert_eq!(server.progress(), 50, "they are in one round again");
+}
+
+#[test]
+fn another_server_counts_as_server_0_does_once_that_has_returned() {
+    let server = Server::new(
+        Plan {
+            server: ServerId(1),
+            map: {
+                let layout = plan(Consistency::Bsp, 2).layout;
+                ShardMap::plan(&layout, 2, Generation(1)).unwrap()
+            },
+            ..plan(Consistency::Bsp, 2)
+        },
+        Time::ZERO,
+    )
+    .unwrap();
+    let told = |worker: u32, session: u64, clock: u64| Register {
+        worker: Some(WorkerId(worker)),
+        session: Some(SessionId(session)),
+        clock: Some(Clock(clock)),
+        ..registration()
+    };
+    for (worker, session) in [(0, 1), (1, 2)] {
+        let registered = server
+            .register(Time::ZERO, &told(worker, session, 0))
+            .unwrap();
+        assert_eq!(registered.clock, Clock(0));
+    }
+    let registered = server.register(Time::ZERO, &told(0, 9, 7)).unwrap();
+    assert_eq!(registered.clock, Clock(7));
+    let again = server.register(Time::ZERO, &told(0, 9, 7)).unwrap();
+    assert_eq!(again.clock, Clock(7), "a sign of life changes nothing");
+    let status = server.status(Time::ZERO);
+    assert_eq!(status.workers[0].clock, Clock(7));
+}
+
+#[test]
+fn workers_that_do_not_come_back_are_lost_in_the_time_to_join() {
+    let first = server(Consistency::Asp, 1);
+    let mut worker = Pusher::join(&first);
+    let range = worker.range(&first);
+    worker.push(&first, vec![range]).unwrap();
+    let second = returned(&first, plan(Consistency::Asp, 1), 100);
+    let later = Time::from_origin(Duration::from_secs(61));
+    assert_eq!(second.tick(later).len(), 1);
+    assert_eq!(second.phase().0, Phase::Failed);
+}

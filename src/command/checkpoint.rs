@@ -1,0 +1,59 @@
+//! `thalweg checkpoint`: lets the servers of a job write checkpoints now.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use thalweg_server::checkpoint::Number;
+use thalweg_worker::transport::ask_for_checkpoint;
+
+use super::credentials::CredentialOptions;
+use super::options::patience;
+use super::{Ending, say, say_error};
+use crate::view::units::bytes;
+
+/// How long a server may take to write a checkpoint, if nothing else is said.
+const PATIENCE_SECONDS: f64 = 120.0;
+
+/// Arguments of `thalweg checkpoint`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The servers of the job, or some of them. Each keeps checkpoints: it was started with --checkpoints.
+    #[arg(
+        long,
+        required = true,
+        value_name = "HOST:PORT,…",
+        value_delimiter = ','
+    )]
+    join: Vec<String>,
+
+    #[command(flatten)]
+    credentials: CredentialOptions,
+
+    /// How long each may take, seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE_SECONDS)]
+    patience: f64,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
+    let patience = patience(arguments.patience)?;
+    let credentials = arguments.credentials.load()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let mut ending = Ending::Done;
+    for address in &arguments.join {
+        match runtime.block_on(ask_for_checkpoint(address, &credentials, patience)) {
+            Ok(written) => say(&format!(
+                "{address}: {}, {} in {:.2} s",
+                Number(written.number),
+                bytes(written.bytes),
+                written.took.as_secs_f64()
+            )),
+            Err(error) => {
+                say_error(&format!("error: {error}"));
+                ending = Ending::Failed;
+            }
+        }
+    }
+    Ok(ending)
+}

@@ -1,0 +1,115 @@
+//! The checkpoints of a server's process: where they lie, what it returned from, and who asks for more.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use thalweg_common::time::Time;
+use thalweg_proto::transport::Clock;
+use thalweg_server::checkpoint::{
+    self, About, Begun, Checkpoints, Keeper, KeeperOptions, RealDisk, Returned, begin, folder_of,
+    hold, unix_ms,
+};
+use thalweg_server::{Plan, Server};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::command::{say, say_error};
+use crate::job::Blueprint;
+use crate::view::units::{counted, grouped};
+
+/// A server that keeps checkpoints.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) server: Arc<Server>,
+    pub(super) keeper: Arc<Keeper>,
+    /// Held for as long as the process lives: nobody else writes there.
+    _folder: File,
+}
+
+/// Makes the server of a plan, from its newest checkpoint below `folder` if there is one, and starts to
+/// keep checkpoints of it.
+pub(super) fn keep(folder: &Path, blueprint: &Blueprint, plan: Plan) -> Result<Kept> {
+    let section = &blueprint.config.checkpoint;
+    let about = About {
+        job: plan.job.clone(),
+        fingerprint: plan.fingerprint,
+        server: plan.server,
+        servers: plan.map.servers(),
+        generation: plan.map.generation().0,
+        shards: plan.map.of_server(plan.server).map(|(id, _)| id).collect(),
+    };
+    let folder = folder_of(folder, plan.server);
+    let held = hold(&folder)?;
+    let checkpoints = Checkpoints::new(folder, Arc::new(RealDisk), about, section.keep);
+    let found = checkpoints.newest()?;
+    let life = found
+        .as_ref()
+        .map_or(plan.life, |found| found.manifest.life());
+    let server = Arc::new(Server::new(Plan { life, ..plan }, Time::ZERO)?);
+    let begun = begin(
+        &server,
+        (&checkpoints, found.as_ref()),
+        (Time::ZERO, unix_ms()),
+    )?;
+    if let Some(returned) = &begun.returned {
+        tell(&server, &begun, returned);
+    }
+    drop(found);
+    let every = section.every_seconds.duration();
+    let options = KeeperOptions {
+        checkpoints,
+        every: (!every.is_zero()).then_some(every),
+        begun,
+    };
+    let keeper = Keeper::start(server.clone(), options, Clock::start());
+    Ok(Kept {
+        server,
+        keeper: Arc::new(keeper.context("no thread writes checkpoints")?),
+        _folder: held,
+    })
+}
+
+/// Says where the server goes on, and what is lost: everything since the checkpoint.
+fn tell(server: &Server, begun: &Begun, returned: &Returned) {
+    for skipped in &returned.skipped {
+        say_error(&format!("warning: a checkpoint is passed over: {skipped}"));
+    }
+    let age = unix_ms().saturating_sub(returned.written_unix_ms);
+    let Returned {
+        path,
+        progress,
+        steps,
+        ..
+    } = returned;
+    say_error(&format!(
+        "server {} returns ({}) from {}: {} examples, {} steps, taken {:.1} s ago; what came after it is lost here",
+        server.plan().server,
+        counted(begun.identity.returns, "return"),
+        path.display(),
+        grouped(*progress),
+        grouped(*steps),
+        Duration::from_millis(age).as_secs_f64(),
+    ));
+}
+
+/// Writes a checkpoint whenever the process gets the signal USR1.
+pub(super) async fn on_signal(keeper: Arc<Keeper>) {
+    let mut asked = match signal(SignalKind::user_defined1()) {
+        Ok(asked) => asked,
+        Err(error) => return say_error(&format!("the signal USR1 cannot be heard: {error}")),
+    };
+    while asked.recv().await.is_some() {
+        let request: checkpoint::Request = Box::new(|written| match written {
+            Ok(kept) => say(&format!(
+                "{} is written, as asked",
+                checkpoint::Number(kept.number)
+            )),
+            Err(why) => say_error(&format!("no checkpoint is written: {why}")),
+        });
+        if keeper.ask(request).is_err() {
+            say_error("no checkpoint is written: too many are asked for");
+        }
+    }
+}

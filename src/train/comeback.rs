@@ -1,0 +1,184 @@
+//! Servers that die and come back: those that this launcher started are started again, those of others are
+//! waited for; either way they return from their last checkpoint, and the run is watched anew.
+
+use std::time::Duration;
+
+use thalweg_common::message::{ShardStatus, Status};
+
+use super::options::RunEnd;
+use super::run::now;
+use super::watch::{Over, Watch};
+use crate::launch::{LocalCluster, Loss, Role};
+use crate::view::units::grouped;
+
+/// How long a server's process may take to be seen to have ended, once its connection has.
+const SEEN_WITHIN: Duration = Duration::from_secs(2);
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long one try to be let in by all servers may take.
+const TRY: Duration = Duration::from_secs(2);
+
+impl Watch {
+    /// Servers have ended. Starts those again that may be, and watches on.
+    pub(super) async fn bring_back(
+        &mut self,
+        losses: Vec<Loss>,
+        statuses: &[Status],
+    ) -> Option<Over> {
+        for loss in losses {
+            if let Err(over) = self.start_again(&loss).await {
+                return Some(over);
+            }
+        }
+        self.attend_again(statuses).await
+    }
+
+    /// A server does not answer. Finds out whether its process has ended, and watches on if it comes back.
+    pub(super) async fn come_back(&mut self, statuses: &[Status], error: &str) -> Option<Over> {
+        let by = now() + SEEN_WITHIN;
+        while self.cluster.is_some() {
+            let servers = self.ended_servers();
+            if !servers.is_empty() {
+                return self.bring_back(servers, statuses).await;
+            }
+            if by <= now() {
+                break;
+            }
+            if let Some(by) = self.pause().await {
+                return Some(self.interrupt(by));
+            }
+        }
+        let keeps = statuses.iter().all(|status| status.checkpoint.is_some());
+        if !keeps || statuses.is_empty() {
+            return Some(failed(error.to_owned()));
+        }
+        let limits = &self.job.blueprint.config.limits;
+        self.display.message(&format!(
+            "{error}; it keeps checkpoints, and is waited for {} s to come back",
+            limits.retry_total_seconds
+        ));
+        self.attend_again(statuses).await
+    }
+
+    /// Starts a server again, if it has not ended by a decision of its own.
+    async fn start_again(&mut self, loss: &Loss) -> Result<(), Over> {
+        let (Some(cluster), Role::Server(index)) = (&mut self.cluster, loss.role) else {
+            return Ok(());
+        };
+        let counted = match loss.crashed {
+            true => cluster.count_restart(index),
+            false => None,
+        };
+        let Some((turn, max)) = counted else {
+            return Err(failed(loss.to_string()));
+        };
+        self.display.message(&format!(
+            "{loss}; it is started again from its last checkpoint ({turn} of {max})"
+        ));
+        let patience = self
+            .job
+            .blueprint
+            .config
+            .limits
+            .retry_total_seconds
+            .duration();
+        let started = tokio::select! {
+            biased;
+            by = self.interrupts.next() => return Err(self.interrupt(by)),
+            started = cluster.restart_server(index, patience) => started,
+        };
+        started.map_err(|error| failed(format!("{loss}, and does not start again: {error}")))?;
+        let written = self.folder.write_processes(&cluster.processes());
+        written.map_err(|error| failed(error.to_string()))
+    }
+
+    /// Opens a session with all servers anew, and says what those that returned have lost.
+    async fn attend_again(&mut self, before: &[Status]) -> Option<Over> {
+        let by = now()
+            + self
+                .job
+                .blueprint
+                .config
+                .limits
+                .retry_total_seconds
+                .duration();
+        loop {
+            let tried = tokio::select! {
+                biased;
+                by = self.interrupts.next() => Err(by),
+                tried = self.seat.attend_again(TRY) => Ok(tried),
+            };
+            let error = match tried {
+                Err(by) => return Some(self.interrupt(by)),
+                Ok(Ok(())) => match self.seat.statuses().await {
+                    Ok(after) => {
+                        self.tell_losses(before, &after);
+                        return None;
+                    }
+                    Err(error) => error,
+                },
+                Ok(Err(error)) => error,
+            };
+            for loss in self.ended_servers() {
+                if let Err(over) = self.start_again(&loss).await {
+                    return Some(over);
+                }
+            }
+            if by <= now() {
+                return Some(failed(format!("{error:#}")));
+            }
+            if let Some(by) = self.pause().await {
+                return Some(self.interrupt(by));
+            }
+        }
+    }
+
+    /// What the shards of a server had when it was last asked, and have no more.
+    fn tell_losses(&mut self, before: &[Status], after: &[Status]) {
+        for (before, after) in before.iter().zip(after) {
+            let returns = |status: &Status| status.checkpoint.map_or(0, |kept| kept.returns);
+            if returns(before) == returns(after) {
+                continue;
+            }
+            let sum = |status: &Status, of: fn(&ShardStatus) -> u64| -> u64 {
+                status.shards.iter().map(of).sum()
+            };
+            let lost = |of| sum(before, of).saturating_sub(sum(after, of));
+            let examples = before.progress.saturating_sub(after.progress);
+            let server = after.server;
+            self.display.message(&format!(
+                "server {server} is back; of what it had when it was last asked, {} steps of its shards and {} \
+                 examples are lost",
+                grouped(lost(|shard| shard.version.0)),
+                grouped(examples)
+            ));
+        }
+    }
+
+    /// The servers that have ended since anybody looked; workers that have are left for the next poll.
+    fn ended_servers(&mut self) -> Vec<Loss> {
+        let ended = self.cluster.as_mut().map(LocalCluster::take_ended);
+        let (servers, others) = ended
+            .unwrap_or_default()
+            .into_iter()
+            .partition(|loss| matches!(loss.role, Role::Server(_)));
+        let others: Vec<Loss> = others;
+        self.ended_unseen.extend(others);
+        servers
+    }
+
+    /// Waits a little; says by what the run was interrupted, if it was.
+    async fn pause(&mut self) -> Option<&'static str> {
+        let interrupted = tokio::time::timeout(PAUSE, self.interrupts.next());
+        interrupted.await.ok()
+    }
+}
+
+fn failed(cause: String) -> Over {
+    Over {
+        end: RunEnd::Failed,
+        cause: Some(cause),
+    }
+}

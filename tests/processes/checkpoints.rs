@@ -1,0 +1,242 @@
+//! Servers that are killed and return from their checkpoints, and workers that take their places again.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::by_hand::listening;
+use crate::support::{Bench, SMALL, output_of, signal, start, stderr, stdout, wait_for};
+
+/// Slow enough to be killed in the middle, with a checkpoint every moment.
+const SLOW: &[&str] = &[
+    "train.compute=10ms",
+    "cluster.workers=2",
+    "checkpoint.every_seconds=0.2",
+    "limits.heartbeat_seconds=0.2",
+    "limits.gate_wait_seconds=1",
+    "limits.stop_seconds=10",
+];
+
+/// Waits until a server has kept a checkpoint with arrays.
+fn wait_for_checkpoint(checkpoints: &Path, server: u64) {
+    let folder = checkpoints.join(format!("server-{server}"));
+    wait_for("a checkpoint", || {
+        let saves = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut saves = saves.map(|entry| entry.path());
+        saves.any(|save| {
+            let files = fs::read_dir(&save).into_iter().flatten().flatten();
+            let mut files = files.map(|file| file.path());
+            save.join("manifest.json").is_file()
+                && files.any(|file| file.extension().is_some_and(|end| end == "safetensors"))
+        })
+    });
+}
+
+fn assert_trained(bench: &Bench, words: &str) {
+    let report = bench.report();
+    assert_eq!(report["status"], "done", "{words}");
+    assert_eq!(report["examples"], 3_001, "{words}");
+    assert_eq!(report["epochs_used"][0]["complete"], true, "{words}");
+}
+
+#[test]
+fn a_server_that_is_killed_returns_and_the_run_ends_by_itself() {
+    for (model, killed) in [
+        ("consistency.model=asp", &[0][..]),
+        ("consistency.model=asp", &[1]),
+        ("consistency.model=bsp", &[0]),
+        ("consistency.model=bsp", &[1]),
+        ("consistency.model=ssp", &[0, 1]),
+    ] {
+        let bench = Bench::new();
+        let lag = match model.ends_with("ssp") {
+            true => &["consistency.lag=3"][..],
+            false => &[],
+        };
+        let sets = [SLOW, &[model], lag].concat();
+        let run = start(&mut bench.train(&sets, &[]));
+        bench.wait_until_training();
+        for server in [0, 1] {
+            wait_for_checkpoint(&bench.path("run/checkpoints"), server);
+        }
+        for server in killed {
+            signal(bench.pid("server", *server), Signal::SIGKILL);
+        }
+        let output = output_of(run);
+        let words = format!("{model} {killed:?}: {}", stderr(&output));
+        assert!(output.status.success(), "{words}");
+        for server in killed {
+            let told = format!("server {server} ended (signal: 9");
+            assert!(words.contains(&told), "{words}");
+            let told = format!("server {server} is back; of what it had");
+            assert!(words.contains(&told), "{words}");
+            let log = fs::read_to_string(bench.path(&format!("run/logs/server-{server}.log")));
+            let log = log.unwrap();
+            assert!(log.contains("returns (1 return) from"), "{log}");
+        }
+        assert!(words.contains("(1 of 3)"), "{words}");
+        assert_trained(&bench, &words);
+        let log = fs::read_to_string(bench.path("run/logs/worker-0.log")).unwrap();
+        assert!(log.contains("takes its place again"), "{log}");
+    }
+}
+
+#[test]
+fn a_server_that_dies_too_often_ends_the_job_with_its_name() {
+    let bench = Bench::new();
+    let sets = [SLOW, &["checkpoint.restarts=1", "train.epochs=20"]].concat();
+    let run = start(&mut bench.train(&sets, &[]));
+    bench.wait_until_training();
+    let first = bench.pid("server", 1);
+    signal(first, Signal::SIGKILL);
+    wait_for("another server 1", || bench.pid("server", 1) != first);
+    signal(bench.pid("server", 1), Signal::SIGKILL);
+    let output = output_of(run);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let report = bench.report();
+    let cause = report["cause"].as_str().unwrap();
+    assert!(cause.contains("server 1 ended (signal: 9"), "{cause}");
+}
+
+#[test]
+fn a_worker_that_was_paused_past_its_lease_takes_its_place_again_by_itself() {
+    let bench = Bench::new();
+    let sets = [
+        SLOW,
+        &[
+            "train.epochs=3",
+            "limits.lease_seconds=1",
+            "consistency.model=asp",
+        ],
+    ]
+    .concat();
+    let run = start(&mut bench.train(&sets, &[]));
+    bench.wait_until_training();
+    let paused = bench.pid("worker", 1);
+    signal(paused, Signal::SIGSTOP);
+    let addresses = bench.addresses();
+    wait_for("the end of its lease", || {
+        let status = bench.run(&["status", &addresses, "--json"]);
+        let view: Value = serde_json::from_slice(&status.stdout).unwrap();
+        view["workers"][1]["state"] == "lost"
+    });
+    signal(paused, Signal::SIGCONT);
+    let output = output_of(run);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report = bench.report();
+    assert_eq!(report["lost_workers"].as_array().unwrap().len(), 0);
+    let log = fs::read_to_string(bench.path("run/logs/worker-1.log")).unwrap();
+    assert!(log.contains("takes its place again (try 1 of 8)"), "{log}");
+}
+
+/// The command of a server that keeps checkpoints.
+fn keeping(bench: &Bench, index: &str, listen: &str, sets: &[&str]) -> Command {
+    let mut command = bench.command(&["server", "--index", index, "--listen", listen]);
+    command.args(["--checkpoints", "kept"]);
+    for set in SMALL.iter().chain(sets) {
+        command.args(["--set", set]);
+    }
+    command
+}
+
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_server_started_by_hand_returns_with_the_same_command_and_its_worker_goes_on() {
+    for killed in [0, 1] {
+        let bench = Bench::new();
+        let sets = [SLOW, &["cluster.workers=1", "limits.linger_seconds=0.2"]].concat();
+        let (first, a) = listening(&mut keeping(&bench, "0", "127.0.0.1:0", &sets));
+        let (second, b) = listening(&mut keeping(&bench, "1", "127.0.0.1:0", &sets));
+        let worker = start(&mut bench.command(&["worker", "--join", &format!("{a},{b}")]));
+        let watcher = ["train", "-q", "--out", "run", "--join", &format!("{a},{b}")];
+        let watcher = start(&mut bench.command(&watcher));
+        bench.wait_until_training();
+        let asked = bench.run(&["checkpoint", "--join", &format!("{a},{b}")]);
+        assert!(asked.status.success(), "{}", stderr(&asked));
+        assert!(
+            stdout(&asked).starts_with(&format!("{a}: save-0000")),
+            "{}",
+            stdout(&asked)
+        );
+        let servers = [(first, a), (second, b)];
+        let mut left = Vec::new();
+        for (number, (server, address)) in (0..).zip(servers) {
+            if number == killed {
+                kill(server);
+                let index = number.to_string();
+                let (again, place) = listening(&mut keeping(&bench, &index, &address, &sets));
+                assert_eq!(place, address);
+                left.push(again);
+            } else {
+                left.push(server);
+            }
+        }
+        let output = output_of(worker);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let words = stderr(&output);
+        assert!(words.contains("takes its place again"), "{words}");
+        let watched = output_of(watcher);
+        let words = stderr(&watched);
+        assert!(watched.status.success(), "{words}");
+        assert!(words.contains("is waited for"), "{words}");
+        assert_trained(&bench, &words);
+        for server in left {
+            let output = output_of(server);
+            assert!(output.status.success(), "{}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn a_server_without_checkpoints_says_so_when_one_is_asked_for() {
+    let bench = Bench::new();
+    let (server, address) = crate::by_hand::server(&bench, "0", &["cluster.servers=1"]);
+    let asked = bench.run(&["checkpoint", "--join", &address]);
+    assert_eq!(asked.status.code(), Some(1));
+    let words = stderr(&asked);
+    assert!(words.contains("start it with --checkpoints DIR"), "{words}");
+    kill(server);
+}
+
+#[test]
+fn a_server_never_starts_blank_beside_checkpoints_that_are_broken_or_of_another_job() {
+    let bench = Bench::new();
+    let one = ["cluster.servers=1"];
+    let (server, _) = listening(&mut keeping(&bench, "0", "127.0.0.1:0", &one));
+    let second = keeping(&bench, "0", "127.0.0.1:0", &one).output().unwrap();
+    assert!(!second.status.success());
+    let words = stderr(&second);
+    assert!(words.contains("is in use by another process"), "{words}");
+    kill(server);
+    let other = ["cluster.servers=1", "optimizer.lr=0.2"];
+    let refused = keeping(&bench, "0", "127.0.0.1:0", &other)
+        .output()
+        .unwrap();
+    assert!(!refused.status.success());
+    let words = stderr(&refused);
+    assert!(
+        words.contains("of job `") && words.contains("expected server 0 of 1"),
+        "{words}"
+    );
+    for save in fs::read_dir(bench.path("kept/server-0")).unwrap() {
+        let manifest = save.unwrap().path().join("manifest.json");
+        if let Ok(mut bytes) = fs::read(&manifest) {
+            bytes[100] ^= 1;
+            fs::write(&manifest, bytes).unwrap();
+        }
+    }
+    let refused = keeping(&bench, "0", "127.0.0.1:0", &one).output().unwrap();
+    assert!(!refused.status.success());
+    let words = stderr(&refused);
+    assert!(
+        words.contains("does not start blank beside them"),
+        "{words}"
+    );
+}
