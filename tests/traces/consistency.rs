@@ -126,10 +126,10 @@ fn backup_workers(run: &Value, durations: &Times) -> Result<usize, String> {
         let mut gate = Admission::new(Consistency::Bsp, workers, backups);
         for worker in 0..workers {
             gate.enter(
-            Time::ZERO,
-            WorkerId(worker),
-            SessionId(u64::from(worker) + 1),
-        );
+                Time::ZERO,
+                WorkerId(worker),
+                SessionId(u64::from(worker) + 1),
+            );
         }
         let mut order: Vec<usize> = (0..durations.len()).collect();
         order.sort_by_key(|worker| (durations[*worker][round], *worker));

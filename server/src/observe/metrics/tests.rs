@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::{Clock, ServerId, ShardId, Version, WorkerId};
 use thalweg_common::message::{
-    CheckpointStatus, PartTally, Phase, ShardStatus, StalenessHistogram, Status, Wait, WaitSum, Waited, WorkerState,
-    WorkerStatus,
+    CheckpointStatus, PartTally, Phase, ShardStatus, StalenessHistogram, Status, Wait, WaitSum,
+    Waited, WorkerState, WorkerStatus,
 };
 
 use super::catalogue::ALL;

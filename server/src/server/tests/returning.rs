@@ -165,7 +165,11 @@ fn a_worker_that_comes_back_in_a_round_has_given_what_it_gave_and_owes_what_it_d
     a.push(&server, vec![range]).unwrap();
     assert_eq!(server.progress(), 20);
     let back = server.register(Time::ZERO, &again(&b)).unwrap();
-    assert_eq!((back.clock, server.progress()), (Clock(2), 30), "it is over");
+    assert_eq!(
+        (back.clock, server.progress()),
+        (Clock(2), 30),
+        "it is over"
+    );
     let mut b = Pusher::of(&back);
     for worker in [&mut a, &mut b] {
         let range = worker.range(&server);
