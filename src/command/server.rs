@@ -56,7 +56,7 @@ pub(super) struct Arguments {
     insecure: bool,
 
     /// Keep checkpoints there, in a folder for each server, and return from the newest when started again
-    /// with the same command. How often says [checkpoint] of the job; the signal USR1 and `thalweg
+    /// with the same command. How often is the job's `checkpoint.every_seconds`; the signal USR1 and `thalweg
     /// checkpoint` ask for one at once.
     #[arg(long, value_name = "DIR")]
     checkpoints: Option<PathBuf>,

@@ -50,7 +50,7 @@ pub(super) struct Earlier {
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Line {
-    Evaluation(EvaluationPoint),
+    Evaluation(Box<EvaluationPoint>),
     Status { seconds: f64 },
 }
 
@@ -85,7 +85,7 @@ impl Earlier {
             };
             let seconds = match line {
                 Line::Evaluation(point) => {
-                    earlier.curve.push(point);
+                    earlier.curve.push(*point);
                     point.seconds
                 }
                 Line::Status { seconds } => seconds,

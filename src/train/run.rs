@@ -25,7 +25,7 @@ use crate::job::{
 use crate::launch::{Crew, LocalCluster, ServersPlan, ThreadRun};
 use crate::observe::Observer;
 use crate::progress::{Display, Mode};
-use crate::report::{ConditionsReport, RunFolder, RunMark, check_report_path};
+use crate::report::{ConditionsReport, RunFolder, RunFolderError, RunMark, check_report_path};
 
 /// Runs a job to its end and writes the run folder.
 ///
@@ -127,20 +127,9 @@ async fn begin_of(observer: &Observer) -> Result<Instant> {
 /// Starts a local cluster.
 async fn start(options: &TrainOptions) -> Result<Started> {
     let mut config = options.config.clone();
-    if options.resume.is_some() {
-        resume::check(&config)?;
-    }
-    incidents::check(&options.conditions, &config)?;
-    if let Some(metrics) = &options.metrics {
-        metrics
-            .check(config.cluster.servers)
-            .map_err(anyhow::Error::msg)?;
-    }
+    check_wishes(options, &config)?;
     let begun = wall_clock();
-    let new_folder = |config: &JobConfig| match &options.resume {
-        Some(path) => RunFolder::reopen(path.clone()),
-        None => RunFolder::create(options.out.clone(), &config.name, begun),
-    };
+    let new_folder = |config: &JobConfig| folder_of(options, config, begun);
     let (mut early, mut feed, mut notes) = (None, None, Vec::new());
     if input::is_wanted(&config) {
         let folder = new_folder(&config)?;
@@ -172,10 +161,11 @@ async fn start(options: &TrainOptions) -> Result<Started> {
         Some(folder) => folder,
         None => new_folder(config)?,
     };
-    let earlier = match &options.resume {
-        Some(_) => Some(Earlier::of(&folder, config)?),
-        None => None,
-    };
+    let earlier = options
+        .resume
+        .as_ref()
+        .map(|_| Earlier::of(&folder, config));
+    let earlier = earlier.transpose()?;
     let mark = RunMark::begin(&folder, &config.name, begun)?;
     folder.write_job(&config.to_toml())?;
     write_encoding(&folder, &job)?;
@@ -199,6 +189,33 @@ async fn start(options: &TrainOptions) -> Result<Started> {
         earlier,
         notes,
     })
+}
+
+/// Refuses what was asked for beside the job and cannot be had with it.
+fn check_wishes(options: &TrainOptions, config: &JobConfig) -> Result<()> {
+    if options.resume.is_some() {
+        resume::check(config)?;
+    }
+    incidents::check(&options.conditions, config)?;
+    match &options.metrics {
+        Some(metrics) => {
+            let checked = metrics.check(config.cluster.servers);
+            checked.map_err(anyhow::Error::msg)
+        }
+        None => Ok(()),
+    }
+}
+
+/// The folder of a run: another one, or that of the run that goes on.
+fn folder_of(
+    options: &TrainOptions,
+    config: &JobConfig,
+    begun: SystemTime,
+) -> Result<RunFolder, RunFolderError> {
+    match &options.resume {
+        Some(path) => RunFolder::reopen(path.clone()),
+        None => RunFolder::create(options.out.clone(), &config.name, begun),
+    }
 }
 
 fn check_servers(job: &ResolvedJob) -> Result<()> {

@@ -70,6 +70,10 @@ impl Pusher {
         }
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a small shard, and gradients of f32"
+    )]
     fn push(&mut self, shard: &mut Shard, chance: u64) {
         self.sequence += 1;
         let by = ReadBy {

@@ -149,10 +149,7 @@ impl ParameterServer for Service {
         unused()
     }
 
-    async fn checkpoint(
-        &self,
-        _: tonic::Request<v1::CheckpointRequest>,
-    ) -> Answer<v1::CheckpointReply> {
+    async fn checkpoint(&self, _: Call<v1::CheckpointRequest>) -> Answer<v1::CheckpointReply> {
         unused()
     }
 
