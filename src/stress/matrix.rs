@@ -261,13 +261,13 @@ pub(super) fn cells(
             }
         }
     }
-    with_counting(cells)
+    with_counting(&cells)
 }
 
 /// Adds a cell that counts where there is none with the same conditions and consistency.
-fn with_counting(cells: Vec<Cell>) -> Vec<Cell> {
+fn with_counting(cells: &[Cell]) -> Vec<Cell> {
     let mut all: Vec<Cell> = Vec::new();
-    for cell in &cells {
+    for cell in cells {
         let counting = Cell {
             method: USUAL_METHODS[0].to_owned(),
             ..cell.clone()
@@ -344,20 +344,20 @@ impl Axes {
     fn places(&self) -> Vec<Place> {
         let mut places = vec![Place::default()];
         cross(&mut places, &self.latencies, |place, value| {
-            place.latency = value
+            place.latency = value;
         });
         cross(&mut places, &self.jitters, |place, value| {
-            place.jitter = value
+            place.jitter = value;
         });
         cross(&mut places, &self.bandwidths, |place, value| {
-            place.bandwidth = value.0
+            place.bandwidth = value.0;
         });
         cross(&mut places, &self.losses, |place, value| place.loss = value);
         cross(&mut places, &self.stragglers, |place, value| {
-            place.straggler = value.0
+            place.straggler = value.0;
         });
         cross(&mut places, &self.drop_acks, |place, value| {
-            place.drop_acks = value
+            place.drop_acks = value;
         });
         places
     }

@@ -21,14 +21,14 @@ mod page;
 #[cfg(test)]
 mod fixtures;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, bail};
-use rayon::prelude::*;
+use anyhow::{Result, bail};
 use thalweg_common::physics::Span;
 
 pub use self::matrix::{Axes, Consistency, Extent, Maybe};
@@ -232,13 +232,29 @@ impl Course<'_> {
 
     /// Resolves all cells and runs them in virtual time, on all cores. Answers also the pairs that cannot be.
     fn prepare(&self, cells: &[Cell]) -> Result<(Vec<Ready>, Vec<Left>)> {
-        let pool = rayon::ThreadPoolBuilder::new().build();
-        let pool = pool.context("cannot start threads")?;
         let how = (&self.common, self.options.target);
-        let one = |cell: &Cell| Ready::prepare(cell, how, &self.options.interrupted);
-        let prepared: Vec<_> = pool.install(|| cells.par_iter().map(one).collect());
+        // Threads of their own: a simulation waits for a pool, and one that waits in a pool would begin another
+        // on top of itself.
+        let (next, prepared) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+        thread::scope(|scope| {
+            for _ in 0..Host::here().cores {
+                scope.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(cell) = cells.get(number) else {
+                            return;
+                        };
+                        let this = Ready::prepare(cell, how, &self.options.interrupted);
+                        lock(&prepared).insert(number, this);
+                    }
+                });
+            }
+        });
+        let prepared = prepared
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         let (mut ready, mut refused) = (Vec::new(), Vec::new());
-        for (cell, prepared) in cells.iter().zip(prepared) {
+        for (cell, prepared) in cells.iter().zip(prepared.into_values()) {
             match prepared {
                 Ok(this) => ready.push(this),
                 Err(_) if self.is_over() => {}
@@ -283,11 +299,10 @@ impl Course<'_> {
         (budget, next): (&Budget, &AtomicUsize),
         outcomes: &Mutex<Outcomes>,
     ) {
-        let lock = || outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         // A cell is drawn and gets its share at once, so that cells begin in their order.
         while let Some((number, _share)) = budget.draw(next, ready) {
             let this = &ready[number];
-            if self.is_over() || lock().failure.is_some() {
+            if self.is_over() || lock(outcomes).failure.is_some() {
                 return;
             }
             let until = (now() - self.begun) + this.estimate();
@@ -297,18 +312,20 @@ impl Course<'_> {
                     span(until),
                     span(self.options.duration)
                 );
-                lock().not_run.push((number, left(&this.cell, &why)));
+                lock(outcomes)
+                    .not_run
+                    .push((number, left(&this.cell, &why)));
                 continue;
             }
             self.announce(number, ready, budget);
             match self.run_one((number + 1, this), out) {
                 Ok(Some(result)) => {
                     self.say(&text::of_cell(&result));
-                    lock().results.push((number, result));
+                    lock(outcomes).results.push((number, result));
                 }
                 Ok(None) => return,
                 Err(error) => {
-                    lock().failure.get_or_insert(error);
+                    lock(outcomes).failure.get_or_insert(error);
                     return;
                 }
             }
@@ -349,6 +366,11 @@ impl Course<'_> {
             (checks, self.options.target),
         )))
     }
+}
+
+/// What a thread that panicked had under it is whole all the same: one insertion.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn left(cell: &Cell, why: &str) -> Left {

@@ -14,33 +14,6 @@ pub(super) fn render(result: &StressResult) -> String {
         .filter_map(|(_, chart)| chart.svg())
         .map(|svg| format!("<figure>{svg}</figure>\n"))
         .collect();
-    let heads = [
-        "conditions",
-        "method",
-        "waits",
-        "examples/s",
-        "predicted",
-        "to target",
-        "predicted",
-        "loss",
-        "predicted",
-        "staleness p50",
-        "predicted",
-        "max",
-        "lead",
-        "errors",
-        "memory",
-        "checks",
-    ];
-    let rows = result.cells.iter().map(|cell| {
-        let mut row = columns(cell);
-        let names: Vec<_> = failed(cell).map(|check| check.name).collect();
-        row.push(match names.is_empty() {
-            true => format!("{} hold", cell.checks.len()),
-            false => format!("FAILED: {}", names.join(", ")),
-        });
-        row
-    });
     let checks = result.cells.iter().flat_map(|cell| {
         failed(cell).map(|check| {
             vec![
@@ -80,13 +53,45 @@ pub(super) fn render(result: &StressResult) -> String {
         compute = escaped(&result.compute),
         target = result.target,
         netem = escaped(&result.netem),
-        cells = table(&heads, rows),
+        cells = cells(result),
         checks = table(&["cell", "check", "says", "found"], checks),
         claims = table(&["claim", "verdict", "says", "found"], claims),
         left = table(&["conditions", "method", "waits", "why"], left),
         version = result.version,
     );
     document("Thalweg: stress", &body)
+}
+
+/// Every cell with what was measured, and its prediction.
+fn cells(result: &StressResult) -> String {
+    let heads = [
+        "conditions",
+        "method",
+        "waits",
+        "examples/s",
+        "predicted",
+        "to target",
+        "predicted",
+        "loss",
+        "predicted",
+        "staleness p50",
+        "predicted",
+        "max",
+        "lead",
+        "errors",
+        "memory",
+        "checks",
+    ];
+    let rows = result.cells.iter().map(|cell| {
+        let mut row = columns(cell);
+        let names: Vec<_> = failed(cell).map(|check| check.name).collect();
+        row.push(match names.is_empty() {
+            true => format!("{} hold", cell.checks.len()),
+            false => format!("FAILED: {}", names.join(", ")),
+        });
+        row
+    });
+    table(&heads, rows)
 }
 
 /// The plots with their file names.
@@ -125,39 +130,6 @@ fn charts(result: &StressResult) -> Vec<(&'static str, Chart)> {
     if !least.is_finite() {
         return Vec::new();
     }
-    let mut names: Vec<_> = plain
-        .iter()
-        .map(|cell| (&cell.method, &cell.consistency))
-        .collect();
-    names.sort();
-    names.dedup();
-    let lines = |of: Ordinate| {
-        let line = |(method, consistency): &(&String, &String)| {
-            let own = plain
-                .iter()
-                .filter(|cell| (&cell.method, &cell.consistency) == (*method, *consistency));
-            let point = |cell: &&CellResult| {
-                // None is drawn at a tenth of the least other.
-                let x = if cell.latency_ms == 0.0 {
-                    least / 10.0
-                } else {
-                    cell.latency_ms
-                };
-                Some((x, of(cell)?))
-            };
-            let mut points: Vec<_> = own.filter_map(|cell| point(cell)).collect();
-            points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            Line {
-                name: format!("{method}, {consistency}"),
-                points,
-            }
-        };
-        names
-            .iter()
-            .map(line)
-            .filter(|line| !line.points.is_empty())
-            .collect()
-    };
     plots
         .into_iter()
         .map(|(name, title, of)| {
@@ -166,11 +138,38 @@ fn charts(result: &StressResult) -> Vec<(&'static str, Chart)> {
                 x: "latency one way, ms; none at a tenth of the least",
                 scale: Scale::Log,
                 ceiling: None,
-                lines: lines(of),
+                lines: lines(&plain, least, of),
             };
             (name, chart)
         })
         .collect()
+}
+
+/// A line for each method and consistency; no latency is drawn at a tenth of the `least` other.
+fn lines(cells: &[&CellResult], least: f64, of: Ordinate) -> Vec<Line> {
+    let mut names: Vec<_> = cells
+        .iter()
+        .map(|cell| (&cell.method, &cell.consistency))
+        .collect();
+    names.sort();
+    names.dedup();
+    let line = |(method, consistency): (&String, &String)| {
+        let own = cells
+            .iter()
+            .filter(|cell| (&cell.method, &cell.consistency) == (method, consistency));
+        let x = |cell: &CellResult| match cell.latency_ms == 0.0 {
+            true => least / 10.0,
+            false => cell.latency_ms,
+        };
+        let mut points: Vec<_> = own.filter_map(|cell| Some((x(cell), of(cell)?))).collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Line {
+            name: format!("{method}, {consistency}"),
+            points,
+        }
+    };
+    let all = names.into_iter().map(line);
+    all.filter(|line| !line.points.is_empty()).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a place on an axis")]

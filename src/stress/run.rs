@@ -170,11 +170,10 @@ impl Order<'_> {
 }
 
 fn extent(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    let both = numbers.fold(None, |both: Option<(f64, f64)>, number| {
+    numbers.fold(None, |both: Option<(f64, f64)>, number| {
         let (least, most) = both.unwrap_or((number, number));
         Some((least.min(number), most.max(number)))
-    });
-    both
+    })
 }
 
 /// Whether it ended in order with its job done, or why not.
