@@ -70,8 +70,8 @@ mod tests {
             let checks = claims(&[near, far]);
             checks.iter().map(|check| check.holds).collect()
         };
-        assert_eq!(judged(4_800.0, Some(0.51)), [true, true]);
-        assert_eq!(judged(4_799.0, Some(0.49)), [false, true]);
+        assert_eq!(judged(4_800.0, Some(0.505)), [true, true]);
+        assert_eq!(judged(4_799.0, Some(0.495)), [false, true]);
         assert_eq!(judged(6_000.0, Some(0.52)), [true, false]);
         assert_eq!(judged(6_000.0, Some(0.48)), [true, false]);
         assert_eq!(judged(f64::NAN, None), [false, false]);

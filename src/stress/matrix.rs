@@ -460,7 +460,7 @@ mod tests {
     #[test]
     fn what_is_said_of_a_place_is_what_train_is_told() {
         let place = Place {
-            drop_acks: known("30%"),
+            drop_acks: known("25%"),
             bandwidth: Some(known("100mbit")),
             ..Place::at("5ms")
         };
@@ -470,12 +470,12 @@ mod tests {
             "--bandwidth",
             "100mbit",
             "--drop-acks",
-            "30%",
+            "25%",
         ];
         assert_eq!(place.flags(), flags);
         assert_eq!(
             place.words(),
-            "latency 5ms, bandwidth 100mbit, drop acks 30%"
+            "latency 5ms, bandwidth 100mbit, drop acks 25%"
         );
         assert!(!place.is_latency_alone());
         assert_eq!(place.round_trip(), Duration::from_millis(10));
