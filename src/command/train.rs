@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use thalweg_common::physics::Share;
 
 use super::Ending;
 use super::check;
@@ -80,6 +81,17 @@ pub(super) struct Arguments {
     #[command(flatten)]
     credentials: CredentialOptions,
 
+    /// Let the workers throw away this share of the acknowledgements of their pushes, to see that all goes well
+    /// without them.
+    #[arg(
+        long,
+        hide = true,
+        value_name = "SHARE",
+        default_value = "0",
+        conflicts_with = "join"
+    )]
+    drop_acks: Share,
+
     /// Show no progress.
     #[arg(long, short)]
     quiet: bool,
@@ -134,6 +146,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         patience: patience(arguments.patience)?,
         data_from_server: arguments.data_from_server,
         conditions: arguments.conditions.conditions(),
+        drop_acks: arguments.drop_acks,
         out: arguments.out.clone(),
         resume: arguments.resume.clone(),
         report: arguments.report.clone(),

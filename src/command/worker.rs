@@ -248,13 +248,14 @@ fn slowness(arguments: &Arguments, config: &JobConfig, worker: WorkerId) -> Opti
 }
 
 fn report(ended: &Ended, turns: &Turns, config: &JobConfig) -> Result<Ending> {
+    say(&turns.tally.line());
     match &ended.outcome {
         Outcome::Done => {
             say(&format!(
                 "job {} is done: {} examples in {} iterations here, {} bytes sent, {} received",
                 config.name,
-                turns.examples,
-                turns.iterations,
+                turns.tally.examples,
+                turns.tally.iterations,
                 turns.sent_bytes,
                 turns.received_bytes
             ));

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::command::say_error;
 use crate::command::stop::told_to_stop;
+use crate::launch::WorkerTally;
 
 /// The sessions of this process so far.
 #[derive(Debug)]
@@ -17,8 +18,7 @@ pub(super) struct Turns {
     rejoins_max: u32,
     /// Sessions in a row that were over before they had finished an iteration.
     in_vain: u32,
-    pub(super) examples: u64,
-    pub(super) iterations: u64,
+    pub(super) tally: WorkerTally,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
 }
@@ -28,8 +28,7 @@ impl Turns {
         Self {
             rejoins_max,
             in_vain: 0,
-            examples: 0,
-            iterations: 0,
+            tally: WorkerTally::default(),
             sent_bytes: 0,
             received_bytes: 0,
         }
@@ -38,8 +37,7 @@ impl Turns {
     /// Adds up a session that has ended. Answers with what is to be said if the worker is to take its
     /// place again: its session was over for the servers, and it has not been so too often.
     pub(super) fn take(&mut self, ended: &Ended) -> Option<String> {
-        self.examples += ended.tally.examples;
-        self.iterations += ended.tally.clock.0;
+        self.tally.add(WorkerTally::of(ended));
         self.sent_bytes += ended.sent_bytes;
         self.received_bytes += ended.received_bytes;
         let Outcome::Failed(failure @ Failure::Replaced { .. }) = &ended.outcome else {
@@ -131,6 +129,8 @@ mod tests {
             },
             sent_bytes: 1,
             received_bytes: 1,
+            acks_dropped: 0,
+            gradients_slowed: 0,
         }
     }
 
@@ -143,7 +143,7 @@ mod tests {
         }
         assert!(turns.take(&over(0)).is_some());
         assert_eq!(turns.take(&over(0)), None);
-        assert_eq!((turns.iterations, turns.examples), (150, 300));
+        assert_eq!((turns.tally.iterations, turns.tally.examples), (150, 300));
         assert_eq!(Turns::new(0).take(&over(5)), None, "never");
         let done = Ended {
             outcome: Outcome::Done,
