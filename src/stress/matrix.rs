@@ -274,7 +274,7 @@ fn with_counting(cells: &[Cell]) -> Vec<Cell> {
         };
         let same = |other: &Cell| {
             (other.place, other.consistency) == (cell.place, cell.consistency)
-                && Counting::of(&other.method) != Counting::Elsewhere
+                && Counting::of(&other.method) == Counting::Pushes
         };
         if !cells.iter().any(same) && !all.contains(&counting) {
             all.push(counting);

@@ -151,8 +151,10 @@ fn an_interruption_keeps_what_is_whole() {
     ];
     let child = start(&mut bench.command(&arguments));
     // The first cell takes no time but its processes', the second a quarter of an hour.
-    let second = bench.path("s/002-downpour-asp/processes.json");
-    wait_for("the second cell", || second.is_file());
+    for (cell, name) in [("the first cell", "001"), ("the second cell", "002")] {
+        let begun = bench.path(&format!("s/{name}-downpour-asp/processes.json"));
+        wait_for(cell, || begun.is_file());
+    }
     signal(i32::try_from(child.id()).unwrap(), Signal::SIGINT);
     let output = output_of(child);
     assert_eq!(output.status.code(), Some(130));
