@@ -3,7 +3,7 @@
 # `steady`: deploy/stress.sh [--short] [BINARY]. It looks that the job ends by itself with its target reached
 # and every row used exactly once, and prints how long it took until the other workers were as fast as before
 # each fault. 20 faults under asp and 20 under ssp, about ten minutes; with --short one of each kind under ssp,
-# about a minute and a half. BINARY is target/release/thalweg if none is named. Where containers cannot be run it
+# about two minutes. BINARY is target/release/thalweg if none is named. Where containers cannot be run it
 # says so and ends with 0. What it made is removed, however it ends.
 set -euo pipefail
 deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -16,7 +16,7 @@ const TOKENS_MAX: f64 = 10.0;
 const PER_ANSWER: f64 = 0.1;
 
 /// Tokens per second, answers or not: whoever is answered nothing still asks.
-const PER_SECOND: f64 = 2.0;
+const PER_SECOND: f64 = 10.0;
 
 /// The retries that a worker may make.
 #[derive(Debug)]
@@ -61,10 +61,10 @@ mod tests {
         let waits: Vec<_> = (0..14).map(|_| bucket.take(now)).collect();
         assert!(waits[..10].iter().all(|wait| wait.is_zero()), "{waits:?}");
         let late: Vec<_> = waits[10..].iter().map(Duration::as_millis).collect();
-        assert_eq!(late, [500, 1_000, 1_500, 2_000]);
-        // Two seconds later the debt is paid, and nothing is left over.
-        let later = now + Duration::from_secs(2);
-        assert_eq!(bucket.take(later).as_millis(), 500);
+        assert_eq!(late, [100, 200, 300, 400]);
+        // By then the debt is paid, and nothing is left over.
+        let later = now + Duration::from_millis(400);
+        assert_eq!(bucket.take(later).as_millis(), 100);
     }
 
     #[test]
