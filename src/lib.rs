@@ -17,6 +17,7 @@ pub mod train;
 pub mod compare;
 pub mod claims;
 pub mod demo;
+pub mod stress;
 
 pub use thalweg_common::{layout, seed};
 pub use thalweg_worker::{data, model};

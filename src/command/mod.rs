@@ -11,6 +11,7 @@ mod simulate;
 mod compare;
 mod claims;
 mod demo;
+mod stress;
 mod evaluate;
 mod predict;
 mod server;
@@ -61,6 +62,8 @@ enum Command {
     Compare(compare::Arguments),
     /// Look whether what papers say of training methods is so here, in virtual time.
     Claims(claims::Arguments),
+    /// Run a matrix of delay, loss, slow machines, methods and consistency on a real cluster, and check what must hold.
+    Stress(stress::Arguments),
     /// Write a job file for data of one's own.
     Init(init::Arguments),
     /// Judge a trained model on data.
@@ -127,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Claims(arguments) => claims::run(&arguments),
+        Command::Stress(arguments) => stress::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use thalweg_common::physics::Share;
 
 use super::Ending;
 use super::check;
@@ -71,6 +72,17 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", requires = "join", default_value_t = PATIENCE_SECONDS)]
     patience: f64,
 
+    /// Let the workers throw away this share of the acknowledgements of their pushes, to see that all goes well
+    /// without them.
+    #[arg(
+        long,
+        hide = true,
+        value_name = "SHARE",
+        default_value = "0",
+        conflicts_with = "join"
+    )]
+    drop_acks: Share,
+
     /// Show no progress.
     #[arg(long, short)]
     quiet: bool,
@@ -117,6 +129,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         patience: patience(arguments.patience)?,
         data_from_server: arguments.data_from_server,
         conditions: arguments.conditions.conditions(),
+        drop_acks: arguments.drop_acks,
         out: arguments.out.clone(),
         report: arguments.report.clone(),
         record: arguments.record.clone(),

@@ -24,7 +24,7 @@ use crate::job::{
     REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, resolve_fetched,
     training_method, transforms,
 };
-use crate::launch::{Recorder, place_of_this_process, unix_time};
+use crate::launch::{Recorder, WorkerTally, place_of_this_process, unix_time};
 use crate::view::units::bytes;
 
 /// How long server 0 may take to read the data, if nothing else is said.
@@ -211,6 +211,7 @@ async fn stop_when_told(stopper: Stopper, with_parent: bool) {
 }
 
 fn report(ended: &Ended, config: &JobConfig) -> Result<Ending> {
+    say(&WorkerTally::of(ended).line());
     match &ended.outcome {
         Outcome::Done => {
             say(&format!(

@@ -16,7 +16,7 @@ pub(crate) struct Ground {
     resolved: Resolved,
     data: Loaded,
     /// As it stands, with a method of its own.
-    pub(super) own: ResolvedJob,
+    pub(crate) own: ResolvedJob,
 }
 
 impl Ground {

@@ -13,6 +13,7 @@ use super::DIVERGED;
 use super::crew::Crew;
 use super::member::{Member, Process, Role};
 use super::scrape::MetricsPlace;
+use crate::proxy::Carried;
 
 /// Why a cluster does not start.
 #[derive(Debug, Error)]
@@ -193,8 +194,8 @@ impl LocalCluster {
     }
 
     /// Brings every process to an end, all at once: those that have `patience` left go by
-    /// themselves, the others are asked, then killed.
-    pub async fn end(mut self, patience: Duration, ask_first: bool) {
+    /// themselves, the others are asked, then killed. Answers what went over links that took time.
+    pub async fn end(mut self, patience: Duration, ask_first: bool) -> Option<Carried> {
         if ask_first {
             let members = self.workers.iter_mut().chain(&mut self.servers);
             members.for_each(Member::terminate);
@@ -204,6 +205,7 @@ impl LocalCluster {
             ends.spawn(async move { member.end(patience).await });
         }
         while ends.join_next().await.is_some() {}
+        self.crew.and_then(Crew::end)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use thalweg_common::physics::Conditions;
 
-use crate::proxy::ProxyThread;
+use crate::proxy::{Carried, ProxyThread};
 
 /// The workers of a cluster, before they are started.
 #[derive(Debug)]
@@ -56,6 +56,12 @@ impl Crew {
         ];
         let own = own.into_iter().map(str::to_owned);
         own.chain(self.further.iter().cloned()).collect()
+    }
+
+    /// Ends the links and says what went through all of them; `None` where there were none.
+    #[must_use]
+    pub fn end(self) -> Option<Carried> {
+        self.links.map(ProxyThread::end)
     }
 }
 

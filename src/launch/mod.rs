@@ -11,6 +11,7 @@ mod own;
 mod threads;
 mod record;
 mod scrape;
+mod tally;
 
 pub use cluster::{LaunchError, LocalCluster, Loss};
 pub use crew::{Crew, unix_time};
@@ -21,6 +22,7 @@ pub use parent::{exit_with_parent, output_of};
 pub use place::place_of_this_process;
 pub(crate) use record::{Recorder, gather};
 pub use scrape::MetricsPlace;
+pub use tally::WorkerTally;
 pub use threads::ThreadRun;
 
 /// Exit code of a process whose model is worth nothing: of a worker whose gradient is no number, and of

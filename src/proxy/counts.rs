@@ -3,13 +3,14 @@
 use std::ops::Add;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thalweg_common::physics::Way;
 
 /// What went through one direction.
 #[derive(Debug, Default)]
 pub(super) struct LaneCounts {
     delivered: AtomicU64,
+    delayed: AtomicU64,
     lost: AtomicU64,
     under_way: AtomicU64,
     under_way_max: AtomicU64,
@@ -28,6 +29,11 @@ impl LaneCounts {
 
     pub(super) fn delivered(&self, bytes: u64) {
         self.delivered.fetch_add(bytes, Relaxed);
+    }
+
+    /// They are to arrive later than they were sent.
+    pub(super) fn delayed(&self, bytes: u64) {
+        self.delayed.fetch_add(bytes, Relaxed);
     }
 
     pub(super) fn lost(&self, bytes: u64) {
@@ -64,6 +70,7 @@ impl Counts {
             connections: read(&self.connections),
             bytes_there: read(&self.there.delivered),
             bytes_back: read(&self.back.delivered),
+            bytes_delayed: read(&self.there.delayed) + read(&self.back.delayed),
             bytes_lost: read(&self.there.lost) + read(&self.back.lost),
             under_way_max_bytes: peak(&self.there).max(peak(&self.back)),
             retransmissions,
@@ -77,7 +84,7 @@ impl Counts {
 }
 
 /// What went through a proxy, and what happened to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Carried {
     /// Connections that were accepted and passed on.
     pub connections: u64,
@@ -85,6 +92,8 @@ pub struct Carried {
     pub bytes_there: u64,
     /// Bytes delivered to who connected.
     pub bytes_back: u64,
+    /// Bytes, both ways together, that the link made late.
+    pub bytes_delayed: u64,
     /// Bytes that were lost on half-open connections.
     pub bytes_lost: u64,
     /// The most bytes that were under way in one direction, all connections together.
@@ -111,6 +120,7 @@ impl Add for Carried {
             connections: self.connections + more.connections,
             bytes_there: self.bytes_there + more.bytes_there,
             bytes_back: self.bytes_back + more.bytes_back,
+            bytes_delayed: self.bytes_delayed + more.bytes_delayed,
             bytes_lost: self.bytes_lost + more.bytes_lost,
             under_way_max_bytes: self.under_way_max_bytes.max(more.under_way_max_bytes),
             retransmissions: self.retransmissions + more.retransmissions,

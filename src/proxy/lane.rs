@@ -155,7 +155,12 @@ impl<'a> Lane<'a> {
     fn send(&self, bytes: u64) -> Time {
         // The time is read under the lock, so that it does not go back for the link.
         let mut link = self.link.lock();
-        link.send(self.shared.clock.now(), bytes)
+        let now = self.shared.clock.now();
+        let due = link.send(now, bytes);
+        if now < due {
+            self.shared.counts.of(self.way).delayed(bytes);
+        }
+        due
     }
 
     /// Delivers each parcel when it is due.

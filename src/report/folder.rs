@@ -231,6 +231,18 @@ impl RunFolder {
         write_whole(&self.processes_path(), |file| file.write_all(&text))
     }
 
+    /// Writes what went over links that took time: `links.json`.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file cannot be written.
+    ///
+    /// # Panics
+    /// If `links` cannot be JSON.
+    pub fn write_links(&self, links: &impl Serialize) -> Result<(), FileError> {
+        let text = serde_json::to_vec_pretty(links).expect("counts are JSON");
+        write_whole(&self.path.join("links.json"), |file| file.write_all(&text))
+    }
+
     /// Writes how the training files were read: `encoding.json`.
     ///
     /// # Errors

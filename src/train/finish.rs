@@ -19,6 +19,7 @@ use super::watch::{Since, Watched};
 use crate::job::{ResolvedJob, runs_on_threads};
 use crate::launch::{LocalCluster, gather};
 use crate::progress::{Display, say_out};
+use crate::proxy::Carried;
 use crate::report::{
     ConditionsReport, Counts, Divergence, EvaluationPoint, Facts, Final, Host, Outcome, Provenance,
     Report, RunFolder, RunMark, RunStatus, ThreadsReport, render_summary, write_report,
@@ -72,7 +73,10 @@ pub(super) async fn finish(
             watch.job.blueprint.config.limits.stop_seconds.duration()
         };
         let ear = (&mut watch.interrupts, &mut watch.display);
-        end_processes((cluster, &view), (patience, end != RunEnd::Done), ear).await;
+        let asked = (patience, end != RunEnd::Done);
+        if let Some(carried) = end_processes((cluster, &view), asked, ear).await {
+            folder.write_links(&carried)?;
+        }
     }
     let config = &watch.job.blueprint.config;
     let (end, cause) = judged((end, cause), divergence.as_ref(), config);
@@ -130,12 +134,15 @@ async fn end_processes(
     (mut cluster, view): (LocalCluster, &ClusterView),
     (patience, ask_first): (Duration, bool),
     (interrupts, display): (&mut Interrupts, &mut Display),
-) {
+) -> Option<Carried> {
     give_up_the_lost(&mut cluster, view);
     tokio::select! {
-        () = cluster.end(patience, ask_first) => {}
+        carried = cluster.end(patience, ask_first) => carried,
         // What has not ended by then is killed.
-        by = interrupts.next() => display.message(&format!("{by}: ending at once")),
+        by = interrupts.next() => {
+            display.message(&format!("{by}: ending at once"));
+            None
+        }
     }
 }
 

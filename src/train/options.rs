@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use thalweg_common::config::JobConfig;
-use thalweg_common::physics::Conditions;
+use thalweg_common::physics::{Conditions, Share};
 
 use crate::launch::MetricsPlace;
 
@@ -21,6 +21,8 @@ pub struct TrainOptions {
     pub data_from_server: bool,
     /// What the links take, which machines are slow, and what happens to processes.
     pub conditions: Conditions,
+    /// The share of the acknowledgements of pushes that workers throw away.
+    pub drop_acks: Share,
     /// Where the run folder goes; `None` below `runs`.
     pub out: Option<PathBuf>,
     /// Where the report is to be copied.

@@ -225,6 +225,9 @@ async fn start_cluster(
     if options.data_from_server {
         further.push("--data-from-server".to_owned());
     }
+    if 0.0 < options.drop_acks.get() {
+        further.extend(["--drop-acks".to_owned(), options.drop_acks.to_string()]);
+    }
     if options.record.is_some() {
         let records = folder.make_records()?;
         further.extend(["--record".to_owned(), records.display().to_string()]);

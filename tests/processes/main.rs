@@ -12,6 +12,7 @@ mod training;
 mod compare;
 mod claims;
 mod demo;
+mod stress;
 mod simulate;
 mod stopping;
 mod own_data;

@@ -11,6 +11,7 @@ pub mod registry;
 pub mod gradient_check;
 mod linear;
 mod logistic_regression;
+mod counter;
 mod linear_regression;
 mod linear_svm;
 mod softmax_regression;
@@ -28,6 +29,7 @@ use thalweg_common::layout::{LayoutError, ParameterLayout};
 use thalweg_common::registry::SettingError;
 
 pub use self::{
+    counter::{COUNTED, COUNTER_UNIT},
     coverage::{Coverage, Located},
     registry::{MODELS, ModelEntry, Shape, build, check},
 };

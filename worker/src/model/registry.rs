@@ -9,7 +9,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use thalweg_common::registry::{self, Named, SettingError};
 
 use super::{
-    Model, ModelError, factorization_machine, graph_cut, linear_regression, linear_svm,
+    Model, ModelError, counter, factorization_machine, graph_cut, linear_regression, linear_svm,
     logistic_regression, matrix_factorization, mlp, softmax_regression,
 };
 use crate::data::{Dataset, Field, Task};
@@ -113,6 +113,7 @@ pub struct ModelEntry {
 pub static MODELS: &[ModelEntry] = &[
     linear_regression::ENTRY,
     logistic_regression::ENTRY,
+    counter::ENTRY,
     linear_svm::ENTRY,
     softmax_regression::ENTRY,
     factorization_machine::ENTRY,

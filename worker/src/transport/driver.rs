@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use thalweg_common::time::Time;
 
@@ -26,6 +27,10 @@ pub struct Ended {
     pub sent_bytes: u64,
     /// Bytes read at its sockets.
     pub received_bytes: u64,
+    /// Acknowledgements that were thrown away because that was asked for.
+    pub acks_dropped: u64,
+    /// Gradients that were held up to play a slow machine.
+    pub gradients_slowed: u64,
 }
 
 /// Runs a worker to its end over links with its servers; blocks the calling thread, which must not
@@ -50,6 +55,7 @@ pub fn drive_before(
     witness: &mut dyn Witness,
 ) -> Ended {
     let traffic = links.traffic();
+    let slowed = slowness.as_ref().map(Slowness::slowed);
     let model = Arc::clone(&worker.work().model);
     let mut driver = Driver::new(links, Computer::start(model, slowness), witness);
     let mut event = Event::Start;
@@ -61,12 +67,13 @@ pub fn drive_before(
         event = driver.next();
     };
     driver.links.close();
-    let (sent_bytes, received_bytes) = (traffic.sent_bytes(), traffic.received_bytes());
     Ended {
         outcome,
         tally: worker.tally(),
-        sent_bytes,
-        received_bytes,
+        sent_bytes: traffic.sent_bytes(),
+        received_bytes: traffic.received_bytes(),
+        acks_dropped: traffic.acks_dropped(),
+        gradients_slowed: slowed.map_or(0, |slowed| slowed.load(Ordering::Relaxed)),
     }
 }
 

@@ -228,6 +228,7 @@ impl Link {
         if let Some(reply) = gathering.take(piece, reply) {
             open.remove(&id);
             if self.ack_loss.loses(&reply) {
+                self.traffic.drops_ack();
                 return;
             }
             let (server, id) = (self.server, RequestId(id));

@@ -1,5 +1,7 @@
 //! A slower machine than there is: after each gradient a wait, so that it took as long as it would there.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use thalweg_common::physics::Machine;
@@ -13,6 +15,8 @@ pub struct Slowness {
     machine: Machine,
     clock: Clock,
     ahead: Duration,
+    /// Gradients that were held up.
+    slowed: Arc<AtomicU64>,
 }
 
 impl Slowness {
@@ -24,6 +28,7 @@ impl Slowness {
             machine,
             clock: Clock::start(),
             ahead,
+            slowed: Arc::default(),
         }
     }
 
@@ -32,7 +37,16 @@ impl Slowness {
         let ended = self.ahead + self.clock.now().since_origin();
         let begun = Time::from_origin(ended.saturating_sub(took));
         let slowed = self.machine.takes(begun, took);
-        slowed.saturating_sub(took)
+        let wait = slowed.saturating_sub(took);
+        if !wait.is_zero() {
+            self.slowed.fetch_add(1, Ordering::Relaxed);
+        }
+        wait
+    }
+
+    /// The count of gradients that were held up.
+    pub(super) fn slowed(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.slowed)
     }
 
     /// Whether it never waits.

@@ -1,4 +1,4 @@
-//! Bytes at a worker's sockets.
+//! Bytes at a worker's sockets, and the acknowledgements that it loses on purpose.
 
 use std::io;
 use std::sync::Arc;
@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use thalweg_proto::transport::{Counted, Tally};
 use tokio::net::TcpStream;
 
-/// Bytes at the sockets of one worker, all servers together.
+/// Bytes at the sockets of one worker, all servers together, and acknowledgements that were thrown away.
 #[derive(Debug, Default)]
 pub struct Traffic {
     sent: AtomicU64,
     received: AtomicU64,
+    acks_dropped: AtomicU64,
 }
 
 impl Traffic {
@@ -25,6 +26,16 @@ impl Traffic {
     #[must_use]
     pub fn received_bytes(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
+    }
+
+    /// Acknowledgements that were thrown away because that was asked for.
+    #[must_use]
+    pub fn acks_dropped(&self) -> u64 {
+        self.acks_dropped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn drops_ack(&self) {
+        self.acks_dropped.fetch_add(1, Ordering::Relaxed);
     }
 }
 
