@@ -200,8 +200,8 @@ run_job() {
   compose down --volumes --timeout 5 >/dev/null 2>&1 || true
 }
 
-# A place for what the cluster cannot do: a server has its parameters in its memory alone.
-strike_servers() { missed "restarts of servers: a server that is lost ends the job."; }
+# A place for what this cluster does not do: its servers keep no checkpoints, so that one that is lost ends the job.
+strike_servers() { missed "restarts of servers: those of the compose file keep no checkpoints, and one that is lost ends the job."; }
 
 command=()
 if ! command -v docker >/dev/null; then skip "There is no 'docker'."; fi
