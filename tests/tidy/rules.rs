@@ -20,6 +20,9 @@ const ROOMS_OF_THE_WIRE: &[&str] = &[
     "benches/",
     // Starts servers and workers and asks them for their status.
     "src/launch",
+    // Makes every call with every credential, and feeds the decoders with bytes.
+    "tests/processes/security/calls.rs",
+    "tests/fuzz",
 ];
 
 /// Crates whose names give the wire away.

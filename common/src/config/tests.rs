@@ -118,6 +118,7 @@ inflight_pulls_max = 4
 queue_parts_max = 64
 sessions_max = 256
 history_events = 256
+rejoins_max = 8
 memory_bytes_max = 0
 lease_seconds = 10.0
 heartbeat_seconds = 1.0
@@ -129,6 +130,11 @@ retry_total_seconds = 120.0
 stop_seconds = 10.0
 linger_seconds = 10.0
 range_batches = 16
+
+[checkpoint]
+every_seconds = 30.0
+keep = 3
+restarts = 3
 "#;
 
 #[test]
