@@ -142,6 +142,9 @@ impl Credentials {
     }
 
     /// What goes with every call.
+    ///
+    /// # Panics
+    /// Never: a token has no characters that a header could not have.
     #[must_use]
     pub fn metadata(&self) -> MetadataMap {
         let mut metadata = MetadataMap::new();

@@ -59,6 +59,9 @@ pub enum DialError {
 /// # Errors
 /// [`io::Error`] if there is no connection; behind it [`DialError`] if there was one, and the other end is not
 /// to be spoken with.
+///
+/// # Panics
+/// Never: the name of servers is one.
 pub async fn dial<S>(
     address: &str,
     credentials: &Credentials,

@@ -40,8 +40,9 @@ pub type Digest = [u8; 32];
 /// SHA-256 of `bytes`.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> Digest {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+    let mut digest = Digest::default();
+    digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+    digest
 }
 
 /// Lower-case hexadecimal digits.
