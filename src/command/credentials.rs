@@ -41,7 +41,7 @@ pub(super) struct CredentialOptions {
     certs: Option<PathBuf>,
 
     /// A token to show instead of a certificate. Others on this machine can see it on the command line: better is
-    /// --token-file, or the variable THALWEG_TOKEN.
+    /// --token-file, or the variable `THALWEG_TOKEN`.
     #[arg(long, conflicts_with_all = ["certs", "token_file"])]
     token: Option<Token>,
 

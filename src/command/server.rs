@@ -13,9 +13,11 @@ use clap::Args;
 use thalweg_common::config::Data;
 use thalweg_common::ids::{Life, ServerId};
 use thalweg_common::time::Time;
+use thalweg_proto::security::Keys;
 use thalweg_server::ingress::{DataFile, End, Reach, ServeOptions, listen, serve};
 use thalweg_server::{Plan, Server};
 use thalweg_worker::data;
+use tokio::net::TcpListener;
 
 use super::credentials::server_keys;
 use super::invitation::{Warning, invitation};
@@ -98,33 +100,8 @@ async fn run_server(arguments: &Arguments, blueprint: &Blueprint, plan: Plan) ->
             (kept.server.clone(), Some(kept))
         }
     };
-    let address = listener.local_addr()?;
-    say(&format!(
-        "server {} of {} of job {} listens on {address}",
-        arguments.index, blueprint.config.cluster.servers, blueprint.config.name
-    ));
-    if let Some(metrics) = &metrics {
-        let address = metrics.local_addr()?;
-        let scheme = match keys.is_some() && !is_loopback(address) {
-            true => "https",
-            false => "http",
-        };
-        say(&format!(
-            "its status page is at {scheme}://{address}/, its metrics at {scheme}://{address}/metrics"
-        ));
-    }
-    let _warning = match &keys {
-        Some(keys) => {
-            let at = (address, arguments.index, blueprint.config.cluster.servers);
-            say(&invitation(
-                arguments.certs.as_deref().unwrap_or(Path::new(".")),
-                at,
-                keys,
-            )?);
-            None
-        }
-        None => (!is_loopback(address)).then(|| Warning::start(address)),
-    };
+    let places = (&listener, metrics.as_ref());
+    let _warning = tell_where(arguments, blueprint, places, keys.as_ref())?;
     let pages = Arc::new(LivePages::new(
         arguments.index,
         blueprint.config.cluster.servers,
@@ -156,6 +133,37 @@ async fn run_server(arguments: &Arguments, blueprint: &Blueprint, plan: Plan) ->
             Ok(Ending::Failed)
         }
     }
+}
+
+/// Says where the server is and how others join it. Whoever keeps the answer keeps warning of a port that is open to
+/// all.
+fn tell_where(
+    arguments: &Arguments,
+    blueprint: &Blueprint,
+    (listener, metrics): (&TcpListener, Option<&TcpListener>),
+    keys: Option<&Keys>,
+) -> Result<Option<Warning>> {
+    let (address, index) = (listener.local_addr()?, arguments.index);
+    let servers = blueprint.config.cluster.servers;
+    let name = &blueprint.config.name;
+    say(&format!(
+        "server {index} of {servers} of job {name} listens on {address}"
+    ));
+    if let Some(metrics) = metrics {
+        let address = metrics.local_addr()?;
+        let scheme = match keys.is_some() && !is_loopback(address) {
+            true => "https",
+            false => "http",
+        };
+        say(&format!(
+            "its status page is at {scheme}://{address}/, its metrics at {scheme}://{address}/metrics"
+        ));
+    }
+    let (Some(keys), Some(folder)) = (keys, &arguments.certs) else {
+        return Ok((!is_loopback(address)).then(|| Warning::start(address)));
+    };
+    say(&invitation(folder, (address, index, servers), keys)?);
+    Ok(None)
 }
 
 fn is_loopback(address: SocketAddr) -> bool {

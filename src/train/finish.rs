@@ -67,10 +67,9 @@ pub(super) async fn finish(
     drop(watch.seat);
     if let Some(cluster) = watch.cluster.take() {
         // Without its parameters nothing of the job can go on: workers would only try again.
-        let patience = if watch.at_once || parameters.is_none() {
-            LOST_CAUSE_PATIENCE
-        } else {
-            watch.job.blueprint.config.limits.stop_seconds.duration()
+        let patience = match watch.at_once || parameters.is_none() {
+            true => LOST_CAUSE_PATIENCE,
+            false => watch.job.blueprint.config.limits.stop_seconds.duration(),
         };
         let ear = (&mut watch.interrupts, &mut watch.display);
         let asked = (patience, end != RunEnd::Done);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use http::HeaderMap;
 use prost::Message as _;
-use prost_types::FileDescriptorSet;
+use prost_types::{FieldDescriptorProto, FileDescriptorSet};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa,
     KeyPair as Signer,
@@ -97,7 +97,7 @@ fn every_call_and_every_frame_of_the_schema_is_in_the_table() {
         .field
         .iter()
         .filter(|field| field.oneof_index.is_some());
-    let bodies: BTreeSet<_> = bodies.map(|field| field.type_name()).collect();
+    let bodies: BTreeSet<_> = bodies.map(FieldDescriptorProto::type_name).collect();
     assert!(9 < bodies.len(), "{bodies:?}");
     for body in bodies {
         let call = methods.iter().find(|method| method.input_type() == body);
@@ -210,7 +210,7 @@ async fn a_client_with_credentials_speaks_with_no_server_in_the_open() {
         let (mut stream, _) = listener.accept().await.unwrap();
         let settings = b"\0\0\0\x04\0\0\0\0\0";
         stream.write_all(settings).await.ok();
-        stream.read(&mut [0; 64]).await.ok();
+        stream.read_exact(&mut [0; 1]).await.ok();
     });
     let pem = Authority::new().pem();
     let credentials = Credentials::of_authority(&pem, None, Some(token('w'))).unwrap();

@@ -59,7 +59,7 @@ mod tests {
         let mut bucket = Bucket::default();
         let now = Time::from_origin(Duration::from_secs(100));
         let waits: Vec<_> = (0..14).map(|_| bucket.take(now)).collect();
-        assert!(waits[..10].iter().all(|wait| wait.is_zero()), "{waits:?}");
+        assert!(waits[..10].iter().all(Duration::is_zero), "{waits:?}");
         let late: Vec<_> = waits[10..].iter().map(Duration::as_millis).collect();
         assert_eq!(late, [100, 200, 300, 400]);
         // By then the debt is paid, and nothing is left over.
