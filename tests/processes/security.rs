@@ -4,10 +4,10 @@
 mod calls;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::Child;
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::thread::JoinHandle;
 
 use thalweg_proto::security::{Pin, authority_digest};
 
@@ -35,121 +35,97 @@ fn server(bench: &Bench, listen: &str, further: &[&str]) -> (Child, String) {
     (server, address.to_owned())
 }
 
-fn read(path: PathBuf) -> String {
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+fn read(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A job with everybody on a TLS connection, logs at their loudest.
-#[test]
-fn a_job_over_tls_is_done_and_nobody_tells_a_secret() {
-    let bench = Bench::new();
-    certs(&bench, &[]);
-    let port = TcpListener::bind("127.0.0.1:0").unwrap();
-    let metrics = port.local_addr().unwrap().to_string();
-    drop(port);
-    let mut command = bench.command(&["server", "--listen", "127.0.0.1:0"]);
-    command.env("THALWEG_LOG", "trace");
-    for set in SMALL {
-        command.args(["--set", set]);
-    }
-    let further = [
-        "--set",
-        "cluster.servers=1",
-        "--set",
-        "cluster.workers=2",
-        "--certs",
-        "certs/server",
-        "--metrics",
-        &metrics,
-    ];
-    let mut server = start(command.args(further));
-    let mut output = BufReader::new(server.stdout.take().unwrap());
-    let mut told = String::new();
-    output.read_line(&mut told).unwrap();
-    let address = told
-        .trim()
-        .rsplit(' ')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let digest = {
-        let authority = read(bench.path("certs/ca/ca.pem"));
-        Pin(authority_digest(&authority).unwrap()).to_string()
-    };
-    let drain = std::thread::spawn(move || {
-        let mut rest = String::new();
-        std::io::Read::read_to_string(&mut output, &mut rest).unwrap();
-        rest
-    });
-    let log = std::thread::spawn({
-        let mut log = server.stderr.take().unwrap();
-        move || {
-            let mut text = String::new();
-            std::io::Read::read_to_string(&mut log, &mut text).unwrap();
-            text
-        }
-    });
-    let loud = |arguments: &[&str]| {
-        let mut command = bench.command(arguments);
-        command.env("THALWEG_LOG", "trace");
-        command
-    };
-    let by_token = [
-        "worker",
-        "--join",
-        &address,
-        "--token-file",
-        "certs/worker/token",
-    ];
-    let mut by_token = loud(&[&by_token[..], &["--ca-sha256", &digest]].concat());
-    let mut by_variable = loud(&["worker", "--join", &address, "--ca-sha256", &digest]);
-    by_variable.env("THALWEG_TOKEN", read(bench.path("certs/worker/token")));
-    let watcher = ["train", "-q", "--out", "run", "--join", &address];
-    let mut watcher = loud(&[&watcher[..], &["--certs", "certs/admin"]].concat());
-    let status = bench.run(&["status", &address, "--certs", "certs/observer"]);
-    assert!(stdout(&status).contains("joining"), "{}", stderr(&status));
-    let started = [&mut by_token, &mut by_variable, &mut watcher].map(|c| loud_output(c));
-    let mut texts: Vec<String> = vec![told];
-    for process in started {
-        let (ok, text) = process.join().unwrap();
-        assert!(ok, "{text}");
-        texts.push(text);
-    }
-    assert_eq!(bench.report()["status"], "done");
-    assert!(server.wait().unwrap().success());
-    texts.push(drain.join().unwrap());
-    let log = log.join().unwrap();
-    assert!(log.contains("TRACE"), "the server's log is at its loudest");
-    texts.push(log);
-    let mut secrets = Vec::new();
-    for role in ["worker", "observer", "admin"] {
-        secrets.push(read(bench.path("certs").join(role).join("token")));
-    }
-    for folder in ["server", "worker", "observer", "admin"] {
-        let key = read(bench.path("certs").join(folder).join("key.pem"));
-        secrets.extend(
-            key.lines()
-                .filter(|line| !line.starts_with('-'))
-                .map(str::to_owned),
-        );
-    }
-    assert!(6 < secrets.len());
-    for secret in &secrets {
-        let found = texts.iter().find(|text| text.contains(secret.trim()));
-        assert!(found.is_none(), "a secret is told: {found:?}");
-    }
+/// What a thread has read to the end, or a command has said, and whether it ended well.
+type Told = JoinHandle<(bool, String)>;
+
+/// Keeps what comes, beside others.
+fn keep(mut output: impl Read + Send + 'static) -> Told {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        output.read_to_string(&mut text).unwrap();
+        (true, text)
+    })
 }
 
-type Told = std::thread::JoinHandle<(bool, String)>;
-
-/// Runs a command to its end, beside others, and keeps all that it says.
-fn loud_output(command: &mut std::process::Command) -> Told {
-    let child = start(command);
+/// Runs a command to its end, beside others, with logs at their loudest, and keeps all that it says.
+fn run_loud(command: &mut Command) -> Told {
+    let child = start(command.env("THALWEG_LOG", "trace"));
     std::thread::spawn(move || {
         let output = child.wait_with_output().unwrap();
         let text = format!("{}{}", stdout(&output), stderr(&output));
         (output.status.success(), text)
     })
+}
+
+/// Every token, and every line of every key.
+fn secrets(bench: &Bench) -> Vec<String> {
+    let certs = bench.path("certs");
+    let mut secrets = Vec::new();
+    for role in ["worker", "observer", "admin"] {
+        secrets.push(read(certs.join(role).join("token")).trim().to_owned());
+    }
+    for folder in ["server", "worker", "observer", "admin"] {
+        let key = read(certs.join(folder).join("key.pem"));
+        let lines = key.lines().filter(|line| !line.starts_with('-'));
+        secrets.extend(lines.map(str::to_owned));
+    }
+    assert!(6 < secrets.len());
+    secrets
+}
+
+#[test]
+fn a_job_over_tls_is_done_and_nobody_tells_a_secret() {
+    let bench = Bench::new();
+    certs(&bench, &[]);
+    let mut command = bench.command(&["server", "--listen", "127.0.0.1:0"]);
+    for set in SMALL
+        .iter()
+        .chain(&["cluster.servers=1", "cluster.workers=2"])
+    {
+        command.args(["--set", set]);
+    }
+    command.args(["--certs", "certs/server", "--metrics", "127.0.0.1:0"]);
+    let mut server = start(command.env("THALWEG_LOG", "trace"));
+    let mut output = BufReader::new(server.stdout.take().unwrap());
+    let mut told = String::new();
+    output.read_line(&mut told).unwrap();
+    let address = told.trim().rsplit(' ').next().unwrap_or_default();
+    let log = keep(server.stderr.take().unwrap());
+    let mut kept = vec![keep(output)];
+
+    let authority = read(bench.path("certs/ca/ca.pem"));
+    let digest = Pin(authority_digest(&authority).unwrap()).to_string();
+    let token = "certs/worker/token";
+    let pinned = ["worker", "--join", address, "--ca-sha256", &digest];
+    let mut by_token = bench.command(&[&pinned[..], &["--token-file", token]].concat());
+    let mut by_variable = bench.command(&pinned);
+    by_variable.env("THALWEG_TOKEN", read(bench.path(token)));
+    let watcher = ["train", "-q", "--out", "run", "--join", address];
+    let mut watcher = bench.command(&[&watcher[..], &["--certs", "certs/admin"]].concat());
+    let status = bench.run(&["status", address, "--certs", "certs/observer"]);
+    assert!(stdout(&status).contains("joining"), "{}", stderr(&status));
+    kept.extend([&mut by_token, &mut by_variable, &mut watcher].map(run_loud));
+
+    let mut texts = vec![told.clone()];
+    for process in kept {
+        let (is_well, text) = process.join().unwrap();
+        assert!(is_well, "{text}");
+        texts.push(text);
+    }
+    assert_eq!(bench.report()["status"], "done");
+    assert!(server.wait().unwrap().success());
+    let (_, log) = log.join().unwrap();
+    assert!(log.contains("TRACE"), "the server's log is at its loudest");
+    texts.push(log);
+    for secret in secrets(&bench) {
+        let found = texts.iter().find(|text| text.contains(&secret));
+        assert!(found.is_none(), "a secret is told: {found:?}");
+    }
 }
 
 #[test]

@@ -183,16 +183,14 @@ fn register(role: SessionRole) -> Request {
     })
 }
 
-/// Requests of every kind, of a session.
-fn requests(session: SessionId) -> Vec<Request> {
-    let (worker, clock) = (WorkerId(0), Clock(0));
-    let (fingerprint, generation) = (Fingerprint(1), Generation(1));
+/// A push that is whole, and without an element.
+fn push(session: SessionId) -> Push {
     let header = PushHeader {
-        fingerprint,
-        generation,
+        fingerprint: Fingerprint(1),
+        generation: Generation(1),
         session,
-        worker,
-        clock,
+        worker: WorkerId(0),
+        clock: Clock(0),
         weight: 0,
         loss_sum: 0.0,
         rate_factor: 1.0,
@@ -209,15 +207,22 @@ fn requests(session: SessionId) -> Vec<Request> {
         payload: Payload::default(),
         at_read: Payload::default(),
     };
+    Push {
+        header,
+        parts: vec![part],
+    }
+}
+
+/// Requests of every kind, of a session.
+fn requests(session: SessionId) -> Vec<Request> {
+    let (worker, clock) = (WorkerId(0), Clock(0));
+    let (fingerprint, generation) = (Fingerprint(1), Generation(1));
     let wanted = PullPart {
         shard: ShardId(0),
         address: Address::Range(0..1),
     };
     vec![
-        Request::Push(Push {
-            header,
-            parts: vec![part],
-        }),
+        Request::Push(push(session)),
         Request::Pull(Pull {
             fingerprint,
             generation,
