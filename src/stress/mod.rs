@@ -28,8 +28,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use thalweg_common::physics::Span;
+use thalweg_worker::method::MethodEntry;
 
 pub use self::matrix::{Axes, Consistency, Extent, Maybe};
 
@@ -158,6 +159,10 @@ pub fn stress(options: &StressOptions) -> Result<StressEnd> {
 
 /// The cells that are asked for.
 fn choose(options: &StressOptions) -> Result<Vec<Cell>> {
+    // A name that is none is a slip, and no pair that cannot be.
+    for name in &options.methods {
+        MethodEntry::find(name).context("--methods")?;
+    }
     let all = matrix::cells(
         options.extent,
         &options.axes,

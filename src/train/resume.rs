@@ -16,7 +16,7 @@ use thalweg_worker::data::stream::is_stream;
 use super::stopping::Stopping;
 use super::watch::Watch;
 use crate::job::runs_on_threads;
-use crate::report::{EvaluationPoint, Resumed, RunFolder};
+use crate::report::{EvaluationPoint, Resumed, RunFolder, RunState, StateWord};
 use crate::view::ClusterView;
 use crate::view::units::grouped;
 
@@ -58,8 +58,16 @@ impl Earlier {
     /// Reads it from the run's folder, in which every server of `config` must have checkpoints.
     ///
     /// # Errors
-    /// If one has none, or the folder is no run's.
+    /// If one has none, or the folder is no run's, or that of a run with nothing left to do.
     pub(super) fn of(folder: &RunFolder, config: &JobConfig) -> Result<Self> {
+        let state = RunState::of(folder.path()).map(|state| state.state);
+        if matches!(state, Some(StateWord::Done | StateWord::Diverged)) {
+            bail!(
+                "--resume {}: the run has ended, and nothing of its job is left to train; start another, from its \
+                 parameters if these are to go on (`model.init_from`)",
+                folder.path().display()
+            );
+        }
         let checkpoints = folder.checkpoints_path();
         for server in (0..config.cluster.servers).map(ServerId) {
             let path = folder_of(&checkpoints, server);

@@ -34,6 +34,13 @@ fn a_resumed_run_ends_with_the_bits_of_one_that_was_never_interrupted() {
     let after = cut.report();
     assert_eq!(after["status"], "done");
     assert_eq!(after["examples"], 3_001);
+    let again = cut.run(&["train", "-q", "--resume", "run"]);
+    assert!(stderr(&again).contains("nothing of its job is left"));
+    assert_eq!(
+        cut.report(),
+        after,
+        "the report of a run that has ended stays"
+    );
     assert_eq!(after["resumed"]["examples"], before["examples"]);
     assert!(before["examples"].as_u64().unwrap() < 3_001, "it was cut");
     assert_eq!(after["epochs_used"], whole.report()["epochs_used"]);
