@@ -88,6 +88,14 @@ fn a_run_whose_launcher_was_killed_goes_on_from_its_last_checkpoints() {
     assert_eq!(bench.report()["epochs_used"][0]["complete"], true);
 }
 
+/// Lets a run that is done say that it was interrupted, as one that may go on.
+fn as_if_interrupted(bench: &Bench) {
+    let path = bench.path("run/state.json");
+    let state = fs::read_to_string(&path).unwrap();
+    assert!(state.contains("\"done\""), "{state}");
+    fs::write(&path, state.replace("\"done\"", "\"interrupted\"")).unwrap();
+}
+
 #[test]
 fn what_cannot_go_on_is_refused_with_the_reason() {
     let bench = Bench::new();
@@ -97,6 +105,7 @@ fn what_cannot_go_on_is_refused_with_the_reason() {
     let none = ["checkpoint.restarts=0", "train.examples=64"];
     let output = output_of(start(&mut bench.train(&none, &[])));
     assert!(output.status.success(), "{}", stderr(&output));
+    as_if_interrupted(&bench);
     let refused = bench.run(&["train", "--resume", "run"]);
     assert!(!refused.status.success());
     let words = stderr(&refused);
@@ -104,6 +113,7 @@ fn what_cannot_go_on_is_refused_with_the_reason() {
     let other = Bench::new();
     let output = output_of(start(&mut other.train(&["train.examples=64"], &[])));
     assert!(output.status.success(), "{}", stderr(&output));
+    as_if_interrupted(&other);
     let refused = other.run(&["train", "--resume", "run", "--set", "optimizer.lr=0.3"]);
     assert!(!refused.status.success());
     let words = stderr(&refused);
