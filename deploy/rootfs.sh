@@ -48,4 +48,4 @@ printf 'root:x:0:\nnonroot:x:%d:\n' "$uid" >"$out/etc/group"
 printf 'hosts: files dns\n' >"$out/etc/nsswitch.conf"
 # Whoever it runs as may write these, unless they are mounted or the root is read-only. A volume that is mounted
 # in the place of one of them for the first time belongs to all as well.
-(cd "$out" && install -d -m 1777 tmp work work/runs certs)
+(cd "$out" && install -d -m 1777 tmp work work/runs certs checkpoints)

@@ -1,7 +1,8 @@
 """Reads what a run of deploy/stress.sh writes about itself.
 
     python3 deploy/stress.py samples METRICS          how many status samples there are
-    python3 deploy/stress.py rate METRICS SLOT N      examples/s of all workers but that slot, over the last N samples
+    python3 deploy/stress.py rate METRICS SLOT N      examples/s of all workers but that slot, over the last N samples;
+                                                      SLOT `none` leaves nobody out
     python3 deploy/stress.py now METRICS              the time of the run, seconds
     python3 deploy/stress.py back METRICS SLOT SINCE RATE SECONDS
                                                       waits, SECONDS at most, until all workers but that slot have
@@ -66,6 +67,11 @@ def rate(path, slot, count):
     return (examples(last[-1], slot) - examples(last[0], slot)) / max(seconds, 1e-3)
 
 
+def slot_of(word):
+    """The slot that is left out, or None."""
+    return None if word == "none" else int(word)
+
+
 def judge(path, loss):
     """What is wrong with a report; nothing if all is as it should be."""
     with open(path, encoding="utf-8") as file:
@@ -86,11 +92,11 @@ def main(words):
         case ["samples", path]:
             print(len(samples(path)))
         case ["rate", path, slot, count]:
-            print(f"{rate(path, int(slot), int(count)):.0f}")
+            print(f"{rate(path, slot_of(slot), int(count)):.0f}")
         case ["now", path]:
             print(f"{now(path):.3f}")
         case ["back", path, slot, since, wanted, patience]:
-            took = back(path, int(slot), float(since), float(wanted), float(patience))
+            took = back(path, slot_of(slot), float(since), float(wanted), float(patience))
             if took is None:
                 sys.exit(f"not within {patience} s")
             print(f"{took:.1f}")

@@ -1,25 +1,32 @@
 #!/usr/bin/env bash
 # Kills, pauses and cuts off workers of the cluster of deploy/docker-compose.yml while it trains the job
-# `steady`: deploy/stress.sh [--short] [BINARY]. It looks that the job ends by itself with its target reached
-# and every row used exactly once, and prints how long it took until the other workers were as fast as before
-# each fault. 20 faults under asp and 20 under ssp, about ten minutes; with --short one of each kind under ssp,
-# about two minutes. BINARY is target/release/thalweg if none is named. Where containers cannot be run it
-# says so and ends with 0. What it made is removed, however it ends.
+# `steady`, and kills its servers: deploy/stress.sh [--short] [BINARY]. It looks that the job ends by itself with its
+# target reached and every row used exactly once, and prints how long it took until the other workers were as fast
+# as before each fault, and all of them after a server's. 20 faults and 5 restarts of servers under asp, and as many
+# under ssp, about 15 minutes; with --short one of each kind under ssp, about two minutes. Where the kernel has
+# netem, links between containers are slow as well. BINARY is target/release/thalweg if none is named. Where
+# containers cannot be run it says so and ends with 0. What it made is removed, however it ends.
 set -euo pipefail
 deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-faults=20
+faults=20 restarts=5
 models=(asp ssp)
 if [ "${1:-}" = --short ]; then
-  faults=4 models=(ssp)
+  faults=4 restarts=1 models=(ssp)
   shift
 fi
 binary=${1:-$deploy/../target/release/thalweg}
 
 # The other workers must be as fast as before within this, seconds after a fault.
 readonly back_seconds=5
+# And all of them after the fault of a server, which takes them all along.
+readonly server_back_seconds=20
 # How long a pause and a cut last: longer than the lease, so that the servers give the worker up.
 readonly away_seconds=6 lease_seconds=3
+# How long a server is away that is killed through the engine, and started again by hand.
+readonly server_away_seconds=2
+# What a server may lose when it is killed, seconds.
+readonly checkpoint_seconds=5
 # Samples of a second each by which the throughput before a fault is told.
 readonly before=4
 # The share of the throughput before a fault that counts as back, in percent.
@@ -28,82 +35,16 @@ readonly back_percent=80
 readonly examples_per_second=6000 fault_seconds=14
 # The final test loss: one of 0.69 is guessing.
 readonly target_loss=0.6
+# One way, by netem.
+readonly delay=5ms
 
-say() { printf -- '--- %s\n' "$*"; }
+subject="stress over the compose network"
+# Several times what a job here takes.
+up_seconds=$((300 + (faults + restarts) * 40))
+# shellcheck source=deploy/cluster.bash
+source "$deploy/cluster.bash"
 
-skip() {
-  echo
-  echo "!!! SKIPPED: stress over the compose network. $*"
-  exit 0
-}
-
-missed() {
-  echo
-  echo "!!! SKIPPED: $*"
-  echo
-}
-
-fail() {
-  echo "FAILED: $*" >&2
-  echo "what the processes said:" >&2
-  compose logs --no-color 2>/dev/null | tail -n 60 >&2 || true
-  exit 1
-}
-
-find_compose() {
-  if docker compose version >/dev/null 2>&1; then
-    command=(docker compose)
-  elif docker-compose version >/dev/null 2>&1; then
-    command=(docker-compose)
-  else
-    skip "There is neither 'docker compose' nor 'docker-compose'."
-  fi
-}
-
-# As in test-compose.sh: 125 is the engine's own failure.
-probe_engine() {
-  local code=0
-  timeout 60 docker run --rm --read-only --cap-drop ALL "$THALWEG_IMAGE" check >/dev/null 2>"$scratch/said" \
-    || code=$?
-  if [ "$code" -eq 125 ]; then skip "The engine cannot run a container: $(tail -n 1 "$scratch/said")"; fi
-  [ "$code" -eq 0 ] || fail "the image does not run, exit code $code: $(cat "$scratch/said")"
-  if ! timeout 60 docker network create --internal "$project-probe" >/dev/null 2>"$scratch/said"; then
-    skip "The engine cannot make a network: $(tail -n 1 "$scratch/said")"
-  fi
-  docker network rm "$project-probe" >/dev/null
-}
-
-# Whether the kernel can delay packets between containers. In a network of its own, which nobody sees.
-probe_netem() {
-  if ! command -v unshare >/dev/null || ! command -v tc >/dev/null; then
-    say "netem: not probed, it takes 'unshare' and 'tc'"
-  elif unshare --map-root-user --net tc qdisc add dev lo root netem delay 1ms 2>"$scratch/said"; then
-    say "netem: this kernel has it; here links stay as they are, and 'thalweg stress' makes latency by its proxy"
-  else
-    say "netem: this kernel has none ($(tail -n 1 "$scratch/said")); latency is made by the proxy of 'thalweg stress'"
-  fi
-}
-
-compose() { "${bounded[@]}" "$@"; }
-
-clean() {
-  local status=$?
-  trap - EXIT
-  if [ -n "$running" ]; then
-    kill "$running" 2>/dev/null || true
-    wait "$running" || true
-  fi
-  # A paused container cannot be removed.
-  docker ps --quiet --filter status=paused --filter "label=com.docker.compose.project=$project" \
-    | xargs -r docker unpause >/dev/null 2>&1 || true
-  compose down --volumes --timeout 5 >/dev/null 2>&1 || true
-  docker image rm "$THALWEG_IMAGE" "$THALWEG_PROMETHEUS_IMAGE" >/dev/null 2>&1 || true
-  rm -rf "$scratch"
-  exit "$status"
-}
-
-workers() { docker ps --quiet --filter "label=com.docker.compose.project=$project" \
-  --filter "label=com.docker.compose.service=worker" --filter status=running; }
+workers() { containers worker status=running; }
 
 # The slot that a container's worker has, or had last.
 slot_of() { docker logs "$1" 2>&1 | sed -n 's/^worker \([0-9]*\) of job.*/\1/p' | tail -n 1; }
@@ -116,74 +57,130 @@ is_over() { ! kill -0 "$running" 2>/dev/null; }
 has_samples() { [ "$(samples)" -ge "$1" ]; }
 are_all_there() { [ "$(workers | wc -l)" -eq 4 ]; }
 
-# wait_until SECONDS WHAT COMMAND...: polls, with a bound.
-wait_until() {
-  local until=$((SECONDS + $1)) what=$2
-  shift 2
-  until "$@"; do
-    [ "$SECONDS" -lt "$until" ] || fail "waited in vain for $what"
-    sleep 0.3
+# Whether the kernel can delay packets between containers. In a network of its own, which nobody sees.
+probe_netem() {
+  has_netem=false
+  if [ "$(id -u)" -ne 0 ] || ! command -v unshare nsenter tc ip >/dev/null; then
+    say "netem: not probed, it takes root, 'unshare', 'nsenter', 'tc' and 'ip'"
+  elif unshare --net tc qdisc add dev lo root netem delay 1ms 2>"$scratch/said"; then
+    has_netem=true
+    say "netem: this kernel has it; what workers send takes $delay longer"
+  else
+    missed "latency between containers: this kernel has no netem ($(tail -n 1 "$scratch/said"))." \
+      "'thalweg stress' makes latency by its proxy."
+  fi
+}
+
+# Slows down what the workers send. One that came again has a link of its own, and is slowed down as well.
+slow_links() {
+  local pid device
+  [ "$has_netem" = true ] || return 0
+  for pid in $(workers | xargs -r docker inspect -f '{{.State.Pid}}'); do
+    for device in $(nsenter -t "$pid" -n ip -o link show type veth | sed 's/^[0-9]*: \([^@:]*\).*/\1/'); do
+      nsenter -t "$pid" -n tc qdisc replace dev "$device" root netem delay "$delay"
+    done
   done
 }
 
 # Does it to a container. What brings it back runs beside, as an operator's tools would: nobody waits for it.
 inflict() {
-  local kind=$1 victim=$2
+  local kind=$1 victim=$2 away=$3
   case $kind in
     # The engine starts no container again that was killed through it.
-    kill) docker kill "$victim" >/dev/null; later docker start "$victim" ;;
-    # By its own hand, as one that runs out of memory: the engine starts it again by itself.
-    die) kill -KILL "$(pgrep -P "$(docker inspect -f '{{.State.Pid}}' "$victim")")" ;;
-    pause) docker pause "$victim" >/dev/null; later docker unpause "$victim" ;;
-    cut) docker network disconnect --force "$network" "$victim"; later docker network connect "$network" "$victim" ;;
+    kill) docker kill "$victim" >/dev/null; later "$away" docker start "$victim" ;;
+    die) kill_within "$victim" ;;
+    pause) docker pause "$victim" >/dev/null; later "$away" docker unpause "$victim" ;;
+    cut)
+      docker network disconnect --force "$network" "$victim"
+      later "$away" docker network connect "$network" "$victim"
+      ;;
   esac
 }
 
-# later COMMAND...: does it when the fault has lasted.
-later() { (sleep "$away_seconds" && "$@" >/dev/null 2>&1 || true) & }
+# later SECONDS COMMAND...: does it when the fault has lasted.
+later() { (sleep "$1" && "${@:2}" >/dev/null 2>&1 || true) & }
 
-# One fault: who it hits is drawn. Prints how long the others took until they were as fast as before.
+# strike NUMBER KIND: one fault of a worker, which is drawn. Prints how long the others took until they were as
+# fast as before.
 strike() {
-  local number=$1 kind=$2 victim slot usual wanted since took
+  local victim slot
   wait_until 60 "four workers" are_all_there
-  wait_until 30 "samples" has_samples "$(($(samples) + before))"
+  slow_links
   victim=$(workers | sed -n "$((RANDOM % 4 + 1))p")
   slot=$(slot_of "$victim")
   [ -n "$slot" ] || fail "the log of $victim does not say which worker it is"
+  measure "fault $1: $2 worker $slot; the others" "$slot" inflict "$2" "$victim" "$away_seconds"
+  times+=("$took")
+}
+
+# strike_server NUMBER KIND: kills a server, which is drawn, and looks that it returned from a checkpoint.
+strike_server() {
+  local server=$((RANDOM % 2)) victim returns
+  victim=$(containers "server-$server")
+  returns=$(returns_of "$victim")
+  wait_until 60 "four workers" are_all_there
+  measure "restart $1: $2 server $server; all workers" none inflict "$2" "$victim" "$server_away_seconds"
+  server_times+=("$took")
+  [ "$(returns_of "$victim")" -gt "$returns" ] || fail "server $server did not return from a checkpoint"
+}
+
+# How often the server in a container said that it returns from a checkpoint.
+returns_of() { docker logs "$1" 2>&1 | grep -c '^server [01] returns (' || true; }
+
+# measure WORDS SLOT COMMAND...: how long all workers but that of the slot take until they are as fast as before.
+measure() {
+  local words=$1 slot=$2 usual wanted since
+  shift 2
+  wait_until 60 "samples" has_samples "$(($(samples) + before))"
   usual=$(rate "$slot" "$before") since=$(python3 "$deploy/stress.py" now "$(metrics)")
   wanted=$((usual * back_percent / 100))
-  inflict "$kind" "$victim"
-  took=$(python3 "$deploy/stress.py" back "$(metrics)" "$slot" "$since" "$wanted" 30 2>&1) \
-    || fail "after fault $number, $kind, the others made no $wanted examples/s again: $took"
-  if is_over; then fail "the job was over before fault $number: give it more rows"; fi
-  say "$(printf 'fault %2d: %-5s worker %s; the others %s examples/s before, back after %s s' \
-    "$number" "$kind" "$slot" "$usual" "$took")"
-  times+=("$took")
+  "$@"
+  took=$(python3 "$deploy/stress.py" back "$(metrics)" "$slot" "$since" "$wanted" 60 2>&1) \
+    || fail "after $words made no $wanted examples/s again: $took"
+  if is_over; then fail "the job was over before $words were struck: give it more rows"; fi
+  say "$words $usual examples/s before, back after $took s"
   sleep "$((away_seconds - 2))"
+}
+
+# All faults, those of servers among those of workers. Each kind comes once before any comes again.
+strike_all() {
+  local number kinds=(kill die pause cut) server_kinds=(die kill) restarted=0
+  times=() server_times=()
+  for number in $(seq "$faults"); do
+    strike "$number" "${kinds[(number - 1) % ${#kinds[@]}]}"
+    if [ $((number * restarts / faults)) -gt "$restarted" ]; then
+      strike_server $((restarted + 1)) "${server_kinds[restarted % 2]}"
+      restarted=$((restarted + 1))
+    fi
+  done
+}
+
+# check_times WHO BOUND SECONDS...: the longest, which may not be longer than the bound.
+check_times() {
+  local longest
+  longest=$(printf '%s\n' "${@:3}" | sort -n | tail -n 1)
+  say "$1 were back after $longest s at the latest"
+  awk -v longest="$longest" -v bound="$2" 'BEGIN { exit !(longest <= bound) }' \
+    || fail "$1 were back after $longest s, expected $2 s"
 }
 
 # run_job MODEL: the job with its faults, to its end.
 run_job() {
-  local model=$1 code=0 number kinds=(kill die pause cut) rows judged longest lag=""
-  rows=$(((faults + 2) * fault_seconds * examples_per_second))
-  say "the job steady under $model, $rows rows: $faults faults"
-  export THALWEG_RUNS=$scratch/$model THALWEG_JOB=steady
-  mkdir "$THALWEG_RUNS"
-  if [ "$(id -u)" -eq 0 ]; then chown "$THALWEG_UID:$THALWEG_GID" "$THALWEG_RUNS"; fi
+  local model=$1 code=0 rows judged lag=""
+  rows=$(((faults + restarts + 2) * fault_seconds * examples_per_second))
+  say "the job steady under $model, $rows rows: $faults faults, $restarts restarts of servers"
+  use_runs "$model"
   [ "$model" != ssp ] || lag="--set consistency.lag=3"
   THALWEG_SETTINGS="--set data.rows=$rows --set consistency.model=$model $lag"
   THALWEG_SETTINGS+=" --set limits.lease_seconds=$lease_seconds --set limits.heartbeat_seconds=0.5"
-  export THALWEG_SETTINGS
+  THALWEG_SETTINGS+=" --set checkpoint.every_seconds=$checkpoint_seconds"
+  export THALWEG_SETTINGS THALWEG_JOB=steady
   # Not by the function: the process that is waited for, and ended on failure, is to be this very one.
   "${bounded[@]}" up --exit-code-from trainer trainer >"$scratch/$model.log" 2>&1 &
   running=$!
   wait_until 60 "a job that trains" has_samples 2
   network=$(docker network ls --quiet --filter "label=com.docker.compose.project=$project" --filter name=_cluster)
-  times=()
-  for number in $(seq "$faults"); do
-    # Each kind once before any comes again.
-    strike "$number" "${kinds[(number - 1) % ${#kinds[@]}]}"
-  done
+  strike_all
   wait "$running" || code=$?
   running=""
   if [ "$code" -ne 0 ]; then
@@ -193,42 +190,17 @@ run_job() {
   judged=$(python3 "$deploy/stress.py" judge "$THALWEG_RUNS/latest/report.json" "$target_loss" 2>&1) \
     || fail "the job did not end as it should have: $judged"
   say "$judged"
-  longest=$(printf '%s\n' "${times[@]}" | sort -n | tail -n 1)
-  say "the others were back after $longest s at the latest"
-  awk -v longest="$longest" -v bound="$back_seconds" 'BEGIN { exit !(longest <= bound) }' \
-    || fail "the others were back after $longest s, expected $back_seconds s"
+  check_times "the others" "$back_seconds" "${times[@]}"
+  check_times "all workers, with the server," "$server_back_seconds" "${server_times[@]}"
   compose down --volumes --timeout 5 >/dev/null 2>&1 || true
 }
 
-# A place for what this cluster does not do: its servers keep no checkpoints, so that one that is lost ends the job.
-strike_servers() { missed "restarts of servers: those of the compose file keep no checkpoints, and one that is lost ends the job."; }
-
-command=()
-if ! command -v docker >/dev/null; then skip "There is no 'docker'."; fi
-if ! timeout 20 docker version >/dev/null 2>&1; then skip "No Docker Engine answers 'docker version'."; fi
 if ! command -v python3 >/dev/null; then skip "It needs python3."; fi
-find_compose
-
-project=thalweg-stress-$$
-export THALWEG_IMAGE=thalweg-stress-$$ THALWEG_PROMETHEUS_IMAGE=thalweg-stress-$$-prometheus
-scratch=$(mktemp -d)
-# In the foreground, so that Ctrl-C reaches it too. Several times what a job here takes.
-bounded=(timeout --foreground --kill-after=30 $((300 + faults * 40)) "${command[@]}" -p "$project"
-  -f "$deploy/docker-compose.yml")
-running="" network="" times=()
-trap clean EXIT
-trap 'exit 130' INT TERM
-export THALWEG_UID=1000 THALWEG_GID=1000
-chmod 0755 "$scratch"
-if [ "$(id -u)" -ne 0 ]; then THALWEG_UID=$(id -u) THALWEG_GID=$(id -g); fi
+prepare_cluster thalweg-stress
+network="" took=""
 # Who is hit is drawn, and the same in every run.
 RANDOM=1
-
-say "'${command[*]}' $("${command[@]}" version --short)"
-"$deploy/offline-images.sh" "$binary"
-probe_engine
 probe_netem
 began=$SECONDS
 for model in "${models[@]}"; do run_job "$model"; done
-strike_servers
 say "stress over the compose network: passed in $((SECONDS - began)) s"

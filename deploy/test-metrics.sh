@@ -42,28 +42,6 @@ install_prometheus() {
     || { tail -5 "$work/apt.log"; skip "The package prometheus cannot be installed."; }
 }
 
-# Two ports in a row and one more, all free a moment ago.
-free_ports() {
-  python3 - <<'PY'
-import socket
-
-def bound(port):
-    s = socket.socket()
-    s.bind(("127.0.0.1", port))
-    return s
-
-for _ in range(100):
-    with bound(0) as first:
-        port = first.getsockname()[1]
-        try:
-            with bound(port + 1), bound(0) as other:
-                print(port, port + 1, other.getsockname()[1])
-                break
-        except (OSError, OverflowError):
-            continue
-PY
-}
-
 command -v python3 >/dev/null || skip "It needs python3."
 if ! command -v prometheus >/dev/null || ! command -v promtool >/dev/null; then
   install_prometheus
@@ -75,7 +53,7 @@ promtool check config --syntax-only deploy/prometheus/prometheus.yml
 promtool check rules deploy/prometheus/alerts.yml
 promtool test rules deploy/prometheus/alerts.test.yml
 
-read -r first second web < <(free_ports)
+read -r first second web < <(python3 deploy/ports.py 1)
 cp deploy/prometheus/alerts.yml "$work/"
 sed "s/server-0:9600, server-1:9600/127.0.0.1:$first, 127.0.0.1:$second/" \
   deploy/prometheus/prometheus.yml | sed '/^ *\(scheme\|tls_config\|authorization\):/d' >"$work/prometheus.yml"

@@ -39,28 +39,6 @@ install_chromium() {
     || { tail -5 "$work/apt.log"; skip "The package chromium cannot be installed."; }
 }
 
-# Two ports in a row that were free a moment ago.
-free_ports() {
-  python3 - <<'PY'
-import socket
-
-def bound(port):
-    s = socket.socket()
-    s.bind(("127.0.0.1", port))
-    return s
-
-for _ in range(100):
-    with bound(0) as first:
-        port = first.getsockname()[1]
-        try:
-            with bound(port + 1):
-                print(port, port + 1)
-                break
-        except (OSError, OverflowError):
-            continue
-PY
-}
-
 command -v python3 >/dev/null || skip "It needs python3."
 chromium=$(command -v chromium || command -v chromium-browser || true)
 if [ -z "$chromium" ]; then
@@ -69,7 +47,7 @@ if [ -z "$chromium" ]; then
 fi
 [ -x "$binary" ] || { echo "no program at $binary; build it first: cargo build --release" >&2; exit 1; }
 
-read -r first second < <(free_ports)
+read -r first second < <(python3 deploy/ports.py)
 # Under SSP workers wait for one another: the slow one gives the others something to wait for.
 "$binary" train steady -q --out "$work/run" --metrics "127.0.0.1:$first" --set evaluate.every=0.002 \
   --set consistency.model=ssp --set consistency.lag=2 --latency 1ms --straggler 1:3x >"$work/train.log" 2>&1 &

@@ -1,14 +1,17 @@
-//! `thalweg checkpoint`: lets the servers of a job write checkpoints now.
+//! `thalweg checkpoint`: lets the servers of a job write checkpoints now, or removes those of jobs that are
+//! over.
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use thalweg_server::checkpoint::Number;
+use thalweg_server::checkpoint::{Forgotten, Number, forget};
 use thalweg_worker::transport::ask_for_checkpoint;
 
 use super::credentials::CredentialOptions;
 use super::options::patience;
 use super::{Ending, say, say_error};
-use crate::view::units::bytes;
+use crate::view::units::{bytes, counted};
 
 /// How long a server may take to write a checkpoint, if nothing else is said.
 const PATIENCE_SECONDS: f64 = 120.0;
@@ -19,11 +22,16 @@ pub(super) struct Arguments {
     /// The servers of the job, or some of them. Each keeps checkpoints: it was started with --checkpoints.
     #[arg(
         long,
-        required = true,
+        required_unless_present = "forget",
         value_name = "HOST:PORT,…",
         value_delimiter = ','
     )]
     join: Vec<String>,
+
+    /// Ask nobody: remove the checkpoints below this folder, which servers got as --checkpoints, so that their
+    /// next job begins anew. Those of servers that run on this host stay.
+    #[arg(long, conflicts_with = "join", value_name = "DIR")]
+    forget: Option<PathBuf>,
 
     #[command(flatten)]
     credentials: CredentialOptions,
@@ -34,6 +42,34 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
+    match &arguments.forget {
+        Some(folder) => forget_in(folder),
+        None => ask(arguments),
+    }
+}
+
+fn forget_in(folder: &Path) -> Result<Ending> {
+    let forgotten = forget(folder).context("--forget")?;
+    if forgotten.is_empty() {
+        say(&format!(
+            "{}: no server keeps checkpoints there",
+            folder.display()
+        ));
+    }
+    for Forgotten { folder, removed } in &forgotten {
+        say(&match removed {
+            Some(removed) => format!(
+                "{}: {} removed",
+                folder.display(),
+                counted(*removed as u64, "checkpoint")
+            ),
+            None => format!("{}: stays, its server runs", folder.display()),
+        });
+    }
+    Ok(Ending::Done)
+}
+
+fn ask(arguments: &Arguments) -> Result<Ending> {
     let patience = patience(arguments.patience)?;
     let credentials = arguments.credentials.load()?;
     let runtime = tokio::runtime::Builder::new_current_thread()

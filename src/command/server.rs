@@ -63,6 +63,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     checkpoints: Option<PathBuf>,
 
+    /// Where --checkpoints has those of another job, remove them instead of refusing to start.
+    #[arg(long, requires = "checkpoints")]
+    forget_other_jobs: bool,
+
     /// End when standard input ends: the launcher holds its other end.
     #[arg(long, hide = true)]
     exit_with_parent: bool,
@@ -95,7 +99,7 @@ async fn run_server(arguments: &Arguments, blueprint: &Blueprint, plan: Plan) ->
     let (server, kept) = match &arguments.checkpoints {
         None => (Arc::new(Server::new(plan, Time::ZERO)?), None),
         Some(folder) => {
-            let kept = keeping::keep(folder, blueprint, plan)?;
+            let kept = keeping::keep((folder, arguments.forget_other_jobs), blueprint, plan)?;
             tokio::spawn(keeping::on_signal(kept.keeper.clone()));
             (kept.server.clone(), Some(kept))
         }

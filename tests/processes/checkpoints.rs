@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -239,4 +239,38 @@ fn a_server_never_starts_blank_beside_checkpoints_that_are_broken_or_of_another_
         words.contains("does not start blank beside them"),
         "{words}"
     );
+}
+
+#[test]
+fn checkpoints_of_jobs_that_are_over_are_forgotten_on_request_and_those_in_use_are_not() {
+    let bench = Bench::new();
+    let one = ["cluster.servers=1"];
+    let other = ["cluster.servers=1", "optimizer.lr=0.2"];
+    let (server, _) = listening(&mut keeping(&bench, "0", "127.0.0.1:0", &one));
+    let forget = || bench.run(&["checkpoint", "--forget", "kept"]);
+    let asked = forget();
+    assert!(asked.status.success(), "{}", stderr(&asked));
+    assert!(
+        stdout(&asked).contains("stays, its server runs"),
+        "{}",
+        stdout(&asked)
+    );
+    kill(server);
+
+    let mut command = keeping(&bench, "0", "127.0.0.1:0", &other);
+    command.arg("--forget-other-jobs").stderr(Stdio::piped());
+    let (mut server, _) = listening(&mut command);
+    server.kill().unwrap();
+    let words = stderr(&server.wait_with_output().unwrap());
+    assert!(words.contains("this one begins anew"), "{words}");
+
+    let asked = forget();
+    assert!(
+        stdout(&asked).contains("1 checkpoint removed"),
+        "{}",
+        stdout(&asked)
+    );
+    // Those of `other` are gone: nothing is in the way of the first job.
+    let (server, _) = listening(&mut keeping(&bench, "0", "127.0.0.1:0", &one));
+    kill(server);
 }

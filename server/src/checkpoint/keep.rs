@@ -9,6 +9,7 @@ use thalweg_common::ids::Life;
 use super::CheckpointError;
 use super::arrays::encode;
 use super::disk::Disk;
+use super::forget::remove;
 use super::manifest::{About, FORMAT, Manifest, Number, ShardEntry};
 use crate::saved::{SavedDesk, SavedShard};
 
@@ -121,12 +122,7 @@ impl Checkpoints {
                 kept += 1;
                 continue;
             }
-            // Without its manifest, what is left of it is none at any moment.
-            let removed = match is_whole {
-                true => self.disk.remove_file(&path.join(MANIFEST)),
-                false => Ok(()),
-            };
-            if let Err(error) = removed.and_then(|()| self.disk.remove_folder(&path)) {
+            if let Err(error) = remove(self.disk.as_ref(), &path) {
                 tracing::warn!("{} is not removed: {error}", path.display());
             }
         }

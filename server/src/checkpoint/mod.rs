@@ -12,6 +12,7 @@
 
 mod arrays;
 mod disk;
+mod forget;
 mod keep;
 mod keeper;
 mod manifest;
@@ -21,6 +22,7 @@ mod start;
 mod tests;
 
 pub use disk::{Disk, RealDisk};
+pub use forget::{Forgotten, forget};
 pub use keep::{Attempt, Checkpoints, Identity, Kept};
 pub use keeper::{Keeper, KeeperOptions, Request, unix_ms};
 pub use manifest::{About, FORMAT, Manifest, NotANumber, Number, PendingEntry, ShardEntry};
@@ -75,7 +77,7 @@ pub enum CheckpointError {
     /// The folder is another server's, or another job's.
     #[error(
         "{} holds checkpoints of {found}, expected {expected}; give every job a folder of its own with \
-         --checkpoints, or remove this one to start anew",
+         --checkpoints, or remove this one's with `thalweg checkpoint --forget` to start anew",
         path.display()
     )]
     Foreign {
@@ -119,6 +121,12 @@ impl CheckpointError {
 #[must_use]
 pub fn folder_of(checkpoints: &Path, server: ServerId) -> PathBuf {
     checkpoints.join(format!("server-{server}"))
+}
+
+/// The server whose folder has this name.
+fn server_of(name: &str) -> Option<ServerId> {
+    let number = name.strip_prefix("server-")?.parse().ok().map(ServerId)?;
+    (format!("server-{number}") == name).then_some(number)
 }
 
 /// Takes the folder of a server's checkpoints for this process, for as long as the answer lives.

@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use thalweg_common::time::Time;
 use thalweg_proto::transport::Clock;
 use thalweg_server::checkpoint::{
-    self, About, Begun, Checkpoints, Keeper, KeeperOptions, RealDisk, Returned, begin, folder_of,
-    hold, unix_ms,
+    self, About, Begun, CheckpointError, Checkpoints, Keeper, KeeperOptions, RealDisk, Returned,
+    begin, folder_of, hold, unix_ms,
 };
 use thalweg_server::{Plan, Server};
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,8 +29,12 @@ pub(super) struct Kept {
 }
 
 /// Makes the server of a plan, from its newest checkpoint below `folder` if there is one, and starts to
-/// keep checkpoints of it.
-pub(super) fn keep(folder: &Path, blueprint: &Blueprint, plan: Plan) -> Result<Kept> {
+/// keep checkpoints of it. Those of another job are removed if `forget_others` says so, and else an error.
+pub(super) fn keep(
+    (folder, forget_others): (&Path, bool),
+    blueprint: &Blueprint,
+    plan: Plan,
+) -> Result<Kept> {
     let section = &blueprint.config.checkpoint;
     let about = About {
         job: plan.job.clone(),
@@ -43,7 +47,17 @@ pub(super) fn keep(folder: &Path, blueprint: &Blueprint, plan: Plan) -> Result<K
     let folder = folder_of(folder, plan.server);
     let held = hold(&folder)?;
     let checkpoints = Checkpoints::new(folder, Arc::new(RealDisk), about, section.keep);
-    let found = checkpoints.newest()?;
+    let found = match checkpoints.newest() {
+        Err(CheckpointError::Foreign { path, found, .. }) if forget_others => {
+            let removed = checkpoints.forget_all()?;
+            say_error(&format!(
+                "{} held checkpoints of {found}; {removed} of another job are removed, and this one begins anew",
+                path.display()
+            ));
+            None
+        }
+        found => found?,
+    };
     let life = found
         .as_ref()
         .map_or(plan.life, |found| found.manifest.life());
