@@ -25,8 +25,11 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 # What cargo-fuzz sets, but for the sanitizers, which want a nightly compiler: `unsafe` is forbidden in all of ours.
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
--Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
-cargo build --quiet --release --locked --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz --target "$host"
+-Cllvm-args=-sanitizer-coverage-trace-compares"
+# A run of seconds is mostly its own compilation, for which the manifest leaves the optimizer out.
+optimised=()
+[ "$seconds" -lt 60 ] || optimised=(--config profile.release.opt-level=3)
+cargo build --quiet --release --locked "${optimised[@]}" --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz --target "$host"
 
 for target in "${targets[@]}"; do
   corpus=target/fuzz/corpus/$target
