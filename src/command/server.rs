@@ -99,7 +99,8 @@ async fn run_server(arguments: &Arguments, blueprint: &Blueprint, plan: Plan) ->
     let (server, kept) = match &arguments.checkpoints {
         None => (Arc::new(Server::new(plan, Time::ZERO)?), None),
         Some(folder) => {
-            let kept = keeping::keep((folder, arguments.forget_other_jobs), blueprint, plan)?;
+            let kept = keeping::keep((folder, arguments.forget_other_jobs), blueprint, plan)
+                .context("--checkpoints")?;
             tokio::spawn(keeping::on_signal(kept.keeper.clone()));
             (kept.server.clone(), Some(kept))
         }
