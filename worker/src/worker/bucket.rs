@@ -15,8 +15,8 @@ const TOKENS_MAX: f64 = 10.0;
 /// Tokens for an answer: at most a tenth more requests than without failures, in the long run.
 const PER_ANSWER: f64 = 0.1;
 
-/// Tokens per second, answers or not: whoever is answered nothing still asks.
-const PER_SECOND: f64 = 10.0;
+/// Retries of a worker per second, answers or not: whoever is answered nothing still asks.
+pub const RETRIES_PER_SECOND: f64 = 10.0;
 
 /// The retries that a worker may make.
 #[derive(Debug)]
@@ -45,8 +45,8 @@ impl Bucket {
     pub(super) fn take(&mut self, now: Time) -> Duration {
         let passed = now.since(self.at).as_secs_f64();
         self.at = now;
-        self.tokens = (self.tokens + passed * PER_SECOND).min(TOKENS_MAX) - 1.0;
-        Duration::from_secs_f64((-self.tokens / PER_SECOND).max(0.0))
+        self.tokens = (self.tokens + passed * RETRIES_PER_SECOND).min(TOKENS_MAX) - 1.0;
+        Duration::from_secs_f64((-self.tokens / RETRIES_PER_SECOND).max(0.0))
     }
 }
 

@@ -24,6 +24,7 @@ mod ending;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use bucket::RETRIES_PER_SECOND;
 pub use compute::{ComputeDone, ComputeTask};
 pub use event::{Effect, Event, Notice, Outcome, RequestId, Tally};
 pub use failure::Failure;
