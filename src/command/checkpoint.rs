@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use thalweg_server::checkpoint::{Forgotten, Number, forget};
 use thalweg_worker::transport::ask_for_checkpoint;
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     join: Vec<String>,
 
     /// Ask nobody: remove the checkpoints below this folder, which servers got as --checkpoints, so that their
-    /// next job begins anew. Those of servers that run on this host stay.
+    /// next job begins anew. As long as one of these servers runs, all stay.
     #[arg(long, conflicts_with = "join", value_name = "DIR")]
     forget: Option<PathBuf>,
 
@@ -50,6 +50,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
 
 fn forget_in(folder: &Path) -> Result<Ending> {
     let forgotten = forget(folder).context("--forget")?;
+    if forgotten.is_empty()
+        && let Some(meant) = meant_by(folder)
+    {
+        bail!(
+            "--forget {}: expected the folder that servers got as --checkpoints, which is {}",
+            folder.display(),
+            meant.display()
+        );
+    }
     if forgotten.is_empty() {
         say(&format!(
             "{}: no server keeps checkpoints there",
@@ -63,10 +72,33 @@ fn forget_in(folder: &Path) -> Result<Ending> {
                 folder.display(),
                 counted(*removed as u64, "checkpoint")
             ),
-            None => format!("{}: stays, its server runs", folder.display()),
+            None => format!("{}: stays, as a server of its job runs", folder.display()),
         });
     }
     Ok(Ending::Done)
+}
+
+/// The folder that was meant where that of one server, a checkpoint or a run is named.
+fn meant_by(folder: &Path) -> Option<PathBuf> {
+    let is_of_a_server = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("server-"))
+    };
+    let below = folder.join("checkpoints");
+    if below.is_dir() {
+        return Some(below);
+    }
+    let above = folder
+        .ancestors()
+        .take(2)
+        .find(|path| is_of_a_server(path))?;
+    Some(
+        above
+            .parent()
+            .filter(|path| *path != Path::new(""))
+            .unwrap_or(Path::new("."))
+            .to_owned(),
+    )
 }
 
 fn ask(arguments: &Arguments) -> Result<Ending> {

@@ -24,10 +24,7 @@ pub enum ObserveError {
     #[error(transparent)]
     Join(#[from] JoinError),
     /// A server that was attached to is silent.
-    #[error(
-        "server {server} at {address} {how}; its log, or its machine, says why: then start the job \
-         anew"
-    )]
+    #[error("server {server} at {address} {how}; its log, or its machine, says why")]
     Silent {
         /// Which of the job's servers.
         server: u32,
@@ -170,8 +167,7 @@ mod tests {
         };
         assert_eq!(
             ObserveError::Client(lost).at_server(1).to_string(),
-            "server 1 at a:1 is gone: its connection ended; its log, or its machine, says why: \
-             then start the job anew"
+            "server 1 at a:1 is gone: its connection ended; its log, or its machine, says why"
         );
     }
 }

@@ -121,6 +121,7 @@ impl Report {
                 false => epochs_used(&view.epochs, facts.rows),
             },
             lost_workers: view.workers.iter().filter_map(lost).collect(),
+            server_returns: Vec::new(),
             refusals: view.refusals.iter().map(refusal).collect(),
             host: facts.host,
             threads: None,

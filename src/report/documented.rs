@@ -8,7 +8,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fixtures::{point, report, simulation};
-use super::{ConditionsReport, Diverged, Divergence, MetricsLog, Resumed, Scores, ThreadsReport};
+use super::{
+    ConditionsReport, Diverged, Divergence, MetricsLog, Resumed, Scores, ServerReturn,
+    ThreadsReport,
+};
 use crate::view::fixtures::{two_servers, with_history};
 use crate::view::{ClusterView, history};
 
@@ -43,8 +46,14 @@ fn every_key_of_the_report_is_documented_and_no_other() {
     report.conditions = Some(all_conditions());
     report.resumed = Some(Resumed {
         examples: 64,
+        examples_before: 96,
         seconds: 1.5,
     });
+    report.server_returns = vec![ServerReturn {
+        server: 1,
+        steps: 8,
+        examples: 64,
+    }];
     report.threads = Some(ThreadsReport::default());
     report.simulation = Some(simulation());
     assert_eq!(keys_of(&report), documented("report"));

@@ -1,8 +1,9 @@
 //! The run folder: where one run keeps its files, and how the place is chosen.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -11,8 +12,8 @@ use thiserror::Error;
 
 use super::atomic::write_whole;
 use super::{
-    EventLog, FileError, MetricsLog, ParametersError, Provenance, Report, date, render_curves,
-    render_page, write_parameters, write_report,
+    EventLog, FileError, MetricsLog, ParametersError, Provenance, Report, RunState, date,
+    render_curves, render_page, write_parameters, write_report,
 };
 
 /// Where runs go that were not given a place, below the current folder.
@@ -26,6 +27,8 @@ const SAME_SECOND_MAX: u32 = 1_000;
 pub struct RunFolder {
     path: PathBuf,
     warning: Option<String>,
+    /// Held for as long as the run lasts: nobody else goes on with it.
+    _held: Option<Arc<File>>,
 }
 
 /// Why a run has no folder.
@@ -53,6 +56,18 @@ pub enum RunFolderError {
         /// The folder.
         path: PathBuf,
     },
+    /// Another launcher has it.
+    #[error(
+        "run folder {}: its run goes on in another process{}; wait for its end, or end it with Ctrl-C there",
+        path.display(),
+        pid.map_or_else(String::new, |pid| format!(" ({pid})"))
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// The process, if the folder says which.
+        pid: Option<u32>,
+    },
     /// The system refused.
     #[error(
         "run folder {}: {source}; name a place with --out where folders can be made",
@@ -65,6 +80,13 @@ pub enum RunFolderError {
         #[source]
         source: io::Error,
     },
+}
+
+/// Takes a folder for this process, for as long as the answer lives.
+fn hold(folder: &Path) -> Result<Arc<File>, TryLockError> {
+    let opened = File::open(folder).map_err(TryLockError::Error)?;
+    opened.try_lock()?;
+    Ok(Arc::new(opened))
 }
 
 impl RunFolder {
@@ -124,16 +146,29 @@ impl RunFolder {
     /// Opens the folder of a run that is to go on.
     ///
     /// # Errors
-    /// [`RunFolderError::NoRun`] if there is no run in it.
+    /// [`RunFolderError::NoRun`] if there is no run in it, [`RunFolderError::InUse`] if that run goes on.
     pub fn reopen(path: PathBuf) -> Result<Self, RunFolderError> {
-        let folder = Self {
+        let mut folder = Self {
             path,
             warning: None,
+            _held: None,
         };
-        match folder.job_path().is_file() && folder.logs_path().is_dir() {
-            true => Ok(folder),
-            false => Err(RunFolderError::NoRun { path: folder.path }),
+        if !(folder.job_path().is_file() && folder.logs_path().is_dir()) {
+            return Err(RunFolderError::NoRun { path: folder.path });
         }
+        match hold(&folder.path) {
+            Ok(held) => folder._held = Some(held),
+            Err(TryLockError::WouldBlock) => {
+                let pid = RunState::of(&folder.path).map(|state| state.pid);
+                let path = folder.path;
+                return Err(RunFolderError::InUse { path, pid });
+            }
+            Err(TryLockError::Error(source)) => {
+                let path = folder.path;
+                return Err(RunFolderError::Io { path, source });
+            }
+        }
+        Ok(folder)
     }
 
     /// Points `<runs>/latest` at this run; that it cannot be is no harm, but is to be told.
@@ -166,6 +201,8 @@ impl RunFolder {
 
     fn furnish(path: PathBuf) -> Result<Self, RunFolderError> {
         let folder = Self {
+            // Nobody else knows of it yet; where there are no locks, that has to do.
+            _held: hold(&path).ok(),
             path,
             warning: None,
         };

@@ -33,7 +33,7 @@ pub use parameters::{
 };
 pub use schema::{
     Diverged, Divergence, EpochUse, Final, Host, LostWorker, Reference, Report, Resumed, RunStatus,
-    SCHEMA_VERSION, ShardReport, SocketBytes, WorkerReport,
+    SCHEMA_VERSION, ServerReturn, ShardReport, SocketBytes, WorkerReport,
 };
 pub use scores::{EvaluationPoint, Scores, TrainScores};
 pub use simulation::{SimulationReport, UsageReport};

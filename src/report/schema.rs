@@ -35,8 +35,22 @@ pub enum RunStatus {
 pub struct Resumed {
     /// The examples that had been committed in what its servers returned to.
     pub examples: u64,
+    /// The examples that had been committed by its last sign: what is not in `examples` of them is lost.
+    #[serde(default)]
+    pub examples_before: u64,
     /// The time that the run had lasted before, up to its last sign, seconds.
     pub seconds: f64,
+}
+
+/// A server that was gone for a while and returned to a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerReturn {
+    /// Which.
+    pub server: u32,
+    /// Steps of all its shards that it had when it was last asked, and had no more.
+    pub steps: u64,
+    /// Examples in parts of its first shard, likewise.
+    pub examples: u64,
 }
 
 /// A run in numbers.
@@ -129,6 +143,9 @@ pub struct Report {
     pub epochs_used: Vec<EpochUse>,
     /// Workers that were lost.
     pub lost_workers: Vec<LostWorker>,
+    /// Servers that returned to checkpoints, in the order of their returns.
+    #[serde(default)]
+    pub server_returns: Vec<ServerReturn>,
     /// Refusals by reason, over all servers.
     pub refusals: BTreeMap<String, u64>,
     /// The machine that launched the run.

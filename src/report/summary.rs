@@ -6,7 +6,7 @@ use thalweg_common::regularizer::{Zeros, regularizer};
 
 use super::simulation::wait_lines;
 use super::{
-    ConditionsReport, EpochUse, EvaluationPoint, Final, Report, RunStatus, Scores,
+    ConditionsReport, EpochUse, EvaluationPoint, Final, Report, RunStatus, Scores, ServerReturn,
     SimulationReport, ThreadsReport, WorkerReport,
 };
 use crate::view::units::{bytes, counted, grouped, printable, scaled, score, span};
@@ -174,6 +174,7 @@ fn effort(report: &Report, look: Look, text: &mut String) {
     let stopped = report.stopped.as_ref();
     lines.extend(stopped.map(|why| format!("stopped    {}", printable(why))));
     lines.extend(data(&report.epochs_used, report.rows));
+    lines.extend(report.server_returns.iter().map(returned));
     lines.extend(non_zero(report));
     lines.extend(late(report));
     for lost in &report.lost_workers {
@@ -228,6 +229,25 @@ fn non_zero(report: &Report) -> Option<String> {
     let counts = report.parameters.as_ref().filter(|_| asked)?;
     let (some, all) = (grouped(counts.non_zero), grouped(counts.elements));
     Some(format!("non-zero   {some} of {all} parameters"))
+}
+
+/// What a server has lost that returned to a checkpoint. The books of the data are server 0's.
+fn returned(back: &ServerReturn) -> String {
+    let ServerReturn {
+        server,
+        steps,
+        examples,
+    } = back;
+    let (steps, examples) = (grouped(*steps), grouped(*examples));
+    match server {
+        0 => format!(
+            "returned   server 0, without {steps} steps; {examples} examples are trained on again"
+        ),
+        _ => format!(
+            "returned   server {server}, whose shards lack {steps} steps of {examples} examples that are in the \
+             books"
+        ),
+    }
 }
 
 /// What the books say of the use of the data, epoch by epoch.

@@ -9,6 +9,7 @@ use super::options::RunEnd;
 use super::run::now;
 use super::watch::{Over, Watch};
 use crate::launch::{LocalCluster, Loss, Role};
+use crate::report::ServerReturn;
 use crate::view::units::grouped;
 
 /// How long a server's process may take to be seen to have ended, once its connection has.
@@ -52,7 +53,7 @@ impl Watch {
         }
         let keeps = statuses.iter().all(|status| status.checkpoint.is_some());
         if !keeps || statuses.is_empty() {
-            return Some(failed(error.to_owned()));
+            return Some(failed(format!("{error}; then start the job anew")));
         }
         let limits = &self.job.blueprint.config.limits;
         self.display.message(&format!(
@@ -148,6 +149,11 @@ impl Watch {
             let lost = |of| sum(before, of).saturating_sub(sum(after, of));
             let examples = before.progress.saturating_sub(after.progress);
             let server = after.server;
+            self.returns.push(ServerReturn {
+                server: server.0,
+                steps: lost(|shard| shard.version.0),
+                examples,
+            });
             self.display.message(&format!(
                 "server {server} is back; of what it had when it was last asked, {} steps of its shards and {} \
                  examples are lost",

@@ -96,6 +96,7 @@ pub(super) async fn finish(
     }
     let report = Report {
         resumed: watch.resumed,
+        server_returns: watch.returns,
         conditions: ConditionsReport::of(&options.conditions),
         threads,
         ..Report::new(&facts(&watch.job), outcome, &view)

@@ -2,6 +2,7 @@
 //! curve that it had.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,15 +11,22 @@ use serde::Deserialize;
 use thalweg_common::config::JobConfig;
 use thalweg_common::ids::ServerId;
 use thalweg_common::message::Status;
-use thalweg_server::checkpoint::{Number, folder_of};
+use thalweg_server::checkpoint::{CheckpointError, Number, PASSED_OVER, folder_of, hold};
 use thalweg_worker::data::stream::is_stream;
 
+use super::run::now;
 use super::stopping::Stopping;
 use super::watch::Watch;
-use crate::job::runs_on_threads;
+use crate::job::{REGISTRIES, draft_with, runs_on_threads};
 use crate::report::{EvaluationPoint, Resumed, RunFolder, RunState, StateWord};
 use crate::view::ClusterView;
 use crate::view::units::grouped;
+
+/// How long the processes of a launcher that was killed may take to notice and to end.
+const ORPHANS_END_WITHIN: Duration = Duration::from_secs(15);
+
+/// Between two looks at them.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Refuses a job that cannot go on.
 pub(super) fn check(config: &JobConfig) -> Result<()> {
@@ -44,6 +52,10 @@ pub(super) struct Earlier {
     pub(super) curve: Vec<EvaluationPoint>,
     /// How long it had lasted.
     pub(super) lasted: Duration,
+    /// Examples that it had committed by its last sign.
+    pub(super) examples: u64,
+    /// How long the log of each server was, bytes.
+    logs: Vec<u64>,
 }
 
 /// A line of `metrics.jsonl`, as far as it is of use here.
@@ -51,7 +63,7 @@ pub(super) struct Earlier {
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Line {
     Evaluation(Box<EvaluationPoint>),
-    Status { seconds: f64 },
+    Status { seconds: f64, examples: u64 },
 }
 
 impl Earlier {
@@ -59,7 +71,8 @@ impl Earlier {
     ///
     /// # Errors
     /// If one has none, or the folder is no run's, or that of a run with nothing left to do.
-    pub(super) fn of(folder: &RunFolder, config: &JobConfig) -> Result<Self> {
+    pub(super) async fn of(folder: &RunFolder, config: &JobConfig) -> Result<Self> {
+        judge_job(folder, config)?;
         let state = RunState::of(folder.path()).map(|state| state.state);
         if matches!(state, Some(StateWord::Done | StateWord::Diverged)) {
             bail!(
@@ -78,10 +91,23 @@ impl Earlier {
                     path.display()
                 );
             }
+            wait_for_its_end(&path).await?;
         }
         let path = folder.metrics_path();
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        Ok(Self::read(&text))
+        let text = match fs::read_to_string(&path) {
+            // A run that was killed at its very beginning had none yet.
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            read => read.with_context(|| path.display().to_string())?,
+        };
+        let logs = folder.logs_path();
+        let lengths = (0..config.cluster.servers).map(|server| {
+            let log = logs.join(format!("server-{server}.log"));
+            fs::metadata(&log).map_or(0, |file| file.len())
+        });
+        Ok(Self {
+            logs: lengths.collect(),
+            ..Self::read(&text)
+        })
     }
 
     fn read(text: &str) -> Self {
@@ -96,13 +122,67 @@ impl Earlier {
                     earlier.curve.push(*point);
                     point.seconds
                 }
-                Line::Status { seconds } => seconds,
+                Line::Status { seconds, examples } => {
+                    earlier.examples = examples;
+                    seconds
+                }
             };
             let lasted = Duration::try_from_secs_f64(seconds).unwrap_or_default();
             earlier.lasted = earlier.lasted.max(lasted);
         }
         earlier
     }
+}
+
+/// Refuses another job than that of the run's folder: its checkpoints are of that one.
+fn judge_job(folder: &RunFolder, config: &JobConfig) -> Result<()> {
+    let path = folder.job_path();
+    let path = path.display().to_string();
+    let (draft, _) = draft_with(Some(&path), &[])?;
+    let differences = config.differences(&draft.check(&REGISTRIES)?);
+    if !differences.is_empty() {
+        bail!(
+            "--resume goes on with the job of the run's folder, and this one has {}; only what concerns one \
+             process alone may change (docs/JOB.md, \"The fingerprint\"): leave the others out, or start another \
+             run",
+            differences.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// Servers of a launcher that was killed end by themselves a moment later.
+async fn wait_for_its_end(folder: &Path) -> Result<()> {
+    let by = now() + ORPHANS_END_WITHIN;
+    loop {
+        match hold(folder) {
+            Err(CheckpointError::InUse { .. }) if now() < by => pause(LOOK).await,
+            held => return held.map(drop).context("--resume"),
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the launcher bounds what it waits for"
+)]
+async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// What the servers said of checkpoints that they passed over when they returned.
+pub(super) fn passed_over(folder: &RunFolder, earlier: &Earlier) -> Vec<String> {
+    let mut told = Vec::new();
+    for (server, length) in earlier.logs.iter().enumerate() {
+        let log = folder.logs_path().join(format!("server-{server}.log"));
+        let bytes = fs::read(log).unwrap_or_default();
+        let since =
+            usize::try_from(*length).map_or(&[][..], |length| bytes.get(length..).unwrap_or(&[]));
+        let lines = String::from_utf8_lossy(since);
+        let lines = lines.lines().filter(|line| line.contains(PASSED_OVER));
+        told.extend(lines.map(|line| format!("server {server}: {line}")));
+    }
+    told
 }
 
 fn has_checkpoints(folder: &Path) -> bool {
@@ -119,6 +199,7 @@ impl Watch {
             return;
         };
         resumed.examples = progress;
+        let before = resumed.examples_before;
         self.curve.retain(|point| point.examples <= progress);
         let mut stopping = Stopping::new(self.job.blueprint.config.stop.clone());
         for point in &self.curve {
@@ -128,10 +209,18 @@ impl Watch {
         }
         self.stopping = stopping;
         self.display.message(&format!(
-            "the run goes on after {} examples and {} evaluations",
+            "the run goes on after {} examples and {} evaluations; {} when it was last seen",
             grouped(progress),
-            self.curve.len()
+            self.curve.len(),
+            grouped(before)
         ));
+        for status in statuses.iter().filter(|status| status.progress != progress) {
+            self.display.message(&format!(
+                "server {} goes on after {} examples: each returns to a checkpoint of its own",
+                status.server,
+                grouped(status.progress)
+            ));
+        }
     }
 }
 
@@ -139,6 +228,7 @@ impl Watch {
 pub(super) fn resumed(earlier: Option<&Earlier>) -> Option<Resumed> {
     earlier.map(|earlier| Resumed {
         examples: 0,
+        examples_before: earlier.examples,
         seconds: earlier.lasted.as_secs_f64(),
     })
 }
@@ -149,12 +239,13 @@ mod tests {
 
     #[test]
     fn the_curve_and_the_time_are_read_and_a_torn_line_is_passed_over() {
-        let text = "{\"kind\":\"status\",\"seconds\":1.0,\"phase\":\"training\"}\n\
+        let text = "{\"kind\":\"status\",\"seconds\":1.0,\"phase\":\"training\",\"examples\":64}\n\
                     {\"kind\":\"evaluation\",\"seconds\":2.5,\"train_seconds\":2.0,\"examples\":64,\"epoch\":0.5}\n\
-                    {\"kind\":\"status\",\"seconds\":3.25}\n\
+                    {\"kind\":\"status\",\"seconds\":3.25,\"examples\":96}\n\
                     {\"kind\":\"evaluation\",\"sec";
         let earlier = Earlier::read(text);
         assert_eq!(earlier.lasted, Duration::from_millis(3_250));
+        assert_eq!(earlier.examples, 96);
         let examples: Vec<_> = earlier.curve.iter().map(|point| point.examples).collect();
         assert_eq!(examples, [64]);
     }

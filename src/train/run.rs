@@ -66,7 +66,11 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
         display.message(&format!("note: {note}"));
     }
     let resumed = resume::resumed(earlier.as_ref());
-    let Earlier { curve, lasted } = earlier.unwrap_or_default();
+    let earlier = earlier.unwrap_or_default();
+    for words in resume::passed_over(&folder, &earlier) {
+        display.message(&words);
+    }
+    let Earlier { curve, lasted, .. } = earlier;
     let watch = Watch {
         // The run has lasted so long before it was interrupted.
         started: started.checked_sub(lasted).unwrap_or(started),
@@ -83,6 +87,8 @@ pub async fn train(options: TrainOptions) -> Result<RunEnd> {
         best: None,
         curve,
         resumed,
+        returns: Vec::new(),
+        may_not_conclude: false,
         divergence: DivergenceWatch::default(),
         folder,
         cluster,
@@ -161,11 +167,11 @@ async fn start(options: &TrainOptions) -> Result<Started> {
         Some(folder) => folder,
         None => new_folder(config)?,
     };
-    let earlier = options
-        .resume
-        .as_ref()
-        .map(|_| Earlier::of(&folder, config));
-    let earlier = earlier.transpose()?;
+    // Nothing of an earlier run is touched before it is known to go on.
+    let earlier = match options.resume {
+        Some(_) => Some(Earlier::of(&folder, config).await?),
+        None => None,
+    };
     let mark = RunMark::begin(&folder, &config.name, begun)?;
     folder.write_job(&config.to_toml())?;
     write_encoding(&folder, &job)?;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use thalweg_common::error::RefusalKind;
 use thalweg_common::message::{Phase, Status, WorkerState};
 
 use super::divergence::DivergenceWatch;
@@ -17,9 +18,11 @@ use super::seat::Seat;
 use super::stopping::Stopping;
 use crate::job::ResolvedJob;
 use crate::launch::{LocalCluster, Loss, Role};
+use crate::observe::ObserveError;
 use crate::progress::Display;
 use crate::report::{
     ConditionsReport, Diverged, EvaluationPoint, EventLog, MetricsLog, Resumed, RunFolder,
+    ServerReturn,
 };
 use crate::status_page::Told;
 use crate::view::ClusterView;
@@ -47,6 +50,10 @@ pub(super) struct Watch {
     pub(super) curve: Vec<EvaluationPoint>,
     /// Where the run went on, if it was interrupted before.
     pub(super) resumed: Option<Resumed>,
+    /// Servers that came back, and what they had lost by then.
+    pub(super) returns: Vec<ServerReturn>,
+    /// Whether the servers have refused to end the job by a rule.
+    pub(super) may_not_conclude: bool,
     pub(super) divergence: DivergenceWatch,
     pub(super) folder: RunFolder,
     pub(super) cluster: Option<LocalCluster>,
@@ -257,11 +264,28 @@ impl Watch {
         let view = ClusterView::from(&statuses[..]);
         let point = self.judge.point(self.point(&view), &parameters)?;
         if let Some(why) = self.add_point(point, &parameters, &view)? {
-            self.display.message(&format!("enough: {why}"));
-            // A server that does not answer is noticed by the next poll.
-            self.seat.conclude(&why).await.ok();
+            self.conclude(&why).await;
         }
         Ok(())
+    }
+
+    /// Ends the job by a rule; says once that it may not, if it may not.
+    async fn conclude(&mut self, why: &str) {
+        if self.may_not_conclude {
+            return;
+        }
+        self.display.message(&format!("enough: {why}"));
+        // A server that does not answer is noticed by the next poll.
+        if let Err(error) = self.seat.conclude(why).await
+            && let Some(ObserveError::Refused { refusal, .. }) = error.downcast_ref()
+            && refusal.kind == RefusalKind::Forbidden
+        {
+            self.may_not_conclude = true;
+            self.display.message(&format!(
+                "the job goes on to its own end, since this trainer may not end it: {error}; join with the \
+                 credentials of an admin"
+            ));
+        }
     }
 
     /// The examples committed, in passes over the training data.

@@ -79,6 +79,14 @@ fn a_server_that_is_killed_returns_and_the_run_ends_by_itself() {
         }
         assert!(words.contains("(1 of 3)"), "{words}");
         assert_trained(&bench, &words);
+        let report = bench.report();
+        let returns = report["server_returns"].as_array().unwrap();
+        let mut back: Vec<_> = returns
+            .iter()
+            .map(|one| one["server"].as_u64().unwrap())
+            .collect();
+        back.sort_unstable();
+        assert_eq!(back, killed, "{words}");
         let log = fs::read_to_string(bench.path("run/logs/worker-0.log")).unwrap();
         assert!(log.contains("takes its place again"), "{log}");
     }
@@ -251,7 +259,7 @@ fn checkpoints_of_jobs_that_are_over_are_forgotten_on_request_and_those_in_use_a
     let asked = forget();
     assert!(asked.status.success(), "{}", stderr(&asked));
     assert!(
-        stdout(&asked).contains("stays, its server runs"),
+        stdout(&asked).contains("stays, as a server of its job runs"),
         "{}",
         stdout(&asked)
     );
@@ -264,6 +272,13 @@ fn checkpoints_of_jobs_that_are_over_are_forgotten_on_request_and_those_in_use_a
     let words = stderr(&server.wait_with_output().unwrap());
     assert!(words.contains("this one begins anew"), "{words}");
 
+    let inside = bench.run(&["checkpoint", "--forget", "kept/server-0"]);
+    assert!(!inside.status.success());
+    assert!(
+        stderr(&inside).contains("which is kept"),
+        "{}",
+        stderr(&inside)
+    );
     let asked = forget();
     assert!(
         stdout(&asked).contains("1 checkpoint removed"),

@@ -72,12 +72,7 @@ fn a_run_whose_launcher_was_killed_goes_on_from_its_last_checkpoints() {
     bench.wait_until_training();
     run.kill().unwrap();
     run.wait().unwrap();
-    // Its processes end with it, and hold their folders until then.
-    let pids: Vec<_> = [0, 1].map(|server| bench.pid("server", server)).into();
-    crate::support::wait_for("the end of the servers", || {
-        pids.iter()
-            .all(|pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(*pid), None).is_err())
-    });
+    // Its processes end with it, and hold their folders until then, for which the next one waits.
     let resumed = bench.run(&["train", "--resume", "run", "--set", "limits.stop_seconds=9"]);
     assert!(resumed.status.success(), "{}", stderr(&resumed));
     assert!(
@@ -114,8 +109,28 @@ fn what_cannot_go_on_is_refused_with_the_reason() {
     let output = output_of(start(&mut other.train(&["train.examples=64"], &[])));
     assert!(output.status.success(), "{}", stderr(&output));
     as_if_interrupted(&other);
+    let kept = |name: &str| fs::read_to_string(other.path("run").join(name)).unwrap();
+    let (job, state) = (kept("job.toml"), kept("state.json"));
     let refused = other.run(&["train", "--resume", "run", "--set", "optimizer.lr=0.3"]);
     assert!(!refused.status.success());
     let words = stderr(&refused);
-    assert!(words.contains("holds checkpoints of server 0"), "{words}");
+    assert!(words.contains("optimizer.lr = 0.3 instead of"), "{words}");
+    assert_eq!(kept("job.toml"), job, "a refused command changes nothing");
+    assert_eq!(kept("state.json"), state);
+}
+
+#[test]
+fn a_run_that_goes_on_elsewhere_is_left_alone() {
+    let bench = Bench::new();
+    let sets = ["train.compute=10ms", "cluster.workers=2"];
+    let run = start(&mut bench.train(&sets, &[]));
+    bench.wait_until_training();
+    let refused = bench.run(&["train", "--resume", "run"]);
+    assert!(!refused.status.success());
+    let words = stderr(&refused);
+    let expected = format!("goes on in another process ({})", run.id());
+    assert!(words.contains(&expected), "{words}");
+    let output = output_of(run);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(bench.report()["status"], "done");
 }

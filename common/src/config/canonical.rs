@@ -60,6 +60,26 @@ impl JobConfig {
     /// Never, as for [`Self::to_toml`].
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
+        let text = toml::to_string(&self.agreed()).expect("a table is TOML");
+        Fingerprint(xxh3_128(text.as_bytes()))
+    }
+
+    /// The keys of what a cluster must agree on that this job has otherwise than `other`, each with the
+    /// value here and there, such as `optimizer.lr = 0.2 instead of 0.1`. Empty exactly if both have one
+    /// [fingerprint](Self::fingerprint).
+    ///
+    /// # Panics
+    /// Never, as for [`Self::to_toml`].
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        let (here, there) = (self.agreed(), other.agreed());
+        compare("", (&Value::Table(here), &Value::Table(there)), &mut found);
+        found
+    }
+
+    /// What a cluster must agree on.
+    fn agreed(&self) -> Table {
         let mut job =
             Table::try_from(&**self).expect("a checked job holds only what TOML can write");
         for (section, key) in OF_ONE_PROCESS {
@@ -75,7 +95,29 @@ impl JobConfig {
         for section in SECTIONS_OF_ONE_PROCESS {
             job.remove(*section);
         }
-        let text = toml::to_string(&job).expect("a table is TOML");
-        Fingerprint(xxh3_128(text.as_bytes()))
+        job
+    }
+}
+
+/// Adds the keys below `key` whose values differ.
+fn compare(key: &str, (here, there): (&Value, &Value), found: &mut Vec<String>) {
+    let (Value::Table(one), Value::Table(other)) = (here, there) else {
+        if here != there {
+            found.push(format!("{key} = {here} instead of {there}"));
+        }
+        return;
+    };
+    let below = |name: &String| match key {
+        "" => name.clone(),
+        key => format!("{key}.{name}"),
+    };
+    for (name, value) in one {
+        match other.get(name) {
+            Some(there) => compare(&below(name), (value, there), found),
+            None => found.push(format!("{} = {value} instead of nothing", below(name))),
+        }
+    }
+    for name in other.keys().filter(|name| !one.contains_key(*name)) {
+        found.push(format!("{} is missing", below(name)));
     }
 }

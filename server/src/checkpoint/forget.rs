@@ -10,12 +10,12 @@ use super::{CheckpointError, Checkpoints, Disk, Number, RealDisk, hold, server_o
 pub struct Forgotten {
     /// The server's folder, which stays.
     pub folder: PathBuf,
-    /// How many were removed; `None` if a server runs that keeps them.
+    /// How many were removed; `None` if a server runs that keeps its own beside them.
     pub removed: Option<usize>,
 }
 
-/// Removes the checkpoints of all servers below `checkpoints` but of those that run. Nothing else there is
-/// touched, and a folder that is not there has none.
+/// Removes the checkpoints of all servers below `checkpoints`, or, as long as one of them runs, of none: the others
+/// may be down and about to return. Nothing else there is touched, and a folder that is not there has none.
 ///
 /// # Errors
 /// [`CheckpointError::Io`] if the system refuses.
@@ -23,17 +23,25 @@ pub fn forget(checkpoints: &Path) -> Result<Vec<Forgotten>, CheckpointError> {
     let names = RealDisk.names(checkpoints);
     let names = names.map_err(CheckpointError::io(checkpoints))?;
     let servers = names.iter().filter(|name| server_of(name).is_some());
-    servers
-        .map(|name| {
-            let folder = checkpoints.join(name);
-            let removed = match hold(&folder) {
-                Ok(_held) => Some(remove_all(&RealDisk, &folder)?),
-                Err(CheckpointError::InUse { .. }) => None,
-                Err(error) => return Err(error),
-            };
-            Ok(Forgotten { folder, removed })
-        })
-        .collect()
+    let folders: Vec<PathBuf> = servers.map(|name| checkpoints.join(name)).collect();
+    let mut held = Vec::new();
+    for folder in &folders {
+        match hold(folder) {
+            Ok(one) => held.push(one),
+            Err(CheckpointError::InUse { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let is_over = held.len() == folders.len();
+    let mut forgotten = Vec::new();
+    for folder in folders {
+        let removed = match is_over {
+            true => Some(remove_all(&RealDisk, &folder)?),
+            false => None,
+        };
+        forgotten.push(Forgotten { folder, removed });
+    }
+    Ok(forgotten)
 }
 
 impl Checkpoints {
@@ -43,6 +51,21 @@ impl Checkpoints {
     /// [`CheckpointError::Io`] if the system refuses.
     pub fn forget_all(&self) -> Result<usize, CheckpointError> {
         remove_all(self.disk.as_ref(), self.folder())
+    }
+}
+
+impl Checkpoints {
+    /// Removes what was begun and never ended, beside a good checkpoint: it would only take room. What cannot
+    /// be removed does no harm.
+    pub(super) fn forget_unfinished(&self) {
+        let numbers = self.numbers().unwrap_or_default();
+        let paths = numbers.into_iter().map(|number| self.path_of(number));
+        for path in paths {
+            let names = self.disk.names(&path).unwrap_or_default();
+            if !names.iter().any(|name| name == MANIFEST) {
+                self.disk.remove_folder(&path).ok();
+            }
+        }
     }
 }
 
@@ -107,16 +130,21 @@ mod tests {
     }
 
     #[test]
-    fn those_of_a_server_that_runs_stay() {
+    fn as_long_as_a_server_runs_all_stay() {
         let folder = tempfile::tempdir().unwrap();
         let checkpoints = folder.path();
         make(checkpoints, 0, 1);
+        make(checkpoints, 1, 1);
         let mine = folder_of(checkpoints, ServerId(0));
         let held = hold(&mine).unwrap();
-        assert_eq!(forget(checkpoints).unwrap()[0].removed, None);
+        let removed = || -> Vec<_> {
+            let forgotten = forget(checkpoints).unwrap();
+            forgotten.iter().map(|one| one.removed).collect()
+        };
+        assert_eq!(removed(), [None, None]);
         assert!(mine.join("save-000000000001").is_dir());
         drop(held);
-        assert_eq!(forget(checkpoints).unwrap()[0].removed, Some(1));
+        assert_eq!(removed(), [Some(1), Some(1)]);
     }
 
     #[test]

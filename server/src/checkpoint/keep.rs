@@ -45,13 +45,22 @@ pub struct Kept {
 }
 
 /// A checkpoint that is being written. Dropped, it is abandoned: nothing reads a folder without a
-/// manifest.
+/// manifest, and what is there of it is removed, since the disk may be full.
 #[derive(Debug)]
 pub struct Attempt<'a> {
     checkpoints: &'a Checkpoints,
     number: Number,
     path: PathBuf,
     shards: Vec<ShardEntry>,
+    is_whole: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            self.checkpoints.disk.remove_folder(&self.path).ok();
+        }
+    }
 }
 
 impl Checkpoints {
@@ -105,6 +114,7 @@ impl Checkpoints {
             number,
             path,
             shards: Vec::new(),
+            is_whole: false,
         })
     }
 
@@ -156,7 +166,7 @@ impl Attempt<'_> {
     /// # Errors
     /// [`CheckpointError`]; the attempt is abandoned then, and no older one was touched.
     pub fn finish(
-        self,
+        mut self,
         identity: Identity,
         desk: SavedDesk,
         written_unix_ms: u64,
@@ -180,6 +190,8 @@ impl Attempt<'_> {
         };
         let text = manifest.sealed();
         self.put(MANIFEST, text.as_bytes())?;
+        // From here on somebody may return from it.
+        self.is_whole = true;
         for folder in [&self.path, &self.checkpoints.folder] {
             let settled = self.checkpoints.disk.settle_folder(folder);
             settled.map_err(CheckpointError::io(folder))?;

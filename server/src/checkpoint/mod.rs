@@ -26,7 +26,7 @@ pub use forget::{Forgotten, forget};
 pub use keep::{Attempt, Checkpoints, Identity, Kept};
 pub use keeper::{Keeper, KeeperOptions, Request, unix_ms};
 pub use manifest::{About, FORMAT, Manifest, NotANumber, Number, PendingEntry, ShardEntry};
-pub use read::{Found, Skipped};
+pub use read::{Found, PASSED_OVER, Skipped};
 pub use start::{Begun, Returned, begin};
 
 use std::fs::{File, TryLockError};
@@ -91,7 +91,7 @@ pub enum CheckpointError {
     /// There are checkpoints and none of them verifies.
     #[error(
         "{}: none of its {} checkpoints can be read, and a server does not start blank beside them: {}; \
-         bring back a copy of one, or remove the folder to start the job anew",
+         bring back a copy of one, or start the job anew after `thalweg checkpoint --forget`",
         path.display(), .skipped.len(), words(.skipped)
     )]
     NoneGood {

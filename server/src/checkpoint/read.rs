@@ -11,6 +11,9 @@ use super::manifest::{FORMAT, MANIFEST_BYTES_MAX, Manifest, Number, shard_file};
 use super::{CheckpointError, words};
 use crate::saved::SavedShard;
 
+/// By these words a server says that it returns to an older checkpoint than its newest.
+pub const PASSED_OVER: &str = "a checkpoint is passed over";
+
 /// A checkpoint that was passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {

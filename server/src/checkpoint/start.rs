@@ -60,6 +60,7 @@ pub fn begin(
     let returned = match found {
         None => None,
         Some(found) => {
+            checkpoints.forget_unfinished();
             let last = checkpoints.numbers()?.last().map_or(0, |number| number.0);
             go_on(
                 server,

@@ -20,7 +20,12 @@ impl Desk {
                 let seconds = bounds.first_contact.as_secs_f64();
                 self.fall_short(now, &format!("nobody came within {seconds:.0} s"));
             }
-            return is_alone;
+            // It may have been over from the start: a server that returned to a job that has ended.
+            let over_since = match self.is_over(now) {
+                true => Some(*self.over_since.get_or_insert(now)),
+                false => None,
+            };
+            return is_alone || over_since.is_some_and(|since| now.since(since) > bounds.linger);
         }
         let slots = self.admission.clocks().slots();
         let present = |s: SlotState| matches!(s, SlotState::Active | SlotState::Idle);

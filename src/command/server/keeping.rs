@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use thalweg_common::time::Time;
 use thalweg_proto::transport::Clock;
 use thalweg_server::checkpoint::{
-    self, About, Begun, CheckpointError, Checkpoints, Keeper, KeeperOptions, RealDisk, Returned,
-    begin, folder_of, hold, unix_ms,
+    self, About, Begun, CheckpointError, Checkpoints, Keeper, KeeperOptions, PASSED_OVER, RealDisk,
+    Returned, begin, folder_of, hold, unix_ms,
 };
 use thalweg_server::{Plan, Server};
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,7 +31,7 @@ pub(super) struct Kept {
 /// Makes the server of a plan, from its newest checkpoint below `folder` if there is one, and starts to
 /// keep checkpoints of it. Those of another job are removed if `forget_others` says so, and else an error.
 pub(super) fn keep(
-    (folder, forget_others): (&Path, bool),
+    (checkpoints_of_all, forget_others): (&Path, bool),
     blueprint: &Blueprint,
     plan: Plan,
 ) -> Result<Kept> {
@@ -44,7 +44,7 @@ pub(super) fn keep(
         generation: plan.map.generation().0,
         shards: plan.map.of_server(plan.server).map(|(id, _)| id).collect(),
     };
-    let folder = folder_of(folder, plan.server);
+    let folder = folder_of(checkpoints_of_all, plan.server);
     let held = hold(&folder)?;
     let checkpoints = Checkpoints::new(folder, Arc::new(RealDisk), about, section.keep);
     let found = match checkpoints.newest() {
@@ -69,6 +69,16 @@ pub(super) fn keep(
     )?;
     if let Some(returned) = &begun.returned {
         tell(&server, &begun, returned);
+        let coordinator = found
+            .as_ref()
+            .and_then(|found| found.manifest.desk.coordinator.as_ref());
+        if coordinator.is_some_and(|coordinator| coordinator.done.is_some()) {
+            say_error(&format!(
+                "warning: its job was done, and nothing is left to train; `thalweg checkpoint --forget {}` lets the \
+                 servers start it anew",
+                checkpoints_of_all.display()
+            ));
+        }
     }
     drop(found);
     let every = section.every_seconds.duration();
@@ -88,7 +98,7 @@ pub(super) fn keep(
 /// Says where the server goes on, and what is lost: everything since the checkpoint.
 fn tell(server: &Server, begun: &Begun, returned: &Returned) {
     for skipped in &returned.skipped {
-        say_error(&format!("warning: a checkpoint is passed over: {skipped}"));
+        say_error(&format!("warning: {PASSED_OVER}: {skipped}"));
     }
     let age = unix_ms().saturating_sub(returned.written_unix_ms);
     let Returned {
