@@ -151,8 +151,12 @@ fn the_newest_three_stay_and_older_ones_go_once_a_newer_one_was_read_back() {
     }
     let numbers = [3, 4, 5].map(Number);
     assert_eq!(kept.numbers().unwrap(), numbers);
-    // What was begun and never ended is removed with the next one, and its number is not used again.
+    // What is abandoned takes no room.
     drop(kept.begin().unwrap());
+    assert_eq!(kept.numbers().unwrap(), numbers);
+    // What a killed process has begun is removed with the next one, and its number is not used again.
+    std::mem::forget(kept.begin().unwrap());
+    assert_eq!(kept.numbers().unwrap(), [3, 4, 5, 6].map(Number));
     assert_eq!(write(&kept, 7).unwrap().number, Number(7));
     assert_eq!(kept.numbers().unwrap(), [4, 5, 7].map(Number));
 }
