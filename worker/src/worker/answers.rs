@@ -176,7 +176,7 @@ impl Worker {
         }
         match (said.refused, said.again) {
             (Some(refusal), _) => self.refused(errand, refusal)?,
-            (None, Some(why)) => self.calls.retry(self.now, errand, &why),
+            (None, Some(refusal)) => self.retry_refused(errand, &refusal),
             (None, None) => self.calls.end(errand),
         }
         self.forget();
@@ -188,11 +188,10 @@ impl Worker {
     /// whose job was done: it has returned from before the end, and needs it again.
     fn refused(&mut self, errand: Errand, refusal: Refusal) -> Result<(), Failure> {
         let server = errand.server();
-        let message = refusal.message.clone();
         let is_training = matches!(self.phase, Phase::Training);
         let reason = LeaveReason::Done;
         let is_done = matches!(self.phase, Phase::Ending { reason: said, .. } if said == reason);
-        match Failure::of_refusal(self.place.name(server), refusal) {
+        match Failure::of_refusal(self.place.name(server), refusal.clone()) {
             Some(failure) if is_training => Err(failure),
             Some(failure @ Failure::Replaced { .. }) if is_done => Err(failure),
             Some(_) => {
@@ -201,10 +200,17 @@ impl Worker {
                 Ok(())
             }
             None => {
-                self.calls.retry(self.now, errand, &message);
+                self.retry_refused(errand, &refusal);
                 Ok(())
             }
         }
+    }
+
+    /// Nothing was done: the same again after a back-off, and not before the server wants it.
+    fn retry_refused(&mut self, errand: Errand, refusal: &Refusal) {
+        let at_least = refusal.retry_after.unwrap_or_default();
+        self.calls
+            .retry_after(self.now, errand, &refusal.message, at_least);
     }
 
     fn malformed(&self, server: ServerId, found: String) -> Failure {
