@@ -1,7 +1,7 @@
 //! A connection whose small HTTP/2 frames come at a pace.
 //!
 //! A frame costs the server about the same whatever its length. What trains sends few and long ones; a flood of PING,
-//! SETTINGS, RST_STREAM or empty DATA sends millions of short ones, which the HTTP/2 library answers one by one, and
+//! SETTINGS, `RST_STREAM` or empty DATA sends millions of short ones, which the HTTP/2 library answers one by one, and
 //! that takes the core from everybody else. Here they are counted as they come, and a connection that sends too
 //! many is read on later: it waits for itself, and nobody else does.
 

@@ -78,7 +78,7 @@ impl Worker {
             return Ok(());
         };
         match (errand, reply) {
-            (_, Reply::Refused(refusal)) => self.refused(errand, refusal),
+            (_, Reply::Refused(refusal)) => self.refused(errand, &refusal),
             (Errand::Push(sequence, _), Reply::Pushed(acks)) => {
                 self.acknowledged(sequence, server, &acks)
             }
@@ -175,7 +175,7 @@ impl Worker {
             self.note_version(shard.0, version);
         }
         match (said.refused, said.again) {
-            (Some(refusal), _) => self.refused(errand, refusal)?,
+            (Some(refusal), _) => self.refused(errand, &refusal)?,
             (None, Some(refusal)) => self.retry_refused(errand, &refusal),
             (None, None) => self.calls.end(errand),
         }
@@ -186,7 +186,7 @@ impl Worker {
     /// Repeats what a server may do later; ends the worker for what it will never do. A worker that
     /// is ending takes any refusal as the end of that errand, but for a server that does not know a worker
     /// whose job was done: it has returned from before the end, and needs it again.
-    fn refused(&mut self, errand: Errand, refusal: Refusal) -> Result<(), Failure> {
+    fn refused(&mut self, errand: Errand, refusal: &Refusal) -> Result<(), Failure> {
         let server = errand.server();
         let is_training = matches!(self.phase, Phase::Training);
         let reason = LeaveReason::Done;
@@ -200,7 +200,7 @@ impl Worker {
                 Ok(())
             }
             None => {
-                self.retry_refused(errand, &refusal);
+                self.retry_refused(errand, refusal);
                 Ok(())
             }
         }

@@ -290,7 +290,7 @@ impl Script {
 
     /// The beginning of a greeting, or on every second connection a record that fits none.
     fn half_handshake(&self) -> Vec<u8> {
-        if self.number % 2 == 0 {
+        if self.number.is_multiple_of(2) {
             return vec![0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, 1, 2, 3, 4];
         }
         let mut out = vec![0x17, 3, 3, 0, 32];
