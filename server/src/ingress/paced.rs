@@ -21,6 +21,13 @@ use super::pace::Pace;
 /// Frames shorter than this count: a part of a hundred values is longer.
 const SMALL_BYTES: usize = 256;
 
+/// What the frame counts for that begins a call: its headers are unpacked and its call is judged and answered, if
+/// only with a refusal. So a connection begins a thousand calls a second; whoever wants more opens a session.
+const CALL_FRAMES: u32 = 20;
+
+/// The kind of frame that begins a call.
+const HEADERS: u8 = 1;
+
 /// Small frames of one connection in a second, and at once.
 const SMALL_FRAMES: (f64, f64) = (20_000.0, 500.0);
 
@@ -75,7 +82,7 @@ impl Default for Frames {
 }
 
 impl Frames {
-    /// Takes the next bytes; answers how many small frames begin in them.
+    /// Takes the next bytes; answers for how many small frames those count that begin in them.
     fn small_in(&mut self, mut bytes: &[u8]) -> u32 {
         let mut small = 0;
         while !bytes.is_empty() {
@@ -87,10 +94,13 @@ impl Frames {
             self.head_bytes += taken;
             bytes = &bytes[taken..];
             if self.head_bytes == HEAD_BYTES {
-                let [a, b, c, ..] = self.head;
+                let [a, b, c, kind, ..] = self.head;
                 self.skip = u32::from_be_bytes([0, a, b, c]) as usize;
                 self.head_bytes = 0;
-                small += u32::from(self.skip < SMALL_BYTES);
+                small += match kind {
+                    HEADERS => CALL_FRAMES,
+                    _ => u32::from(self.skip < SMALL_BYTES),
+                };
             }
         }
         small
@@ -168,10 +178,10 @@ mod tests {
 
     use super::*;
 
-    fn frame(out: &mut Vec<u8>, payload: usize) {
+    fn frame(out: &mut Vec<u8>, payload: usize, kind: u8) {
         let length = u32::try_from(payload).unwrap().to_be_bytes();
         out.extend_from_slice(&length[1..]);
-        out.extend_from_slice(&[0; 6]);
+        out.extend_from_slice(&[kind, 0, 0, 0, 0, 0]);
         out.resize(out.len() + payload, 7);
     }
 
@@ -179,12 +189,13 @@ mod tests {
     fn small_frames_are_counted_wherever_reads_cut_them() {
         let mut bytes = vec![b'P'; PREFACE_BYTES];
         for payload in [0, 8, SMALL_BYTES - 1, SMALL_BYTES, 70_000, 0] {
-            frame(&mut bytes, payload);
+            frame(&mut bytes, payload, 0);
         }
+        frame(&mut bytes, 1_000, HEADERS);
         for step in [1, 5, 9, 1_000, bytes.len()] {
             let mut frames = Frames::default();
             let counted = bytes.chunks(step).map(|chunk| frames.small_in(chunk));
-            assert_eq!(counted.sum::<u32>(), 4, "in steps of {step}");
+            assert_eq!(counted.sum::<u32>(), 4 + CALL_FRAMES, "in steps of {step}");
         }
     }
 
@@ -192,7 +203,7 @@ mod tests {
     async fn who_sends_too_many_small_frames_is_read_at_their_pace_and_loses_none() {
         let frames = 4_500_u32;
         let mut bytes = vec![b'P'; PREFACE_BYTES];
-        (0..frames).for_each(|_| frame(&mut bytes, 8));
+        (0..frames).for_each(|_| frame(&mut bytes, 8, 6));
         let mut paced = Paced::new(&bytes[..], Clock::start());
         let mut read = vec![0; PREFACE_BYTES + 17 * 500];
         paced.read_exact(&mut read).await.unwrap();

@@ -1,12 +1,12 @@
-//! Who floods: a thread with connections of its own and a pace, so that it takes a share of the generator's core and
-//! no more. What the others lose is then the server's doing.
+//! Who floods: a thread with connections of its own and a pace, so that it takes a quarter of the generator's core,
+//! no more and no less. What the others lose is then the server's doing.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
@@ -16,9 +16,6 @@ use crate::command::bench::sample::now;
 
 /// How much longer a flooder rests than it works: it takes at most a quarter of a core.
 const REST_FACTOR: u32 = 3;
-
-/// The shortest rest.
-const REST_MIN: Duration = Duration::from_micros(200);
 
 /// Between two rounds of a flood that works by being there.
 const HOLD: Duration = Duration::from_millis(100);
@@ -32,8 +29,9 @@ const OPENED_MAX: usize = 64;
 /// Bytes that one connection sends or takes in one round.
 const TURN_BYTES: usize = 64 << 10;
 
-/// Work that only takes time, for the measurement without a flood.
-const BURN: Duration = Duration::from_micros(200);
+/// The shortest time at work before a rest. What the flood does not need of it passes by spinning: a core that falls
+/// asleep wakes late, and who was measured beside a spinning thread would seem to lose what nobody took.
+const WORK: Duration = Duration::from_micros(200);
 
 /// What a flooder did.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -65,11 +63,7 @@ impl Flooder {
     pub(super) fn burn() -> anyhow::Result<Self> {
         Self::run(|stop| {
             while !stop.load(Ordering::Relaxed) {
-                let begun = now();
-                while now().duration_since(begun) < BURN {
-                    std::hint::spin_loop();
-                }
-                rest(BURN * REST_FACTOR);
+                work_and_rest(now());
             }
             Flooded::default()
         })
@@ -116,29 +110,47 @@ fn flood_until(flood: Flood, (address, places): (SocketAddr, usize), stop: &Atom
     let mut lines: Vec<Option<Line>> = Vec::new();
     lines.resize_with(flood.lines(places), || None);
     let mut did = Flooded::default();
+    let mut next = now();
     while !stop.load(Ordering::Relaxed) {
         let begun = now();
-        let mut opened = 0;
-        for line in &mut lines {
-            if line.is_none() && opened < OPENED_MAX {
-                opened += 1;
-                *line = Line::open(flood, address, did.connections);
-                did.connections += u64::from(line.is_some());
-            }
-            let Some(open) = line else { continue };
-            if open.turn(flood, &mut did.bytes).is_err() {
-                did.cut += 1;
-                *line = None;
-            } else if open.script.is_used_up() {
-                *line = None;
+        if next <= begun {
+            round(flood, address, &mut lines, &mut did);
+            if flood.holds() {
+                next = begun + HOLD;
             }
         }
-        let open = lines.iter().filter(|line| line.is_some()).count() as u64;
-        did.open_max = did.open_max.max(open);
-        let least = if flood.holds() { HOLD } else { REST_MIN };
-        rest((now().duration_since(begun) * REST_FACTOR).max(least));
+        work_and_rest(begun);
     }
     did
+}
+
+/// Lets every connection have its turn, and opens those that are not.
+fn round(flood: Flood, address: SocketAddr, lines: &mut [Option<Line>], did: &mut Flooded) {
+    let mut opened = 0;
+    for line in lines.iter_mut() {
+        if line.is_none() && opened < OPENED_MAX {
+            opened += 1;
+            *line = Line::open(flood, address, did.connections);
+            did.connections += u64::from(line.is_some());
+        }
+        let Some(open) = line else { continue };
+        if open.turn(flood, &mut did.bytes).is_err() {
+            did.cut += 1;
+            *line = None;
+        } else if open.script.is_used_up() {
+            *line = None;
+        }
+    }
+    let open = lines.iter().filter(|line| line.is_some()).count() as u64;
+    did.open_max = did.open_max.max(open);
+}
+
+/// Fills up the time at work that began at `begun`, then rests in proportion.
+fn work_and_rest(begun: Instant) {
+    while now().duration_since(begun) < WORK {
+        std::hint::spin_loop();
+    }
+    rest(now().duration_since(begun) * REST_FACTOR);
 }
 
 impl Line {
