@@ -2,6 +2,7 @@
 //! the caller does next.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -146,6 +147,8 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// Expected, found, and how to mend it; one line.
     pub message: String,
+    /// Not before this is the same request worth sending again; `None` if the server does not say.
+    pub retry_after: Option<Duration>,
 }
 
 impl Refusal {
@@ -155,6 +158,16 @@ impl Refusal {
         Self {
             kind,
             message: message.into(),
+            retry_after: None,
+        }
+    }
+
+    /// The same, with the time after which the request is worth sending again.
+    #[must_use]
+    pub fn with_retry_after(self, retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..self
         }
     }
 

@@ -4,12 +4,20 @@
 //! The code is for foreign clients and tools; between our own ends the exact kind travels beside it
 //! as the metadata [`KIND_METADATA`].
 
+use std::time::Duration;
+
 use thalweg_common::error::{Next, Refusal, RefusalKind};
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
+use crate::convert::retry_millis;
+
 /// The metadata key under which the name of the refusal's kind travels.
 pub const KIND_METADATA: &str = "thalweg-refusal";
+
+/// The metadata key of gRPC (proposal A6) under which the time travels after which the same call is
+/// worth making again, milliseconds.
+pub const PUSHBACK_METADATA: &str = "grpc-retry-pushback-ms";
 
 /// Why a call failed, as the caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +71,10 @@ pub fn to_status(refusal: &Refusal) -> Status {
     let mut status = Status::new(code(refusal.kind), refusal.message.clone());
     let name = MetadataValue::from_static(refusal.kind.name());
     status.metadata_mut().insert(KIND_METADATA, name);
+    if let Some(after) = refusal.retry_after {
+        let pushback = MetadataValue::from(retry_millis(after));
+        status.metadata_mut().insert(PUSHBACK_METADATA, pushback);
+    }
     status
 }
 
@@ -78,9 +90,21 @@ pub fn from_status(status: &Status) -> Failure {
             .find(|kind| name.as_bytes() == kind.name().as_bytes())
     });
     match named.or_else(|| refusal_of(status.code())) {
-        Some(kind) => Failure::Refused(Refusal::new(kind, status.message())),
+        Some(kind) => Failure::Refused(Refusal {
+            retry_after: pushback(status),
+            ..Refusal::new(kind, status.message())
+        }),
         None => Failure::Unknown(format!("{}: {}", status.code(), status.message())),
     }
+}
+
+/// The retry hint of a status, if it has one that is a number of milliseconds. A negative one, by which gRPC
+/// says "never", is none: what our refusals say of that is their kind.
+fn pushback(status: &Status) -> Option<Duration> {
+    let told = status.metadata().get(PUSHBACK_METADATA)?.to_str().ok()?;
+    told.parse::<u32>()
+        .ok()
+        .map(|told| Duration::from_millis(told.into()))
 }
 
 /// The kind that a bare code stands for; `None` where the outcome is unknown.
@@ -120,6 +144,21 @@ mod tests {
             let failure = from_status(&to_status(&refusal));
             assert_eq!(failure.next(), kind.next());
             assert_eq!(failure, Failure::Refused(refusal));
+        }
+    }
+
+    #[test]
+    fn a_retry_hint_travels_as_grpcs_pushback_and_nonsense_is_none() {
+        let refusal = Refusal::new(RefusalKind::Overloaded, "full");
+        let refusal = refusal.with_retry_after(Duration::from_millis(40));
+        let mut status = to_status(&refusal);
+        assert_eq!(status.metadata().get(PUSHBACK_METADATA).unwrap(), "40");
+        assert_eq!(from_status(&status), Failure::Refused(refusal.clone()));
+        for nonsense in ["-1", "soon", "4294967296"] {
+            let value = MetadataValue::from_static(nonsense);
+            status.metadata_mut().insert(PUSHBACK_METADATA, value);
+            let plain = Refusal::new(RefusalKind::Overloaded, "full");
+            assert_eq!(from_status(&status), Failure::Refused(plain), "{nonsense}");
         }
     }
 

@@ -153,7 +153,7 @@ pub fn main() -> ExitCode {
         Command::Certs(arguments) => certs::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
-        Command::Bench(arguments) => bench::run(&arguments).map(|()| Ending::Done),
+        Command::Bench(arguments) => bench::run(&arguments),
     };
     match ended {
         Ok(Ending::Done) => ExitCode::SUCCESS,

@@ -310,7 +310,7 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
         limits: frame_limits(&blueprint.config, elements),
         queue_parts_max: limits.queue_parts_max,
         requests_max: u32::try_from(requests_max(limits, elements)).unwrap_or(u32::MAX),
-        connections_max: 4 * workers + 16,
+        connections_max: 4 * workers + 64,
         owner_threads: (cores / 2).max(1),
         request_time_max: limits.request_seconds.duration(),
         stop_time_max: limits.stop_seconds.duration(),

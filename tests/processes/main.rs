@@ -13,6 +13,7 @@ mod compare;
 mod claims;
 mod demo;
 mod stress;
+mod overload;
 mod simulate;
 mod stopping;
 mod own_data;

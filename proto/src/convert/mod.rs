@@ -21,3 +21,4 @@ mod history;
 mod refusal;
 
 pub use error::ConvertError;
+pub(crate) use refusal::retry_millis;

@@ -1,6 +1,7 @@
 //! Refusals and their kinds.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
 
@@ -67,6 +68,7 @@ impl From<&Refusal> for v1::Refusal {
         Self {
             kind: v1::RefusalKind::from(refusal.kind) as i32,
             message: refusal.message.clone(),
+            retry_after_ms: refusal.retry_after.map_or(0, retry_millis),
         }
     }
 }
@@ -75,13 +77,46 @@ impl TryFrom<v1::Refusal> for Refusal {
     type Error = ConvertError;
 
     fn try_from(refusal: v1::Refusal) -> Result<Self, ConvertError> {
-        Ok(Self::new(kind(refusal.kind)?, refusal.message))
+        let (again, told) = (
+            refusal.retry_after_ms,
+            Self::new(kind(refusal.kind)?, refusal.message),
+        );
+        Ok(match again {
+            0 => told,
+            again => told.with_retry_after(Duration::from_millis(again.into())),
+        })
     }
+}
+
+/// A retry hint in whole milliseconds, rounded up: one that is there never becomes 0, which is none.
+pub(crate) fn retry_millis(after: Duration) -> u32 {
+    u32::try_from(after.as_nanos().div_ceil(1_000_000).max(1)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_retry_hint_travels_in_whole_milliseconds_and_is_never_lost_to_rounding() {
+        let hinted = |micros| {
+            let refusal = Refusal::new(RefusalKind::Overloaded, "full");
+            let refusal = refusal.with_retry_after(Duration::from_micros(micros));
+            Refusal::try_from(v1::Refusal::from(&refusal))
+                .unwrap()
+                .retry_after
+        };
+        assert_eq!(hinted(0), Some(Duration::from_millis(1)));
+        assert_eq!(hinted(1), Some(Duration::from_millis(1)));
+        assert_eq!(hinted(2_001), Some(Duration::from_millis(3)));
+        assert_eq!(
+            hinted(u64::MAX),
+            Some(Duration::from_millis(u32::MAX.into()))
+        );
+        let plain = Refusal::new(RefusalKind::Overloaded, "full");
+        assert_eq!(v1::Refusal::from(&plain).retry_after_ms, 0);
+        assert_eq!(Refusal::try_from(v1::Refusal::from(&plain)), Ok(plain));
+    }
 
     #[test]
     fn every_kind_travels_and_no_number_but_theirs_is_taken() {

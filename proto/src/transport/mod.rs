@@ -42,6 +42,14 @@ pub const WORKER_STREAMS_MAX: u32 = 8;
 /// Header list of a request, bytes.
 pub const HEADER_LIST_BYTES_MAX: u32 = 8 << 10;
 
+/// Streams that a peer may have opened and reset before the server got to them; past it the connection ends. Only a
+/// flood does that (CVE-2023-44487).
+pub const UNSEEN_RESETS_MAX: usize = 20;
+
+/// Streams that the server itself may have reset because of a peer's errors; past it the connection ends
+/// (CVE-2025-8671).
+pub const PROVOKED_RESETS_MAX: usize = 1_024;
+
 /// Silence after which a ping is sent.
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -90,6 +98,11 @@ pub fn tune_server(server: tonic::transport::Server) -> tonic::transport::Server
         .initial_connection_window_size(WINDOW_BYTES)
         .max_frame_size(HTTP2_FRAME_BYTES_MAX)
         .max_concurrent_streams(WORKER_STREAMS_MAX)
+        // No more than may be open are ever begun, and none of them waits: what is too much is refused at once.
+        .concurrency_limit_per_connection(WORKER_STREAMS_MAX as usize)
+        .load_shed(true)
+        .http2_max_pending_accept_reset_streams(Some(UNSEEN_RESETS_MAX))
+        .http2_max_local_error_reset_streams(Some(PROVOKED_RESETS_MAX))
         .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_stream::Stream;
 use tonic::Status;
 use tonic::body::Body;
@@ -34,6 +35,21 @@ pub trait SessionService: Send + Sync + 'static {
         &self,
         request: tonic::Request<FrameReader<v1::ClientFrame>>,
     ) -> Result<Self::Frames, Status>;
+
+    /// Judges a unary call by its method's name and its head, before anything of its message is kept. What it
+    /// answers with is kept until the call is answered. Takes every call unless it is written otherwise.
+    ///
+    /// # Errors
+    /// The status with which the call is refused.
+    fn admit(
+        &self,
+        method: &str,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<Option<OwnedSemaphorePermit>, Status> {
+        let _ = (method, headers, extensions);
+        Ok(None)
+    }
 }
 
 /// The service `thalweg.v1.ParameterServer`: sessions by [`SessionService`], whose frames are read
@@ -105,7 +121,21 @@ where
             let response = self.session(request.map(Body::new));
             return Box::pin(std::future::ready(Ok(response)));
         }
-        Box::pin(self.unary.call(request))
+        let method = request.uri().path().rsplit('/').next().unwrap_or_default();
+        match self
+            .inner
+            .admit(method, request.headers(), request.extensions())
+        {
+            Err(status) => Box::pin(std::future::ready(Ok(status.into_http()))),
+            Ok(place) => {
+                let answer = self.unary.call(request);
+                Box::pin(async move {
+                    let answer = answer.await;
+                    drop(place);
+                    answer
+                })
+            }
+        }
     }
 }
 

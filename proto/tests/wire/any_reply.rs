@@ -1,6 +1,9 @@
 //! Arbitrary replies.
 
+use std::time::Duration;
+
 use proptest::collection::{btree_set, vec};
+use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{
@@ -13,8 +16,15 @@ use thalweg_common::message::{
 use crate::any_request::{micros, payload, range};
 
 fn refusal() -> impl Strategy<Value = Refusal> {
-    (0..RefusalKind::ALL.len(), ".{0,40}")
-        .prop_map(|(kind, message)| Refusal::new(RefusalKind::ALL[kind], message))
+    (
+        0..RefusalKind::ALL.len(),
+        ".{0,40}",
+        option::of(1..=u32::MAX),
+    )
+        .prop_map(|(kind, message, again)| Refusal {
+            retry_after: again.map(|millis| Duration::from_millis(millis.into())),
+            ..Refusal::new(RefusalKind::ALL[kind], message)
+        })
 }
 
 fn ack() -> impl Strategy<Value = PartAck> {

@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use thalweg_proto::transport::{Counted, Secured, Tally};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::transport::server::Connected;
 
+use super::paced::Paced;
+use super::places::{Place, Standing};
+use super::watched::Watched;
 use crate::observe::metrics::Connected as Open;
 use crate::server::{Counters, Server};
 
-/// A connection of one server. Its bytes are counted at the socket, below TLS.
-pub(super) type Connection = Secured<Counted<TcpStream, Entry>>;
+/// A connection of one server. Its bytes are counted at the socket, below TLS; its frames above it.
+pub(super) type Connection = Paced<Secured<Counted<Watched<TcpStream>, Entry>>>;
 
 /// Bytes of one connection at its socket, both ways, since somebody last took them.
 #[derive(Clone, Debug, Default)]
@@ -25,22 +27,31 @@ impl SocketBytes {
     }
 }
 
+/// What calls know of their connection.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    /// What has gone through it.
+    pub(super) bytes: SocketBytes,
+    /// What is held of it.
+    pub(super) standing: Arc<Standing>,
+}
+
 /// A connection in the server's books; holds its place among the permitted connections.
 #[derive(Debug)]
 pub(super) struct Entry {
     server: Arc<Server>,
     bytes: SocketBytes,
     _open: Open,
-    _place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Entry {
-    pub(super) fn new(server: Arc<Server>, open: Open, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(server: Arc<Server>, open: Open, place: Place) -> Self {
         Self {
             server,
             bytes: SocketBytes::default(),
             _open: open,
-            _place: place,
+            place,
         }
     }
 }
@@ -58,9 +69,12 @@ impl Tally for Entry {
 }
 
 impl Connected for Entry {
-    type ConnectInfo = SocketBytes;
+    type ConnectInfo = Line;
 
-    fn connect_info(&self) -> SocketBytes {
-        self.bytes.clone()
+    fn connect_info(&self) -> Line {
+        Line {
+            bytes: self.bytes.clone(),
+            standing: self.place.standing().clone(),
+        }
     }
 }

@@ -1,44 +1,29 @@
 //! The door: a TCP connection comes in, one that may be spoken on goes on.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_proto::security::TlsAcceptor;
 use thalweg_proto::transport::Secured;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// Handshakes under way at once; further connections wait in the system's backlog.
-const HANDSHAKES_MAX: usize = 64;
 
 /// How connections are let in.
 #[derive(Clone)]
 pub(super) struct Door {
     /// How TLS is spoken, if it is.
     tls: Option<TlsAcceptor>,
-    handshakes: Arc<Semaphore>,
     time_max: Duration,
 }
 
 impl Door {
     /// A handshake may take `time_max`.
     pub(super) fn new(tls: Option<TlsAcceptor>, time_max: Duration) -> Self {
-        Self {
-            tls,
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
-            time_max,
-        }
+        Self { tls, time_max }
     }
 
     /// Whether there is a handshake, which may take time.
     pub(super) fn is_locked(&self) -> bool {
         self.tls.is_some()
-    }
-
-    /// A place for one handshake.
-    pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        self.handshakes.clone().acquire_owned().await.ok()
     }
 
     /// Lets one connection in.

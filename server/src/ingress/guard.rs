@@ -10,9 +10,9 @@ use thalweg_common::message::{Reply, Request};
 use thalweg_proto::security::{Call, Caller, Digest, Keys};
 use thalweg_proto::transport::Peer;
 use tonic::Extensions;
-use tonic::metadata::MetadataMap;
+use tonic::codegen::http::HeaderMap;
 
-use super::counted::SocketBytes;
+use super::counted::Line;
 
 /// Sessions whose owner is remembered. Each that was ever opened counts until it leaves; past this the
 /// oldest are forgotten, which are lost by then.
@@ -35,13 +35,13 @@ impl Guard {
     }
 
     /// Who calls.
-    pub(super) fn recognise(&self, extensions: &Extensions, metadata: &MetadataMap) -> Caller {
+    pub(super) fn recognise(&self, extensions: &Extensions, headers: &HeaderMap) -> Caller {
         let Some(keys) = &self.keys else {
             return Caller::Anyone;
         };
-        let peer = extensions.get::<Peer<SocketBytes>>();
+        let peer = extensions.get::<Peer<Line>>();
         let certificate = peer.and_then(|peer| peer.certificate.as_deref());
-        keys.recognise(certificate, metadata.as_ref())
+        keys.recognise(certificate, headers)
     }
 
     /// Judges a request of a caller.

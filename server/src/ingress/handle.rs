@@ -6,8 +6,8 @@ use std::time::Duration;
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::ShardId;
 use thalweg_common::message::{
-    CheckpointStatus, Part, PartAck, Payload, Pull, PullPart, PullReply, Push, PushHeader, Read,
-    Reply, Request,
+    CheckpointStatus, Outcome, Part, PartAck, Payload, Pull, PullPart, PullReply, Push, PushHeader,
+    Read, Reply, Request,
 };
 use thalweg_common::time::Time;
 use tokio::sync::{oneshot, watch};
@@ -52,6 +52,10 @@ pub(super) struct Submitted {
     acks: Vec<(usize, Slot)>,
 }
 
+/// Bounds of what an overloaded server asks for: a wait shorter than a message takes is none, and a longer one would
+/// leave a server idle that has caught up.
+const RETRY_AFTER: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(1));
+
 /// An acknowledgement, or where it will come from.
 #[derive(Debug)]
 enum Slot {
@@ -64,6 +68,18 @@ impl Submitted {
     pub(super) fn is_ready(&self) -> bool {
         let is_here = |(_, slot): &(usize, Slot)| matches!(slot, Slot::Here(_));
         self.acks.iter().all(is_here)
+    }
+
+    /// How long its worker is asked to wait, because parts found no room; 0 if all did.
+    pub(super) fn retry_after(&self) -> Duration {
+        let asked = self.acks.iter().filter_map(|(_, slot)| match slot {
+            Slot::Here(PartAck {
+                outcome: Outcome::Refused(refusal),
+                ..
+            }) => refusal.retry_after,
+            Slot::Here(_) | Slot::Coming(_) => None,
+        });
+        asked.max().unwrap_or_default()
     }
 }
 
@@ -273,14 +289,26 @@ impl Handler {
     fn cannot_queue(&self, shard: ShardId) -> Refusal {
         match self.server.judge_shard(shard) {
             Err(refusal) => refusal,
-            Ok(()) => Refusal::new(
-                RefusalKind::Overloaded,
-                format!(
+            Ok(()) => {
+                let words = format!(
                     "the queue of shard {shard} is full; send again later, or raise [limits] \
                      queue_parts_max"
-                ),
-            ),
+                );
+                Refusal::new(RefusalKind::Overloaded, words).with_retry_after(self.retry_after())
+            }
         }
+    }
+
+    /// When it is worth coming back: the time that half of the fullest queue takes, so that those who were
+    /// refused come before it runs dry.
+    pub(super) fn retry_after(&self) -> Duration {
+        let (_, fullest) = self.owners.queued();
+        let half = u32::try_from(fullest / 2).unwrap_or(u32::MAX);
+        let (least, most) = RETRY_AFTER;
+        self.load
+            .usual_apply()
+            .saturating_mul(half)
+            .clamp(least, most)
     }
 
     /// What a scrape shows at this moment. It looks at every shard, each under its lock.

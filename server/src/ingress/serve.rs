@@ -8,7 +8,7 @@ use std::time::Duration;
 use thalweg_common::message::Phase;
 use thalweg_proto::codec::FrameLimits;
 use thalweg_proto::security::Keys;
-use thalweg_proto::transport::{Counted, WireServer, tune_server};
+use thalweg_proto::transport::{Counted, Secured, WireServer, tune_server};
 use thalweg_proto::{FILE_DESCRIPTOR_SET, ParameterServerServer};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,9 +21,12 @@ use super::door::Door;
 use super::guard::Guard;
 use super::handle::Handler;
 use super::owners::Owners;
+use super::pace::Pace;
 use super::pages::{Pages, StatusPages};
+use super::places::Places;
 use super::unary::Service;
 use super::waiters::Waiters;
+use super::watched::Watched;
 use crate::checkpoint::Keeper;
 use crate::observe::Load;
 use crate::server::Server;
@@ -34,6 +37,10 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Pause after the system refused to hand over a connection.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections that are accepted in a second, and at once. To open one costs a stranger as much as the server; whoever
+/// opens them without end is not to take its core, and a thousand workers that start together are in within a second.
+const ACCEPTED: (f64, f64) = (1_000.0, 256.0);
 
 /// How a server is to be run.
 #[derive(Clone, Debug)]
@@ -58,7 +65,7 @@ pub struct ServeOptions {
     pub metrics: Option<Arc<TcpListener>>,
     /// What it shows to callers, and whom it knows; without, it is open to all.
     pub keys: Option<Keys>,
-    /// How long a TLS handshake may take.
+    /// How long a TLS handshake may take, and then a connection for its first permitted call.
     pub handshake_time_max: Duration,
     /// Further pages beside the metrics.
     pub status_pages: Option<Arc<dyn StatusPages>>,
@@ -164,6 +171,7 @@ fn transport(
         limits: options.limits,
         requests_max: options.requests_max,
         data: Arc::new(DataDesk::new(options.data.clone())),
+        calls: Arc::new(Semaphore::new(options.connections_max)),
     };
     let service = WireServer::new(service, options.limits.message_bytes_max);
     let reflection = address
@@ -178,7 +186,15 @@ fn transport(
     let books = (handler.server.clone(), handler.load.clone());
     let tls = options.keys.as_ref().map(Keys::calls);
     let door = Door::new(tls, options.handshake_time_max);
-    let connections = accept(listener, books, door, options.connections_max);
+    let lease = handler.server.plan().bounds.lease;
+    let places = Places::new(options.connections_max, handler.clock, lease);
+    let first_call_max = options.handshake_time_max;
+    let connections = accept(
+        listener,
+        books,
+        door,
+        (places, handler.clock, first_call_max),
+    );
     Ok(async move {
         let (reporter, health) = tonic_health::server::health_reporter();
         reporter
@@ -195,25 +211,34 @@ fn transport(
     })
 }
 
-/// Accepts connections, at most `max` at a time; further ones wait in the system's backlog.
+/// Accepts connections, as many as there are places; further ones wait in the system's backlog. Whoever makes no
+/// permitted call within `first_call_max` has to go.
 fn accept(
     listener: TcpListener,
     (server, load): (Arc<Server>, Arc<Load>),
     door: Door,
-    max: usize,
+    (places, clock, first_call_max): (Arc<Places>, Clock, Duration),
 ) -> mpsc::Receiver<std::io::Result<Connection>> {
     let (accepted, connections) = mpsc::channel(1);
     tokio::spawn(async move {
-        let places = Arc::new(Semaphore::new(max));
-        while let Ok(place) = places.clone().acquire_owned().await {
+        let (per_second, burst) = ACCEPTED;
+        let mut pace = Pace::new(clock.now(), per_second, burst);
+        loop {
+            let (place, is_cut) = places.take().await;
             match listener.accept().await {
                 Ok((stream, _)) => {
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "a connection is without nodelay");
                     }
+                    let standing = (place.standing(), first_call_max);
+                    let stream = Watched::new(stream, is_cut, standing);
                     let entry = Entry::new(server.clone(), load.connected(), place);
-                    let entering = enter(door.clone(), Counted::new(stream, entry), &accepted);
-                    entering.await;
+                    let entering = (door.clone(), Counted::new(stream, entry));
+                    enter(entering, clock, &accepted).await;
+                    let owed = pace.spend(clock.now(), 1);
+                    if !owed.is_zero() {
+                        pause(owed).await;
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "no connection could be accepted");
@@ -230,22 +255,22 @@ fn accept(
 
 /// Lets a connection in: at once, or after its handshake, on a task of its own.
 async fn enter(
-    door: Door,
-    stream: Counted<TcpStream, Entry>,
+    (door, stream): (Door, Counted<Watched<TcpStream>, Entry>),
+    clock: Clock,
     accepted: &mpsc::Sender<std::io::Result<Connection>>,
 ) {
     if !door.is_locked() {
         // The server may have ended.
-        drop(accepted.send(Ok(Connection::plain(stream))).await);
+        let connection = Connection::new(Secured::plain(stream), clock);
+        drop(accepted.send(Ok(connection)).await);
         return;
     }
-    let (place, accepted) = (door.place().await, accepted.clone());
+    let accepted = accepted.clone();
     tokio::spawn(async move {
         match door.enter(stream).await {
-            Ok(connection) => drop(accepted.send(Ok(connection)).await),
+            Ok(secured) => drop(accepted.send(Ok(Connection::new(secured, clock))).await),
             Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
         }
-        drop(place);
     });
 }
 

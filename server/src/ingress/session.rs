@@ -4,7 +4,9 @@
 //! rest are answered as they can be. Everything in flight is bounded: requests by the permits,
 //! frames by the channel, bytes by the assembler.
 
+use std::mem::take;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::message::{Reply, Request};
@@ -18,12 +20,16 @@ use tokio::task::JoinSet;
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 
-use super::counted::SocketBytes;
+use super::counted::Line;
 use super::handle::{Handler, Submitted};
 use super::meter::Meter;
+use super::serve::pause;
 
 /// Frames that wait for the network per session.
 const OUTBOUND_FRAMES_MAX: usize = 64;
+
+/// How long a session is left unread at most: signs of life come on the same stream.
+const REST_MAX: Duration = Duration::from_millis(100);
 
 /// The frames of a client, as they come.
 pub(super) trait Frames:
@@ -42,8 +48,8 @@ pub(super) struct Session {
     pub(super) limits: FrameLimits,
     /// Requests in flight at once.
     pub(super) requests_max: u32,
-    /// The bytes of its connection.
-    pub(super) socket: SocketBytes,
+    /// Its connection.
+    pub(super) line: Option<Line>,
     /// Who speaks.
     pub(super) caller: Caller,
 }
@@ -71,12 +77,14 @@ impl Session {
         inbound: impl Frames,
     ) -> mpsc::Receiver<Result<v1::ServerFrame, Status>> {
         let (frames, outbound) = mpsc::channel(OUTBOUND_FRAMES_MAX);
+        let socket = self.line.as_ref().map(|line| line.bytes.clone());
+        let server = self.handler.server.clone();
         let answers = Answers {
             handler: self.handler.clone(),
             limits: self.limits,
             credit: self.requests_max,
             frames,
-            meter: Arc::new(Meter::new(self.handler.server.clone(), self.socket.clone())),
+            meter: Arc::new(Meter::new(server, socket.unwrap_or_default())),
         };
         tokio::spawn(self.receive(inbound, answers));
         outbound
@@ -89,7 +97,8 @@ impl Session {
         let (unfinished, finisher) = mpsc::channel(self.requests_max as usize);
         tasks.spawn(finish_in_order(finisher, answers.clone()));
         let mut ending = self.handler.ending.subscribe();
-        while let Some(frame) = next_frame(&mut inbound, &mut ending).await {
+        let mut rest = Duration::ZERO;
+        while let Some(frame) = next_frame(&mut inbound, &mut ending, take(&mut rest)).await {
             answers.meter.received(&frame);
             let (envelope, request) = match assembler.accept(frame) {
                 Ok(Assembled::Pending) => continue,
@@ -108,9 +117,13 @@ impl Session {
                 }
             };
             while tasks.try_join_next().is_some() {}
+            if let Some(line) = &self.line {
+                line.standing.note_request();
+            }
             match permits.clone().try_acquire_owned() {
                 Err(_) => {
-                    let refusal = overloaded(self.requests_max);
+                    let refusal = self.overloaded();
+                    rest = refusal.retry_after.unwrap_or_default();
                     if let Request::Push(push) = &request {
                         let (server, parts) = (&self.handler.server, push.parts.len());
                         server.turn_away(&push.header, refusal.kind, parts);
@@ -120,13 +133,13 @@ impl Session {
                         .await;
                 }
                 Ok(permit) => {
-                    self.serve(
+                    let served = self.serve(
                         envelope,
                         request,
                         permit,
                         (&answers, &unfinished, &mut tasks),
-                    )
-                    .await;
+                    );
+                    rest = served.await;
                 }
             }
         }
@@ -135,20 +148,23 @@ impl Session {
         tasks.shutdown().await;
     }
 
+    /// Answers how long the session is to be left unread: not at all, or as long as whoever was refused for
+    /// want of room is told to wait. So those who do not wait cost no more than those who do: what they send
+    /// stays with them, by the windows of HTTP/2.
     async fn serve(
         &self,
         envelope: RequestEnvelope,
         request: Request,
         permit: OwnedSemaphorePermit,
         (answers, unfinished, tasks): (&Answers, &mpsc::Sender<Unfinished>, &mut JoinSet<()>),
-    ) {
+    ) -> Duration {
         let RequestEnvelope {
             request_id,
             deadline,
         } = envelope;
         if let Err(refusal) = self.handler.guard.judge(&self.caller, &request) {
             answers.send(request_id, Reply::Refused(refusal)).await;
-            return;
+            return Duration::ZERO;
         }
         match request {
             Request::Push(push) => match self.handler.submit(push, deadline) {
@@ -157,10 +173,13 @@ impl Session {
                     if submitted.is_ready()
                         && unfinished.capacity() == unfinished.max_capacity() =>
                 {
+                    let rest = submitted.retry_after();
                     let acks = self.handler.finish(submitted).await;
                     answers.send(request_id, Reply::Pushed(acks)).await;
+                    return rest;
                 }
                 Ok(submitted) => {
+                    let rest = submitted.retry_after();
                     let push = Unfinished {
                         request_id,
                         submitted,
@@ -168,6 +187,7 @@ impl Session {
                     };
                     // The finisher lives as long as this loop; the permits bound its queue.
                     drop(unfinished.send(push).await);
+                    return rest;
                 }
             },
             Request::Pull(_) => {
@@ -184,17 +204,31 @@ impl Session {
                 answers.send(request_id, reply).await;
             }
         }
+        Duration::ZERO
+    }
+
+    fn overloaded(&self) -> Refusal {
+        let max = self.requests_max;
+        let words = format!("{max} requests of this session are in flight; wait for an answer");
+        Refusal::new(RefusalKind::Overloaded, words).with_retry_after(self.handler.retry_after())
     }
 }
 
-/// The next frame; `None` when the client is gone or the server ends.
+/// The next frame after a rest; `None` when the client is gone or the server ends.
 async fn next_frame(
     inbound: &mut impl Frames,
     ending: &mut watch::Receiver<bool>,
+    rest: Duration,
 ) -> Option<v1::ClientFrame> {
+    let next = async {
+        if !rest.is_zero() {
+            pause(rest.min(REST_MAX)).await;
+        }
+        inbound.next().await
+    };
     tokio::select! {
         biased;
-        frame = inbound.next() => frame.and_then(Result::ok),
+        frame = next => frame.and_then(Result::ok),
         _ = ending.wait_for(|over| *over) => None,
     }
 }
@@ -240,11 +274,4 @@ impl Answers {
                 .await,
         );
     }
-}
-
-fn overloaded(requests_max: u32) -> Refusal {
-    Refusal::new(
-        RefusalKind::Overloaded,
-        format!("{requests_max} requests of this session are in flight; wait for an answer"),
-    )
 }

@@ -11,15 +11,17 @@ use thalweg_common::message::{
 use thalweg_proto::ParameterServer;
 use thalweg_proto::codec::FrameLimits;
 use thalweg_proto::convert::ConvertError;
-use thalweg_proto::security::{Call, Caller};
+use thalweg_proto::security::{Call, Caller, Denied};
 use thalweg_proto::status::to_status;
 use thalweg_proto::transport::{FrameReader, Peer, SessionService};
 use thalweg_proto::v1;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Response, Status, Streaming};
+use tonic::codegen::http::HeaderMap;
+use tonic::{Extensions, Response, Status, Streaming};
 
-use super::counted::SocketBytes;
+use super::counted::Line;
 use super::data::{DataDesk, Piece};
 use super::handle::Handler;
 use super::session::{Frames, Session};
@@ -32,6 +34,8 @@ pub(super) struct Service {
     pub(super) limits: FrameLimits,
     pub(super) requests_max: u32,
     pub(super) data: Arc<DataDesk>,
+    /// Places for unary calls: each may hold a message while it is under way.
+    pub(super) calls: Arc<Semaphore>,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -47,15 +51,39 @@ impl SessionService for Service {
     ) -> Result<Outgoing, Status> {
         self.begin(request)
     }
+
+    fn admit(
+        &self,
+        method: &str,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<Option<OwnedSemaphorePermit>, Status> {
+        let Some(call) = Call::ALL.into_iter().find(|call| call.name() == method) else {
+            // The router answers what there is not.
+            return Ok(None);
+        };
+        let caller = self.handler.guard.recognise(extensions, headers);
+        let denied = |denied: Denied| self.refused(&denied.into());
+        call.judge(&caller).map_err(denied)?;
+        match self.calls.clone().try_acquire_owned() {
+            Ok(place) => Ok(Some(place)),
+            Err(_) => {
+                let words = "as many unary calls are under way as the server has places for; call again later, \
+                             or open a session";
+                let refusal = Refusal::new(RefusalKind::Overloaded, words);
+                let refusal = refusal.with_retry_after(self.handler.retry_after());
+                Err(self.refused(&refusal))
+            }
+        }
+    }
 }
 
 impl Service {
     fn begin(&self, request: tonic::Request<impl Frames>) -> Result<Outgoing, Status> {
-        let peer = request.extensions().get::<Peer<SocketBytes>>();
-        let socket = peer.map(|peer| peer.below.clone()).unwrap_or_default();
+        let line = line(request.extensions()).cloned();
         let (caller, frames) = self.meet(Call::Session, request)?;
         let session = Session {
-            socket,
+            line,
             handler: self.handler.clone(),
             limits: self.limits,
             requests_max: self.requests_max,
@@ -67,9 +95,14 @@ impl Service {
     /// Who calls, and what with; before the message is looked at, whether this caller may.
     fn meet<T>(&self, call: Call, request: tonic::Request<T>) -> Result<(Caller, T), Status> {
         let (metadata, extensions, message) = request.into_parts();
-        let caller = self.handler.guard.recognise(&extensions, &metadata);
+        let caller = self.handler.guard.recognise(&extensions, metadata.as_ref());
         match call.judge(&caller) {
-            Ok(()) => Ok((caller, message)),
+            Ok(()) => {
+                if let Some(line) = line(&extensions) {
+                    line.standing.note_request();
+                }
+                Ok((caller, message))
+            }
             Err(denied) => Err(self.refused(&denied.into())),
         }
     }
@@ -249,6 +282,12 @@ impl ParameterServer for Service {
             other => Err(unexpected(&other)),
         }
     }
+}
+
+/// The connection of a call; a call that came over none has none.
+fn line(extensions: &Extensions) -> Option<&Line> {
+    let peer = extensions.get::<Peer<Line>>();
+    peer.map(|peer| &peer.below)
 }
 
 fn refuse(error: ConvertError) -> Status {

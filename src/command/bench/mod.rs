@@ -6,6 +6,7 @@ mod echo;
 mod grpc;
 mod hogwild;
 mod kernels;
+mod overload;
 mod probe;
 mod raw;
 mod real;
@@ -21,6 +22,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
+
+use super::Ending;
 
 /// Measures this build on this machine.
 #[derive(Args, Debug)]
@@ -43,6 +46,8 @@ enum What {
     Delay(delay::DelayArgs),
     /// Encryption: transfers and the job `steady` with and without TLS, beside the rate of AES-256-GCM.
     Tls(tls::TlsArgs),
+    /// Overload: ten times what a server can do, and floods, beside its peak, with the bounds that must hold.
+    Overload(overload::OverloadArgs),
     /// The other end of `bench wire`, in a process of its own.
     #[command(hide = true)]
     Echo,
@@ -52,8 +57,9 @@ enum What {
 ///
 /// # Errors
 /// If a process or a connection cannot be made, or an answer is not the expected one.
-pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
-    match &command.what {
+pub(super) fn run(command: &BenchCommand) -> anyhow::Result<Ending> {
+    let ran = match &command.what {
+        What::Overload(args) => return overload::run(args),
         What::Wire(args) => wire::run(args),
         What::Kernels(args) => kernels::run(args),
         What::Hogwild(args) => hogwild::run(args),
@@ -61,7 +67,8 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
         What::Delay(args) => delay::run(args),
         What::Tls(args) => tls::run(args),
         What::Echo => echo::run(),
-    }
+    };
+    ran.map(|()| Ending::Done)
 }
 
 /// Makes the folder for a measurement's pictures, before there is anything to lose.

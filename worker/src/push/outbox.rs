@@ -32,8 +32,8 @@ struct Sent {
 pub(crate) struct Acknowledged {
     /// Versions of shards, newer than what was known before.
     pub(crate) versions: Vec<(ShardId, Version)>,
-    /// Some part is to be sent again, and why.
-    pub(crate) again: Option<String>,
+    /// Some part is to be sent again, and why: of several refusals the one that asks for the longest wait.
+    pub(crate) again: Option<Refusal>,
     /// Some part was refused for good.
     pub(crate) refused: Option<Refusal>,
 }
@@ -114,7 +114,14 @@ impl Outbox {
                 | Outcome::Dropped { version, .. }
                 | Outcome::Duplicate { version } => result.versions.push((ack.shard, *version)),
                 Outcome::Refused(refusal) if refusal.kind.next() == Next::RetryLater => {
-                    result.again = Some(refusal.message.clone());
+                    let waits = |refusal: &Refusal| refusal.retry_after;
+                    if result
+                        .again
+                        .as_ref()
+                        .is_none_or(|other| waits(other) <= waits(refusal))
+                    {
+                        result.again = Some(refusal.clone());
+                    }
                     left.push(part);
                 }
                 Outcome::Refused(refusal) => result.refused = Some(refusal.clone()),

@@ -78,7 +78,7 @@ impl Worker {
             return Ok(());
         };
         match (errand, reply) {
-            (_, Reply::Refused(refusal)) => self.refused(errand, refusal),
+            (_, Reply::Refused(refusal)) => self.refused(errand, &refusal),
             (Errand::Push(sequence, _), Reply::Pushed(acks)) => {
                 self.acknowledged(sequence, server, &acks)
             }
@@ -175,8 +175,8 @@ impl Worker {
             self.note_version(shard.0, version);
         }
         match (said.refused, said.again) {
-            (Some(refusal), _) => self.refused(errand, refusal)?,
-            (None, Some(why)) => self.calls.retry(self.now, errand, &why),
+            (Some(refusal), _) => self.refused(errand, &refusal)?,
+            (None, Some(refusal)) => self.retry_refused(errand, &refusal),
             (None, None) => self.calls.end(errand),
         }
         self.forget();
@@ -186,13 +186,12 @@ impl Worker {
     /// Repeats what a server may do later; ends the worker for what it will never do. A worker that
     /// is ending takes any refusal as the end of that errand, but for a server that does not know a worker
     /// whose job was done: it has returned from before the end, and needs it again.
-    fn refused(&mut self, errand: Errand, refusal: Refusal) -> Result<(), Failure> {
+    fn refused(&mut self, errand: Errand, refusal: &Refusal) -> Result<(), Failure> {
         let server = errand.server();
-        let message = refusal.message.clone();
         let is_training = matches!(self.phase, Phase::Training);
         let reason = LeaveReason::Done;
         let is_done = matches!(self.phase, Phase::Ending { reason: said, .. } if said == reason);
-        match Failure::of_refusal(self.place.name(server), refusal) {
+        match Failure::of_refusal(self.place.name(server), refusal.clone()) {
             Some(failure) if is_training => Err(failure),
             Some(failure @ Failure::Replaced { .. }) if is_done => Err(failure),
             Some(_) => {
@@ -201,10 +200,17 @@ impl Worker {
                 Ok(())
             }
             None => {
-                self.calls.retry(self.now, errand, &message);
+                self.retry_refused(errand, refusal);
                 Ok(())
             }
         }
+    }
+
+    /// Nothing was done: the same again after a back-off, and not before the server wants it.
+    fn retry_refused(&mut self, errand: Errand, refusal: &Refusal) {
+        let at_least = refusal.retry_after.unwrap_or_default();
+        self.calls
+            .retry_after(self.now, errand, &refusal.message, at_least);
     }
 
     fn malformed(&self, server: ServerId, found: String) -> Failure {

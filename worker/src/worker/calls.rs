@@ -187,6 +187,13 @@ impl Calls {
 
     /// The errand failed: it will be sent again after a back-off.
     pub(super) fn retry(&mut self, now: Time, errand: Errand, why: &str) {
+        self.retry_after(now, errand, why, Duration::ZERO);
+    }
+
+    /// As [`Self::retry`], and not before a server that is overloaded wants it: `at_least` comes before the
+    /// back-off, so that those who were told the same do not come back as one. A server's word counts
+    /// up to the longest back-off.
+    pub(super) fn retry_after(&mut self, now: Time, errand: Errand, why: &str, at_least: Duration) {
         let Some(entry) = self.entries.get_mut(&errand) else {
             return;
         };
@@ -200,7 +207,7 @@ impl Calls {
         let (seed, draws) = &mut self.jitter;
         *draws += 1;
         let wait = bound.mul_f64(seed::unit(seed::mix(*seed ^ seed::mix(*draws))));
-        let wait = wait.max(self.bucket.take(now));
+        let wait = at_least.min(Self::BACK_OFF_MAX) + wait.max(self.bucket.take(now));
         why.clone_into(&mut entry.last);
         entry.failures = entry.failures.saturating_add(1);
         entry.state = State::Due(now + wait);
@@ -355,6 +362,21 @@ mod tests {
             assert!(*wait < Duration::from_millis(bound));
         }
         assert!(Duration::from_secs(1) < *waits.iter().max().unwrap());
+    }
+
+    #[test]
+    fn an_overloaded_server_is_asked_again_when_it_wants_and_not_at_its_every_word() {
+        for (told, least, most) in [(0, 0, 100), (700, 700, 800), (3_600_000, 5_000, 5_100)] {
+            let mut calls = calls();
+            calls.begin(at(0), PUSH);
+            calls.sent(PUSH, at(1_000));
+            calls.retry_after(at(10), PUSH, "full", Duration::from_millis(told));
+            let due = calls.wake().unwrap();
+            assert!(
+                at(10 + least) <= due && due < at(10 + most),
+                "{told}: {due:?}"
+            );
+        }
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub struct Limits {
     pub join_seconds: Seconds,
     /// The gate keeps a pull so long, then answers "not yet", and the worker asks again. Default 5.
     pub gate_wait_seconds: Seconds,
-    /// A connection must stand within. Default 10.
+    /// A connection must stand within; a server ends one that has made no permitted call so long after it was opened.
+    /// Default 10.
     pub connect_seconds: Seconds,
     /// A request must be answered within. Default 30.
     pub request_seconds: Seconds,

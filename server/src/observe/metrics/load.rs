@@ -80,6 +80,8 @@ pub(crate) struct Load {
     requests: [AtomicU64; Request::ALL.len()],
     refused: [AtomicU64; RefusalKind::ALL.len()],
     apply: Histogram,
+    /// What a part usually takes, nanoseconds: a mean in which the last sixteen count most.
+    usual_apply: AtomicU64,
     connections: AtomicU64,
     /// The most that was told of pushed and pulled bytes. They are shares of the sockets' bytes, and may
     /// fall a little, which a counter must not.
@@ -94,6 +96,7 @@ impl Default for Load {
             refused: Default::default(),
             // From a microsecond to four seconds.
             apply: Histogram::new(exponential_buckets(1e-6, 4.0, 12)),
+            usual_apply: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             pushed: AtomicU64::new(0),
             pulled: AtomicU64::new(0),
@@ -139,6 +142,16 @@ impl Load {
     /// Counts a part that took so long to be judged and applied.
     pub(crate) fn applied(&self, took: Duration) {
         self.apply.observe(took.as_secs_f64());
+        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let before = self.usual_apply.load(Ordering::Relaxed);
+        // Two parts at once may count as one: it is an estimate.
+        let mean = before - before / 16 + took / 16;
+        self.usual_apply.store(mean, Ordering::Relaxed);
+    }
+
+    /// What a part takes at present.
+    pub(crate) fn usual_apply(&self) -> Duration {
+        Duration::from_nanos(self.usual_apply.load(Ordering::Relaxed))
     }
 
     /// Counts a connection for as long as the answer lives.
@@ -207,6 +220,18 @@ mod tests {
         assert!(counts.eq(1..=Request::ALL.len() as u64));
         let counts = numbers.refused.iter().map(|(_, count)| *count);
         assert!(counts.eq(1..=RefusalKind::ALL.len() as u64));
+    }
+
+    #[test]
+    fn what_a_part_usually_takes_follows_what_parts_take() {
+        let load = Load::default();
+        assert_eq!(load.usual_apply(), Duration::ZERO);
+        (0..200).for_each(|_| load.applied(Duration::from_micros(500)));
+        let slow = load.usual_apply().as_micros();
+        assert!((490..=500).contains(&slow), "{slow}");
+        (0..200).for_each(|_| load.applied(Duration::from_micros(50)));
+        let fast = load.usual_apply().as_micros();
+        assert!((49..=60).contains(&fast), "{fast}");
     }
 
     #[test]
