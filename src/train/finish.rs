@@ -91,9 +91,8 @@ pub(super) async fn finish(
         final_scores,
         parameters: counts,
     };
-    for note in notes(&outcome.final_scores, &watch.stopping) {
-        watch.display.message(&format!("note: {note}"));
-    }
+    let notes = notes(&outcome.final_scores, &watch.stopping);
+    notes.for_each(|note| watch.display.message(&format!("note: {note}")));
     let report = Report {
         resumed: watch.resumed,
         server_returns: watch.returns,
