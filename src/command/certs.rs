@@ -1,8 +1,8 @@
 //! `thalweg certs`: an authority of one's own, with certificates and tokens for every role.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+mod files;
+mod standing;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,11 +14,13 @@ use rcgen::{
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use thalweg_common::name::Name;
-use thalweg_proto::security::{Role, SERVER_NAME, authority_digest, hex};
+use thalweg_proto::security::{Role, SERVER_NAME, authority_digest, date, hex};
 
 use super::credentials::{AUTHORITY, CERTIFICATE, KEY, TOKEN, token_file};
-use super::{Ending, say};
+use super::{Ending, say, say_error};
 use crate::launch::unix_time;
+use files::{Unfinished, make_folder, read, write};
+use standing::{Standing, first_end, folders, warning};
 
 /// The folder of the authority.
 const AUTHORITY_FOLDER: &str = "ca";
@@ -72,37 +74,68 @@ struct Authority {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
-    let folder = &arguments.folder;
-    let home = folder.join(AUTHORITY_FOLDER);
-    let is_there = home.join(KEY).try_exists()?;
-    if is_there && arguments.worker.is_empty() && !arguments.keep {
-        bail!(
+    let (folder, days) = (&arguments.folder, arguments.days);
+    let now = unix_time();
+    let end = date(now + days_long(days));
+    let is_only_for_workers = !arguments.worker.is_empty() && !arguments.keep;
+    let authority = match Standing::of(folder)? {
+        Standing::Nothing => {
+            let authority = create(folder, days)?;
+            say(&format!(
+                "certificates in {}, which hold until {end}",
+                folder.display()
+            ));
+            authority
+        }
+        Standing::Whole
+        | Standing::Part {
+            authority: true, ..
+        } if is_only_for_workers => Authority::read(&folder.join(AUTHORITY_FOLDER))?,
+        Standing::Whole if arguments.keep => {
+            let first = first_end(folder, now)?;
+            say(&format!(
+                "certificates in {}, kept as they are, which hold until {}",
+                folder.display(),
+                date(first)
+            ));
+            if let Some(words) = warning(folder, first, now) {
+                say_error(&words);
+            }
+            Authority::read(&folder.join(AUTHORITY_FOLDER))?
+        }
+        Standing::Whole => bail!(
             "{} has an authority already, and a new one would make its certificates worthless; name another \
              folder, or give --worker NAME for a further certificate",
             folder.display()
-        );
-    }
-    let authority = match is_there {
-        true => Authority::read(&home)?,
-        false => {
-            make_folder(folder)?;
-            let authority = Authority::found(&home, arguments.days.max(AUTHORITY_DAYS))?;
-            write_roles(folder, &authority, arguments.days)?;
-            authority
-        }
+        ),
+        Standing::Part { missing, .. } => bail!(
+            "{} is incomplete, it lacks {}: files were moved away, or `thalweg certs` was interrupted there; bring \
+             them back, or remove what is left of it, or name another folder",
+            folder.display(),
+            missing_words(&missing)
+        ),
     };
     for name in &arguments.worker {
-        let own = folder.join(format!("{}-{name}", Role::Worker));
-        let names = [Role::Worker.certificate_name()];
-        authority.sign(&own, (&names, name.as_str()), arguments.days)?;
+        let own = authority.sign_worker(folder, name, days)?;
+        say(&format!(
+            "a certificate for worker {name} in {}, which holds until {end}",
+            own.display()
+        ));
     }
     say(&format!(
-        "certificates in {}, which hold for {} days\nthe authority's digest, for --ca-sha256: {}",
-        folder.display(),
-        arguments.days,
+        "the authority's digest, for --ca-sha256: {}",
         authority.digest
     ));
     Ok(Ending::Done)
+}
+
+/// The first of the missing files, and how many more there are.
+fn missing_words(missing: &[PathBuf]) -> String {
+    match missing {
+        [] => "nothing".to_owned(),
+        [one] => one.display().to_string(),
+        [first, others @ ..] => format!("{} and {} more", first.display(), others.len()),
+    }
 }
 
 /// Makes a new authority in a folder that is not there yet, with what every role needs.
@@ -110,9 +143,23 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
 /// # Errors
 /// If something cannot be written.
 pub(super) fn make_certificates(folder: &Path) -> Result<()> {
-    make_folder(folder)?;
-    let authority = Authority::found(&folder.join(AUTHORITY_FOLDER), AUTHORITY_DAYS)?;
-    write_roles(folder, &authority, 1)
+    create(folder, 1).map(drop)
+}
+
+/// A new authority with what every role needs, for so many days: all of it or, if that is interrupted, no authority.
+fn create(folder: &Path, days: u32) -> Result<Authority> {
+    let unfinished = Unfinished::begin(folder)?;
+    let home = unfinished.path().join(AUTHORITY_FOLDER);
+    let authority = Authority::found(&home, days.max(AUTHORITY_DAYS))?;
+    write_roles(unfinished.path(), &authority, days)?;
+    // The authority last: where it is, all else is.
+    let names: Vec<_> = folders().chain([AUTHORITY_FOLDER]).collect();
+    unfinished.finish(&names)?;
+    Ok(authority)
+}
+
+fn days_long(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 86_400)
 }
 
 /// A folder for servers and one for every role, with a certificate and a token each.
@@ -150,11 +197,7 @@ impl Authority {
     }
 
     fn read(home: &Path) -> Result<Self> {
-        let text = |name: &str| {
-            let path = home.join(name);
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-        };
-        let (pem, key) = (text(AUTHORITY)?, text(KEY)?);
+        let (pem, key) = (read(&home.join(AUTHORITY))?, read(&home.join(KEY))?);
         // What the parser says may quote the key.
         let key = KeyPair::from_pem(&key).map_err(|_| {
             anyhow::anyhow!("{}: expected a private key in it", home.join(KEY).display())
@@ -166,6 +209,17 @@ impl Authority {
             pem,
             digest: hex(&authority),
         })
+    }
+
+    /// A certificate for one worker alone, in a folder of its own, which is told.
+    fn sign_worker(&self, folder: &Path, worker: &Name, days: u32) -> Result<PathBuf> {
+        let name = format!("{}-{worker}", Role::Worker);
+        let unfinished = Unfinished::begin(folder)?;
+        let names = [Role::Worker.certificate_name()];
+        let own = unfinished.path().join(&name);
+        self.sign(&own, (&names, worker.as_str()), days)?;
+        unfinished.finish(&[&name])?;
+        Ok(folder.join(name))
     }
 
     /// A certificate with these names, with its key and the authority, in a folder of its own.
@@ -196,26 +250,6 @@ fn parameters(names: &[&str], common: &str, days: u32) -> Result<CertificatePara
         .push(DnType::CommonName, common);
     let now = rcgen::date_time_ymd(1970, 1, 1) + unix_time();
     parameters.not_before = now - CLOCK_SLACK;
-    parameters.not_after = now + Duration::from_secs(u64::from(days) * 86_400);
+    parameters.not_after = now + days_long(days);
     Ok(parameters)
-}
-
-/// A folder that only its owner opens.
-fn make_folder(path: &Path) -> Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .with_context(|| format!("cannot make {}", path.display()))
-}
-
-/// A new file that only its owner reads. None is ever written over.
-fn write(path: &Path, text: &str) -> Result<()> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,13 +1,17 @@
 //! How a command shows servers who it is, and how it knows them.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use thalweg_proto::security::{Credentials, KeyPair, Keys, Pin, Role, Token};
+use thalweg_proto::security::{Credentials, KeyPair, Keys, Pin, Purpose, Role, Token};
 use zeroize::Zeroizing;
+
+use crate::launch::unix_time;
 
 /// The authority's certificate in a folder of `thalweg certs`.
 pub(super) const AUTHORITY: &str = "ca.pem";
@@ -32,6 +36,21 @@ pub(super) fn token_file(role: Role) -> String {
     format!("{role}.token")
 }
 
+/// A text of the command line that may be secret, and is read later than by the parser of the command line: that one
+/// quotes what it cannot read.
+#[derive(Clone)]
+struct Unread(Zeroizing<String>);
+
+impl fmt::Debug for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unread(***)")
+    }
+}
+
+fn unread(text: &str) -> Result<Unread, Infallible> {
+    Ok(Unread(Zeroizing::new(text.to_owned())))
+}
+
 /// What is shown to servers.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Servers on other machines")]
@@ -42,16 +61,18 @@ pub(super) struct CredentialOptions {
 
     /// A token to show instead of a certificate. Others on this machine can see it on the command line: better is
     /// --token-file, or the variable `THALWEG_TOKEN`.
-    #[arg(long, conflicts_with_all = ["certs", "token_file"])]
-    token: Option<Token>,
+    // Hyphens may begin a token, and what is no argument would be quoted.
+    #[arg(long, conflicts_with_all = ["certs", "token_file"], allow_hyphen_values = true, value_parser = unread)]
+    token: Option<Unread>,
 
     /// A file with the token.
     #[arg(long, value_name = "FILE", conflicts_with = "certs")]
     token_file: Option<PathBuf>,
 
     /// With a token: the servers' authority, by the digest that `thalweg certs` and each server print.
-    #[arg(long, value_name = "DIGEST", conflicts_with = "certs")]
-    ca_sha256: Option<Pin>,
+    // A token may be pasted there by mistake.
+    #[arg(long, value_name = "DIGEST", conflicts_with = "certs", allow_hyphen_values = true, value_parser = unread)]
+    ca_sha256: Option<Unread>,
 
     /// Speak with servers on other machines although nothing is encrypted or authenticated.
     #[arg(long, conflicts_with_all = ["certs", "token", "token_file", "ca_sha256"])]
@@ -59,6 +80,20 @@ pub(super) struct CredentialOptions {
 }
 
 impl CredentialOptions {
+    /// The flags of these that were given and are of use only where servers run already.
+    pub(super) fn given(&self) -> Vec<&'static str> {
+        let given = [
+            ("--certs", self.certs.is_some()),
+            ("--token", self.token.is_some()),
+            ("--token-file", self.token_file.is_some()),
+            ("--ca-sha256", self.ca_sha256.is_some()),
+        ];
+        let given = given
+            .into_iter()
+            .filter_map(|(word, is_given)| is_given.then_some(word));
+        given.collect()
+    }
+
     /// The credentials.
     pub(super) fn load(&self) -> Result<Credentials> {
         if self.insecure {
@@ -67,17 +102,33 @@ impl CredentialOptions {
         if let Some(folder) = &self.certs {
             return shown_by(folder);
         }
+        let pin: Option<Pin> = match &self.ca_sha256 {
+            None => None,
+            Some(text) => Some(
+                text.0
+                    .parse::<Pin>()
+                    .map_err(|words| anyhow!("--ca-sha256: {words}"))?,
+            ),
+        };
         let token = match (&self.token, &self.token_file) {
-            (Some(token), _) => Some(token.clone()),
-            (None, Some(path)) => Some(read_token(path)?),
-            (None, None) => match std::env::var(TOKEN_VARIABLE) {
+            (Some(text), _) => Some(("--token".to_owned(), text.0.parse().context("--token")?)),
+            (None, Some(path)) => {
+                let source = format!("--token-file {}", path.display());
+                Some((source, read_token(path)?))
+            }
+            (None, None) => match std::env::var(TOKEN_VARIABLE).map(Zeroizing::new) {
                 // It may be set for other commands than this one.
-                Ok(text) if self.ca_sha256.is_some() => Some(text.parse().context(TOKEN_VARIABLE)?),
+                Ok(text) if pin.is_some() => {
+                    let token = text.parse().context(TOKEN_VARIABLE)?;
+                    Some((TOKEN_VARIABLE.to_owned(), token))
+                }
                 _ => None,
             },
         };
-        match (self.ca_sha256, token) {
-            (Some(pin), Some(token)) => Ok(Credentials::pinned(pin, token)?),
+        match (pin, token) {
+            (Some(pin), Some((source, token))) => {
+                Ok(Credentials::pinned(pin, token)?.from_source(source))
+            }
             (None, None) => Ok(Credentials::none()),
             (Some(_), None) => bail!(
                 "--ca-sha256 says how servers are known; expected a token to show them as well: --token-file \
@@ -105,8 +156,14 @@ pub(super) fn shown_by(folder: &Path) -> Result<Credentials> {
             )
         })?),
     };
-    Credentials::of_authority(&authority, own.as_ref(), token)
-        .with_context(|| format!("--certs {}", folder.display()))
+    let source = format!("--certs {}", folder.display());
+    let judged = own
+        .as_ref()
+        .map(|own| own.judge(&authority, Purpose::Client, unix_time()));
+    judged.transpose().with_context(|| source.clone())?;
+    let credentials = Credentials::of_authority(&authority, own.as_ref(), token)
+        .with_context(|| source.clone())?;
+    Ok(credentials.from_source(source))
 }
 
 /// What a server shows, and whom it knows, from its folder.
@@ -124,7 +181,10 @@ pub(super) fn server_keys(folder: &Path) -> Result<Keys> {
             tokens.push((role, token));
         }
     }
-    Keys::new(&authority, &own, &tokens).with_context(|| format!("--certs {}", folder.display()))
+    let source = || format!("--certs {}", folder.display());
+    own.judge(&authority, Purpose::Server, unix_time())
+        .with_context(source)?;
+    Keys::new(&authority, &own, &tokens).with_context(source)
 }
 
 /// The token of a role that a server knows, if it knows one.
@@ -139,7 +199,8 @@ pub(super) fn server_token(folder: &Path, role: Role) -> Result<Option<Token>> {
 fn key_pair(folder: &Path) -> Result<Option<KeyPair>> {
     let (certificate, key) = (folder.join(CERTIFICATE), folder.join(KEY));
     // A key alone is the authority's, in its own folder.
-    if !certificate.try_exists()? {
+    let is_there = certificate.try_exists();
+    if !is_there.with_context(|| format!("cannot read {}", certificate.display()))? {
         return Ok(None);
     }
     Ok(Some(KeyPair {
@@ -162,6 +223,14 @@ fn read(path: &Path) -> Result<Zeroizing<String>> {
         }
         fs::read_to_string(path)
     };
-    let text = text().with_context(|| format!("cannot read {}", path.display()))?;
+    let text = text().map_err(|error| {
+        let fix = match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                "; `thalweg certs` makes such files, a folder for each role"
+            }
+            _ => "",
+        };
+        anyhow!("cannot read {}: {error}{fix}", path.display())
+    })?;
     Ok(Zeroizing::new(text))
 }

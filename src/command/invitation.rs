@@ -1,7 +1,7 @@
 //! What a server that listens for other machines says: how a worker there joins, or that it is open to all.
 
 use std::io::IsTerminal as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,13 +22,8 @@ pub(super) fn invitation(
     (address, index, servers): (SocketAddr, u32, u32),
     keys: &Keys,
 ) -> Result<String> {
-    let host = match address.ip() {
-        ip if ip.is_unspecified() => host_of_this_process(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
-        IpAddr::V4(ip) => ip.to_string(),
-    };
     let name = |server| match server == index {
-        true => format!("{host}:{}", address.port()),
+        true => reached_at(address),
         false => format!("SERVER-{server}:PORT"),
     };
     let servers: Vec<_> = (0..servers).map(name).collect();
@@ -42,10 +37,27 @@ pub(super) fn invitation(
             format!("{token} --ca-sha256 {}", hex(&keys.authority()))
         }
     };
+    let note = match address.ip().is_unspecified() {
+        true => format!(
+            "\n(there the name {} must resolve to this machine; if it does not, put an address of this machine \
+             in its place)",
+            host_of_this_process()
+        ),
+        false => String::new(),
+    };
     Ok(format!(
-        "workers on other machines: thalweg worker --join {} {shown}",
+        "workers on other machines: thalweg worker --join {} {shown}{note}",
         servers.join(",")
     ))
+}
+
+/// HOST:PORT with which others reach who listens at `address`: all addresses of a machine are none that could be dialled,
+/// and its name stands for them.
+pub(super) fn reached_at(address: SocketAddr) -> String {
+    match address.ip().is_unspecified() {
+        true => format!("{}:{}", host_of_this_process(), address.port()),
+        false => address.to_string(),
+    }
 }
 
 /// Says every minute that the server is open to all, until this is dropped.

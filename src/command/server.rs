@@ -20,7 +20,7 @@ use thalweg_worker::data;
 use tokio::net::TcpListener;
 
 use super::credentials::server_keys;
-use super::invitation::{Warning, invitation};
+use super::invitation::{Warning, invitation, reached_at};
 use super::options::JobOptions;
 use super::stop::told_to_stop_hearing;
 use super::{Ending, say, say_error};
@@ -155,11 +155,12 @@ fn tell_where(
         "server {index} of {servers} of job {name} listens on {address}"
     ));
     if let Some(metrics) = metrics {
-        let address = metrics.local_addr()?;
-        let scheme = match keys.is_some() && !is_loopback(address) {
+        let bound = metrics.local_addr()?;
+        let scheme = match keys.is_some() && !is_loopback(bound) {
             true => "https",
             false => "http",
         };
+        let address = reached_at(bound);
         say(&format!(
             "its status page is at {scheme}://{address}/, its metrics at {scheme}://{address}/metrics"
         ));

@@ -108,6 +108,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     refuse_settings_of_servers(arguments)?;
+    refuse_credentials_for_nobody(arguments)?;
     if !arguments.join.is_empty() && !arguments.conditions.conditions().are_plain() {
         bail!(
             "--join starts nothing whose links or machines could be changed: leave the conditions out, and put \
@@ -170,6 +171,20 @@ fn job_of_run(arguments: &Arguments, run: &Path) -> JobOptions {
         job: Some(run.join("job.toml").display().to_string()),
         sets: arguments.job.sets.clone(),
     }
+}
+
+/// Servers that are started here are on loopback, which is open: whoever gives credentials expects more.
+fn refuse_credentials_for_nobody(arguments: &Arguments) -> Result<()> {
+    let given = arguments.credentials.given();
+    if arguments.join.is_empty() && !given.is_empty() {
+        bail!(
+            "{}: expected --join HOST:PORT,… beside it, as credentials are shown to servers that run already; the \
+             servers that this command starts are on loopback, which is open: leave it out, or start servers with \
+             `thalweg server --certs`",
+            given.join(", ")
+        );
+    }
+    Ok(())
 }
 
 /// A joined job is the servers': what would change it here is refused, not passed over.

@@ -31,6 +31,9 @@ const HISTORY_EVENTS: u64 = 4_096;
 /// Pushes that may be unacknowledged where acknowledgements get lost, of the 64 that a server recognises.
 const INFLIGHT_PUSHES: u64 = 32;
 
+/// What a worker has for its last acknowledgements where these get lost.
+const STOP_SECONDS: u64 = 60;
+
 /// The largest part, and the largest piece of one on the wire, bytes: all of a shard is less.
 const PART_BYTES: u64 = 1 << 20;
 const CHUNK_BYTES: u64 = 1 << 16;
@@ -113,6 +116,8 @@ impl Common {
                 GATE_WAIT.as_secs_f64()
             ));
             sets.push(format!("limits.request_seconds={}", request.as_secs_f64()));
+            // Chance may take the acknowledgement of a worker's last push many times.
+            sets.push(format!("limits.stop_seconds={STOP_SECONDS}"));
         }
         if Counting::of(&cell.method) != Counting::Rounds {
             // A mean of equal gradients would hide one that is in it twice.

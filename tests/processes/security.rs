@@ -2,6 +2,7 @@
 //! [`calls`].
 
 mod calls;
+mod mistakes;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
@@ -122,10 +123,38 @@ fn a_job_over_tls_is_done_and_nobody_tells_a_secret() {
     let (_, log) = log.join().unwrap();
     assert!(log.contains("TRACE"), "the server's log is at its loudest");
     texts.push(log);
+    texts.extend(slips(&bench, address));
     for secret in secrets(&bench) {
         let found = texts.iter().find(|text| text.contains(&secret));
         assert!(found.is_none(), "a secret is told: {found:?}");
     }
+}
+
+/// What is said where a token stands wrongly on a command line.
+fn slips(bench: &Bench, address: &str) -> Vec<String> {
+    let token = read(bench.path("certs/worker/token"));
+    let token = token.trim();
+    let (quoted, hyphened) = (format!("{token}'"), format!("--{token}"));
+    let digest = "0".repeat(64);
+    let beside = ["--token", &quoted, "--token-file", "certs/worker/token"];
+    let mut said = Vec::new();
+    for shown in [
+        &["--token", &quoted, "--ca-sha256", &digest][..],
+        &["--token", &hyphened, "--ca-sha256", "7"],
+        &["--token", token, "--ca-sha256", &quoted],
+        &["--token", token],
+        &beside,
+    ] {
+        let output = bench.run(&[&["worker", "--join", address][..], shown].concat());
+        assert!(!output.status.success());
+        let text = stderr(&output);
+        assert!(
+            text.contains("--token") || text.contains("--ca-sha256"),
+            "{text}"
+        );
+        said.push(text);
+    }
+    said
 }
 
 #[test]
@@ -220,12 +249,17 @@ fn off_loopback_a_server_is_guarded_or_says_every_minute_that_it_is_not() {
     }
     let mut guarded = start(&mut command);
     let lines = BufReader::new(guarded.stdout.take().unwrap()).lines();
-    let told: Vec<_> = lines.take(3).map(Result::unwrap).collect();
+    let told: Vec<_> = lines.take(4).map(Result::unwrap).collect();
     let told = told.join("\n");
     guarded.kill().unwrap();
     let output = guarded.wait_with_output().unwrap();
     assert!(told.contains("status page is at https://"), "{told}");
     assert!(told.contains("thalweg worker --join "), "{told}");
+    assert!(
+        !told.contains("//0.0.0.0") && !told.contains("--join 0.0.0.0"),
+        "nobody can dial that: {told}"
+    );
+    assert!(told.contains("must resolve to this machine"), "{told}");
     let token = read(bench.path("certs/worker/token"));
     assert!(
         !told.contains(token.trim()),

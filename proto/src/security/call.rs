@@ -149,8 +149,8 @@ impl From<Denied> for Refusal {
         match denied {
             Denied::Stranger => Self::new(
                 RefusalKind::Unauthenticated,
-                "this server wants to know who calls: expected a certificate of its authority or its \
-                 token, found neither; give --certs FOLDER, or --token-file FILE with --ca-sha256 DIGEST",
+                "this server wants to know who calls: expected a certificate of its authority that names \
+                 a role, or one of its tokens; give --certs FOLDER, or --token-file FILE with --ca-sha256 DIGEST",
             ),
             Denied::Role(role, call) => {
                 let allowed = Role::ALL.into_iter().filter(|role| call.is_allowed(*role));

@@ -58,6 +58,7 @@ pub struct Credentials {
     tls: Option<Arc<ClientConfig>>,
     token: Option<Token>,
     plain_off_loopback: bool,
+    source: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -66,6 +67,7 @@ impl fmt::Debug for Credentials {
             .field("tls", &self.tls.is_some())
             .field("token", &self.token)
             .field("plain_off_loopback", &self.plain_off_loopback)
+            .field("source", &self.source)
             .finish()
     }
 }
@@ -109,7 +111,7 @@ impl Credentials {
         Ok(Self {
             tls: Some(Arc::new(config)),
             token,
-            plain_off_loopback: false,
+            ..Self::default()
         })
     }
 
@@ -127,7 +129,40 @@ impl Credentials {
         Ok(Self {
             tls: Some(Arc::new(config)),
             token: Some(token),
-            plain_off_loopback: false,
+            ..Self::default()
+        })
+    }
+
+    /// The same, with the words by which a user knows them: where they come from, never what they are.
+    #[must_use]
+    pub fn from_source(self, source: impl Into<String>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..self
+        }
+    }
+
+    /// Where they come from, for errors.
+    pub(super) fn source(&self) -> &str {
+        self.source.as_deref().unwrap_or("these credentials")
+    }
+
+    /// Whether TLS is spoken with them.
+    #[must_use]
+    pub fn are_for_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// What it means that a server does not know who calls, if a token was shown: the server's own words are the
+    /// same for whoever shows nothing.
+    #[must_use]
+    pub fn not_known(&self) -> Option<String> {
+        let source = self.source();
+        self.token.as_ref().map(|_| {
+            format!(
+                "the token shown ({source}) is none of this server's; take one of the folder that the server was \
+                 started with (--certs), which has them as ROLE.token"
+            )
         })
     }
 

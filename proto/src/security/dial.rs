@@ -5,14 +5,15 @@ use std::io;
 use std::net::SocketAddr;
 
 use rustls::pki_types::ServerName;
-use rustls::{AlertDescription, CertificateError, InvalidMessage};
+use rustls::{AlertDescription, InvalidMessage};
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::credentials::Credentials;
 use super::role::SERVER_NAME;
+use super::validity::{Flaw, Purpose};
 use crate::transport::Secured;
 
 /// Why the other end is not spoken with. Trying again does not help.
@@ -42,12 +43,20 @@ pub enum DialError {
         /// How so.
         found: String,
     },
+    /// It is of the authority that we want, and shows what is no use.
+    #[error("the server's certificate {flaw}; {}", .flaw.remedy())]
+    Flawed {
+        /// How so.
+        flaw: Flaw,
+    },
     /// It does not want us.
     #[error(
-        "the server does not take this certificate ({found}); take one of the authority that the server was \
-         started with"
+        "the server takes nothing of what was shown, {source_words} ({found}); take the folder of this command's \
+         role, made by the same `thalweg certs` as the server's"
     )]
     Refused {
+        /// Where it comes from.
+        source_words: String,
         /// How so.
         found: String,
     },
@@ -84,39 +93,69 @@ where
     let connect = TlsConnector::from(config.clone()).connect(name, wrap(stream));
     match connect.await {
         Ok(stream) => Ok(Secured::tls(stream.into())),
-        Err(error) => Err(judge(error)),
+        Err(error) => Err(judge(error, credentials)),
     }
 }
 
+/// Asks the server at `address` (HOST:PORT) once more whether it speaks with us; why not, if it does not. In TLS 1.3
+/// its word on a client's certificate comes after the client's handshake: [`dial`] has succeeded by then, and what
+/// stands above it sees a connection that ended.
+pub async fn refusal(address: &str, credentials: &Credentials) -> Option<DialError> {
+    let asked = async {
+        let mut stream = dial(address, credentials, |stream| stream).await?;
+        // A server of HTTP/2 speaks without being asked.
+        let read = stream.read_exact(&mut [0]).await;
+        read.map_err(|error| judge(error, credentials))
+    };
+    let error = asked.await.err()?;
+    DialError::behind(&error).cloned()
+}
+
 /// What a failed handshake means.
-fn judge(error: io::Error) -> io::Error {
+fn judge(error: io::Error, credentials: &Credentials) -> io::Error {
     let inner = error.get_ref().and_then(|error| error.downcast_ref());
-    match inner.and_then(denied) {
+    match inner.and_then(|error| denied(error, credentials)) {
         Some(denied) => io::Error::other(denied),
         None => error,
     }
 }
 
-fn denied(error: &rustls::Error) -> Option<DialError> {
+fn denied(error: &rustls::Error, credentials: &Credentials) -> Option<DialError> {
     match error {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Some(DialError::NoTls),
-        rustls::Error::InvalidCertificate(why) => Some(DialError::Unknown {
-            found: match why {
-                CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                    "another has signed it".to_owned()
-                }
-                other => other.to_string(),
+        rustls::Error::InvalidCertificate(why) => Some(match Flaw::of(why, Purpose::Server) {
+            flaw @ (Flaw::Expired { .. } | Flaw::Early { .. } | Flaw::Purpose(_)) => {
+                DialError::Flawed { flaw }
+            }
+            Flaw::Authority => DialError::Unknown {
+                found: "another has signed it".to_owned(),
+            },
+            Flaw::NoRole | Flaw::Other(_) => DialError::Unknown {
+                found: why.to_string(),
             },
         }),
         rustls::Error::AlertReceived(
             alert @ (AlertDescription::UnknownCA
             | AlertDescription::BadCertificate
             | AlertDescription::CertificateUnknown
+            | AlertDescription::UnsupportedCertificate
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateRequired
             | AlertDescription::DecryptError),
         ) => Some(DialError::Refused {
-            found: format!("{alert:?}"),
+            source_words: credentials.source().to_owned(),
+            found: match alert {
+                AlertDescription::CertificateExpired => {
+                    "the certificate does not hold at the time of the server's clock".to_owned()
+                }
+                AlertDescription::UnknownCA | AlertDescription::DecryptError => {
+                    "another authority has signed the certificate".to_owned()
+                }
+                AlertDescription::UnsupportedCertificate => {
+                    "the certificate is not for callers".to_owned()
+                }
+                other => format!("{other:?}"),
+            },
         }),
         _ => None,
     }

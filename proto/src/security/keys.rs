@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use super::pem::{KeyPair, authority_digest, roots};
 use super::role::Role;
 use super::token::Token;
+use super::validity::Flaw;
 use super::{Digest, digest, provider};
 
 /// What HTTP/2 is called when a TLS connection is opened.
@@ -42,6 +43,9 @@ pub enum TlsError {
     /// They do not fit together.
     #[error("certificate, key and authority do not fit together: {0}")]
     Unfit(String),
+    /// The other end would not take the certificate.
+    #[error("the certificate {}; {}", .0, .0.remedy())]
+    Flawed(Flaw),
 }
 
 impl From<rustls::Error> for TlsError {
@@ -164,7 +168,7 @@ impl Keys {
 }
 
 /// The role that a certificate names.
-fn role_of(certificate: &CertificateDer<'_>) -> Option<Role> {
+pub(super) fn role_of(certificate: &CertificateDer<'_>) -> Option<Role> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
     Role::ALL.into_iter().find(|role| {
         let name = ServerName::try_from(role.certificate_name());

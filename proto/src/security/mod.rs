@@ -14,6 +14,7 @@ mod call;
 mod token;
 mod pem;
 mod keys;
+mod validity;
 mod credentials;
 mod dial;
 #[cfg(test)]
@@ -21,11 +22,12 @@ mod tests;
 
 pub use call::{Call, Denied};
 pub use credentials::{Credentials, Pin};
-pub use dial::{DialError, dial};
+pub use dial::{DialError, dial, refusal};
 pub use keys::{Caller, Keys, TlsError};
 pub use pem::{KeyPair, authority_digest};
 pub use role::{Role, SERVER_NAME};
 pub use token::{Token, TokenError};
+pub use validity::{Flaw, Purpose, date};
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! The table against the schema, and both ends of a handshake with certificates made for the test.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use http::HeaderMap;
 use prost::Message as _;
@@ -33,7 +34,23 @@ impl Authority {
     }
 
     fn sign(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> KeyPair {
+        let parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        self.sign_as(parameters, usage)
+    }
+
+    /// Of the first two days of 2020.
+    fn sign_expired(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> KeyPair {
         let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        parameters.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        parameters.not_after = rcgen::date_time_ymd(2020, 1, 3);
+        self.sign_as(parameters, usage)
+    }
+
+    fn sign_as(
+        &self,
+        mut parameters: CertificateParams,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> KeyPair {
         parameters.extended_key_usages = vec![usage];
         let signer = Signer::generate().unwrap();
         let certificates = parameters.signed_by(&signer, &self.0).unwrap().pem();
@@ -200,6 +217,112 @@ async fn who_is_of_another_authority_is_not_spoken_with() {
     let credentials = Credentials::of_authority(&pem, Some(&own), None).unwrap();
     let told = meet(&keys, &credentials).await.unwrap_err();
     assert!(told.contains("alert"), "{told}");
+}
+
+#[test]
+fn a_certificate_of_ones_own_is_judged_as_the_other_end_would() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let pem = ours.pem();
+    let at = |seconds| Duration::from_secs(seconds);
+    let day = 86_400;
+    let (server, client) = (Purpose::Server, Purpose::Client);
+    let of_2020 = ours.sign_expired("worker.thalweg", ExtendedKeyUsagePurpose::ClientAuth);
+    let (from, end) = (at(1_577_836_800), at(1_577_836_800 + 2 * day));
+    let boss = ours.sign("boss.thalweg", ExtendedKeyUsagePurpose::ClientAuth);
+    let now = at(1_800_000_000);
+    for (own, purpose, now, flaw) in [
+        (&ours.server(), server, now, None),
+        (&ours.client(Role::Worker), client, now, None),
+        (&ours.server(), client, now, Some(Flaw::Purpose(client))),
+        (
+            &ours.client(Role::Admin),
+            server,
+            now,
+            Some(Flaw::Purpose(server)),
+        ),
+        (
+            &theirs.client(Role::Admin),
+            client,
+            now,
+            Some(Flaw::Authority),
+        ),
+        (&boss, client, now, Some(Flaw::NoRole)),
+        (&of_2020, client, end - at(1), None),
+        (
+            &of_2020,
+            client,
+            end + at(1),
+            Some(Flaw::Expired { at: end }),
+        ),
+        (&of_2020, client, from - at(1), Some(Flaw::Early { from })),
+    ] {
+        let expected = flaw.map_or(Ok(()), |flaw| Err(TlsError::Flawed(flaw)));
+        assert_eq!(own.judge(&pem, purpose, now), expected);
+    }
+    assert_eq!(of_2020.holds_until(&pem), Ok(end));
+    let server = ours.sign_expired(SERVER_NAME, ExtendedKeyUsagePurpose::ServerAuth);
+    assert_eq!(server.holds_until(&pem), Ok(end));
+    assert_eq!(date(end + at(754)), "3 January 2020, 00:12 UTC");
+    let told = of_2020.judge(&pem, client, now).unwrap_err().to_string();
+    assert!(
+        told.contains("expired on 3 January 2020, 00:00 UTC; make new"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_whose_certificate_has_expired_is_told_by_its_date() {
+    let authority = Authority::new();
+    let pem = authority.pem();
+    let own = authority.sign_expired(SERVER_NAME, ExtendedKeyUsagePurpose::ServerAuth);
+    let keys = Keys::new(&pem, &own, &[]).unwrap();
+    let pin = Pin(authority_digest(&pem).unwrap());
+    for credentials in [
+        Credentials::of_authority(&pem, None, None).unwrap(),
+        Credentials::pinned(pin, token('w')).unwrap(),
+    ] {
+        let told = meet(&keys, &credentials).await.unwrap_err();
+        let words = "the server's certificate expired on 3 January 2020, 00:00 UTC; make new";
+        assert!(told.starts_with(words), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_does_not_take_is_found_out_after_the_handshake() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let pem = ours.pem();
+    let keys = Keys::new(&pem, &ours.server(), &[]).unwrap();
+    let expired = ours.sign_expired("worker.thalweg", ExtendedKeyUsagePurpose::ClientAuth);
+    for (own, found) in [
+        (&ours.client(Role::Worker), None),
+        (&expired, Some("at the time of the server's clock")),
+        (&theirs.client(Role::Worker), Some("another authority")),
+        (&ours.server(), Some("not for callers")),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let acceptor = keys.calls();
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = acceptor.accept(stream).await.ok()?;
+            stream.write_all(b"!").await.ok()?;
+            Some(stream)
+        });
+        let credentials = Credentials::of_authority(&pem, Some(own), None).unwrap();
+        let credentials = credentials.from_source("--certs mine");
+        let refused = refusal(&address, &credentials).await;
+        match (refused, found) {
+            (None, None) => {}
+            (Some(refused), Some(found)) => {
+                let words = refused.to_string();
+                for part in ["nothing of what was shown, --certs mine (", found] {
+                    assert!(words.contains(part), "{words}");
+                }
+            }
+            (refused, found) => panic!("{refused:?} instead of {found:?}"),
+        }
+        drop(server.await.unwrap());
+    }
 }
 
 #[tokio::test]

@@ -28,12 +28,13 @@ impl Closed {
         }
     }
 
-    /// A stream that was not opened.
+    /// A stream that was not opened, with these credentials.
     #[must_use]
-    pub fn by_status(status: &Status) -> Self {
+    pub fn by_status(status: &Status, credentials: &Credentials) -> Self {
         let words = status.message().to_owned();
         match status.code() {
-            Code::Unauthenticated | Code::PermissionDenied => Self::Denied(words),
+            Code::Unauthenticated => Self::Denied(credentials.not_known().unwrap_or(words)),
+            Code::PermissionDenied => Self::Denied(words),
             _ => Self::Lost(words),
         }
     }

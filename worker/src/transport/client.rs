@@ -11,7 +11,7 @@ use thalweg_common::message::{Reply, Request};
 use thalweg_proto::codec::{
     Assembled, FrameLimits, ReplyAssembler, RequestEnvelope, request_frames,
 };
-use thalweg_proto::security::Credentials;
+use thalweg_proto::security::{Credentials, refusal};
 use thalweg_proto::transport::{FrameReader, open_session, tune_client};
 use thalweg_proto::v1;
 use thiserror::Error;
@@ -125,7 +125,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`] if it is no address, or no server answers there within `patience`. To find
-    /// out who does may take two seconds more.
+    /// out who does may take three seconds more.
     pub async fn connect(
         address: &str,
         credentials: &Credentials,
@@ -148,7 +148,7 @@ impl Client {
             let metadata = credentials.metadata();
             open_session(channel, frames, metadata, limits.message_bytes_max)
                 .await
-                .map_err(|status| Closed::by_status(&status))
+                .map_err(|status| Closed::by_status(&status, credentials))
         };
         let late = || format!("no answer within {:.1} s", patience.as_secs_f64());
         let opened = tokio::time::timeout(patience, open).await;
@@ -158,7 +158,9 @@ impl Client {
                 let address = address.to_owned();
                 return Err(ClientError::Denied { address, cause });
             }
-            Err(Closed::Lost(cause)) => return Err(who_is_there(address, cause).await),
+            Err(Closed::Lost(cause)) => {
+                return Err(who_is_there(address, credentials, cause).await);
+            }
         };
         let inbox = Arc::new(Mutex::new(Inbox::default()));
         tokio::spawn(receive(inbound, limits, inbox.clone()));
@@ -255,14 +257,34 @@ impl Client {
 }
 
 /// Why no session could be opened: `cause`, or that somebody else is there.
-async fn who_is_there(address: &str, cause: String) -> ClientError {
+async fn who_is_there(address: &str, credentials: &Credentials, cause: String) -> ClientError {
+    let found = stranger::find_out(address, STRANGER_PATIENCE).await;
     let address = address.to_owned();
-    match stranger::find_out(&address, STRANGER_PATIENCE).await {
+    match found {
         Found::Nobody | Found::Http2 => ClientError::Unreachable { address, cause },
+        Found::Tls if credentials.are_for_tls() => {
+            let denied = denial(&address, credentials).await;
+            denied.unwrap_or(ClientError::Unreachable { address, cause })
+        }
         Found::Tls => ClientError::Encrypted { address },
         Found::Mute(how) => ClientError::Mute { address, how },
         Found::Other(answer) => ClientError::Foreign { address, answer },
     }
+}
+
+/// Why the server does not take what is shown, if that is so: asked once a connection has ended without a word.
+pub(super) async fn denial(address: &str, credentials: &Credentials) -> Option<ClientError> {
+    if !credentials.are_for_tls() {
+        return None;
+    }
+    let asked = refusal(address, credentials);
+    let denied = tokio::time::timeout(STRANGER_PATIENCE, asked)
+        .await
+        .ok()??;
+    Some(ClientError::Denied {
+        address: address.to_owned(),
+        cause: denied.to_string(),
+    })
 }
 
 /// Forgets a request whose caller has gone away.

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use thalweg_common::error::RefusalKind;
 use thalweg_common::message::CheckpointStatus;
 use thalweg_proto::security::Credentials;
 use thalweg_proto::status::{Failure, from_status};
 use thalweg_proto::v1;
 use tonic::Request;
 
-use super::client::ClientError;
+use super::client::{ClientError, denial};
 use super::fetch::connect;
 use super::join_error::JoinError;
 
@@ -26,17 +27,29 @@ pub async fn ask_for_checkpoint(
         let mut client = connect((address, credentials), patience).await?;
         let mut request = Request::new(v1::CheckpointRequest {});
         *request.metadata_mut() = credentials.metadata();
-        let answer = client.checkpoint(request).await;
-        answer.map_err(|status| match from_status(&status) {
-            Failure::Refused(refusal) => JoinError::Refused {
+        let status = match client.checkpoint(request).await {
+            Ok(answer) => return Ok(answer),
+            Err(status) => status,
+        };
+        Err(match (from_status(&status), credentials.not_known()) {
+            (Failure::Refused(refusal), Some(cause))
+                if refusal.kind == RefusalKind::Unauthenticated =>
+            {
+                let address = address_of();
+                ClientError::Denied { address, cause }.into()
+            }
+            (Failure::Refused(refusal), _) => JoinError::Refused {
                 address: address_of(),
                 refusal,
             },
-            Failure::Unknown(cause) => ClientError::Lost {
-                address: address_of(),
-                cause,
-            }
-            .into(),
+            (Failure::Unknown(cause), _) => match denial(address, credentials).await {
+                Some(denied) => denied.into(),
+                None => ClientError::Lost {
+                    address: address_of(),
+                    cause,
+                }
+                .into(),
+            },
         })
     };
     let late = || ClientError::Late {
