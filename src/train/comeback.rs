@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use thalweg_common::error::RefusalKind;
 use thalweg_common::message::{ShardStatus, Status};
 
 use super::options::RunEnd;
 use super::run::now;
 use super::watch::{Over, Watch};
 use crate::launch::{LocalCluster, Loss, Role};
+use crate::observe::ObserveError;
 use crate::report::ServerReturn;
 use crate::view::units::grouped;
 
@@ -34,6 +36,19 @@ impl Watch {
             }
         }
         self.attend_again(statuses).await
+    }
+
+    /// Gives a sign of life. A launcher that was paused for longer than a lease is not known to the servers any
+    /// more, which would end without it, and with the model, when the job is done: it comes back.
+    pub(super) async fn keep_in_touch(&mut self) {
+        // A server that does not answer is noticed by the next poll.
+        if let Err(error) = self.seat.heartbeat().await
+            && let Some(ObserveError::Refused { refusal, .. }) = error.downcast_ref()
+            && refusal.kind == RefusalKind::UnknownSession
+            && let Err(error) = self.seat.attend_again(TRY).await
+        {
+            tracing::warn!("the servers do not know this launcher any more: {error:#}");
+        }
     }
 
     /// A server does not answer. Finds out whether its process has ended, and watches on if it comes back.

@@ -164,8 +164,7 @@ impl Watch {
                     .status(self.started.since().as_secs_f64(), &view)?;
                 self.events.status(wall_clock(), &view)?;
                 self.tell(statuses);
-                // A server that does not answer is noticed by the next poll.
-                self.seat.heartbeat().await.ok();
+                self.keep_in_touch().await;
             }
             match view.phase {
                 Phase::Done => {
@@ -430,7 +429,7 @@ impl Watch {
                 sampled = now();
                 self.tell(statuses);
                 // Whoever is silent for a lease may read nothing any more.
-                self.seat.heartbeat().await.ok();
+                self.keep_in_touch().await;
             }
             drop(self.notice_ended(&statuses.clone()).await);
         }

@@ -180,3 +180,26 @@ fn children_do_not_outlive_a_killed_launcher() {
     );
     assert_eq!(state["pid"], run.id());
 }
+
+#[test]
+fn a_launcher_that_was_paused_past_its_lease_still_reads_the_model() {
+    let bench = Bench::new();
+    let sets = [
+        "train.compute=20ms",
+        "cluster.workers=2",
+        "limits.lease_seconds=1",
+        "limits.heartbeat_seconds=0.3",
+        "limits.linger_seconds=0",
+        "train.epochs=6",
+    ];
+    let run = start(&mut bench.train(&sets, &[]));
+    bench.wait_until_training();
+    let launcher = i32::try_from(run.id()).unwrap();
+    signal(launcher, Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(2));
+    signal(launcher, Signal::SIGCONT);
+    let output = output_of(run);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(bench.report()["status"], "done", "{}", stderr(&output));
+    assert!(bench.path("run/parameters.safetensors").is_file());
+}

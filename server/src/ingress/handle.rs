@@ -294,13 +294,15 @@ impl Handler {
                     "the queue of shard {shard} is full; send again later, or raise [limits] \
                      queue_parts_max"
                 );
-                Refusal::new(RefusalKind::Overloaded, words).with_retry_after(self.retry_after())
+                let longer = self.load.turned_away();
+                let wait = self.retry_after().mul_f64(longer).min(RETRY_AFTER.1);
+                Refusal::new(RefusalKind::Overloaded, words).with_retry_after(wait)
             }
         }
     }
 
-    /// When it is worth coming back: the time that half of the fullest queue takes, so that those who were
-    /// refused come before it runs dry.
+    /// When it is worth coming back, if nobody else is: after the time that half of the fullest queue takes, so
+    /// that who was refused comes before it runs dry.
     pub(super) fn retry_after(&self) -> Duration {
         let (_, fullest) = self.owners.queued();
         let half = u32::try_from(fullest / 2).unwrap_or(u32::MAX);

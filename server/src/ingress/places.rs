@@ -2,7 +2,7 @@
 //!
 //! Whoever reaches the port can open connections and say nothing. A bound on their number alone would let a stranger
 //! take all places and keep every worker out; so a place belongs to who uses it. When the last is taken, a connection
-//! that has not made one permitted call makes room, the oldest first; then one whose last request is so old that no
+//! that has not made one permitted request makes room, the oldest first; then one whose last request is so old that no
 //! session of it can be alive.
 
 use std::collections::BTreeMap;

@@ -98,7 +98,10 @@ impl Service {
         let caller = self.handler.guard.recognise(&extensions, metadata.as_ref());
         match call.judge(&caller) {
             Ok(()) => {
-                if let Some(line) = line(&extensions) {
+                // A session that was opened has asked for nothing yet: its requests are noted as they come.
+                if let Some(line) = line(&extensions)
+                    && call != Call::Session
+                {
                     line.standing.note_request();
                 }
                 Ok((caller, message))

@@ -82,12 +82,22 @@ pub(crate) struct Load {
     apply: Histogram,
     /// What a part usually takes, nanoseconds: a mean in which the last sixteen count most.
     usual_apply: AtomicU64,
+    /// How many times longer than a queue takes those are told to wait who find no room, in [`CROWDING_ONE`]s.
+    crowding: AtomicU64,
     connections: AtomicU64,
     /// The most that was told of pushed and pulled bytes. They are shares of the sockets' bytes, and may
     /// fall a little, which a counter must not.
     pushed: AtomicU64,
     pulled: AtomicU64,
 }
+
+/// A factor of one in the units of the crowding, and its greatest value.
+const CROWDING_ONE: u64 = 1_024;
+const CROWDING_MAX: u64 = 1_000 * CROWDING_ONE;
+
+/// By which share the crowding rises with a refusal, and falls with a part that is applied: one in so many.
+const CROWDING_RISE: u64 = 16;
+const CROWDING_FALL: u64 = 512;
 
 impl Default for Load {
     fn default() -> Self {
@@ -97,6 +107,7 @@ impl Default for Load {
             // From a microsecond to four seconds.
             apply: Histogram::new(exponential_buckets(1e-6, 4.0, 12)),
             usual_apply: AtomicU64::new(0),
+            crowding: AtomicU64::new(CROWDING_ONE),
             connections: AtomicU64::new(0),
             pushed: AtomicU64::new(0),
             pulled: AtomicU64::new(0),
@@ -147,6 +158,25 @@ impl Load {
         // Two parts at once may count as one: it is an estimate.
         let mean = before - before / 16 + took / 16;
         self.usual_apply.store(mean, Ordering::Relaxed);
+        let crowding = self.crowding.load(Ordering::Relaxed);
+        let less = (crowding - crowding / CROWDING_FALL).max(CROWDING_ONE);
+        self.crowding.store(less, Ordering::Relaxed);
+    }
+
+    /// Notes a request for which there was no room; answers how many times longer than the queue takes its
+    /// sender should wait.
+    ///
+    /// A refused part has cost its transfer. If all were to come back after the time of the queue, however many
+    /// they are, a server with ten times too much to do would spend much of its time on refusals. So the wait grows
+    /// with each of them and falls with each part that is applied, and settles where one is refused for every
+    /// `CROWDING_FALL / CROWDING_RISE` that are applied.
+    pub(crate) fn turned_away(&self) -> f64 {
+        let crowding = self.crowding.load(Ordering::Relaxed);
+        let more = (crowding + crowding / CROWDING_RISE).min(CROWDING_MAX);
+        self.crowding.store(more, Ordering::Relaxed);
+        #[expect(clippy::cast_precision_loss, reason = "a factor below a thousand")]
+        let factor = more as f64 / CROWDING_ONE as f64;
+        factor
     }
 
     /// What a part takes at present.
@@ -232,6 +262,37 @@ mod tests {
         (0..200).for_each(|_| load.applied(Duration::from_micros(50)));
         let fast = load.usual_apply().as_micros();
         assert!((49..=60).contains(&fast), "{fast}");
+    }
+
+    #[test]
+    fn the_more_are_turned_away_the_longer_they_wait_until_few_are() {
+        let load = Load::default();
+        let applied = |count| (0..count).for_each(|_| load.applied(Duration::from_micros(50)));
+        let first = load.turned_away();
+        assert!(1.0 < first && first < 1.1, "{first}");
+        for _ in 0..200 {
+            load.turned_away();
+        }
+        assert!(
+            (load.turned_away() - 1_000.0).abs() < 1e-9,
+            "there is a bound"
+        );
+        applied(100_000);
+        assert!(load.turned_away() < 1.1, "nobody is turned away any more");
+        // One refused for 32 applied: it stays where it is.
+        for _ in 0..64 {
+            load.turned_away();
+        }
+        let before = load.turned_away();
+        for _ in 0..100 {
+            applied(32);
+            load.turned_away();
+        }
+        let after = load.turned_away();
+        assert!(
+            0.5 < after / before && after / before < 2.0,
+            "{before} {after}"
+        );
     }
 
     #[test]

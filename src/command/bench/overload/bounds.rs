@@ -15,7 +15,7 @@ const BESIDE_LEAST: f64 = 0.7;
 
 /// How long a client may wait that comes during a flood, seconds: a connection that makes no call keeps its place for
 /// as long.
-pub(super) const NEWCOMER_MOST: f64 = 10.0;
+pub(super) const NEWCOMER_MOST: f64 = 20.0;
 
 /// Judges an overload.
 pub(super) fn judge_press(press: &Press, memory_bytes_max: u64, extent: Extent) -> Vec<Check> {
@@ -169,7 +169,7 @@ mod tests {
                 connections: 1,
                 ..Flooded::default()
             },
-            newcomer_seconds: Some(10.0),
+            newcomer_seconds: Some(NEWCOMER_MOST),
             memory: held(LIMIT),
             applied: 7,
             acknowledged: 7,
@@ -227,7 +227,7 @@ mod tests {
         wrong = flood();
         wrong.memory = held(LIMIT + 1);
         assert_eq!(judge(&wrong), "memory");
-        for late in [Some(10.1), None] {
+        for late in [Some(NEWCOMER_MOST + 0.1), None] {
             wrong = flood();
             wrong.newcomer_seconds = late;
             assert_eq!(judge(&wrong), "newcomer");
