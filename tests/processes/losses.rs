@@ -182,6 +182,10 @@ fn children_do_not_outlive_a_killed_launcher() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a pause is not an event: it has to last longer than the lease"
+)]
 fn a_launcher_that_was_paused_past_its_lease_still_reads_the_model() {
     let bench = Bench::new();
     let sets = [
