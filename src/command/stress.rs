@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use thalweg_common::physics::{Bandwidth, Distribution, Share, Span, Straggler};
 
@@ -156,6 +156,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         (false, false) => (Extent::Usual, DURATION_SECONDS.0, "20ms"),
     };
     let seconds = arguments.duration.unwrap_or(usual_duration);
+    if seconds <= 0.0 {
+        bail!("--duration {seconds}: no cell would ever be begun; expected seconds above 0");
+    }
     let ended = stress(&StressOptions {
         extent,
         axes: Axes {

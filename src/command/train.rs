@@ -13,6 +13,7 @@ use super::credentials::CredentialOptions;
 use super::flags::JobFlags;
 use super::options::{JobOptions, PATIENCE_SECONDS, patience};
 use crate::launch::MetricsPlace;
+use crate::report::RunFolder;
 use crate::train::{TrainOptions, train};
 
 /// Arguments of `thalweg train`.
@@ -139,7 +140,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let options = TrainOptions {
         config: match (arguments.join.is_empty(), &arguments.resume) {
             (true, None) => arguments.job.config_with(&arguments.flags, &further)?,
-            (true, Some(run)) => job_of_run(arguments, run).config(&further)?,
+            (true, Some(run)) => job_of_run(arguments, run)?.config(&further)?,
             (false, _) => arguments.job.config(&further)?,
         },
         join: arguments.join.clone(),
@@ -166,11 +167,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
 }
 
 /// The job of a run that goes on.
-fn job_of_run(arguments: &Arguments, run: &Path) -> JobOptions {
-    JobOptions {
-        job: Some(run.join("job.toml").display().to_string()),
+fn job_of_run(arguments: &Arguments, run: &Path) -> Result<JobOptions> {
+    let path = RunFolder::job_to_go_on(run.to_owned()).context("--resume")?;
+    Ok(JobOptions {
+        job: Some(path.display().to_string()),
         sets: arguments.job.sets.clone(),
-    }
+    })
 }
 
 /// Servers that are started here are on loopback, which is open: whoever gives credentials expects more.

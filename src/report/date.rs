@@ -3,9 +3,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const DAY_SECONDS: u64 = 86_400;
+use time::OffsetDateTime;
 
-/// The stamp of `now`; a clock before 1970 counts as 1970.
+/// The stamp of `now`; a clock before 1970, or past the year 9999, counts as 1970.
 pub(crate) fn stamp(now: SystemTime) -> String {
     let ([year, month, day], [hour, minute, second]) = parts(now);
     format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
@@ -18,38 +18,19 @@ pub(super) fn rfc3339(now: SystemTime) -> String {
 }
 
 /// Year, month and day; hour, minute and second.
-fn parts(now: SystemTime) -> ([u64; 3], [u64; 3]) {
-    let seconds = now
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    let (year, month, day) = civil(seconds / DAY_SECONDS);
-    let of_day = seconds % DAY_SECONDS;
-    let time = [of_day / 3_600, of_day / 60 % 60, of_day % 60];
-    ([year, month, day], time)
-}
-
-/// Year, month and day of the Gregorian calendar, `days` after 1970-01-01.
-fn civil(mut days: u64) -> (u64, u64, u64) {
-    let mut year = 1970;
-    while days >= days_of_year(year) {
-        days -= days_of_year(year);
-        year += 1;
-    }
-    let february = days_of_year(year) - 337;
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    (year, month, days + 1)
-}
-
-fn days_of_year(year: u64) -> u64 {
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    if leap { 366 } else { 365 }
+fn parts(now: SystemTime) -> ([i32; 3], [u8; 3]) {
+    // A clock past the year 9999 is as wrong as one before 1970.
+    let moment = now.duration_since(UNIX_EPOCH).ok().and_then(|since| {
+        let seconds = i64::try_from(since.as_secs()).ok()?;
+        OffsetDateTime::from_unix_timestamp(seconds).ok()
+    });
+    let moment = moment.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let date = [
+        moment.year(),
+        i32::from(u8::from(moment.month())),
+        i32::from(moment.day()),
+    ];
+    (date, [moment.hour(), moment.minute(), moment.second()])
 }
 
 #[cfg(test)]

@@ -143,19 +143,32 @@ impl RunFolder {
         Ok(Self::furnish(path)?.made_the_latest(runs))
     }
 
+    /// The job of a run that is to go on: the path of its file.
+    ///
+    /// # Errors
+    /// [`RunFolderError::NoRun`] if there is no run in `path`.
+    pub fn job_to_go_on(path: PathBuf) -> Result<PathBuf, RunFolderError> {
+        Self::with_a_run(path).map(|folder| folder.job_path())
+    }
+
+    fn with_a_run(path: PathBuf) -> Result<Self, RunFolderError> {
+        let folder = Self {
+            path,
+            warning: None,
+            _held: None,
+        };
+        if folder.job_path().is_file() && folder.logs_path().is_dir() {
+            return Ok(folder);
+        }
+        Err(RunFolderError::NoRun { path: folder.path })
+    }
+
     /// Opens the folder of a run that is to go on.
     ///
     /// # Errors
     /// [`RunFolderError::NoRun`] if there is no run in it, [`RunFolderError::InUse`] if that run goes on.
     pub fn reopen(path: PathBuf) -> Result<Self, RunFolderError> {
-        let mut folder = Self {
-            path,
-            warning: None,
-            _held: None,
-        };
-        if !(folder.job_path().is_file() && folder.logs_path().is_dir()) {
-            return Err(RunFolderError::NoRun { path: folder.path });
-        }
+        let mut folder = Self::with_a_run(path)?;
         match hold(&folder.path) {
             Ok(held) => folder._held = Some(held),
             Err(TryLockError::WouldBlock) => {

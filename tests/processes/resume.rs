@@ -96,7 +96,9 @@ fn what_cannot_go_on_is_refused_with_the_reason() {
     let bench = Bench::new();
     let refused = bench.run(&["train", "--resume", "nowhere"]);
     assert!(!refused.status.success());
-    assert!(stderr(&refused).contains("nowhere"), "{}", stderr(&refused));
+    let words = stderr(&refused);
+    let expected = "--resume: run folder nowhere: expected a run that can go on, found none";
+    assert!(words.contains(expected), "{words}");
     let none = ["checkpoint.restarts=0", "train.examples=64"];
     let output = output_of(start(&mut bench.train(&none, &[])));
     assert!(output.status.success(), "{}", stderr(&output));

@@ -169,6 +169,8 @@ fn what_cannot_be_run_is_refused_in_one_line() {
     let bench = Bench::new();
     let words = refusal(&bench.run(&["stress", "--methods", "downpuor"]));
     assert!(words.contains("downpuor"), "{words}");
+    let words = refusal(&bench.run(&["stress", "--duration", "0"]));
+    assert!(words.contains("--duration 0"), "{words}");
     let words = refusal(&bench.run(&["stress", "--only", "nothing-like-this"]));
     assert!(words.contains("--only nothing-like-this"), "{words}");
     let words = refusal(&bench.run(&[

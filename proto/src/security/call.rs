@@ -4,7 +4,7 @@
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::message::{Request, SessionRole};
 
-use super::keys::Caller;
+use super::keys::{Caller, Shown};
 use super::role::Role;
 
 /// A call of the service. What comes as a frame on a session stream counts as the call of the same message.
@@ -30,7 +30,7 @@ pub enum Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// It has shown nothing that this server knows.
-    Stranger,
+    Stranger(Shown),
     /// Its role may not.
     Role(Role, Call),
     /// It may register, but not as this.
@@ -113,7 +113,7 @@ impl Call {
     pub fn judge(self, caller: &Caller) -> Result<(), Denied> {
         match caller {
             Caller::Anyone => Ok(()),
-            Caller::Stranger => Err(Denied::Stranger),
+            Caller::Stranger(shown) => Err(Denied::Stranger(*shown)),
             Caller::Known { role, .. } if self.is_allowed(*role) => Ok(()),
             Caller::Known { role, .. } => Err(Denied::Role(*role, self)),
         }
@@ -147,11 +147,21 @@ impl Call {
 impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
         match denied {
-            Denied::Stranger => Self::new(
-                RefusalKind::Unauthenticated,
-                "this server wants to know who calls: expected a certificate of its authority that names \
-                 a role, or one of its tokens; give --certs FOLDER, or --token-file FILE with --ca-sha256 DIGEST",
-            ),
+            Denied::Stranger(shown) => {
+                let found = match shown {
+                    Shown::Nothing => "neither was shown",
+                    Shown::NoRole => "the certificate that was shown names no role",
+                    Shown::Token => "the token that was shown is none of them",
+                };
+                Self::new(
+                    RefusalKind::Unauthenticated,
+                    format!(
+                        "this server wants to know who calls: expected a certificate of its authority that names \
+                         a role, or one of its tokens, and {found}; give --certs FOLDER, or --token-file FILE with \
+                         --ca-sha256 DIGEST"
+                    ),
+                )
+            }
             Denied::Role(role, call) => {
                 let allowed = Role::ALL.into_iter().filter(|role| call.is_allowed(*role));
                 let allowed: Vec<_> = allowed.map(Role::name).collect();

@@ -60,7 +60,7 @@ pub enum Caller {
     /// The server asks nobody: it is open to loopback, or the words were said.
     Anyone,
     /// It has shown nothing that the server knows.
-    Stranger,
+    Stranger(Shown),
     /// It has shown a certificate or a token.
     Known {
         /// What it may do.
@@ -68,6 +68,17 @@ pub enum Caller {
         /// Of its certificate or token: a session belongs to whom opened it.
         who: Digest,
     },
+}
+
+/// What a stranger has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Neither certificate nor token.
+    Nothing,
+    /// A certificate of the authority that names no role.
+    NoRole,
+    /// A token that is none of the server's.
+    Token,
 }
 
 /// What a server shows, and whom it knows.
@@ -153,11 +164,14 @@ impl Keys {
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
         let Some(shown) = text.and_then(|text| text.strip_prefix(BEARER)) else {
-            return Caller::Stranger;
+            return Caller::Stranger(match certificate {
+                Some(_) => Shown::NoRole,
+                None => Shown::Nothing,
+            });
         };
         let who = digest(shown.as_bytes());
         // All are compared, however early one fits: the time tells nothing.
-        let mut caller = Caller::Stranger;
+        let mut caller = Caller::Stranger(Shown::Token);
         for (role, known) in &self.tokens {
             if bool::from(known.ct_eq(&who)) {
                 caller = Caller::Known { role: *role, who };

@@ -23,7 +23,7 @@ mod tests;
 pub use call::{Call, Denied};
 pub use credentials::{Credentials, Pin};
 pub use dial::{DialError, dial, refusal};
-pub use keys::{Caller, Keys, TlsError};
+pub use keys::{Caller, Keys, Shown, TlsError};
 pub use pem::{KeyPair, authority_digest};
 pub use role::{Role, SERVER_NAME};
 pub use token::{Token, TokenError};

@@ -181,13 +181,22 @@ async fn a_caller_is_known_by_a_certificate_or_a_token_of_its_role() {
         assert!(matches!(caller, Caller::Known { role: found, .. } if found == *role));
     }
     let credentials = Credentials::pinned(Pin(pin), token('x')).unwrap();
-    assert_eq!(meet(&keys, &credentials).await, Ok(Caller::Stranger));
+    assert_eq!(
+        meet(&keys, &credentials).await,
+        Ok(Caller::Stranger(Shown::Token))
+    );
     let credentials = Credentials::of_authority(&pem, None, None).unwrap();
-    assert_eq!(meet(&keys, &credentials).await, Ok(Caller::Stranger));
+    assert_eq!(
+        meet(&keys, &credentials).await,
+        Ok(Caller::Stranger(Shown::Nothing))
+    );
     // A certificate of ours without a role that there is.
     let own = authority.sign("boss.thalweg", ExtendedKeyUsagePurpose::ClientAuth);
     let credentials = Credentials::of_authority(&pem, Some(&own), None).unwrap();
-    assert_eq!(meet(&keys, &credentials).await, Ok(Caller::Stranger));
+    assert_eq!(
+        meet(&keys, &credentials).await,
+        Ok(Caller::Stranger(Shown::NoRole))
+    );
 }
 
 #[tokio::test]

@@ -37,7 +37,8 @@ pub trait SessionService: Send + Sync + 'static {
     ) -> Result<Self::Frames, Status>;
 
     /// Judges a unary call by its method's name and its head, before anything of its message is kept. What it
-    /// answers with is kept until the call is answered. Takes every call unless it is written otherwise.
+    /// learns it leaves in the extensions, where the call finds it; what it answers with is kept until the call is
+    /// answered. Takes every call unless it is written otherwise.
     ///
     /// # Errors
     /// The status with which the call is refused.
@@ -45,7 +46,7 @@ pub trait SessionService: Send + Sync + 'static {
         &self,
         method: &str,
         headers: &HeaderMap,
-        extensions: &Extensions,
+        extensions: &mut Extensions,
     ) -> Result<Option<OwnedSemaphorePermit>, Status> {
         let _ = (method, headers, extensions);
         Ok(None)
@@ -121,14 +122,15 @@ where
             let response = self.session(request.map(Body::new));
             return Box::pin(std::future::ready(Ok(response)));
         }
-        let method = request.uri().path().rsplit('/').next().unwrap_or_default();
+        let (mut head, body) = request.into_parts();
+        let method = head.uri.path().rsplit('/').next().unwrap_or_default();
         match self
             .inner
-            .admit(method, request.headers(), request.extensions())
+            .admit(method, &head.headers, &mut head.extensions)
         {
             Err(status) => Box::pin(std::future::ready(Ok(status.into_http()))),
             Ok(place) => {
-                let answer = self.unary.call(request);
+                let answer = self.unary.call(Request::from_parts(head, body));
                 Box::pin(async move {
                     let answer = answer.await;
                     drop(place);

@@ -243,7 +243,10 @@ impl Desk {
         // Whether it lives is no secret.
         if !matches!(path, "/healthz" | "/readyz")
             && let Some(keys) = &self.keys
-            && keys.recognise(certificate, request.headers()) == Caller::Stranger
+            && matches!(
+                keys.recognise(certificate, request.headers()),
+                Caller::Stranger(_)
+            )
         {
             let words = "expected a certificate of this server's authority, or its token as \
                          `Authorization: Bearer TOKEN`\n";

@@ -211,8 +211,8 @@ fn transport(
     })
 }
 
-/// Accepts connections, as many as there are places; further ones wait in the system's backlog. Whoever makes no
-/// permitted call within `first_call_max` has to go.
+/// Accepts connections, as many as there are places and one that waits for its own; further ones wait in the system's
+/// backlog. Whoever makes no permitted call within `first_call_max` has to go.
 fn accept(
     listener: TcpListener,
     (server, load): (Arc<Server>, Arc<Load>),
@@ -224,9 +224,10 @@ fn accept(
         let (per_second, burst) = ACCEPTED;
         let mut pace = Pace::new(clock.now(), per_second, burst);
         loop {
-            let (place, is_cut) = places.take().await;
             match listener.accept().await {
                 Ok((stream, _)) => {
+                    // Only now: a place is made free for somebody who wants it.
+                    let (place, is_cut) = places.take().await;
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "a connection is without nodelay");
                     }

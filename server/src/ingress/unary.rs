@@ -38,6 +38,13 @@ pub(super) struct Service {
     pub(super) calls: Arc<Semaphore>,
 }
 
+/// What was found out about a unary call by its head.
+#[derive(Clone, Debug)]
+struct Admitted {
+    call: Call,
+    caller: Caller,
+}
+
 type Answer<T> = Result<Response<T>, Status>;
 
 type Outgoing = ReceiverStream<Result<v1::ServerFrame, Status>>;
@@ -56,15 +63,17 @@ impl SessionService for Service {
         &self,
         method: &str,
         headers: &HeaderMap,
-        extensions: &Extensions,
+        extensions: &mut Extensions,
     ) -> Result<Option<OwnedSemaphorePermit>, Status> {
         let Some(call) = Call::ALL.into_iter().find(|call| call.name() == method) else {
             // The router answers what there is not.
             return Ok(None);
         };
-        let caller = self.handler.guard.recognise(extensions, headers);
-        let denied = |denied: Denied| self.refused(&denied.into());
-        call.judge(&caller).map_err(denied)?;
+        let caller = self.recognise(call, headers, extensions)?;
+        if let Some(line) = line(extensions) {
+            line.standing.note_request();
+        }
+        extensions.insert(Admitted { call, caller });
         match self.calls.clone().try_acquire_owned() {
             Ok(place) => Ok(Some(place)),
             Err(_) => {
@@ -80,8 +89,10 @@ impl SessionService for Service {
 
 impl Service {
     fn begin(&self, request: tonic::Request<impl Frames>) -> Result<Outgoing, Status> {
-        let line = line(request.extensions()).cloned();
-        let (caller, frames) = self.meet(Call::Session, request)?;
+        let (metadata, extensions, frames) = request.into_parts();
+        // Nothing has been asked for yet: the session's requests are noted as they come.
+        let caller = self.recognise(Call::Session, metadata.as_ref(), &extensions)?;
+        let line = line(&extensions).cloned();
         let session = Session {
             line,
             handler: self.handler.clone(),
@@ -92,22 +103,17 @@ impl Service {
         Ok(ReceiverStream::new(session.run(frames)))
     }
 
-    /// Who calls, and what with; before the message is looked at, whether this caller may.
-    fn meet<T>(&self, call: Call, request: tonic::Request<T>) -> Result<(Caller, T), Status> {
-        let (metadata, extensions, message) = request.into_parts();
-        let caller = self.handler.guard.recognise(&extensions, metadata.as_ref());
-        match call.judge(&caller) {
-            Ok(()) => {
-                // A session that was opened has asked for nothing yet: its requests are noted as they come.
-                if let Some(line) = line(&extensions)
-                    && call != Call::Session
-                {
-                    line.standing.note_request();
-                }
-                Ok((caller, message))
-            }
-            Err(denied) => Err(self.refused(&denied.into())),
-        }
+    /// Who calls, if this caller may.
+    fn recognise(
+        &self,
+        call: Call,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<Caller, Status> {
+        let caller = self.handler.guard.recognise(extensions, headers);
+        let denied = |denied: Denied| self.refused(&denied.into());
+        call.judge(&caller).map_err(denied)?;
+        Ok(caller)
     }
 
     fn refused(&self, refusal: &Refusal) -> Status {
@@ -162,7 +168,7 @@ impl ParameterServer for Service {
     }
 
     async fn register(&self, request: tonic::Request<v1::Register>) -> Answer<v1::Registered> {
-        let (caller, register) = self.meet(Call::Register, request)?;
+        let (caller, register) = meet(Call::Register, request)?;
         let register = Register::try_from(register).map_err(refuse)?;
         match self.call(&caller, Request::Register(register)).await? {
             Reply::Registered(registered) => Ok(Response::new((&*registered).into())),
@@ -171,17 +177,17 @@ impl ParameterServer for Service {
     }
 
     async fn push(&self, request: tonic::Request<v1::Push>) -> Answer<v1::PushReply> {
-        let (caller, push) = self.meet(Call::Push, request)?;
+        let (caller, push) = meet(Call::Push, request)?;
         self.push_reply(&caller, push).await.map(Response::new)
     }
 
     async fn pull(&self, request: tonic::Request<v1::Pull>) -> Answer<v1::PullReply> {
-        let (caller, pull) = self.meet(Call::Pull, request)?;
+        let (caller, pull) = meet(Call::Pull, request)?;
         self.pull_reply(&caller, pull).await.map(Response::new)
     }
 
     async fn push_pull(&self, request: tonic::Request<v1::PushPull>) -> Answer<v1::PushPullReply> {
-        let (caller, v1::PushPull { push, pull }) = self.meet(Call::PushPull, request)?;
+        let (caller, v1::PushPull { push, pull }) = meet(Call::PushPull, request)?;
         let (Some(push), Some(pull)) = (push, pull) else {
             let message =
                 "push_pull: expected both a push and a pull; call the one alone otherwise";
@@ -193,7 +199,7 @@ impl ParameterServer for Service {
     }
 
     async fn next_range(&self, request: tonic::Request<v1::NextRange>) -> Answer<v1::Granted> {
-        let (caller, asked) = self.meet(Call::NextRange, request)?;
+        let (caller, asked) = meet(Call::NextRange, request)?;
         match self.call(&caller, Request::NextRange(asked.into())).await? {
             Reply::Granted(granted) => Ok(Response::new((&granted).into())),
             other => Err(unexpected(&other)),
@@ -204,7 +210,7 @@ impl ParameterServer for Service {
         &self,
         request: tonic::Request<v1::Heartbeat>,
     ) -> Answer<v1::HeartbeatReply> {
-        let (caller, heartbeat) = self.meet(Call::Heartbeat, request)?;
+        let (caller, heartbeat) = meet(Call::Heartbeat, request)?;
         let heartbeat = Heartbeat::from(heartbeat);
         match self.call(&caller, Request::Heartbeat(heartbeat)).await? {
             Reply::Heartbeat(reply) => Ok(Response::new(reply.into())),
@@ -213,7 +219,7 @@ impl ParameterServer for Service {
     }
 
     async fn get_status(&self, request: tonic::Request<v1::StatusRequest>) -> Answer<v1::Status> {
-        let (caller, asked) = self.meet(Call::GetStatus, request)?;
+        let (caller, asked) = meet(Call::GetStatus, request)?;
         let asked = StatusRequest::from(asked);
         match self.call(&caller, Request::Status(asked)).await? {
             Reply::Status(status) => Ok(Response::new((&*status).into())),
@@ -222,7 +228,7 @@ impl ParameterServer for Service {
     }
 
     async fn leave(&self, request: tonic::Request<v1::Leave>) -> Answer<v1::LeaveReply> {
-        let (caller, leave) = self.meet(Call::Leave, request)?;
+        let (caller, leave) = meet(Call::Leave, request)?;
         let leave = Leave::try_from(leave).map_err(refuse)?;
         match self.call(&caller, Request::Leave(leave)).await? {
             Reply::Left => Ok(Response::new(v1::LeaveReply {})),
@@ -231,7 +237,7 @@ impl ParameterServer for Service {
     }
 
     async fn conclude(&self, request: tonic::Request<v1::Conclude>) -> Answer<v1::ConcludeReply> {
-        let (caller, conclude) = self.meet(Call::Conclude, request)?;
+        let (caller, conclude) = meet(Call::Conclude, request)?;
         let conclude = Conclude::from(conclude);
         match self.call(&caller, Request::Conclude(conclude)).await? {
             Reply::Concluded => Ok(Response::new(v1::ConcludeReply {})),
@@ -244,7 +250,7 @@ impl ParameterServer for Service {
         request: tonic::Request<v1::ReadDataRequest>,
     ) -> Answer<v1::DataPiece> {
         self.handler.load.came(observe::Request::Data);
-        let (_, request) = self.meet(Call::ReadData, request)?;
+        let (_, request) = meet(Call::ReadData, request)?;
         let fingerprint = self.handler.server.plan().fingerprint;
         if *request.fingerprint != fingerprint.to_bytes() {
             return Err(to_status(&Refusal::new(
@@ -268,7 +274,7 @@ impl ParameterServer for Service {
         &self,
         request: tonic::Request<v1::CheckpointRequest>,
     ) -> Answer<v1::CheckpointReply> {
-        self.meet(Call::Checkpoint, request)?;
+        meet(Call::Checkpoint, request)?;
         self.handler.load.came(observe::Request::Checkpoint);
         let written = self.handler.checkpoint().await;
         let written = written.map_err(|refusal| self.refused(&refusal))?;
@@ -278,12 +284,21 @@ impl ParameterServer for Service {
     }
 
     async fn offer(&self, request: tonic::Request<v1::Offer>) -> Answer<v1::OfferReply> {
-        let (caller, offer) = self.meet(Call::Offer, request)?;
+        let (caller, offer) = meet(Call::Offer, request)?;
         let offer = Offer::from(offer);
         match self.call(&caller, Request::Offer(offer)).await? {
             Reply::Offered(used) => Ok(Response::new(v1::OfferReply { used })),
             other => Err(unexpected(&other)),
         }
+    }
+}
+
+/// The caller and the message of a call that was admitted. No other call gets here; if one did, it would not be served.
+fn meet<T>(call: Call, request: tonic::Request<T>) -> Result<(Caller, T), Status> {
+    let (_, mut extensions, message) = request.into_parts();
+    match extensions.remove::<Admitted>() {
+        Some(admitted) if admitted.call == call => Ok((admitted.caller, message)),
+        other => Err(internal(&format!("{call:?} came in admitted as {other:?}"))),
     }
 }
 

@@ -91,13 +91,15 @@ pub(crate) struct Load {
     pulled: AtomicU64,
 }
 
-/// A factor of one in the units of the crowding, and its greatest value.
-const CROWDING_ONE: u64 = 1_024;
+/// A factor of one in the units of the crowding, and its greatest value. So fine that a share of it is never nothing.
+const CROWDING_ONE: u64 = 1 << 20;
 const CROWDING_MAX: u64 = 1_000 * CROWDING_ONE;
 
-/// By which share the crowding rises with a refusal, and falls with a part that is applied: one in so many.
-const CROWDING_RISE: u64 = 16;
-const CROWDING_FALL: u64 = 512;
+/// By which share the crowding rises with a refusal, and falls with a part that is applied: one in so many. What comes
+/// of a change shows only once those have waited who were told; if it changed much in that time, the server would be
+/// idle and crowded by turns.
+const CROWDING_RISE: u64 = 256;
+const CROWDING_FALL: u64 = 32 * CROWDING_RISE;
 
 impl Default for Load {
     fn default() -> Self {
@@ -270,17 +272,17 @@ mod tests {
         let applied = |count| (0..count).for_each(|_| load.applied(Duration::from_micros(50)));
         let first = load.turned_away();
         assert!(1.0 < first && first < 1.1, "{first}");
-        for _ in 0..200 {
+        for _ in 0..2_000 {
             load.turned_away();
         }
         assert!(
             (load.turned_away() - 1_000.0).abs() < 1e-9,
             "there is a bound"
         );
-        applied(100_000);
+        applied(200_000);
         assert!(load.turned_away() < 1.1, "nobody is turned away any more");
         // One refused for 32 applied: it stays where it is.
-        for _ in 0..64 {
+        for _ in 0..1_024 {
             load.turned_away();
         }
         let before = load.turned_away();

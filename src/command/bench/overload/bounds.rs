@@ -42,13 +42,16 @@ pub(super) fn judge_press(press: &Press, memory_bytes_max: u64, extent: Extent) 
         checks.push(check(
             "goodput",
             GOODPUT_LEAST <= of_peak,
-            format!("at least {:.0} % of the peak", 100.0 * GOODPUT_LEAST),
+            format!(
+                "at least {:.0} % of the peak, the mean of before and after",
+                100.0 * GOODPUT_LEAST
+            ),
             format!("{:.1} %", 100.0 * of_peak),
         ));
         checks.push(check(
             "recovery",
             recovery.is_some_and(|seconds| seconds <= RECOVERY_MOST),
-            format!("90 % of the peak within {RECOVERY_MOST:.0} s of the end"),
+            format!("90 % of the peak before it within {RECOVERY_MOST:.0} s of the end"),
             recovery.map_or("not while it was waited for".to_owned(), |seconds| {
                 format!("{seconds:.1} s")
             }),

@@ -58,7 +58,10 @@ pub(super) struct Press {
     pub(super) name: String,
     pub(super) sessions: usize,
     pub(super) rate: Rate,
-    /// Of the peak.
+    /// The sessions of the peak on the same server, before the load and once it has come back from it.
+    pub(super) before: Rate,
+    pub(super) after: Rate,
+    /// Of the mean of the two.
     pub(super) of_peak: f64,
     /// Refusals that said when to come again, and those that did not.
     pub(super) refusals_hinted: u64,
@@ -67,8 +70,8 @@ pub(super) struct Press {
     pub(super) p50_ms: Option<f64>,
     pub(super) p99_ms: Option<f64>,
     pub(super) memory: MemoryFound,
-    /// From the end of the load until the sessions of the peak bring through 90 % of it; nothing if they did not
-    /// within the time that was waited.
+    /// From the end of the load until the sessions of the peak bring through 90 % of what they did before it; nothing
+    /// if they did not within the time that was waited.
     pub(super) recovery_seconds: Option<f64>,
     /// Parts that the server applied, and those of pushes that were acknowledged.
     pub(super) applied: u64,

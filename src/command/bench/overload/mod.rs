@@ -157,6 +157,7 @@ fn lengths(arguments: &OverloadArgs) -> Lengths {
         true => Lengths {
             warm_up: millis(150),
             peak: millis(400),
+            beside: millis(400),
             press: millis(1_000),
             recovery: millis(2_000),
             alone: millis(300),
@@ -164,7 +165,8 @@ fn lengths(arguments: &OverloadArgs) -> Lengths {
         },
         false => Lengths {
             warm_up: millis(1_000),
-            peak: millis(5_000),
+            peak: millis(10_000),
+            beside: millis(30_000),
             press: millis(300_000),
             recovery: millis(45_000),
             alone: millis(10_000),

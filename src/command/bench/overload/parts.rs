@@ -47,6 +47,8 @@ pub(super) struct Lengths {
     pub(super) warm_up: Duration,
     /// Each try of the peak.
     pub(super) peak: Duration,
+    /// What is measured right before an overload, and after it.
+    pub(super) beside: Duration,
     pub(super) press: Duration,
     /// For how long a recovery is looked for.
     pub(super) recovery: Duration,
@@ -110,6 +112,13 @@ impl Parts {
     /// Asks for ten times as much, and looks how the server comes back from it.
     pub(super) async fn press(&self, peak: &Peak, manner: Manner) -> anyhow::Result<Press> {
         let mut ground = self.ground(false).await?;
+        // The speed of a machine drifts: what the overload is held to is measured right before it and right after.
+        let crew = Crew::start(&ground, good(peak.sessions)).await?;
+        self.wait(&mut ground, self.lengths.warm_up).await?;
+        let before = self
+            .measure(&mut ground, &crew, self.lengths.beside)
+            .await?;
+        crew.finish().await?;
         let name = name_of(manner);
         let sessions = TIMES * peak.sessions;
         let way = Way {
@@ -133,19 +142,22 @@ impl Parts {
         crew.stop();
         one.stop();
         let ended = now();
-        let after = Crew::start(&ground, good(peak.sessions)).await?;
-        let recovery_seconds = self
-            .recovery(&mut ground, (ended, peak.rate.applied))
-            .await?;
+        let again = Crew::start(&ground, good(peak.sessions)).await?;
+        let recovery_seconds = self.recovery(&mut ground, (ended, before.applied)).await?;
         let one = one.finish().await?;
         let tally = crew.finish().await?;
-        after.finish().await?;
+        let after = self
+            .measure(&mut ground, &again, self.lengths.beside)
+            .await?;
+        again.finish().await?;
         let (applied, acknowledged) = ground.settle().await?;
         Ok(Press {
             name: name.to_owned(),
             sessions,
             rate,
-            of_peak: rate.applied / peak.rate.applied,
+            before,
+            after,
+            of_peak: rate.applied / f64::midpoint(before.applied, after.applied),
             refusals_hinted: tally.hinted.load(Ordering::Relaxed),
             refusals_bare: tally.bare.load(Ordering::Relaxed),
             p50_ms: one.quantile(0.5),
