@@ -41,9 +41,27 @@ number! {
 }
 number! {
     /// One registered incarnation of a worker. Rises with every registration, never used twice in a
-    /// job, so that of two sessions of one worker the greater is the living one.
+    /// job, so that of two sessions of one worker the greater is the living one. Observers' have the highest bit, so
+    /// that every server tells them from workers'.
     SessionId(u64)
 }
+
+impl SessionId {
+    const OBSERVER: u64 = 1 << 63;
+
+    /// The same number among those of observers.
+    #[must_use]
+    pub fn of_observer(self) -> Self {
+        Self(self.0 | Self::OBSERVER)
+    }
+
+    /// Whether it is a number of observers.
+    #[must_use]
+    pub fn is_of_observer(self) -> bool {
+        self.0 & Self::OBSERVER != 0
+    }
+}
+
 number! {
     /// Iterations (batches) that a worker has finished.
     Clock(u64)

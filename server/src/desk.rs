@@ -20,7 +20,7 @@ use thalweg_common::time::Time;
 
 use crate::admission::{Admission, Lapse, Signs, SlotState, Ticket};
 use crate::coordinator::Coordinator;
-use crate::history::History;
+use crate::history::{History, kept, kept_reason};
 use crate::plan::{OnWorkerLoss, Plan};
 
 /// What a worker said of itself, for people.
@@ -104,30 +104,36 @@ impl Desk {
     }
 
     /// Compares the lives of the job's servers with those that others have met. One that was started
-    /// anew holds fresh parameters among trained ones: the job has failed.
+    /// anew holds fresh parameters among trained ones: the job has failed. Workers are believed that have its data; to
+    /// others who have met another life it is only told.
     /// `own` is this server's place among them and its present life.
     pub(crate) fn meet(
         &mut self,
         now: Time,
         own: (ServerId, Life),
-        lives: &[Life],
+        register: &Register,
     ) -> Result<(), Refusal> {
+        let lives = &register.lives;
+        let is_believed = register.role == SessionRole::Worker && register.data.is_some();
         let mut met = self.lives.clone();
         met.extend(lives.iter().skip(met.len()));
         if let Some(life) = met.get_mut(own.0.0 as usize) {
             *life = own.1;
         }
         if let Some(server) = met.iter().zip(lives).position(|(met, life)| met != life) {
-            self.stop(
-                now,
-                &format!(
-                    "server {server} was started anew and has lost its parameters; end all \
-                     processes of the job and start it again"
-                ),
+            let why = format!(
+                "server {server} was started anew and has lost its parameters; end all processes of the job and \
+                 start it again"
             );
+            if !is_believed {
+                return Err(Refusal::new(RefusalKind::Stopping, why));
+            }
+            self.stop(now, &why);
             return self.judge_end();
         }
-        self.lives = met;
+        if is_believed {
+            self.lives = met;
+        }
         Ok(())
     }
 
@@ -169,11 +175,7 @@ impl Desk {
             SessionRole::Observer => WorkerId(self.slots()),
             SessionRole::Worker => self.slot_for(register)?,
         };
-        let session = match (register.session, &mut self.coordinator) {
-            (Some(session), _) => session,
-            (None, Some(coordinator)) => coordinator.new_session(),
-            (None, None) => return Err(not_the_coordinator()),
-        };
+        let session = self.number_for(register)?;
         match register.role {
             SessionRole::Observer => {
                 self.observers.insert(session, now);
@@ -183,6 +185,29 @@ impl Desk {
         }
         self.contacted = true;
         Ok((session, worker))
+    }
+
+    /// The number of a session. Server 0 makes them, and knows again those that it made; other servers are told, and
+    /// take no number of an observer for a worker's: an observer could take the next worker's from it.
+    fn number_for(&mut self, register: &Register) -> Result<SessionId, Refusal> {
+        let observes = register.role == SessionRole::Observer;
+        match (register.session, &mut self.coordinator) {
+            (None, Some(coordinator)) => Ok(coordinator.new_session(observes)),
+            (None, None) => Err(not_the_coordinator()),
+            (Some(session), _) if session.is_of_observer() != observes => {
+                Err(Refusal::invalid(format!(
+                    "session {session} is {}; register with the number that server 0 gave",
+                    if observes { "a worker's" } else { "an observer's" }
+                )))
+            }
+            (Some(session), Some(_)) if !self.knows(session) => Err(Refusal::new(
+                RefusalKind::UnknownSession,
+                format!(
+                    "session {session} is not open here; register without a number: server 0 gives them"
+                ),
+            )),
+            (Some(session), _) => Ok(session),
+        }
     }
 
     fn slot_for(&self, register: &Register) -> Result<WorkerId, Refusal> {
@@ -261,7 +286,7 @@ impl Desk {
         self.follow.push(Follow::Enlist(worker, session));
         let note = &mut self.notes[worker.0 as usize];
         *note = Note {
-            place: place.to_owned(),
+            place: kept(place),
             doing: "joined".to_owned(),
             ..Note::default()
         };
@@ -339,7 +364,7 @@ impl Desk {
     pub(crate) fn heartbeat(&mut self, now: Time, heartbeat: &Heartbeat) -> Result<(), Refusal> {
         let _ = self.set_idle(now, heartbeat.worker, heartbeat.session, heartbeat.idle);
         if let Some(note) = self.notes.get_mut(heartbeat.worker.0 as usize) {
-            note.doing.clone_from(&heartbeat.doing);
+            note.doing = kept(&heartbeat.doing);
             note.sent_bytes = heartbeat.sent_bytes;
             note.received_bytes = heartbeat.received_bytes;
             note.compute = heartbeat.compute;
@@ -377,7 +402,7 @@ impl Desk {
             ));
         }
         let coordinator = self.coordinator.as_mut().ok_or_else(not_the_coordinator)?;
-        coordinator.conclude(now, why);
+        coordinator.conclude(now, &kept_reason(why));
         Ok(())
     }
 
@@ -419,7 +444,9 @@ impl Desk {
                 self.depart(now, worker, SlotState::Left, "left at the end of the job");
             }
             LeaveReason::Stopped => self.depart(now, worker, SlotState::Left, "was told to stop"),
-            LeaveReason::Failed => self.lose(now, worker, &format!("failed: {cause}")),
+            LeaveReason::Failed => {
+                self.lose(now, worker, &format!("failed: {}", kept_reason(cause)));
+            }
         }
     }
 

@@ -17,6 +17,9 @@ use thalweg_common::time::Time;
 /// Bytes of words that an event keeps.
 const TEXT_BYTES_MAX: usize = 240;
 
+/// Bytes of a reason: an error may have several lines.
+const REASON_BYTES_MAX: usize = 2_000;
+
 /// Bytes of an entry of a ring, without words.
 const ENTRY_BYTES: usize = 128;
 
@@ -98,13 +101,23 @@ impl History {
     }
 }
 
-/// As much of `text` as an event keeps.
+/// As much of `text` as an event keeps, and a worker's line in a status.
 pub(crate) fn kept(text: &str) -> String {
+    cut(text, TEXT_BYTES_MAX)
+}
+
+/// As much of `text` as is kept of a reason for which somebody left or a job ended.
+pub(crate) fn kept_reason(text: &str) -> String {
+    cut(text, REASON_BYTES_MAX)
+}
+
+/// What others say is kept and told to everybody who asks: it has a bound.
+fn cut(text: &str, bytes_max: usize) -> String {
     const CUT: &str = "…";
-    if text.len() <= TEXT_BYTES_MAX {
+    if text.len() <= bytes_max {
         return text.to_owned();
     }
-    let end = text.floor_char_boundary(TEXT_BYTES_MAX - CUT.len());
+    let end = text.floor_char_boundary(bytes_max - CUT.len());
     [&text[..end], CUT].concat()
 }
 

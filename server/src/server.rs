@@ -128,7 +128,7 @@ impl Server {
     fn judge_register(&self, now: Time, register: &Register) -> Result<Registered, Refusal> {
         let protocol = identity::judge(&self.plan, register)?;
         let own = (self.plan.server, self.plan.life);
-        self.desk.lock().meet(now, own, &register.lives)?;
+        self.desk.lock().meet(now, own, register)?;
         let (session, worker, clock) = match (register.role, register.data) {
             (SessionRole::Worker, None) => (SessionId(0), WorkerId(0), Clock(0)),
             _ => {
@@ -178,6 +178,13 @@ impl Server {
 
     fn judge_header(&self, now: Time, header: &PushHeader) -> Result<(), Refusal> {
         self.judge_job(header.fingerprint, header.generation)?;
+        let all = self.plan.coordinator.examples_total;
+        if all < header.weight {
+            return Err(Refusal::invalid(format!(
+                "a push weighs {} examples, and the whole job has {all}; a push weighs as much as its batch",
+                header.weight
+            )));
+        }
         let mut desk = self.desk.lock();
         desk.hear(now, header.worker, header.session)?;
         if desk.observes(header.session) {

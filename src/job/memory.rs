@@ -310,11 +310,24 @@ fn at_read_bytes(config: &JobConfig) -> u64 {
 /// server holds, and a few of the other kinds.
 #[must_use]
 pub(super) fn requests_max(limits: &Limits, elements: u64) -> usize {
+    let in_flight = limits.inflight_pushes_max + limits.inflight_pulls_max;
+    in_flight.saturating_mul(pieces(elements)) + 8
+}
+
+/// Pulls of all sessions under way: every worker's, and an observer's. As many are planned for.
+#[must_use]
+pub(super) fn pulls_max(config: &JobConfig, elements: u64) -> usize {
+    let sessions = config.cluster.workers as usize + 1;
+    let pulls = sessions.saturating_mul(config.limits.inflight_pulls_max);
+    pulls.saturating_mul(pieces(elements))
+}
+
+/// In so many pieces, at most, everything that a server holds is pushed or pulled.
+fn pieces(elements: u64) -> usize {
     let pieces = elements
         .div_ceil(ShardMap::SHARD_ELEMENTS)
         .saturating_add(1);
-    let pieces = usize::try_from(pieces).unwrap_or(usize::MAX);
-    (limits.inflight_pushes_max + limits.inflight_pulls_max).saturating_mul(pieces) + 8
+    usize::try_from(pieces).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

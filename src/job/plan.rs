@@ -26,7 +26,7 @@ use thalweg_worker::transform::{Numbering, Transforms};
 use thalweg_worker::worker::LoopSettings;
 use thiserror::Error;
 
-use super::memory::{Memory, MemoryError, frame_limits, requests_max};
+use super::memory::{Memory, MemoryError, frame_limits, pulls_max, requests_max};
 use super::resolve::{Blueprint, ResolveError, initial_values};
 use super::threads;
 
@@ -306,10 +306,13 @@ pub fn serve_options(blueprint: &Blueprint, index: u32) -> ServeOptions {
         .sum();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = blueprint.config.cluster.workers as usize;
+    let frames = frame_limits(&blueprint.config, elements);
     ServeOptions {
-        limits: frame_limits(&blueprint.config, elements),
+        limits: frames,
         queue_parts_max: limits.queue_parts_max,
         requests_max: u32::try_from(requests_max(limits, elements)).unwrap_or(u32::MAX),
+        in_flight_bytes_max: workers.saturating_mul(frames.in_flight_bytes_max),
+        pulls_max: pulls_max(&blueprint.config, elements),
         connections_max: 4 * workers + 64,
         owner_threads: (cores / 2).max(1),
         request_time_max: limits.request_seconds.duration(),

@@ -12,6 +12,7 @@ use thalweg_common::error::{Refusal, RefusalKind};
 use super::error::FrameError;
 use super::gather::{Filled, Gather};
 use super::limits::FrameLimits;
+use super::pool::Pool;
 use crate::convert::ConvertError;
 use crate::convert::section::{Missing, Opened};
 use crate::v1;
@@ -81,6 +82,8 @@ pub struct Assembler<F: Arrives> {
     open: BTreeMap<u64, Open<F::Envelope, F::Message>>,
     dropping: BTreeSet<u64>,
     in_flight_bytes: usize,
+    /// Where the bytes in flight are taken from, if other streams take theirs there, too.
+    pool: Option<Pool>,
 }
 
 type Outcome<F> = Result<Assembled<<F as Arrives>::Envelope, <F as Arrives>::Message>, FrameError>;
@@ -94,7 +97,15 @@ impl<F: Arrives> Assembler<F> {
             open: BTreeMap::new(),
             dropping: BTreeSet::new(),
             in_flight_bytes: 0,
+            pool: None,
         }
+    }
+
+    /// The same, with room of a pool that other streams share.
+    #[must_use]
+    pub fn within(mut self, pool: Pool) -> Self {
+        self.pool = Some(pool);
+        self
     }
 
     /// Coordinates and values that were announced and whose messages are not whole yet, in bytes.
@@ -193,6 +204,9 @@ impl<F: Arrives> Assembler<F> {
         }
         let open = self.open.remove(&request_id).expect("it was just found");
         self.in_flight_bytes -= open.bytes;
+        if let Some(pool) = &self.pool {
+            pool.give(open.bytes);
+        }
         Ok(match open.wrong {
             None => Assembled::Whole(open.envelope, open.message),
             Some(error) => Assembled::Refused(open.envelope, error.into()),
@@ -235,6 +249,14 @@ impl<F: Arrives> Assembler<F> {
             );
             return Err(Refusal::new(RefusalKind::Overloaded, message));
         }
+        if let Some(pool) = self.pool.as_ref().filter(|pool| !pool.take(announced)) {
+            let message = format!(
+                "the messages of all sessions that are on their way hold {} bytes, as many as they may; send again \
+                 later",
+                pool.max()
+            );
+            return Err(Refusal::new(RefusalKind::Overloaded, message));
+        }
         Ok(announced)
     }
 
@@ -247,5 +269,13 @@ impl<F: Arrives> Assembler<F> {
             self.dropping.insert(around.request_id);
         }
         Ok(Assembled::Refused(around.envelope, refusal))
+    }
+}
+
+impl<F: Arrives> Drop for Assembler<F> {
+    fn drop(&mut self) {
+        if let Some(pool) = &self.pool {
+            pool.give(self.in_flight_bytes);
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! answer between `server::shard` and `worker::pull`.
 
 mod limits;
+mod pool;
 mod envelope;
 mod error;
 mod frames;
@@ -21,6 +22,7 @@ pub use error::FrameError;
 pub use frames::Frames;
 pub use interleave::Interleave;
 pub use limits::{FrameLimits, LimitsError};
+pub use pool::Pool;
 pub use reply::{ReplyAssembler, ReplyFrames, reply_frames};
 pub use request::{RequestAssembler, RequestFrames, request_frames};
 pub(crate) use tonic_prost::ProstCodec as WireCodec;

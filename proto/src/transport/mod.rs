@@ -19,7 +19,7 @@ pub use incoming::FrameReader;
 pub use memory::keep_freed_memory;
 pub use outgoing::WireFrame;
 pub use secured::{Peer, Secured};
-pub use serve::{SessionService, WireServer};
+pub use serve::{Admission, SessionService, WireServer};
 
 use std::time::Duration;
 

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -37,8 +38,8 @@ pub trait SessionService: Send + Sync + 'static {
     ) -> Result<Self::Frames, Status>;
 
     /// Judges a unary call by its method's name and its head, before anything of its message is kept. What it
-    /// learns it leaves in the extensions, where the call finds it; what it answers with is kept until the call is
-    /// answered. Takes every call unless it is written otherwise.
+    /// learns it leaves in the extensions, where the call finds it; the place that it answers with is kept until the
+    /// call is answered. Takes every call unless it is written otherwise.
     ///
     /// # Errors
     /// The status with which the call is refused.
@@ -47,9 +48,34 @@ pub trait SessionService: Send + Sync + 'static {
         method: &str,
         headers: &HeaderMap,
         extensions: &mut Extensions,
-    ) -> Result<Option<OwnedSemaphorePermit>, Status> {
+    ) -> Result<Admission, Status> {
         let _ = (method, headers, extensions);
-        Ok(None)
+        Ok(Admission::default())
+    }
+}
+
+/// A unary call that may be served.
+#[derive(Debug, Default)]
+pub struct Admission {
+    /// Its place among those under way; given back once it is answered.
+    pub place: Option<OwnedSemaphorePermit>,
+    /// How long it may take from its head to its answer: a message that never comes would keep its place. `None` for
+    /// as long as it wants.
+    pub within: Option<Duration>,
+}
+
+impl Admission {
+    /// Waits for the answer, with the place, within the time.
+    async fn keep<T>(self, answer: impl Future<Output = T>) -> Result<T, Status> {
+        let Some(within) = self.within else {
+            return Ok(answer.await);
+        };
+        // Whether it was served nobody can say here: the status has no word of ours, and the caller sends it again.
+        let late = |_| {
+            let words = format!("the call was not whole and answered within {within:?}");
+            Status::deadline_exceeded(words)
+        };
+        tokio::time::timeout(within, answer).await.map_err(late)
     }
 }
 
@@ -129,12 +155,13 @@ where
             .admit(method, &head.headers, &mut head.extensions)
         {
             Err(status) => Box::pin(std::future::ready(Ok(status.into_http()))),
-            Ok(place) => {
+            Ok(admission) => {
                 let answer = self.unary.call(Request::from_parts(head, body));
                 Box::pin(async move {
-                    let answer = answer.await;
-                    drop(place);
-                    answer
+                    match admission.keep(answer).await {
+                        Ok(answer) => answer,
+                        Err(late) => Ok(late.into_http()),
+                    }
                 })
             }
         }
@@ -143,4 +170,30 @@ where
 
 impl<T> NamedService for WireServer<T> {
     const NAME: &'static str = v1::parameter_server_server::SERVICE_NAME;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_never_becomes_whole_gives_its_place_back_in_time() {
+        let places = Arc::new(Semaphore::new(1));
+        let admission = || Admission {
+            place: Some(places.clone().try_acquire_owned().unwrap()),
+            within: Some(Duration::from_millis(20)),
+        };
+        let late = admission().keep(std::future::pending::<()>()).await;
+        let late = late.unwrap_err();
+        assert_eq!(late.code(), tonic::Code::DeadlineExceeded);
+        assert!(late.message().contains("20ms"), "{late}");
+        assert_eq!(places.available_permits(), 1);
+        assert_eq!(admission().keep(async { 7 }).await.unwrap(), 7);
+        assert_eq!(places.available_permits(), 1);
+        assert_eq!(Admission::default().keep(async { 8 }).await.unwrap(), 8);
+    }
 }

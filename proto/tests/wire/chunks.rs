@@ -10,7 +10,7 @@ use thalweg_common::message::{
     Address, Codec, Coordinates, Dtype, Kind, Part, Payload, Push, PushHeader, Request,
 };
 use thalweg_proto::codec::{
-    Assembled, FrameError, FrameLimits, RequestAssembler, RequestEnvelope, request_frames,
+    Assembled, FrameError, FrameLimits, Pool, RequestAssembler, RequestEnvelope, request_frames,
 };
 use thalweg_proto::v1;
 use thalweg_proto::v1::chunk::Data;
@@ -336,6 +336,32 @@ fn announced_bytes_and_open_messages_are_bounded() {
     }
     let error = assembler.accept(frames(9, 3000).remove(0)).unwrap_err();
     assert_eq!(error, FrameError::TooManyOpen { max: 4 });
+}
+
+#[test]
+fn streams_that_share_room_have_no_more_of_it_together_and_give_it_back() {
+    let pool = Pool::new(20_000);
+    let stream = || RequestAssembler::new(LIMITS).within(pool.clone());
+    let accept = |stream: &mut RequestAssembler, frame| stream.accept(frame).unwrap();
+    let (mut one, mut other) = (stream(), stream());
+    let mut whole = frames(1, 3000).into_iter();
+    let first = accept(&mut one, whole.next().unwrap());
+    assert!(matches!(first, Assembled::Pending));
+    match accept(&mut other, frames(1, 3000).remove(0)) {
+        Assembled::Refused(_, refusal) => {
+            assert_eq!(refusal.kind, RefusalKind::Overloaded);
+            assert!(refusal.message.contains("20000 bytes"), "{refusal}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let rest: Vec<_> = whole.map(|frame| accept(&mut one, frame)).collect();
+    assert!(matches!(rest.last(), Some(Assembled::Whole(..))));
+    let again = accept(&mut other, frames(2, 3000).remove(0));
+    assert!(matches!(again, Assembled::Pending));
+    // A stream that breaks off takes nothing with it.
+    drop(other);
+    let third = accept(&mut stream(), frames(1, 3000).remove(0));
+    assert!(matches!(third, Assembled::Pending));
 }
 
 #[test]

@@ -151,10 +151,11 @@ impl Coordinator {
         Ok(())
     }
 
-    /// A session number that was never given before in this job.
-    pub fn new_session(&mut self) -> SessionId {
+    /// A session number that was never given before in this job, of an observer or a worker.
+    pub fn new_session(&mut self, observes: bool) -> SessionId {
         self.last_session += 1;
-        SessionId(self.last_session)
+        let session = SessionId(self.last_session);
+        if observes { session.of_observer() } else { session }
     }
 
     /// Deals what a worker's session wants, or as much of it as there is. If the session lacks grants
@@ -235,7 +236,8 @@ impl Coordinator {
         self.epochs.record(&header.ranges);
         self.loss.record(header.loss_sum, header.weight);
         self.rate.record(header.loss_sum, header.weight);
-        *self.examples.entry(header.worker).or_default() += header.weight;
+        let of_worker = self.examples.entry(header.worker).or_default();
+        *of_worker = of_worker.saturating_add(header.weight);
         if self.ranges.committed() >= self.plan.examples_total {
             self.end(now, Phase::Done, "");
         }

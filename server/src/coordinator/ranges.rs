@@ -318,7 +318,8 @@ impl Ranges {
     /// # Panics
     /// If the push was not judged.
     pub fn commit(&mut self, worker: WorkerId, weight: u64, ranges: &[DataRange]) {
-        self.committed += weight;
+        // Without ranges a push says itself how much it weighs.
+        self.committed = self.committed.saturating_add(weight);
         for range in ranges {
             let (from, to) = self.positions(range).expect("the push was judged");
             for loan in self.loans_of(worker, range).expect("the push was judged") {

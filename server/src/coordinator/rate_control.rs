@@ -54,8 +54,8 @@ impl RateControl {
     #[expect(clippy::cast_precision_loss, reason = "examples of one interval")]
     pub fn record(&mut self, loss_sum: f64, examples: u64) {
         self.loss_sum += loss_sum;
-        self.examples += examples;
-        self.past += examples;
+        self.examples = self.examples.saturating_add(examples);
+        self.past = self.past.saturating_add(examples);
         if self.plan.every_examples <= self.past {
             let loss = self.loss_sum / self.examples as f64;
             self.rate = self.plan.rule.observe(self.rate, loss);

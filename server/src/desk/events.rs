@@ -10,11 +10,15 @@ use crate::admission::SlotState;
 use crate::history::{self, Who};
 
 impl Desk {
-    /// A push is judged, every part of it: the worker's clock moves on, unless a part was refused.
+    /// A push is judged, every part of it: the worker's clock moves on, unless a part was refused or its slot is
+    /// another session's by now.
     pub(crate) fn finish_push(&mut self, now: Time, header: &PushHeader, seen: Pushed) {
         let who = (Some(header.worker), Some(header.session));
         self.history.write(now, who, Happened::Pushed(seen));
-        if seen.refused == 0 {
+        let slots = self.admission.clocks().slots();
+        let slot = slots.get(header.worker.0 as usize);
+        let is_its_own = slot.is_some_and(|slot| slot.session == Some(header.session));
+        if seen.refused == 0 && is_its_own {
             let released = self.admission.advance(now, header.worker, header.clock);
             self.released.extend(released);
             self.tell_opened(now);

@@ -313,6 +313,13 @@ impl Handler {
             .clamp(least, most)
     }
 
+    /// Adds to a refusal for want of room when to come again, if it does not say so.
+    pub(super) fn say_when(&self, refusal: &mut Refusal) {
+        if refusal.kind == RefusalKind::Overloaded {
+            refusal.retry_after.get_or_insert_with(|| self.retry_after());
+        }
+    }
+
     /// What a scrape shows at this moment. It looks at every shard, each under its lock.
     pub(super) fn snapshot(&self) -> Snapshot {
         let (queued, fullest) = self.owners.queued();

@@ -51,6 +51,10 @@ pub struct ServeOptions {
     pub queue_parts_max: usize,
     /// Requests of one session in flight.
     pub requests_max: u32,
+    /// Bytes of all sessions' messages that are not whole.
+    pub in_flight_bytes_max: usize,
+    /// Pulls of all sessions under way, each in as many pieces as it may come in.
+    pub pulls_max: usize,
     /// Open connections.
     pub connections_max: usize,
     /// Owner threads.
@@ -170,6 +174,10 @@ fn transport(
         handler: handler.clone(),
         limits: options.limits,
         requests_max: options.requests_max,
+        // Its message may take as long to come as a whole request may wait then.
+        call_time_max: 2 * options.request_time_max,
+        room: Pool::new(options.in_flight_bytes_max),
+        pulls: Arc::new(Semaphore::new(options.pulls_max.min(Semaphore::MAX_PERMITS))),
         data: Arc::new(DataDesk::new(options.data.clone())),
         calls: Arc::new(Semaphore::new(options.connections_max)),
     };

@@ -6,12 +6,13 @@
 
 use std::mem::take;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::message::{Reply, Request};
 use thalweg_proto::codec::{
-    Assembled, FrameLimits, ReplyEnvelope, RequestAssembler, RequestEnvelope, reply_frames,
+    Assembled, FrameLimits, Pool, ReplyEnvelope, RequestAssembler, RequestEnvelope, reply_frames,
 };
 use thalweg_proto::security::Caller;
 use thalweg_proto::v1;
@@ -48,6 +49,10 @@ pub(super) struct Session {
     pub(super) limits: FrameLimits,
     /// Requests in flight at once.
     pub(super) requests_max: u32,
+    /// For the messages of all sessions that are not whole.
+    pub(super) room: Pool,
+    /// Places for pulls of all sessions.
+    pub(super) pulls: Arc<Semaphore>,
     /// Its connection.
     pub(super) line: Option<Line>,
     /// Who speaks.
@@ -57,7 +62,9 @@ pub(super) struct Session {
 struct Unfinished {
     request_id: u64,
     submitted: Submitted,
-    permit: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
+    /// Until it is finished and answered.
+    _in_line: InLine,
 }
 
 /// The sending half of a session.
@@ -92,8 +99,9 @@ impl Session {
 
     async fn receive(self, mut inbound: impl Frames, answers: Answers) {
         let permits = Arc::new(Semaphore::new(self.requests_max as usize));
-        let mut assembler = RequestAssembler::new(self.limits);
+        let mut assembler = RequestAssembler::new(self.limits).within(self.room.clone());
         let mut tasks = JoinSet::new();
+        let line = Queue::default();
         let (unfinished, finisher) = mpsc::channel(self.requests_max as usize);
         tasks.spawn(finish_in_order(finisher, answers.clone()));
         let mut ending = self.handler.ending.subscribe();
@@ -104,6 +112,9 @@ impl Session {
                 Ok(Assembled::Pending) => continue,
                 Ok(Assembled::Whole(envelope, request)) => (envelope, request),
                 Ok(Assembled::Refused(envelope, refusal)) => {
+                    let mut refusal = refusal;
+                    self.handler.say_when(&mut refusal);
+                    rest = refusal.retry_after.unwrap_or_default();
                     answers
                         .send(envelope.request_id, Reply::Refused(refusal))
                         .await;
@@ -137,7 +148,7 @@ impl Session {
                         envelope,
                         request,
                         permit,
-                        (&answers, &unfinished, &mut tasks),
+                        (&answers, (&unfinished, &line), &mut tasks),
                     );
                     rest = served.await;
                 }
@@ -156,7 +167,11 @@ impl Session {
         envelope: RequestEnvelope,
         request: Request,
         permit: OwnedSemaphorePermit,
-        (answers, unfinished, tasks): (&Answers, &mpsc::Sender<Unfinished>, &mut JoinSet<()>),
+        (answers, (unfinished, line), tasks): (
+            &Answers,
+            (&mpsc::Sender<Unfinished>, &Queue),
+            &mut JoinSet<()>,
+        ),
     ) -> Duration {
         let RequestEnvelope {
             request_id,
@@ -169,10 +184,9 @@ impl Session {
         match request {
             Request::Push(push) => match self.handler.submit(push, deadline) {
                 Err(refusal) => answers.send(request_id, Reply::Refused(refusal)).await,
-                Ok(submitted)
-                    if submitted.is_ready()
-                        && unfinished.capacity() == unfinished.max_capacity() =>
-                {
+                // Pieces of one push come after each other, and the last moves the clock: it must not pass one
+                // that a shard still works on.
+                Ok(submitted) if submitted.is_ready() && line.is_empty() => {
                     let rest = submitted.retry_after();
                     let acks = self.handler.finish(submitted).await;
                     answers.send(request_id, Reply::Pushed(acks)).await;
@@ -183,7 +197,8 @@ impl Session {
                     let push = Unfinished {
                         request_id,
                         submitted,
-                        permit,
+                        _permit: permit,
+                        _in_line: line.enter(),
                     };
                     // The finisher lives as long as this loop; the permits bound its queue.
                     drop(unfinished.send(push).await);
@@ -191,11 +206,17 @@ impl Session {
                 }
             },
             Request::Pull(_) => {
+                let Ok(place) = self.pulls.clone().try_acquire_owned() else {
+                    answers
+                        .send(request_id, Reply::Refused(too_many_pulls()))
+                        .await;
+                    return Duration::ZERO;
+                };
                 let answers = answers.clone();
                 tasks.spawn(async move {
                     let reply = answers.handler.handle(request, deadline).await;
                     answers.send(request_id, reply).await;
-                    drop(permit);
+                    drop((permit, place));
                 });
             }
             other => {
@@ -237,17 +258,53 @@ async fn finish_in_order(mut unfinished: mpsc::Receiver<Unfinished>, answers: An
     while let Some(Unfinished {
         request_id,
         submitted,
-        permit,
+        _permit,
+        _in_line,
     }) = unfinished.recv().await
     {
         let acks = answers.handler.finish(submitted).await;
         answers.send(request_id, Reply::Pushed(acks)).await;
-        drop(permit);
     }
 }
 
+/// How many pushes of a session are not finished: also the one that the finisher has taken out of its channel and
+/// waits for.
+#[derive(Clone, Debug, Default)]
+struct Queue(Arc<AtomicUsize>);
+
+/// One of them, for as long as this lives.
+#[derive(Debug)]
+struct InLine(Queue);
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Acquire) == 0
+    }
+
+    fn enter(&self) -> InLine {
+        self.0.fetch_add(1, Ordering::AcqRel);
+        InLine(self.clone())
+    }
+}
+
+impl Drop for InLine {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Why a pull is not begun.
+pub(super) fn too_many_pulls() -> Refusal {
+    let words = "as many pulls are under way as the server has memory for ([limits] inflight_pulls_max for every \
+                 worker and an observer); send it again later";
+    Refusal::new(RefusalKind::Overloaded, words)
+}
+
 impl Answers {
-    async fn send(&self, request_id: u64, reply: Reply) {
+    async fn send(&self, request_id: u64, mut reply: Reply) {
+        if let Reply::Refused(refusal) = &mut reply {
+            self.handler.say_when(refusal);
+        }
         let envelope = ReplyEnvelope {
             request_id,
             credit: self.credit,
@@ -273,5 +330,22 @@ impl Answers {
                 .send(Err(thalweg_proto::status::to_status(refusal)))
                 .await,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_push_is_in_line_until_it_is_answered() {
+        let line = Queue::default();
+        assert!(line.is_empty());
+        let (first, second) = (line.enter(), line.enter());
+        // The finisher has taken the first out of its channel.
+        drop(second);
+        assert!(!line.is_empty());
+        drop(first);
+        assert!(line.is_empty());
     }
 }

@@ -3,19 +3,20 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::message::{
     Conclude, Heartbeat, Leave, Offer, PullReply, Register, Reply, Request, StatusRequest,
 };
 use thalweg_proto::ParameterServer;
-use thalweg_proto::codec::FrameLimits;
+use thalweg_proto::codec::{FrameLimits, Pool};
 use thalweg_proto::convert::ConvertError;
 use thalweg_proto::security::{Call, Caller, Denied};
 use thalweg_proto::status::to_status;
-use thalweg_proto::transport::{FrameReader, Peer, SessionService};
+use thalweg_proto::transport::{Admission, FrameReader, Peer, SessionService};
 use thalweg_proto::v1;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::http::HeaderMap;
@@ -24,8 +25,12 @@ use tonic::{Extensions, Response, Status, Streaming};
 use super::counted::Line;
 use super::data::{DataDesk, Piece};
 use super::handle::Handler;
-use super::session::{Frames, Session};
+use super::session::{Frames, Session, too_many_pulls};
 use crate::observe;
+
+/// How many times longer than another unary call one for a checkpoint may take: all parameters go to a disk and come
+/// back.
+const CHECKPOINT_TIMES: u32 = 10;
 
 /// The gRPC face of a server.
 #[derive(Clone, Debug)]
@@ -33,6 +38,12 @@ pub(super) struct Service {
     pub(super) handler: Arc<Handler>,
     pub(super) limits: FrameLimits,
     pub(super) requests_max: u32,
+    /// How long a unary call may take until its message is whole and answered.
+    pub(super) call_time_max: Duration,
+    /// For the messages of all sessions that are not whole.
+    pub(super) room: Pool,
+    /// Places for pulls of all sessions.
+    pub(super) pulls: Arc<Semaphore>,
     pub(super) data: Arc<DataDesk>,
     /// Places for unary calls: each may hold a message while it is under way.
     pub(super) calls: Arc<Semaphore>,
@@ -64,10 +75,10 @@ impl SessionService for Service {
         method: &str,
         headers: &HeaderMap,
         extensions: &mut Extensions,
-    ) -> Result<Option<OwnedSemaphorePermit>, Status> {
+    ) -> Result<Admission, Status> {
         let Some(call) = Call::ALL.into_iter().find(|call| call.name() == method) else {
             // The router answers what there is not.
-            return Ok(None);
+            return Ok(Admission::default());
         };
         let caller = self.recognise(call, headers, extensions)?;
         if let Some(line) = line(extensions) {
@@ -75,13 +86,17 @@ impl SessionService for Service {
         }
         extensions.insert(Admitted { call, caller });
         match self.calls.clone().try_acquire_owned() {
-            Ok(place) => Ok(Some(place)),
+            Ok(place) => Ok(Admission {
+                place: Some(place),
+                within: Some(match call {
+                    Call::Checkpoint => CHECKPOINT_TIMES * self.call_time_max,
+                    _ => self.call_time_max,
+                }),
+            }),
             Err(_) => {
                 let words = "as many unary calls are under way as the server has places for; call again later, \
                              or open a session";
-                let refusal = Refusal::new(RefusalKind::Overloaded, words);
-                let refusal = refusal.with_retry_after(self.handler.retry_after());
-                Err(self.refused(&refusal))
+                Err(self.refused(&Refusal::new(RefusalKind::Overloaded, words)))
             }
         }
     }
@@ -98,6 +113,8 @@ impl Service {
             handler: self.handler.clone(),
             limits: self.limits,
             requests_max: self.requests_max,
+            room: self.room.clone(),
+            pulls: self.pulls.clone(),
             caller,
         };
         Ok(ReceiverStream::new(session.run(frames)))
@@ -118,7 +135,9 @@ impl Service {
 
     fn refused(&self, refusal: &Refusal) -> Status {
         self.handler.load.refused(refusal.kind);
-        to_status(refusal)
+        let mut refusal = refusal.clone();
+        self.handler.say_when(&mut refusal);
+        to_status(&refusal)
     }
 
     async fn call(&self, caller: &Caller, request: Request) -> Result<Reply, Status> {
@@ -149,6 +168,9 @@ impl Service {
 
     async fn pull_reply(&self, caller: &Caller, pull: v1::Pull) -> Result<v1::PullReply, Status> {
         let pull = pull.try_into().map_err(refuse)?;
+        let Ok(_place) = self.pulls.clone().try_acquire_owned() else {
+            return Err(self.refused(&too_many_pulls()));
+        };
         match self.call(caller, Request::Pull(pull)).await? {
             Reply::Pulled(reply) => Ok(v1::PullReply::from(&reply as &PullReply)),
             other => Err(unexpected(&other)),

@@ -1,5 +1,6 @@
 //! Laws of a whole server, in a time that the tests make.
 
+mod claims;
 mod deal;
 mod ending;
 mod history;

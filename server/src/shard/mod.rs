@@ -445,7 +445,8 @@ impl Shard {
         for part in parts {
             self.tally(part.worker).applied += 1;
         }
-        let weight: u64 = parts.iter().map(|part| part.weight).sum();
+        let weights = parts.iter().map(|part| part.weight);
+        let weight = weights.fold(0_u64, u64::saturating_add);
         if weight == 0 {
             return;
         }
@@ -487,7 +488,7 @@ impl Shard {
     /// Counts committed examples. What is read from now on, and the next step, have the
     /// hyper-parameters of this progress.
     fn advance(&mut self, examples: u64) {
-        self.progress += examples;
+        self.progress = self.progress.saturating_add(examples);
         self.tuner.follow(self.progress, self.store.as_mut());
     }
 

@@ -178,7 +178,8 @@ pub(super) struct Mean {
     reason = "weights"
 )]
 pub(super) fn mean(parts: &[Pending], len: usize) -> Mean {
-    let total: u64 = parts.iter().map(|part| part.weight).sum();
+    let weights = parts.iter().map(|part| part.weight);
+    let total = weights.fold(0_u64, u64::saturating_add);
     let greatest = parts.iter().map(|part| part.weight).max().unwrap_or(1);
     let scale = (greatest as f64 / total as f64) as f32;
     let ratio = |part: &Pending| (part.weight as f64 / greatest as f64 * part.scale) as f32;

@@ -82,10 +82,11 @@ pub(super) struct Press {
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct FloodFound {
     pub(super) name: String,
-    /// The good sessions without it, and beside it.
-    pub(super) alone: Rate,
+    /// The good sessions without it, right before and after, and beside it.
+    pub(super) before: Rate,
+    pub(super) after: Rate,
     pub(super) beside: Rate,
-    /// Of what went through without it.
+    /// Of what went through without it, the mean of before and after.
     pub(super) share: f64,
     /// What it sent.
     pub(super) did: Flooded,

@@ -196,7 +196,7 @@ impl Parts {
         // The flooder takes a share of the core that the good clients are on. Without a flood somebody takes the
         // same for nothing, so that what is lost beside the flood is lost at the server.
         let burner = Flooder::burn()?;
-        let alone = self.measure(&mut ground, &crew, self.lengths.alone).await?;
+        let before = self.measure(&mut ground, &crew, self.lengths.alone).await?;
         burner.stop()?;
         let (address, places) = (ground.server.address, self.job.connections_max);
         let flooder = Flooder::start(flood, address, places)?;
@@ -214,14 +214,20 @@ impl Parts {
         let ended = ground.count().await?;
         let acknowledged = crew.tally.acknowledged.load(Ordering::Relaxed) - before;
         let did = flooder.stop()?;
-        crew.finish().await?;
         let beside = self.rate(&begun, &ended, acknowledged);
+        // The speed of a machine drifts: alone is before and after.
+        self.wait(&mut ground, self.lengths.warm_up).await?;
+        let burner = Flooder::burn()?;
+        let after = self.measure(&mut ground, &crew, self.lengths.alone).await?;
+        burner.stop()?;
+        crew.finish().await?;
         let (applied, acknowledged) = ground.settle().await?;
         Ok(FloodFound {
             name: flood.name().to_owned(),
-            alone,
+            before,
+            after,
             beside,
-            share: beside.applied / alone.applied,
+            share: beside.applied / f64::midpoint(before.applied, after.applied),
             did,
             newcomer_seconds: newcomer.map(|waited| waited.as_secs_f64()),
             memory: memory_of(&ground),

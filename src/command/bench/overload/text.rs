@@ -95,7 +95,8 @@ fn write_floods(found: &Found, text: &mut String) -> std::fmt::Result {
     }
     let mut table = Table::with_heads([
         ("flood", Edge::Left),
-        ("alone/s", Edge::Right),
+        ("before/s", Edge::Right),
+        ("after/s", Edge::Right),
         ("beside/s", Edge::Right),
         ("share", Edge::Right),
         ("sent", Edge::Right),
@@ -108,7 +109,8 @@ fn write_floods(found: &Found, text: &mut String) -> std::fmt::Result {
     for flood in &found.floods {
         let cells = [
             flood.name.clone(),
-            format!("{:.0}", flood.alone.applied),
+            format!("{:.0}", flood.before.applied),
+            format!("{:.0}", flood.after.applied),
             format!("{:.0}", flood.beside.applied),
             share(Some(flood.share)),
             bytes(flood.did.bytes),
