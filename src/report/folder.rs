@@ -434,13 +434,13 @@ fn file_name(job: &str) -> String {
     }
 }
 
-/// Replaces the link in one step, so that it never points nowhere.
 /// Whether this is the folder of runs that have no place of their own.
 fn is_runs(folder: &Path) -> bool {
     let same = (fs::canonicalize(folder), fs::canonicalize(RUNS));
     matches!(same, (Ok(one), Ok(other)) if one == other)
 }
 
+/// Replaces the link in one step, so that it never points nowhere.
 #[cfg(unix)]
 fn point_latest(runs: &Path, run: &Path) -> io::Result<()> {
     let name = run
