@@ -266,6 +266,26 @@ impl RunFolder {
         self.path.join("best.safetensors")
     }
 
+    /// Whether there are parameters of the best evaluation.
+    #[must_use]
+    pub fn has_best(&self) -> bool {
+        self.best_path().is_file()
+    }
+
+    /// Removes the parameters of the best evaluation, if there are any.
+    ///
+    /// # Errors
+    /// [`FileError`] if they are there and stay.
+    pub fn remove_best(&self) -> Result<(), FileError> {
+        let path = self.best_path();
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(FileError::at(&path)(error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// `processes.json`: role, index, process id and address of every process that was started.
     #[must_use]
     pub fn processes_path(&self) -> PathBuf {
