@@ -223,6 +223,7 @@ impl Parts {
             beside,
             share: beside.applied / alone.applied,
             did,
+            least: flood.least(),
             newcomer_seconds: newcomer.map(|waited| waited.as_secs_f64()),
             memory: memory_of(&ground),
             applied,
