@@ -46,7 +46,8 @@ enum What {
     Delay(delay::DelayArgs),
     /// Encryption: transfers and the job `steady` with and without TLS, beside the rate of AES-256-GCM.
     Tls(tls::TlsArgs),
-    /// Overload: ten times what a server can do, and floods, beside its peak, with the bounds that must hold.
+    /// Overload: ten times the sessions that saturate a server, and floods, beside its peak, with the bounds that must
+    /// hold.
     Overload(overload::OverloadArgs),
     /// The other end of `bench wire`, in a process of its own.
     #[command(hide = true)]

@@ -53,7 +53,7 @@ pub(super) struct Peak {
     pub(super) p99_ms: Option<f64>,
 }
 
-/// A server that is asked for ten times as much as it can.
+/// A server under ten times the sessions that saturate it, in a closed loop.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Press {
     pub(super) name: String,
