@@ -4,7 +4,7 @@
 //! same way as the overload: by the server's own count of what it applied.
 //!
 //! The sessions are a closed loop: each sends its next push when one of those in flight is answered. An open loop of ten
-//! times the peak would be some 20 GB/s, which no core of a generator can send.
+//! times the peak would be 17 GB/s and more, which no core of a generator can send.
 
 mod frames;
 mod floods;
