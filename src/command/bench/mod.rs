@@ -61,12 +61,12 @@ enum What {
 pub(super) fn run(command: &BenchCommand) -> anyhow::Result<Ending> {
     let ran = match &command.what {
         What::Overload(args) => return overload::run(args),
+        What::Tls(args) => return tls::run(args),
         What::Wire(args) => wire::run(args),
         What::Kernels(args) => kernels::run(args),
         What::Hogwild(args) => hogwild::run(args),
         What::Simulate(args) => simulate::run(args),
         What::Delay(args) => delay::run(args),
-        What::Tls(args) => tls::run(args),
         What::Echo => echo::run(),
     };
     ran.map(|()| Ending::Done)
