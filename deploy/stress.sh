@@ -57,29 +57,44 @@ is_over() { ! kill -0 "$running" 2>/dev/null; }
 has_samples() { [ "$(samples)" -ge "$1" ]; }
 are_all_there() { [ "$(workers | wc -l)" -eq 4 ]; }
 
+# has_all COMMAND...: whether all of them are there. 'command -v' itself is content with one.
+has_all() {
+  local name
+  for name in "$@"; do command -v "$name" >/dev/null || return 1; done
+}
+
 # Whether the kernel can delay packets between containers. In a network of its own, which nobody sees.
 probe_netem() {
   has_netem=false
-  if [ "$(id -u)" -ne 0 ] || ! command -v unshare nsenter tc ip >/dev/null; then
+  if [ "$(id -u)" -ne 0 ] || ! has_all unshare nsenter tc ip; then
     say "netem: not probed, it takes root, 'unshare', 'nsenter', 'tc' and 'ip'"
   elif unshare --net tc qdisc add dev lo root netem delay 1ms 2>"$scratch/said"; then
     has_netem=true
-    say "netem: this kernel has it; what workers send takes $delay longer"
+    say "netem: this kernel has it"
   else
     missed "latency between containers: this kernel has no netem ($(tail -n 1 "$scratch/said"))." \
       "'thalweg stress' makes latency by its proxy."
   fi
 }
 
-# Slows down what the workers send. One that came again has a link of its own, and is slowed down as well.
+# Slows down what the workers send, and reads it back before it says so. One that came again has a link of its own, and
+# is slowed down as well.
 slow_links() {
-  local pid device
+  local pid device shown slowed=0
   [ "$has_netem" = true ] || return 0
   for pid in $(workers | xargs -r docker inspect -f '{{.State.Pid}}'); do
     for device in $(nsenter -t "$pid" -n ip -o link show type veth | sed 's/^[0-9]*: \([^@:]*\).*/\1/'); do
       nsenter -t "$pid" -n tc qdisc replace dev "$device" root netem delay "$delay"
+      shown=$(nsenter -t "$pid" -n tc qdisc show dev "$device")
+      # Some versions of tc print 5.0ms for 5ms.
+      [[ $shown =~ netem.*delay\ ${delay%ms}(\.0+)?ms ]] \
+        || fail "the link $device of a worker was to be slow by $delay, and is: $shown"
+      slowed=$((slowed + 1))
     done
   done
+  [ "$slowed" -gt 0 ] || fail "the workers have no links that could be slowed"
+  [ "$said_slow" = true ] || say "netem: what workers send takes $delay longer, on $slowed links"
+  said_slow=true
 }
 
 # Does it to a container. What brings it back runs beside, as an operator's tools would: nobody waits for it.
@@ -197,7 +212,7 @@ run_job() {
 
 if ! command -v python3 >/dev/null; then skip "It needs python3."; fi
 prepare_cluster thalweg-stress
-network="" took=""
+network="" took="" said_slow=false
 # Who is hit is drawn, and the same in every run.
 RANDOM=1
 probe_netem

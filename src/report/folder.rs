@@ -266,6 +266,26 @@ impl RunFolder {
         self.path.join("best.safetensors")
     }
 
+    /// Whether there are parameters of the best evaluation.
+    #[must_use]
+    pub fn has_best(&self) -> bool {
+        self.best_path().is_file()
+    }
+
+    /// Removes the parameters of the best evaluation, if there are any.
+    ///
+    /// # Errors
+    /// [`FileError`] if they are there and stay.
+    pub fn remove_best(&self) -> Result<(), FileError> {
+        let path = self.best_path();
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(FileError::at(&path)(error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// `processes.json`: role, index, process id and address of every process that was started.
     #[must_use]
     pub fn processes_path(&self) -> PathBuf {
@@ -434,13 +454,13 @@ fn file_name(job: &str) -> String {
     }
 }
 
-/// Replaces the link in one step, so that it never points nowhere.
 /// Whether this is the folder of runs that have no place of their own.
 fn is_runs(folder: &Path) -> bool {
     let same = (fs::canonicalize(folder), fs::canonicalize(RUNS));
     matches!(same, (Ok(one), Ok(other)) if one == other)
 }
 
+/// Replaces the link in one step, so that it never points nowhere.
 #[cfg(unix)]
 fn point_latest(runs: &Path, run: &Path) -> io::Result<()> {
     let name = run

@@ -5,10 +5,11 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thalweg_common::ids::WorkerId;
 use thalweg_common::message::{Phase, WorkerState};
 
+use super::atomic::write_whole;
 use super::{EvaluationPoint, FileError};
 use crate::view::{ClusterView, Staleness};
 
@@ -24,6 +25,17 @@ pub struct MetricsLog {
 enum Line<'a> {
     Evaluation(&'a EvaluationPoint),
     Status(StatusSample),
+}
+
+/// Of a line that was written before, what says where in the run it belongs.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Written {
+    Evaluation {
+        examples: u64,
+    },
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Serialize)]
@@ -67,11 +79,12 @@ impl MetricsLog {
         })
     }
 
-    /// Opens one at its end, on a line of its own.
+    /// Opens one at its end, on a line of its own. A run that was killed at its very beginning had none yet.
     pub(super) fn reopen(path: &Path) -> Result<Self, FileError> {
         let mut options = File::options();
         let file = options
             .append(true)
+            .create(true)
             .open(path)
             .map_err(FileError::at(path))?;
         let mut log = Self {
@@ -83,6 +96,30 @@ impl MetricsLog {
             log.file.write_all(b"\n").map_err(FileError::at(path))?;
         }
         Ok(log)
+    }
+
+    /// Drops the evaluations after so many committed examples: the run goes on from there, and what comes is to
+    /// follow on what is left. How things stood stays: it says how long the run has lasted and how far it had come.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file cannot be read or replaced.
+    pub fn forget_after(&mut self, examples: u64) -> Result<(), FileError> {
+        let text = fs::read(&self.path).map_err(FileError::at(&self.path))?;
+        let is_lost = |line: &[u8]| {
+            matches!(
+                serde_json::from_slice::<Written>(line),
+                Ok(Written::Evaluation { examples: at }) if examples < at
+            )
+        };
+        let lines = text.split_inclusive(|byte| *byte == b'\n');
+        let kept: Vec<_> = lines.filter(|line| !is_lost(line)).collect();
+        let kept = kept.concat();
+        if kept.len() < text.len() {
+            write_whole(&self.path, |file| file.write_all(&kept))?;
+            // What is open is the file that was replaced.
+            *self = Self::reopen(&self.path)?;
+        }
+        Ok(())
     }
 
     /// Adds an evaluation.
@@ -177,5 +214,46 @@ mod tests {
         assert_eq!(lines()[1]["test"]["auc"], 0.7291);
         log.status(0.0, &ClusterView::of_nobody()).unwrap();
         assert_eq!(lines().len(), 3);
+    }
+
+    #[test]
+    fn a_log_that_was_never_begun_is_begun_when_its_run_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        MetricsLog::reopen(&path)
+            .unwrap()
+            .evaluation(&point())
+            .unwrap();
+        MetricsLog::reopen(&path)
+            .unwrap()
+            .evaluation(&point())
+            .unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
+    }
+
+    #[test]
+    fn evaluations_that_were_lost_are_forgotten_and_all_the_rest_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let evaluation =
+            |examples| format!("{{\"kind\":\"evaluation\",\"examples\":{examples}}}\n");
+        let status = |examples| format!("{{\"kind\":\"status\",\"examples\":{examples}}}\n");
+        let torn = "{\"kind\":\"evaluation\",\"exam";
+        let before = [evaluation(64), status(96), evaluation(128), status(130)].concat();
+        fs::write(&path, format!("{before}{}{torn}", evaluation(129))).unwrap();
+        let mut log = MetricsLog::reopen(&path).unwrap();
+        log.forget_after(128).unwrap();
+        log.evaluation(&EvaluationPoint {
+            examples: 160,
+            ..point()
+        })
+        .unwrap();
+        let after = fs::read_to_string(&path).unwrap();
+        let added = after.strip_prefix(&format!("{before}{torn}\n")).unwrap();
+        let added: Value = serde_json::from_str(added).unwrap();
+        assert_eq!(added["examples"], 160);
+        log.forget_after(160).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), after);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -71,7 +71,8 @@ pub struct Report {
     /// The rule that ended the job before its last example, in words; absent if none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
-    /// The best evaluation on test data, by `[stop] metric`; absent if there was none.
+    /// The best evaluation on test data, by `[stop] metric`: the one whose parameters are kept. Absent if there was
+    /// none, or if its parameters were lost when the run was interrupted and none was better since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<EvaluationPoint>,
     /// Where the run went on after it had been interrupted; absent if it went through.

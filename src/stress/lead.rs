@@ -13,7 +13,8 @@ use thalweg_common::message::{Happened, HistoryEvent};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     pushes: Vec<(WorkerId, u64)>,
-    known: BTreeSet<(WorkerId, u64)>,
+    /// Worker, sequence and clock of each: sequences begin anew with a session.
+    known: BTreeSet<(WorkerId, u64, u64)>,
 }
 
 /// How far workers were ahead.
@@ -41,8 +42,12 @@ impl Seen {
             let (Some(worker), Happened::Pushed(push)) = (event.worker, &event.what) else {
                 continue;
             };
+            // One of which a part was refused moved no clock; it comes again, and may move it then.
+            if 0 < push.refused {
+                continue;
+            }
             // One that came again is told again, and moved no clock.
-            if self.known.insert((worker, push.sequence.0)) {
+            if self.known.insert((worker, push.sequence.0, push.clock.0)) {
                 self.pushes.push((worker, push.clock.0));
             }
         }
@@ -135,6 +140,26 @@ mod tests {
         seen.take(&[push(0, 2), push(0, 1), push(1, 2)]);
         assert_eq!(seen.pushes.len(), 4);
         assert_eq!(seen.lead(2).max, 0);
+    }
+
+    #[test]
+    fn a_push_that_was_refused_moved_no_clock_until_it_came_again() {
+        let refused = HistoryEvent {
+            what: Happened::Pushed(Pushed {
+                sequence: Sequence(1),
+                clock: Clock(1),
+                applied: 3,
+                refused: 1,
+                ..Pushed::default()
+            }),
+            ..push(1, 1)
+        };
+        let mut seen = Seen::default();
+        seen.take(&[refused]);
+        // Worker 0 begins its third iteration while worker 1 still is at its first.
+        seen.take(&[push(0, 1), push(0, 2), push(0, 3), push(1, 1), push(1, 2)]);
+        assert_eq!(seen.lead(2), Lead { max: 2, judged: 3 });
+        assert_eq!(seen.pushes.len(), 5);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use thalweg_common::config::JobConfig;
+use thalweg_common::config::{JobConfig, Stop};
 use thalweg_common::ids::ServerId;
 use thalweg_common::message::Status;
 use thalweg_server::checkpoint::{CheckpointError, Number, PASSED_OVER, folder_of, hold};
@@ -18,7 +18,7 @@ use super::run::now;
 use super::stopping::Stopping;
 use super::watch::Watch;
 use crate::job::{REGISTRIES, draft_with, runs_on_threads};
-use crate::report::{EvaluationPoint, Resumed, RunFolder, RunState, StateWord};
+use crate::report::{EvaluationPoint, FileError, Resumed, RunFolder, RunState, StateWord};
 use crate::view::ClusterView;
 use crate::view::units::grouped;
 
@@ -193,21 +193,22 @@ fn has_checkpoints(folder: &Path) -> bool {
 
 impl Watch {
     /// Says where a run goes on that was interrupted, and forgets what of its curve will come again.
-    pub(super) fn go_on(&mut self, statuses: &[Status]) {
+    ///
+    /// # Errors
+    /// [`FileError`] if the folder of the run keeps what is to be forgotten.
+    pub(super) fn go_on(&mut self, statuses: &[Status]) -> Result<(), FileError> {
         let progress = ClusterView::from(statuses).progress;
         let Some(resumed) = &mut self.resumed else {
-            return;
+            return Ok(());
         };
         resumed.examples = progress;
         let before = resumed.examples_before;
-        self.curve.retain(|point| point.examples <= progress);
-        let mut stopping = Stopping::new(self.job.blueprint.config.stop.clone());
-        for point in &self.curve {
-            if stopping.look(point).is_best {
-                self.best = Some(*point);
-            }
-        }
-        self.stopping = stopping;
+        let curve = std::mem::take(&mut self.curve);
+        let rules = &self.job.blueprint.config.stop;
+        let rest = Rest::of(curve, progress, (rules, &self.folder))?;
+        // After the best parameters: the curve says whose they are, also to who is killed between the two.
+        self.metrics.forget_after(progress)?;
+        (self.curve, self.stopping, self.best) = (rest.curve, rest.stopping, rest.best);
         self.display.message(&format!(
             "the run goes on after {} examples and {} evaluations; {} when it was last seen",
             grouped(progress),
@@ -221,7 +222,51 @@ impl Watch {
                 grouped(status.progress)
             ));
         }
+        Ok(())
     }
+}
+
+/// What is left of a curve where its run goes on.
+#[derive(Debug)]
+struct Rest {
+    curve: Vec<EvaluationPoint>,
+    stopping: Stopping,
+    /// The evaluation whose parameters are in the run's folder.
+    best: Option<EvaluationPoint>,
+}
+
+impl Rest {
+    /// Cuts a curve after so many committed examples. If the best of it goes, so do its parameters: those of the best
+    /// that is left were written over, so that none is named until a better one comes.
+    fn of(
+        mut curve: Vec<EvaluationPoint>,
+        progress: u64,
+        (rules, folder): (&Stop, &RunFolder),
+    ) -> Result<Self, FileError> {
+        let (_, best) = judge_again(&curve, rules);
+        if best.is_some_and(|best| progress < best.examples) {
+            folder.remove_best()?;
+        }
+        curve.retain(|point| point.examples <= progress);
+        let (stopping, best) = judge_again(&curve, rules);
+        Ok(Self {
+            best: best.filter(|_| folder.has_best()),
+            stopping,
+            curve,
+        })
+    }
+}
+
+/// What the rules have seen after a curve, and its best evaluation.
+fn judge_again(curve: &[EvaluationPoint], rules: &Stop) -> (Stopping, Option<EvaluationPoint>) {
+    let mut stopping = Stopping::new(rules.clone());
+    let mut best = None;
+    for point in curve {
+        if stopping.look(point).is_best {
+            best = Some(*point);
+        }
+    }
+    (stopping, best)
 }
 
 /// That a run was resumed, before its servers have said where.
@@ -235,7 +280,55 @@ pub(super) fn resumed(earlier: Option<&Earlier>) -> Option<Resumed> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use thalweg_worker::evaluate::Scores;
+
     use super::*;
+
+    fn scored(examples: u64, loss: f64) -> EvaluationPoint {
+        EvaluationPoint {
+            examples,
+            test: Some(Scores {
+                loss: Some(loss),
+                ..Scores::default()
+            }),
+            ..EvaluationPoint::default()
+        }
+    }
+
+    /// A run that had kept its best parameters, and what is left of its curve after so many examples.
+    fn rest_of(losses: &[(u64, f64)], progress: u64) -> (tempfile::TempDir, RunFolder, Rest) {
+        let base = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(Some(base.path().join("run")), "job", UNIX_EPOCH).unwrap();
+        fs::write(folder.best_path(), "the best").unwrap();
+        let curve = losses.iter().map(|(at, loss)| scored(*at, *loss)).collect();
+        let rest = Rest::of(curve, progress, (&Stop::default(), &folder)).unwrap();
+        (base, folder, rest)
+    }
+
+    #[test]
+    fn a_best_that_is_left_is_named_and_its_parameters_stay() {
+        let (_base, folder, rest) = rest_of(&[(0, 0.7), (64, 0.5), (128, 0.6)], 100);
+        let examples: Vec<_> = rest.curve.iter().map(|point| point.examples).collect();
+        assert_eq!(examples, [0, 64]);
+        assert_eq!(rest.best.map(|best| best.examples), Some(64));
+        assert!(folder.has_best());
+    }
+
+    #[test]
+    fn a_best_that_was_lost_takes_its_parameters_along_and_none_is_named_for_it() {
+        let (_base, folder, mut rest) = rest_of(&[(0, 0.7), (64, 0.6), (128, 0.5)], 100);
+        assert!(!folder.has_best());
+        assert_eq!(rest.best, None);
+        // It still is what others must beat.
+        assert!(!rest.stopping.look(&scored(128, 0.65)).is_best);
+        assert!(rest.stopping.look(&scored(192, 0.55)).is_best);
+        // Nor is one named by a run that goes on again before that.
+        let rules = (&Stop::default(), &folder);
+        let again = Rest::of(rest.curve, 100, rules).unwrap();
+        assert_eq!(again.best, None);
+    }
 
     #[test]
     fn the_curve_and_the_time_are_read_and_a_torn_line_is_passed_over() {

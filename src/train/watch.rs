@@ -91,7 +91,7 @@ impl Watch {
     /// Watches until the job is over and every worker has left.
     pub(super) async fn run(mut self) -> Result<Watched> {
         let mut statuses = self.seat.statuses().await?;
-        self.go_on(&statuses);
+        self.go_on(&statuses)?;
         let over = self.watch(&mut statuses).await?;
         let live = match over.cause {
             None => Ok(()),

@@ -58,7 +58,12 @@ fn too_much_is_refused_with_a_hint_and_floods_keep_nobody_out() {
     assert_eq!(names, FLOODS);
     for flood in floods {
         let did = &flood["did"];
-        assert!(0 < count(&did["connections"]), "{flood:#}");
+        for what in ["bytes", "past_opening", "connections"] {
+            assert!(
+                count(&flood["least"][what]) <= count(&did[what]),
+                "{flood:#}"
+            );
+        }
         assert!(0.0 < flood["beside"]["applied"].as_f64().unwrap());
         assert!(flood["newcomer_seconds"].is_number(), "{flood:#}");
         assert!(0 < count(&flood["acknowledged"]));

@@ -46,7 +46,8 @@ enum What {
     Delay(delay::DelayArgs),
     /// Encryption: transfers and the job `steady` with and without TLS, beside the rate of AES-256-GCM.
     Tls(tls::TlsArgs),
-    /// Overload: ten times what a server can do, and floods, beside its peak, with the bounds that must hold.
+    /// Overload: ten times the sessions that saturate a server, and floods, beside its peak, with the bounds that must
+    /// hold.
     Overload(overload::OverloadArgs),
     /// The other end of `bench wire`, in a process of its own.
     #[command(hide = true)]
@@ -60,12 +61,12 @@ enum What {
 pub(super) fn run(command: &BenchCommand) -> anyhow::Result<Ending> {
     let ran = match &command.what {
         What::Overload(args) => return overload::run(args),
+        What::Tls(args) => return tls::run(args),
         What::Wire(args) => wire::run(args),
         What::Kernels(args) => kernels::run(args),
         What::Hogwild(args) => hogwild::run(args),
         What::Simulate(args) => simulate::run(args),
         What::Delay(args) => delay::run(args),
-        What::Tls(args) => tls::run(args),
         What::Echo => echo::run(),
     };
     ran.map(|()| Ending::Done)

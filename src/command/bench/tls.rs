@@ -1,14 +1,14 @@
 //! `thalweg bench tls`: what encryption costs, beside the rate at which this machine encrypts at all.
 //!
 //! The real server runs twice, in the open and with keys, and the same session transfers are made with both in
-//! turn. Then the job `steady` is trained by processes in the open and with certificates, as it is, and without the
-//! sleep that stands for computing.
+//! turn. Then the job `steady` is trained by processes in the open and with certificates in turns, as it is, and
+//! without the sleep that stands for computing. What TLS costs of the time of the job as it is has a bound.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
@@ -21,6 +21,7 @@ use super::child::report_of;
 use super::probe::LARGE_BYTES;
 use super::real::{RealSession, serve_real};
 use super::sample::{millis_since, now};
+use crate::command::Ending;
 use crate::command::certs::make_certificates;
 use crate::command::credentials::{server_keys, shown_by};
 use crate::progress::say_out;
@@ -29,7 +30,7 @@ use crate::view::{Cell, Edge, Look, Table};
 /// Options of `bench tls`.
 #[derive(Args, Debug)]
 pub(super) struct TlsArgs {
-    /// Two rounds of transfers instead of nine, and a twentieth of the job.
+    /// Two rounds of transfers instead of nine, a twentieth of the job, once each way, and nothing judged.
     #[arg(long)]
     quick: bool,
     /// For programs: print what was found as JSON.
@@ -52,6 +53,12 @@ const BATCHES: u64 = 2_400;
 /// Without the sleep more are needed to see anything.
 const QUICK_BATCHES_FACTOR: u64 = 10;
 
+/// Trainings of a job each way; the medians are told.
+const PAIRS: usize = 3;
+
+/// Of the time of the job `steady`, what TLS may cost.
+const COST_MOST: f64 = 0.15;
+
 /// What was found.
 #[derive(Debug, Serialize)]
 struct Results {
@@ -61,6 +68,37 @@ struct Results {
     open_bytes_per_second: f64,
     transfers: Vec<Pair>,
     jobs: Vec<Pair>,
+    /// Of a short run there is none: a second says nothing of percentages.
+    verdict: Option<Verdict>,
+}
+
+/// Whether TLS costs as little as it is to.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Verdict {
+    /// Of the time of the job `steady` in the open, what TLS adds to it.
+    cost: f64,
+    cost_most: f64,
+    holds: bool,
+}
+
+impl Verdict {
+    fn of(steady: &Pair) -> Self {
+        let cost = steady.tls / steady.open - 1.0;
+        Self {
+            cost,
+            cost_most: COST_MOST,
+            holds: cost <= COST_MOST,
+        }
+    }
+
+    fn words(self) -> String {
+        format!(
+            "TLS costs at most {:.0} % of the time of the job `steady`: {}; found {:.1} %",
+            100.0 * self.cost_most,
+            if self.holds { "holds" } else { "does not hold" },
+            100.0 * self.cost
+        )
+    }
 }
 
 /// The same in the open and with TLS.
@@ -72,7 +110,15 @@ struct Pair {
     tls: f64,
 }
 
-pub(super) fn run(arguments: &TlsArgs) -> anyhow::Result<()> {
+/// How a job is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Open,
+    Tls,
+}
+
+/// Runs the measurement and prints what it found.
+pub(super) fn run(arguments: &TlsArgs) -> anyhow::Result<Ending> {
     let folder = tempfile::tempdir().context("no folder for certificates")?;
     let certs = folder.path().join("certs");
     make_certificates(&certs)?;
@@ -83,29 +129,30 @@ pub(super) fn run(arguments: &TlsArgs) -> anyhow::Result<()> {
     let rounds = if arguments.quick { 2 } else { 9 };
     let transfers = runtime.block_on(transfers(&certs, rounds))?;
     runtime.shutdown_background();
-    let batches = if arguments.quick {
-        BATCHES / 20
+    let (batches, pairs) = if arguments.quick {
+        (BATCHES / 20, 1)
     } else {
-        BATCHES
+        (BATCHES, PAIRS)
     };
+    let place = (pairs, folder.path());
+    let steady = train("steady", ("20ms", batches), place)?;
+    let verdict = (!arguments.quick).then(|| Verdict::of(&steady));
+    let sleepless = ("0ms", batches * QUICK_BATCHES_FACTOR);
     let results = Results {
         seal_bytes_per_second: seal,
         open_bytes_per_second: open,
         transfers,
-        jobs: vec![
-            train("steady", ("20ms", batches), folder.path())?,
-            train(
-                "steady, no sleep",
-                ("0ms", batches * QUICK_BATCHES_FACTOR),
-                folder.path(),
-            )?,
-        ],
+        jobs: vec![steady, train("steady, no sleep", sleepless, place)?],
+        verdict,
     };
     say_out(&match arguments.json {
         true => serde_json::to_string_pretty(&results)?,
         false => text(&results)?,
     });
-    Ok(())
+    Ok(match verdict {
+        Some(Verdict { holds: false, .. }) => Ending::Failed,
+        Some(_) | None => Ending::Done,
+    })
 }
 
 /// How fast one core encrypts and decrypts records, bytes per second.
@@ -194,11 +241,21 @@ impl Drop for Ended {
     }
 }
 
-/// Trains the job by processes in the open and with certificates, seconds.
+/// The order of so many trainings each way. Every pair is turned around against the one before it, so that a machine
+/// whose speed drifts favours neither.
+fn turns(pairs: usize) -> Vec<Way> {
+    let pair = |number: usize| match number.is_multiple_of(2) {
+        true => [Way::Open, Way::Tls],
+        false => [Way::Tls, Way::Open],
+    };
+    (0..pairs).flat_map(pair).collect()
+}
+
+/// Trains the job by processes in the open and with certificates, so many times each; the medians, seconds.
 fn train(
     what: &'static str,
     (compute, batches): (&str, u64),
-    folder: &Path,
+    (pairs, folder): (usize, &Path),
 ) -> anyhow::Result<Pair> {
     let sets = [
         format!("train.compute={compute}"),
@@ -207,15 +264,21 @@ fn train(
         "cluster.servers=2".to_owned(),
         "cluster.workers=4".to_owned(),
     ];
-    let seconds = |certs: Option<PathBuf>| {
+    let certs = folder.join("certs");
+    let (mut open, mut tls) = (Vec::new(), Vec::new());
+    for way in turns(pairs) {
+        let (certs, seconds) = match way {
+            Way::Open => (None, &mut open),
+            Way::Tls => (Some(&*certs), &mut tls),
+        };
         let out = tempfile::tempdir_in(folder).context("no folder for a run")?;
-        train_once(&sets, certs.as_deref(), &out.path().join("run"))
-    };
+        seconds.push(train_once(&sets, certs, &out.path().join("run"))?);
+    }
     Ok(Pair {
         what,
         unit: "s",
-        open: seconds(None)?,
-        tls: seconds(Some(folder.join("certs")))?,
+        open: median(open),
+        tls: median(tls),
     })
 }
 
@@ -294,5 +357,42 @@ fn text(results: &Results) -> anyhow::Result<String> {
         table.row(cells.into_iter().map(Cell::from));
     }
     table.write(Look::of_stdout(), &mut text);
+    if let Some(verdict) = results.verdict {
+        write!(text, "\n{}", verdict.words())?;
+    }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cost_up_to_its_bound_holds_and_past_it_or_unknown_does_not() {
+        let verdict = |open, tls| {
+            Verdict::of(&Pair {
+                what: "steady",
+                unit: "s",
+                open,
+                tls,
+            })
+        };
+        assert!(verdict(20.0, 19.0).holds);
+        assert!(verdict(20.0, 22.9).holds);
+        assert!(!verdict(20.0, 23.1).holds);
+        assert!(!verdict(20.0, f64::NAN).holds);
+        let words = verdict(20.0, 25.0).words();
+        assert!(words.ends_with("does not hold; found 25.0 %"), "{words}");
+        let words = verdict(20.0, 21.0).words();
+        assert!(words.contains("at most 15 % of"), "{words}");
+        assert!(words.ends_with(": holds; found 5.0 %"), "{words}");
+    }
+
+    #[test]
+    fn trainings_take_turns_and_no_way_always_comes_first() {
+        let open_first = [Way::Open, Way::Tls];
+        assert_eq!(turns(1), open_first);
+        assert_eq!(turns(3)[2..4], [Way::Tls, Way::Open]);
+        assert_eq!(turns(3)[4..], open_first);
+    }
 }

@@ -82,14 +82,13 @@ impl Link {
         loop {
             match self.open().await {
                 Ok(stream) => {
-                    failures = 0;
                     if was_lost {
                         self.tell(Event::Back {
                             server: self.server,
                         })
                         .await;
                     }
-                    match self.serve(stream).await {
+                    match self.serve(stream, &mut failures).await {
                         Ending::Orderly => return,
                         Ending::Broken(cause) => self.lose(&mut was_lost, cause).await,
                     }
@@ -142,7 +141,9 @@ impl Link {
         tokio::time::timeout(wait, drain).await.is_ok()
     }
 
-    async fn serve(&mut self, stream: Stream) -> Ending {
+    /// Serves a stream to its end. An answer ends the row of `failures`, and not yet that the stream stands: a peer
+    /// that takes streams and cuts them is no better than one that takes none.
+    async fn serve(&mut self, stream: Stream, failures: &mut u32) -> Ending {
         let Stream {
             requests,
             mut answers,
@@ -160,7 +161,10 @@ impl Link {
             tokio::select! {
                 biased;
                 answer = answers.next() => match answer {
-                    Ok(Some((piece, reply))) => self.answer(&mut open, piece, reply).await,
+                    Ok(Some((piece, reply))) => {
+                        *failures = 0;
+                        self.answer(&mut open, piece, reply).await;
+                    }
                     Ok(None) => return Ending::Broken(closed()),
                     Err(cause) => return Ending::Broken(cause),
                 },

@@ -85,7 +85,7 @@ impl Worker {
             (Errand::Pull(number, _), Reply::Pulled(reply)) => self.pulled(number, server, reply),
             (Errand::Range, Reply::Granted(granted)) => self.granted(granted),
             (Errand::Heartbeat(_), Reply::Heartbeat(HeartbeatReply { stop, .. })) => {
-                self.calls.end(errand);
+                self.calls.finish(errand);
                 if stop {
                     // The job is over, one way or the other; the servers know which.
                     let within = self.settings.stop_within / 2;
@@ -94,7 +94,7 @@ impl Worker {
                 Ok(())
             }
             (Errand::Leave(_), Reply::Left) => {
-                self.calls.end(errand);
+                self.calls.finish(errand);
                 Ok(())
             }
             (
@@ -113,7 +113,7 @@ impl Worker {
     }
 
     fn granted(&mut self, granted: Granted) -> Result<(), Failure> {
-        self.calls.end(Errand::Range);
+        self.calls.finish(Errand::Range);
         self.rate_factor = granted.rate_factor;
         for grant in granted.grants {
             let granted = self.feed.grant(self.now, grant);
@@ -126,7 +126,7 @@ impl Worker {
         let errand = Errand::Pull(number, server);
         let group = self.groups.iter_mut().find(|group| group.number == number);
         let Some(group) = group else {
-            self.calls.end(errand);
+            self.calls.finish(errand);
             return Ok(());
         };
         match reply {
@@ -136,7 +136,7 @@ impl Worker {
                 Ok(())
             }
             PullReply::Ready(reads) => {
-                self.calls.end(errand);
+                self.calls.finish(errand);
                 group.holders.clear();
                 let taken = group.gather.take(server, &reads, &mut group.replica.values);
                 self.note_versions(&reads);
@@ -177,7 +177,7 @@ impl Worker {
         match (said.refused, said.again) {
             (Some(refusal), _) => self.refused(errand, &refusal)?,
             (None, Some(refusal)) => self.retry_refused(errand, &refusal),
-            (None, None) => self.calls.end(errand),
+            (None, None) => self.calls.finish(errand),
         }
         self.forget();
         Ok(())

@@ -154,15 +154,26 @@ impl Calls {
             .filter(|errand| errand.server() == server)
     }
 
-    /// The errand is done or no longer wanted.
-    pub(super) fn end(&mut self, errand: Errand) {
-        if let Some(Entry {
-            state: State::Sent(id, _),
-            ..
-        }) = self.entries.remove(&errand)
-        {
-            self.sent.remove(&id);
+    /// The errand was answered, and is done.
+    pub(super) fn finish(&mut self, errand: Errand) {
+        if self.remove(errand) {
             self.bucket.answered();
+        }
+    }
+
+    /// The errand is no longer wanted. Nobody has answered, and no retries are earned by it.
+    pub(super) fn end(&mut self, errand: Errand) {
+        self.remove(errand);
+    }
+
+    /// Says whether it was under way.
+    fn remove(&mut self, errand: Errand) -> bool {
+        match self.entries.remove(&errand) {
+            Some(Entry {
+                state: State::Sent(id, _),
+                ..
+            }) => self.sent.remove(&id).is_some(),
+            Some(_) | None => false,
         }
     }
 
@@ -181,7 +192,7 @@ impl Calls {
 
     /// The answer was "not yet": asks again at once, which is no retry.
     pub(super) fn ask_again(&mut self, now: Time, errand: Errand) {
-        self.end(errand);
+        self.finish(errand);
         self.begin(now, errand);
     }
 
@@ -415,6 +426,27 @@ mod tests {
         assert_eq!(calls.due(at(50_000)), [pull]);
         calls.sent(pull, at(60_000));
         assert_eq!(calls.repeats(), 0);
+    }
+
+    #[test]
+    fn retries_are_earned_by_answers_alone() {
+        let wait_after = |ends: fn(&mut Calls, Errand)| {
+            let mut calls = calls();
+            (0..10).for_each(|_| assert!(calls.bucket.take(at(0)).is_zero()));
+            for _ in 0..20 {
+                let errand = Errand::Heartbeat(ServerId(1));
+                calls.begin(at(0), errand);
+                calls.sent(errand, at(1));
+                ends(&mut calls, errand);
+                assert!(!calls.has(errand));
+            }
+            calls.bucket.take(at(0))
+        };
+        assert!(wait_after(Calls::finish).is_zero());
+        let without = Duration::from_millis(100);
+        assert_eq!(wait_after(Calls::end), without);
+        assert_eq!(wait_after(|calls, _| calls.expire(at(1))), without);
+        assert_eq!(wait_after(|calls, _| calls.retain(|_| false)), without);
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Flipped bits, lost files, kills: a good checkpoint is found or the start is refused.
+//! Flipped bits, lost files, kills: a good checkpoint is found or the start is refused. Nobody is killed: a disk
+//! dies, and leaves what a killed server would.
 //!
-//! The short forms run always. `THALWEG_TORTURE=1` runs the long ones: 2,000 flipped bits and 200 kills.
+//! The short forms run always. `THALWEG_TORTURE=1` runs the long ones: 2,000 flipped bits and 200 deaths of the disk.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -69,13 +69,21 @@ pub(super) fn judge_flood(flood: &FloodFound, memory_bytes_max: u64, extent: Ext
         says,
         found,
     };
-    let did = &flood.did;
+    let (did, least) = (&flood.did, &flood.least);
+    let told = |bytes: u64, past: u64, connections: u64| {
+        format!("{bytes} bytes, {past} of them past the opening, on {connections} connections")
+    };
     let mut checks = vec![
         check(
             "flooded",
-            0 < did.connections && (0 < did.bytes || 0 < did.open_max),
-            "the flood reached the server".to_owned(),
-            format!("{} bytes on {} connections", did.bytes, did.connections),
+            least.bytes <= did.bytes
+                && least.past_opening <= did.past_opening
+                && least.connections <= did.connections,
+            format!(
+                "the flood reached the server with at least {}",
+                told(least.bytes, least.past_opening, least.connections)
+            ),
+            told(did.bytes, did.past_opening, did.connections),
         ),
         memory(&flood.name, flood.memory, memory_bytes_max),
         check(
@@ -136,6 +144,7 @@ fn once(part: &str, applied: u64, acknowledged: u64) -> Check {
 mod tests {
     use super::*;
     use crate::command::bench::overload::flooder::Flooded;
+    use crate::command::bench::overload::floods::Least;
     use crate::command::bench::overload::found::Rate;
 
     const LIMIT: u64 = 1_000;
@@ -168,9 +177,15 @@ mod tests {
             },
             share: 0.7,
             did: Flooded {
-                bytes: 1,
-                connections: 1,
+                bytes: 30,
+                past_opening: 20,
+                connections: 2,
                 ..Flooded::default()
+            },
+            least: Least {
+                bytes: 30,
+                past_opening: 20,
+                connections: 2,
             },
             newcomer_seconds: Some(NEWCOMER_MOST),
             memory: held(LIMIT),
@@ -224,9 +239,17 @@ mod tests {
         let mut wrong = flood();
         wrong.share = 0.699;
         assert_eq!(judge(&wrong), "goodput");
-        wrong = flood();
-        wrong.did.connections = 0;
-        assert_eq!(judge(&wrong), "flooded");
+        // What the openings alone come to is no flood.
+        let openings: [fn(&mut Flooded); 3] = [
+            |did| did.bytes -= 1,
+            |did| did.past_opening = 0,
+            |did| did.connections = 1,
+        ];
+        for less in openings {
+            wrong = flood();
+            less(&mut wrong.did);
+            assert_eq!(judge(&wrong), "flooded");
+        }
         wrong = flood();
         wrong.memory = held(LIMIT + 1);
         assert_eq!(judge(&wrong), "memory");

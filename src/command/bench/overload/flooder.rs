@@ -38,6 +38,8 @@ const WORK: Duration = Duration::from_micros(200);
 pub(super) struct Flooded {
     /// Bytes that the system took of it.
     pub(super) bytes: u64,
+    /// Of these, what came after the openings of its connections.
+    pub(super) past_opening: u64,
     /// Connections that stood.
     pub(super) connections: u64,
     /// Connections that the server ended.
@@ -104,6 +106,8 @@ struct Line {
     script: Script,
     /// What is to be sent, and how much of it has been.
     out: (Vec<u8>, usize),
+    /// Bytes of its opening that are still to be sent.
+    opening: usize,
 }
 
 fn flood_until(flood: Flood, (address, places): (SocketAddr, usize), stop: &AtomicBool) -> Flooded {
@@ -134,7 +138,7 @@ fn round(flood: Flood, address: SocketAddr, lines: &mut [Option<Line>], did: &mu
             did.connections += u64::from(line.is_some());
         }
         let Some(open) = line else { continue };
-        if open.turn(flood, &mut did.bytes).is_err() {
+        if open.turn(flood, did).is_err() {
             did.cut += 1;
             *line = None;
         } else if open.script.is_used_up() {
@@ -163,12 +167,13 @@ impl Line {
         Some(Self {
             stream,
             script,
+            opening: out.0.len(),
             out,
         })
     }
 
     /// Sends and takes what goes without waiting.
-    fn turn(&mut self, flood: Flood, sent: &mut u64) -> io::Result<()> {
+    fn turn(&mut self, flood: Flood, did: &mut Flooded) -> io::Result<()> {
         if self.out.1 == self.out.0.len() {
             self.out = (self.script.more(), 0);
         }
@@ -179,7 +184,10 @@ impl Line {
                 Ok(count) => {
                     self.out.1 += count;
                     bytes += count;
-                    *sent += count as u64;
+                    let opening = count.min(self.opening);
+                    self.opening -= opening;
+                    did.bytes += count as u64;
+                    did.past_opening += (count - opening) as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
@@ -218,6 +226,21 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn what_is_sent_past_the_opening_is_counted_by_itself() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut line = Line::open(Flood::Pings, address, 0).unwrap();
+        let _peer = listener.accept().unwrap();
+        let opening = Script::new(Flood::Pings, 0).opening().len() as u64;
+        let mut did = Flooded::default();
+        line.turn(Flood::Pings, &mut did).unwrap();
+        assert_eq!((did.bytes, did.past_opening), (opening, 0));
+        line.turn(Flood::Pings, &mut did).unwrap();
+        assert!(0 < did.past_opening, "{did:?}");
+        assert_eq!(did.bytes, opening + did.past_opening);
+    }
 
     #[test]
     fn a_flood_comes_through_and_comes_back_when_it_is_cut() {

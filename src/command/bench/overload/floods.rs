@@ -1,5 +1,6 @@
 //! The floods: what each sends when its connection opens, and what it goes on with.
 
+use serde::Serialize;
 use thalweg_common::seed;
 
 use super::frames::{
@@ -43,6 +44,17 @@ pub(super) enum Flood {
     ZeroWindow,
     LargeMessage,
     HalfHandshakes,
+}
+
+/// The least that a flood must have done: what did less has shown nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Least {
+    /// Bytes.
+    pub(super) bytes: u64,
+    /// Of these, bytes past the openings of its connections.
+    pub(super) past_opening: u64,
+    /// Connections that stood.
+    pub(super) connections: u64,
 }
 
 impl Flood {
@@ -91,6 +103,39 @@ impl Flood {
             self,
             Self::SlowLoris | Self::HalfHandshakes | Self::OpenStreams
         )
+    }
+
+    /// What it must have done at least: a hundredth of what 8 s came to on a machine that did nothing else
+    /// (docs/OVERLOAD.md), or less where a turn sends little, so that 0.8 s of a busy one do it.
+    pub(super) fn least(self) -> Least {
+        let past = |past_opening| Least {
+            bytes: past_opening,
+            past_opening,
+            connections: 1,
+        };
+        match self {
+            Self::RandomBytes | Self::Continuation => past(2_000_000),
+            Self::RapidReset | Self::EmptyData => past(1_000_000),
+            Self::Pings | Self::Settings => past(400_000),
+            Self::TlsBytes | Self::LargeMessage => past(280_000),
+            Self::ZeroWindow => past(20_000),
+            Self::SlowLoris => Least {
+                connections: 32,
+                ..past(100)
+            },
+            // These have said with their opening what they have to say; what counts is how many they are, of the 64
+            // that a round opens.
+            Self::OpenStreams => Least {
+                bytes: 7_500,
+                past_opening: 0,
+                connections: 32,
+            },
+            Self::HalfHandshakes => Least {
+                bytes: 800,
+                past_opening: 0,
+                connections: 32,
+            },
+        }
     }
 
     /// Whether it takes in what the server answers.
@@ -316,6 +361,20 @@ mod tests {
                 "{}: {sent}",
                 flood.name()
             );
+        }
+    }
+
+    #[test]
+    fn openings_alone_are_no_flood() {
+        for flood in Flood::ALL {
+            let (least, name) = (flood.least(), flood.name());
+            let opening = Script::new(flood, 1).opening().len() as u64;
+            assert!(opening < least.bytes, "{name}");
+            assert!(
+                0 < least.past_opening || 1 < least.connections,
+                "{name}: {least:?}"
+            );
+            assert_eq!(flood.holds(), 1 < least.connections, "{name}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::flooder::Flooded;
+use super::floods::Least;
 
 /// How much is run, and so how it is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -52,7 +53,7 @@ pub(super) struct Peak {
     pub(super) p99_ms: Option<f64>,
 }
 
-/// A server that is asked for ten times as much as it can.
+/// A server under ten times the sessions that saturate it, in a closed loop.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Press {
     pub(super) name: String,
@@ -88,8 +89,9 @@ pub(super) struct FloodFound {
     pub(super) beside: Rate,
     /// Of what went through without it, the mean of before and after.
     pub(super) share: f64,
-    /// What it sent.
+    /// What it sent, and what it had to at least.
     pub(super) did: Flooded,
+    pub(super) least: Least,
     /// How long a client waited that came during the flood; nothing if it did not get in.
     pub(super) newcomer_seconds: Option<f64>,
     pub(super) memory: MemoryFound,

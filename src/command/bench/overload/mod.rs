@@ -1,7 +1,10 @@
-//! `thalweg bench overload`: what a server does when it is asked for ten times as much as it can, and when it is flooded.
+//! `thalweg bench overload`: what a server does under ten times the sessions that saturate it, and when it is flooded.
 //!
 //! The real server is a process of its own on one core; this process loads it from another. The peak is measured the
 //! same way as the overload: by the server's own count of what it applied.
+//!
+//! The sessions are a closed loop: each sends its next push when one of those in flight is answered. An open loop of ten
+//! times the peak would be 17 GB/s and more, which no core of a generator can send.
 
 mod frames;
 mod floods;
@@ -130,7 +133,7 @@ async fn run_parts(parts: &Parts, only: &[String], found: &mut Found) -> anyhow:
         if !wanted(name_of(manner)) {
             continue;
         }
-        (parts.tell)(&format!("{}: ten times as much", name_of(manner)));
+        (parts.tell)(&format!("{}: ten times the sessions", name_of(manner)));
         let press = parts.press(&found.peak, manner).await?;
         found.checks.extend(judge_press(&press, limit, extent));
         found.presses.push(press);

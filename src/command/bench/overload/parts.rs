@@ -1,4 +1,4 @@
-//! The parts of the measurement: the peak, ten times as much, and the floods.
+//! The parts of the measurement: the peak, ten times its sessions, and the floods.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,7 +109,7 @@ impl Parts {
         Ok(peak)
     }
 
-    /// Asks for ten times as much, and looks how the server comes back from it.
+    /// Loads it with ten times the sessions of the peak, and looks how the server comes back from it.
     pub(super) async fn press(&self, peak: &Peak, manner: Manner) -> anyhow::Result<Press> {
         let mut ground = self.ground(false).await?;
         // The speed of a machine drifts: what the overload is held to is measured right before it and right after.
@@ -229,6 +229,7 @@ impl Parts {
             beside,
             share: beside.applied / f64::midpoint(before.applied, after.applied),
             did,
+            least: flood.least(),
             newcomer_seconds: newcomer.map(|waited| waited.as_secs_f64()),
             memory: memory_of(&ground),
             applied,

@@ -3,7 +3,7 @@
 mod service;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -14,11 +14,14 @@ use thalweg_common::physics::Share;
 use thalweg_proto::codec::FrameLimits;
 use thalweg_proto::security::Credentials;
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 
-use self::service::Service;
+use self::service::{CUTS, Service};
+use super::ack_loss::AckLoss;
+use super::link::Link;
 use super::{Contact, Ended, JoinError, LinkOptions, Links, Member, drive, find_job, join};
 use crate::worker::tests::{Cluster, Setup, bits, plain};
-use crate::worker::{Outcome, Worker};
+use crate::worker::{Event, Outcome, Worker};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -102,9 +105,7 @@ fn over_sockets_as_in_virtual_time_one_worker_is_plain_gradient_descent() {
 fn a_stream_that_breaks_is_opened_anew_and_every_push_counts_once() {
     for breaks_after in [0, 7, 20, 33] {
         let bench = Bench::new(&Setup::PLAIN);
-        bench
-            .breaks_after
-            .store(breaks_after, std::sync::atomic::Ordering::Relaxed);
+        bench.breaks_after.store(breaks_after, Ordering::Relaxed);
         // An unanswered request for data is the coordinator's to grant again; here none is lost.
         bench.cluster.lock().regrants = true;
         let (ended, cluster) = bench.run();
@@ -116,6 +117,42 @@ fn a_stream_that_breaks_is_opened_anew_and_every_push_counts_once() {
         assert_eq!(bits(&cluster.lock()), plain(57), "after {breaks_after}");
         assert!(1 <= ended.tally.repeats);
     }
+}
+
+#[test]
+fn a_server_that_takes_streams_and_cuts_them_is_asked_less_and_less_often() {
+    let bench = Bench::new(&Setup::PLAIN);
+    bench.breaks_after.store(CUTS, Ordering::Relaxed);
+    // The loop has not ended, and sends nothing.
+    let (_loop, outgoing) = mpsc::channel(1);
+    let (inbox, mut events) = mpsc::channel(16);
+    let link = Link {
+        server: ServerId(0),
+        address: bench.addresses[0].clone(),
+        credentials: Credentials::none(),
+        limits: FrameLimits::default(),
+        connect_within: PATIENCE,
+        // The pauses of this seed after the first five failures come to 722 ms; to 136 ms if none grew.
+        jitter: 1,
+        ack_loss: AckLoss::new(Share::default(), 1),
+        outgoing,
+        events: inbox,
+        traffic: Arc::default(),
+    };
+    bench.runtime.spawn(link.run());
+    let mut lose = async |times: u32| {
+        let mut lost = 0;
+        while lost < times {
+            let event = events.recv().await.unwrap();
+            lost += u32::from(matches!(event, Event::Lost { .. }));
+        }
+    };
+    bench.runtime.block_on(async {
+        lose(1).await;
+        let soon = Duration::from_millis(300);
+        let more = tokio::time::timeout(soon, lose(5)).await;
+        assert!(more.is_err(), "five more tries within {soon:?}");
+    });
 }
 
 #[test]

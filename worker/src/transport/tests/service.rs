@@ -19,6 +19,9 @@ use tonic::{Request as Call, Response, Status, Streaming};
 
 use crate::worker::tests::Cluster;
 
+/// Of [`Service::breaks_after`]: every stream ends as soon as it stands.
+pub(super) const CUTS: i64 = i64::MIN;
+
 /// One server of a cluster.
 #[derive(Clone)]
 pub(super) struct Service {
@@ -109,7 +112,10 @@ impl ParameterServer for Service {
 
     async fn session(&self, call: Call<Streaming<v1::ClientFrame>>) -> Answer<Self::SessionStream> {
         let (out, frames) = mpsc::channel(16);
-        tokio::spawn(self.clone().run(call.into_inner(), out));
+        // Without its other end the stream is over.
+        if self.breaks_after.load(Ordering::Relaxed) != CUTS {
+            tokio::spawn(self.clone().run(call.into_inner(), out));
+        }
         Ok(Response::new(Box::pin(ReceiverStream::new(frames))))
     }
 
