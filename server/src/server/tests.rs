@@ -3,6 +3,7 @@
 mod deal;
 mod ending;
 mod history;
+mod retries;
 mod returning;
 mod tallies;
 

@@ -248,6 +248,7 @@ fn requests(session: SessionId) -> Vec<Request> {
             received_bytes: 0,
             compute: Duration::ZERO,
             waited: Duration::ZERO,
+            retries: 0,
         }),
         Request::Status(StatusRequest::default()),
         Request::Conclude(Conclude {
