@@ -46,11 +46,12 @@ enum Task {
 #[derive(Debug)]
 pub struct Keeper {
     tasks: Sender<Task>,
+    clock: Clock,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Keeper {
-    /// Starts it. `clock` is the clock of the server's driver.
+    /// Starts it. `clock` is the clock of the server's driver, which takes it from [`Self::clock`].
     ///
     /// # Errors
     /// If the system cannot start a thread.
@@ -73,8 +74,15 @@ impl Keeper {
             .spawn(move || work.run(&asked, every))?;
         Ok(Self {
             tasks,
+            clock,
             thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// The clock by which checkpoints are taken.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Asks for a checkpoint as things stand.
