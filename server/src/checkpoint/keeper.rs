@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 use thalweg_common::message::CheckpointStatus;
 use thalweg_common::time::Time;
 use thalweg_proto::transport::Clock;
+use tracing::Span;
+use tracing::field::Empty;
 
 use super::keep::{Checkpoints, Identity, Kept};
 use super::start::{Begun, write};
@@ -68,10 +70,10 @@ impl Keeper {
             clock,
         };
         work.note(Time::ZERO, options.begun.kept, Duration::ZERO);
-        let every = options.every;
+        let (every, inside) = (options.every, Span::current());
         let thread = thread::Builder::new()
             .name("checkpoints".to_owned())
-            .spawn(move || work.run(&asked, every))?;
+            .spawn(move || inside.in_scope(|| work.run(&asked, every)))?;
         Ok(Self {
             tasks,
             clock,
@@ -137,6 +139,8 @@ impl Work {
     }
 
     fn write(&self) -> Result<CheckpointStatus, String> {
+        // At the level of errors, so that a failure says of which one it is.
+        let _inside = tracing::error_span!("checkpoint", number = Empty).entered();
         let now = self.clock.now();
         match write(
             &self.server,

@@ -19,11 +19,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
+use tracing::{Instrument as _, Span};
 
 use super::counted::Line;
 use super::handle::{Handler, Submitted};
 use super::meter::Meter;
 use super::serve::pause;
+use super::spans::Subject;
 
 /// Frames that wait for the network per session.
 const OUTBOUND_FRAMES_MAX: usize = 64;
@@ -68,6 +70,8 @@ struct Answers {
     credit: u32,
     frames: Outbound,
     meter: Arc<Meter>,
+    /// What is told of the session is told in it, whichever task does.
+    span: Span,
 }
 
 impl Session {
@@ -79,18 +83,21 @@ impl Session {
         let (frames, outbound) = mpsc::channel(OUTBOUND_FRAMES_MAX);
         let socket = self.line.as_ref().map(|line| line.bytes.clone());
         let server = self.handler.server.clone();
+        let subject = Subject::new(server.plan().training.workers);
+        let span = subject.span();
         let answers = Answers {
             handler: self.handler.clone(),
             limits: self.limits,
             credit: self.requests_max,
             frames,
             meter: Arc::new(Meter::new(server, socket.unwrap_or_default())),
+            span: span.clone(),
         };
-        tokio::spawn(self.receive(inbound, answers));
+        tokio::spawn(self.receive(inbound, answers, subject).instrument(span));
         outbound
     }
 
-    async fn receive(self, mut inbound: impl Frames, answers: Answers) {
+    async fn receive(self, mut inbound: impl Frames, answers: Answers, mut subject: Subject) {
         let permits = Arc::new(Semaphore::new(self.requests_max as usize));
         let mut assembler = RequestAssembler::new(self.limits);
         let mut tasks = JoinSet::new();
@@ -137,7 +144,7 @@ impl Session {
                         envelope,
                         request,
                         permit,
-                        (&answers, &unfinished, &mut tasks),
+                        (&answers, &unfinished, &mut tasks, &mut subject),
                     );
                     rest = served.await;
                 }
@@ -156,7 +163,12 @@ impl Session {
         envelope: RequestEnvelope,
         request: Request,
         permit: OwnedSemaphorePermit,
-        (answers, unfinished, tasks): (&Answers, &mpsc::Sender<Unfinished>, &mut JoinSet<()>),
+        (answers, unfinished, tasks, subject): (
+            &Answers,
+            &mpsc::Sender<Unfinished>,
+            &mut JoinSet<()>,
+            &mut Subject,
+        ),
     ) -> Duration {
         let RequestEnvelope {
             request_id,
@@ -166,6 +178,7 @@ impl Session {
             answers.send(request_id, Reply::Refused(refusal)).await;
             return Duration::ZERO;
         }
+        subject.hear(&request);
         match request {
             Request::Push(push) => match self.handler.submit(push, deadline) {
                 Err(refusal) => answers.send(request_id, Reply::Refused(refusal)).await,
@@ -254,6 +267,7 @@ impl Answers {
         };
         if let Reply::Refused(refusal) = &reply {
             self.handler.load.refused(refusal.kind);
+            tracing::debug!(parent: &self.span, reason = %refusal.kind, "a request is refused");
         }
         let kind = self.meter.reply(&reply);
         let frames = reply_frames(envelope, &reply, &self.limits)

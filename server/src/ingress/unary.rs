@@ -25,6 +25,7 @@ use super::counted::Line;
 use super::data::{DataDesk, Piece};
 use super::handle::Handler;
 use super::session::{Frames, Session};
+use super::spans::in_call;
 use crate::observe;
 
 /// The gRPC face of a server.
@@ -132,7 +133,9 @@ impl Service {
             .map_err(|refusal| self.refused(&refusal))?;
         // Apply must not be cut in half by a caller that hangs up: it runs on a task of its own.
         let handler = self.handler.clone();
-        let reply = tokio::spawn(async move { handler.handle(request, None).await });
+        let method = Call::of(&request).name();
+        let served = async move { handler.handle(request, None).await };
+        let reply = tokio::spawn(in_call(method, served));
         match reply.await {
             Ok(Reply::Refused(refusal)) => Err(self.refused(&refusal)),
             Ok(reply) => {
