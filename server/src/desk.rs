@@ -5,6 +5,7 @@
 
 mod ending;
 mod events;
+mod retries;
 mod saving;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use thalweg_common::time::Time;
 
 use crate::admission::{Admission, Lapse, Signs, SlotState, Ticket};
 use crate::coordinator::Coordinator;
+use crate::desk::retries::Retries;
 use crate::history::{History, kept, kept_reason};
 use crate::plan::{OnWorkerLoss, Plan};
 
@@ -32,6 +34,7 @@ pub(crate) struct Note {
     pub(crate) received_bytes: u64,
     pub(crate) compute: Duration,
     pub(crate) waited: Duration,
+    pub(crate) retries: Retries,
 }
 
 /// A change of membership that the shards must follow.
@@ -285,9 +288,14 @@ impl Desk {
         }
         self.follow.push(Follow::Enlist(worker, session));
         let note = &mut self.notes[worker.0 as usize];
+        let retries = match before == Some(session) {
+            true => note.retries,
+            false => note.retries.with_new_session(),
+        };
         *note = Note {
             place: kept(place),
             doing: "joined".to_owned(),
+            retries,
             ..Note::default()
         };
         Ok(())
@@ -369,6 +377,7 @@ impl Desk {
             note.received_bytes = heartbeat.received_bytes;
             note.compute = heartbeat.compute;
             note.waited = heartbeat.waited;
+            note.retries.hear(heartbeat.retries);
         }
         self.judge_end()
     }

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod log;
 mod options;
 mod credentials;
 mod flags;
@@ -30,11 +31,9 @@ mod schema;
 pub mod bench;
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::launch::DIVERGED;
 use crate::progress::{say_err as say_error, say_out as say};
@@ -125,13 +124,10 @@ impl From<RunEnd> for Ending {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     thalweg_proto::transport::keep_freed_memory();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_env("THALWEG_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),
-        )
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    if let Err(error) = log::start() {
+        complain(&error);
+        return ExitCode::from(FAILED);
+    }
     let ended = match cli.command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),

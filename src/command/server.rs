@@ -18,12 +18,13 @@ use thalweg_server::ingress::{DataFile, End, Reach, ServeOptions, listen, serve}
 use thalweg_server::{Plan, Server};
 use thalweg_worker::data;
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 
 use super::credentials::server_keys;
 use super::invitation::{Warning, invitation, reached_at};
 use super::options::JobOptions;
 use super::stop::told_to_stop_hearing;
-use super::{Ending, say, say_error};
+use super::{Ending, log, say, say_error};
 use crate::job::{
     Blueprint, available, blueprint, check_server_fits, resolve, serve_options, server_plan,
 };
@@ -79,7 +80,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         ..server_plan(&blueprint, arguments.index)?
     };
     check_server_fits(&blueprint, ServerId(arguments.index), available())?;
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    let process = log::process("server");
+    process.record("index", arguments.index);
+    let _inside = process.enter();
+    let runtime = log::within(&process, Builder::new_multi_thread().enable_all())
+        .build()
+        .context("cannot start the runtime")?;
     runtime.block_on(run_server(arguments, &blueprint, plan))
 }
 

@@ -17,11 +17,11 @@ use thalweg_worker::transport::{
     Contact, Ended, LinkOptions, Links, Member, Slowness, drive_before, fetch_data, find_job, join,
 };
 use thalweg_worker::worker::{Failure, Outcome, Place, Work, Worker};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use super::credentials::CredentialOptions;
 use super::options::{PATIENCE_SECONDS, patience};
-use super::{Ending, say, say_error};
+use super::{Ending, log, say, say_error};
 use crate::job::{
     REGISTRIES, ResolvedJob, frame_limits, loop_settings, resolve, resolve_fetched,
     training_method, transforms,
@@ -89,9 +89,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
+    let process = log::process("worker");
+    let _inside = process.enter();
+    let mut threads = Builder::new_multi_thread();
+    let runtime = log::within(&process, threads.worker_threads(1).enable_all())
         .build()
         .context("cannot start the runtime")?;
     let patience = patience(arguments.patience)?;
@@ -107,6 +108,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let config = &job.blueprint.config;
     let wanted = (arguments.worker.map(WorkerId), None);
     let place = runtime.block_on(register(&contact, &job, wanted, patience))?;
+    process.record("index", place.worker.0);
     say(&format!("worker {} of job {}", place.worker, config.name));
     let mut recorder = match &arguments.record {
         None => None,

@@ -385,6 +385,7 @@ fn row(thread: u32, done: u64, (phase, trained): (Phase, Duration)) -> WorkerSta
         received_bytes: 0,
         compute: trained,
         waited: Duration::ZERO,
+        retries: 0,
         wait: None,
         lease_left: None,
         staleness: StalenessHistogram::default(),

@@ -82,6 +82,7 @@ impl Observer {
                 received_bytes: 0,
                 compute: Duration::ZERO,
                 waited: Duration::ZERO,
+                retries: 0,
             };
             match self
                 .ask((server, client), Request::Heartbeat(heartbeat))

@@ -113,6 +113,7 @@ fn worker((worker, parts): (u32, &[u64])) -> WorkerStatus {
         received_bytes: 2_250_000,
         compute: Duration::from_secs(2),
         waited: Duration::from_millis(500),
+        retries: 2,
         wait: None,
         lease_left: None,
         staleness: staleness(parts),

@@ -42,6 +42,8 @@ pub struct WorkerView {
     /// Time spent waiting for pulls, as it said.
     #[serde(rename = "waited_seconds", serialize_with = "super::seconds")]
     pub waited: Duration,
+    /// Requests that its sessions sent again, as they said.
+    pub retries: u64,
     /// The gate wait it is in: the longest, if several servers hold it.
     pub wait: Option<WaitView>,
     /// The servers that have not heard of it for longer than of a worker that lives.
@@ -128,6 +130,7 @@ fn merge_one(
         bytes_received: rows().map(|row| row.received_bytes).max().unwrap_or(0),
         compute: rows().map(|row| row.compute).max().unwrap_or_default(),
         waited: rows().map(|row| row.waited).max().unwrap_or_default(),
+        retries: rows().map(|row| row.retries).max().unwrap_or(0),
         wait: merge_waits(all),
         unheard: unheard(first, all),
         staleness: rows().fold(StalenessHistogram::default(), |mut all, row| {

@@ -27,6 +27,7 @@ mod refusals;
 mod lists;
 mod by_hand;
 mod metrics;
+mod logs;
 mod security;
 mod history;
 mod hangs;

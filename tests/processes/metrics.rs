@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::{Bench, SMALL, output_of, start, stderr, wait_for};
 
 /// What a server answers over HTTP: status line and head, and body. `None` if nobody listens.
-fn get(address: &str, request: &str) -> Option<(String, String)> {
+pub(crate) fn get(address: &str, request: &str) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     let patience = Duration::from_secs(10);
     stream.set_read_timeout(Some(patience)).unwrap();
@@ -23,7 +23,7 @@ fn get(address: &str, request: &str) -> Option<(String, String)> {
 }
 
 /// The number of the first series that begins like this.
-fn number(metrics: &str, series: &str) -> Option<f64> {
+pub(crate) fn number(metrics: &str, series: &str) -> Option<f64> {
     let line = metrics.lines().find(|line| line.starts_with(series))?;
     line.rsplit(' ').next()?.parse().ok()
 }

@@ -171,6 +171,8 @@ pub struct Heartbeat {
     pub compute: Duration,
     /// Time spent waiting for pulls.
     pub waited: Duration,
+    /// Requests that the session has sent again, to all servers.
+    pub retries: u64,
 }
 
 /// The answer to a sign of life.

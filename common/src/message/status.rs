@@ -132,6 +132,8 @@ pub struct WorkerStatus {
     pub compute: Duration,
     /// Time spent waiting for pulls, as it said.
     pub waited: Duration,
+    /// Requests that its sessions have sent again, as they said.
+    pub retries: u64,
     /// The gate wait it is in.
     pub wait: Option<Wait>,
     /// How long its lease still runs, if it has been silent for longer than a worker that lives is.

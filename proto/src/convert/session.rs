@@ -134,6 +134,7 @@ impl From<&Heartbeat> for v1::Heartbeat {
             received_bytes: heartbeat.received_bytes,
             compute_us: field::micros(heartbeat.compute),
             waited_us: field::micros(heartbeat.waited),
+            retries: heartbeat.retries,
         }
     }
 }
@@ -150,6 +151,7 @@ impl From<v1::Heartbeat> for Heartbeat {
             received_bytes: heartbeat.received_bytes,
             compute: Duration::from_micros(heartbeat.compute_us),
             waited: Duration::from_micros(heartbeat.waited_us),
+            retries: heartbeat.retries,
         }
     }
 }

@@ -30,6 +30,7 @@ impl From<&WorkerStatus> for v1::WorkerStatus {
             received_bytes: worker.received_bytes,
             compute_us: field::micros(worker.compute),
             waited_us: field::micros(worker.waited),
+            retries: worker.retries,
             wait: worker.wait.as_ref().map(|wait| v1::Wait {
                 on: wait.on.iter().map(|worker| worker.0).collect(),
                 since_us: field::micros(wait.since),
@@ -70,6 +71,7 @@ impl TryFrom<v1::WorkerStatus> for WorkerStatus {
             received_bytes: worker.received_bytes,
             compute: Duration::from_micros(worker.compute_us),
             waited: Duration::from_micros(worker.waited_us),
+            retries: worker.retries,
             wait: worker.wait.map(|wait| Wait {
                 on: wait.on.into_iter().map(WorkerId).collect(),
                 since: Duration::from_micros(wait.since_us),

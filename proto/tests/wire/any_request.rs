@@ -184,6 +184,7 @@ fn heartbeat() -> impl Strategy<Value = Heartbeat> {
         ".{0,20}",
         micros(),
         micros(),
+        any::<u64>(),
     )
         .prop_map(
             |(
@@ -191,6 +192,7 @@ fn heartbeat() -> impl Strategy<Value = Heartbeat> {
                 doing,
                 compute,
                 waited,
+                retries,
             )| {
                 Heartbeat {
                     session: SessionId(session),
@@ -202,6 +204,7 @@ fn heartbeat() -> impl Strategy<Value = Heartbeat> {
                     received_bytes,
                     compute,
                     waited,
+                    retries,
                 }
             },
         )

@@ -233,6 +233,7 @@ fn worker_status(session: Option<SessionId>) -> WorkerStatus {
         received_bytes: 6,
         compute: Duration::from_secs(7),
         waited: Duration::from_secs(8),
+        retries: 9,
         wait: session.map(|_| Wait {
             on: vec![WorkerId(0), WorkerId(1)],
             since: Duration::from_millis(9),

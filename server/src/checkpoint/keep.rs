@@ -44,21 +44,22 @@ pub struct Kept {
     pub bytes: u64,
 }
 
-/// A checkpoint that is being written. Dropped, it is abandoned: nothing reads a folder without a
-/// manifest, and what is there of it is removed, since the disk may be full.
+/// A checkpoint that is being written. Dropped before it was read back, it is abandoned: what is there of it is
+/// removed, the manifest first, since nothing reads a folder without one and the disk may be full.
 #[derive(Debug)]
 pub struct Attempt<'a> {
     checkpoints: &'a Checkpoints,
     number: Number,
     path: PathBuf,
     shards: Vec<ShardEntry>,
+    /// Whether it was read back.
     is_whole: bool,
 }
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.is_whole {
-            self.checkpoints.disk.remove_folder(&self.path).ok();
+            remove(self.checkpoints.disk.as_ref(), &self.path).ok();
         }
     }
 }
@@ -190,8 +191,6 @@ impl Attempt<'_> {
         };
         let text = manifest.sealed();
         self.put(MANIFEST, text.as_bytes())?;
-        // From here on somebody may return from it.
-        self.is_whole = true;
         for folder in [&self.path, &self.checkpoints.folder] {
             let settled = self.checkpoints.disk.settle_folder(folder);
             settled.map_err(CheckpointError::io(folder))?;
@@ -201,6 +200,7 @@ impl Attempt<'_> {
             path: self.path.clone(),
             found,
         })?;
+        self.is_whole = true;
         self.checkpoints.forget_older(self.number);
         let arrays: u64 = self.shards.iter().map(|shard| shard.bytes).sum();
         Ok(Kept {

@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 use thalweg_common::message::CheckpointStatus;
 use thalweg_common::time::Time;
 use thalweg_proto::transport::Clock;
+use tracing::Span;
+use tracing::field::Empty;
 
 use super::keep::{Checkpoints, Identity, Kept};
 use super::start::{Begun, write};
@@ -46,11 +48,12 @@ enum Task {
 #[derive(Debug)]
 pub struct Keeper {
     tasks: Sender<Task>,
+    clock: Clock,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Keeper {
-    /// Starts it. `clock` is the clock of the server's driver.
+    /// Starts it. `clock` is the clock of the server's driver, which takes it from [`Self::clock`].
     ///
     /// # Errors
     /// If the system cannot start a thread.
@@ -67,14 +70,21 @@ impl Keeper {
             clock,
         };
         work.note(Time::ZERO, options.begun.kept, Duration::ZERO);
-        let every = options.every;
+        let (every, inside) = (options.every, Span::current());
         let thread = thread::Builder::new()
             .name("checkpoints".to_owned())
-            .spawn(move || work.run(&asked, every))?;
+            .spawn(move || inside.in_scope(|| work.run(&asked, every)))?;
         Ok(Self {
             tasks,
+            clock,
             thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// The clock by which checkpoints are taken.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Asks for a checkpoint as things stand.
@@ -129,6 +139,8 @@ impl Work {
     }
 
     fn write(&self) -> Result<CheckpointStatus, String> {
+        // At the level of errors, so that a failure says of which one it is.
+        let _inside = tracing::error_span!("checkpoint", number = Empty).entered();
         let now = self.clock.now();
         match write(
             &self.server,

@@ -127,6 +127,7 @@ pub(super) fn write(
     (now, unix_ms): (Time, u64),
 ) -> Result<Kept, CheckpointError> {
     let mut attempt = checkpoints.begin()?;
+    tracing::Span::current().record("number", attempt.number().0);
     let mut kept = None;
     for shard in server.shard_ids() {
         if let Some((saved, desk)) = server.save(now, shard) {

@@ -19,8 +19,8 @@ type Make = dyn Fn() -> Result<File, String> + Send + Sync;
 pub struct DataFile(Arc<Make>);
 
 impl DataFile {
-    /// `make` is called once, when a worker first asks, on a thread that may block. Its error is told to
-    /// the worker.
+    /// `make` is called when a worker first asks, on a thread that may block. Its error is told to the worker,
+    /// and the next one that asks has it tried again: what was in the way may have passed.
     #[must_use]
     pub fn new(make: impl Fn() -> Result<File, String> + Send + Sync + 'static) -> Self {
         Self(Arc::new(make))
@@ -37,7 +37,7 @@ impl fmt::Debug for DataFile {
 #[derive(Debug)]
 pub(super) struct DataDesk {
     file: Option<DataFile>,
-    made: OnceCell<Result<Arc<File>, String>>,
+    made: OnceCell<Arc<File>>,
 }
 
 /// A piece of the file.
@@ -64,13 +64,13 @@ impl DataDesk {
                 "only server 0 of a job hands out training rows; ask it",
             ));
         };
-        let made = self.made.get_or_init(|| async {
+        let made = self.made.get_or_try_init(|| async {
             match tokio::task::spawn_blocking(move || make()).await {
                 Ok(file) => file.map(Arc::new),
                 Err(error) => Err(format!("making the file of training rows ended: {error}")),
             }
         });
-        let file = made.await.clone().map_err(internal)?;
+        let file = made.await.map_err(internal)?.clone();
         let read = tokio::task::spawn_blocking(move || read(&file, offset)).await;
         let read = read.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         read.map_err(|error| internal(format!("the training rows cannot be read: {error}")))
@@ -83,4 +83,37 @@ fn read(file: &File, offset: u64) -> std::io::Result<Piece> {
     let mut data = vec![0; usize::try_from(length).map_err(std::io::Error::other)?];
     file.read_exact_at(&mut data, offset)?;
     Ok(Piece { file_bytes, data })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_could_not_be_made_is_tried_again_for_the_next_and_then_made_no_more() {
+        let tries = Arc::new(AtomicU64::new(0));
+        let count = tries.clone();
+        let file = DataFile::new(move || {
+            if count.fetch_add(1, Ordering::Relaxed) == 0 {
+                return Err("no room".to_owned());
+            }
+            let made = tempfile::tempfile().and_then(|mut file| {
+                file.write_all(b"rows")?;
+                Ok(file)
+            });
+            made.map_err(|error| error.to_string())
+        });
+        let desk = DataDesk::new(Some(file));
+        let refusal = desk.piece(0).await.unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Internal);
+        assert_eq!(refusal.message, "no room");
+        for (offset, rest) in [(0, &b"rows"[..]), (3, b"s")] {
+            let piece = desk.piece(offset).await.unwrap();
+            assert_eq!((piece.file_bytes, &piece.data[..]), (4, rest));
+        }
+        assert_eq!(tries.load(Ordering::Relaxed), 2);
+    }
 }

@@ -18,6 +18,7 @@ mod guard;
 mod owners;
 mod waiters;
 mod handle;
+mod spans;
 mod session;
 mod unary;
 mod serve;

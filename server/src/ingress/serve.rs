@@ -120,7 +120,11 @@ pub async fn serve(
         ),
         server: server.clone(),
         waiters: Waiters::default(),
-        clock: Clock::start(),
+        // One clock for both: the age of a checkpoint is from when the keeper took it to when somebody asks here.
+        clock: match &options.keeper {
+            Some(keeper) => keeper.clock(),
+            None => Clock::start(),
+        },
         load: Arc::default(),
         connections_max: options.connections_max,
         queue_parts_max: options.queue_parts_max,

@@ -20,17 +20,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
+use tracing::{Instrument as _, Span};
 
 use super::counted::Line;
 use super::handle::{Handler, Submitted};
 use super::meter::Meter;
 use super::serve::pause;
+use super::spans::Subject;
 
 /// Frames that wait for the network per session.
 const OUTBOUND_FRAMES_MAX: usize = 64;
 
 /// How long a session is left unread at most: signs of life come on the same stream.
-const REST_MAX: Duration = Duration::from_millis(100);
+const REST_MAX: Duration = Duration::from_millis(250);
 
 /// The frames of a client, as they come.
 pub(super) trait Frames:
@@ -75,6 +77,8 @@ struct Answers {
     credit: u32,
     frames: Outbound,
     meter: Arc<Meter>,
+    /// What is told of the session is told in it, whichever task does.
+    span: Span,
 }
 
 impl Session {
@@ -86,18 +90,21 @@ impl Session {
         let (frames, outbound) = mpsc::channel(OUTBOUND_FRAMES_MAX);
         let socket = self.line.as_ref().map(|line| line.bytes.clone());
         let server = self.handler.server.clone();
+        let subject = Subject::new(server.plan().training.workers);
+        let span = subject.span();
         let answers = Answers {
             handler: self.handler.clone(),
             limits: self.limits,
             credit: self.requests_max,
             frames,
             meter: Arc::new(Meter::new(server, socket.unwrap_or_default())),
+            span: span.clone(),
         };
-        tokio::spawn(self.receive(inbound, answers));
+        tokio::spawn(self.receive(inbound, answers, subject).instrument(span));
         outbound
     }
 
-    async fn receive(self, mut inbound: impl Frames, answers: Answers) {
+    async fn receive(self, mut inbound: impl Frames, answers: Answers, mut subject: Subject) {
         let permits = Arc::new(Semaphore::new(self.requests_max as usize));
         let mut assembler = RequestAssembler::new(self.limits).within(self.room.clone());
         let mut tasks = JoinSet::new();
@@ -148,7 +155,7 @@ impl Session {
                         envelope,
                         request,
                         permit,
-                        (&answers, (&unfinished, &line), &mut tasks),
+                        (&answers, (&unfinished, &line), &mut tasks, &mut subject),
                     );
                     rest = served.await;
                 }
@@ -167,10 +174,11 @@ impl Session {
         envelope: RequestEnvelope,
         request: Request,
         permit: OwnedSemaphorePermit,
-        (answers, (unfinished, line), tasks): (
+        (answers, (unfinished, line), tasks, subject): (
             &Answers,
             (&mpsc::Sender<Unfinished>, &Queue),
             &mut JoinSet<()>,
+            &mut Subject,
         ),
     ) -> Duration {
         let RequestEnvelope {
@@ -181,6 +189,7 @@ impl Session {
             answers.send(request_id, Reply::Refused(refusal)).await;
             return Duration::ZERO;
         }
+        subject.hear(&request);
         match request {
             Request::Push(push) => match self.handler.submit(push, deadline) {
                 Err(refusal) => answers.send(request_id, Reply::Refused(refusal)).await,
@@ -311,6 +320,7 @@ impl Answers {
         };
         if let Reply::Refused(refusal) = &reply {
             self.handler.load.refused(refusal.kind);
+            tracing::debug!(parent: &self.span, reason = %refusal.kind, "a request is refused");
         }
         let kind = self.meter.reply(&reply);
         let frames = reply_frames(envelope, &reply, &self.limits)

@@ -26,6 +26,7 @@ use super::counted::Line;
 use super::data::{DataDesk, Piece};
 use super::handle::Handler;
 use super::session::{Frames, Session, too_many_pulls};
+use super::spans::in_call;
 use crate::observe;
 
 /// How many times longer than another unary call one for a checkpoint may take: all parameters go to a disk and come
@@ -140,6 +141,10 @@ impl Service {
         to_status(&refusal)
     }
 
+    fn refuse(&self, error: ConvertError) -> Status {
+        self.refused(&error.into())
+    }
+
     async fn call(&self, caller: &Caller, request: Request) -> Result<Reply, Status> {
         let guard = &self.handler.guard;
         guard
@@ -147,7 +152,9 @@ impl Service {
             .map_err(|refusal| self.refused(&refusal))?;
         // Apply must not be cut in half by a caller that hangs up: it runs on a task of its own.
         let handler = self.handler.clone();
-        let reply = tokio::spawn(async move { handler.handle(request, None).await });
+        let method = Call::of(&request).name();
+        let served = async move { handler.handle(request, None).await };
+        let reply = tokio::spawn(in_call(method, served));
         match reply.await {
             Ok(Reply::Refused(refusal)) => Err(self.refused(&refusal)),
             Ok(reply) => {
@@ -159,7 +166,7 @@ impl Service {
     }
 
     async fn push_reply(&self, caller: &Caller, push: v1::Push) -> Result<v1::PushReply, Status> {
-        let push = push.try_into().map_err(refuse)?;
+        let push = push.try_into().map_err(|error| self.refuse(error))?;
         match self.call(caller, Request::Push(push)).await? {
             Reply::Pushed(acks) => Ok(acks.as_slice().into()),
             other => Err(unexpected(&other)),
@@ -167,7 +174,7 @@ impl Service {
     }
 
     async fn pull_reply(&self, caller: &Caller, pull: v1::Pull) -> Result<v1::PullReply, Status> {
-        let pull = pull.try_into().map_err(refuse)?;
+        let pull = pull.try_into().map_err(|error| self.refuse(error))?;
         let Ok(_place) = self.pulls.clone().try_acquire_owned() else {
             return Err(self.refused(&too_many_pulls()));
         };
@@ -191,7 +198,7 @@ impl ParameterServer for Service {
 
     async fn register(&self, request: tonic::Request<v1::Register>) -> Answer<v1::Registered> {
         let (caller, register) = meet(Call::Register, request)?;
-        let register = Register::try_from(register).map_err(refuse)?;
+        let register = Register::try_from(register).map_err(|error| self.refuse(error))?;
         match self.call(&caller, Request::Register(register)).await? {
             Reply::Registered(registered) => Ok(Response::new((&*registered).into())),
             other => Err(unexpected(&other)),
@@ -213,7 +220,7 @@ impl ParameterServer for Service {
         let (Some(push), Some(pull)) = (push, pull) else {
             let message =
                 "push_pull: expected both a push and a pull; call the one alone otherwise";
-            return Err(to_status(&Refusal::invalid(message)));
+            return Err(self.refused(&Refusal::invalid(message)));
         };
         let push = Some(self.push_reply(&caller, push).await?);
         let pull = Some(self.pull_reply(&caller, pull).await?);
@@ -251,7 +258,7 @@ impl ParameterServer for Service {
 
     async fn leave(&self, request: tonic::Request<v1::Leave>) -> Answer<v1::LeaveReply> {
         let (caller, leave) = meet(Call::Leave, request)?;
-        let leave = Leave::try_from(leave).map_err(refuse)?;
+        let leave = Leave::try_from(leave).map_err(|error| self.refuse(error))?;
         match self.call(&caller, Request::Leave(leave)).await? {
             Reply::Left => Ok(Response::new(v1::LeaveReply {})),
             other => Err(unexpected(&other)),
@@ -275,7 +282,7 @@ impl ParameterServer for Service {
         let (_, request) = meet(Call::ReadData, request)?;
         let fingerprint = self.handler.server.plan().fingerprint;
         if *request.fingerprint != fingerprint.to_bytes() {
-            return Err(to_status(&Refusal::new(
+            return Err(self.refused(&Refusal::new(
                 RefusalKind::WrongJob,
                 format!(
                     "the training rows of another job are asked for; this one is {fingerprint}"
@@ -284,7 +291,7 @@ impl ParameterServer for Service {
         }
         let Piece { file_bytes, data } = match self.data.piece(request.offset).await {
             Ok(piece) => piece,
-            Err(refusal) => return Err(to_status(&refusal)),
+            Err(refusal) => return Err(self.refused(&refusal)),
         };
         Ok(Response::new(v1::DataPiece {
             file_bytes,
@@ -328,10 +335,6 @@ fn meet<T>(call: Call, request: tonic::Request<T>) -> Result<(Caller, T), Status
 fn line(extensions: &Extensions) -> Option<&Line> {
     let peer = extensions.get::<Peer<Line>>();
     peer.map(|peer| &peer.below)
-}
-
-fn refuse(error: ConvertError) -> Status {
-    to_status(&error.into())
 }
 
 fn unexpected(reply: &Reply) -> Status {

@@ -104,6 +104,7 @@ fn workers(desk: &Desk, accounts: Vec<Account>, now: Time) -> Vec<WorkerStatus> 
             received_bytes: note.received_bytes,
             compute: note.compute,
             waited: note.waited,
+            retries: note.retries.total(),
             wait: waits.remove(&worker),
             lease_left: desk.admission.clocks().lease_left(now, slot),
             staleness: account.staleness,

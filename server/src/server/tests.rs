@@ -4,6 +4,7 @@ mod claims;
 mod deal;
 mod ending;
 mod history;
+mod retries;
 mod returning;
 mod tallies;
 

@@ -1,5 +1,6 @@
 //! The table of who may call what: every call, and every frame of a session stream, with every kind of credential.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use tonic::{Code, Status};
 use zeroize::Zeroizing;
 
 use super::{certs, read, server};
+use crate::metrics::{get, number};
 use crate::support::{Bench, PATIENCE};
 
 /// Whom the table lets do what, written once more, so that neither copy is changed by a slip.
@@ -248,6 +250,7 @@ fn requests(session: SessionId) -> Vec<Request> {
             received_bytes: 0,
             compute: Duration::ZERO,
             waited: Duration::ZERO,
+            retries: 0,
         }),
         Request::Status(StatusRequest::default()),
         Request::Conclude(Conclude {
@@ -304,6 +307,34 @@ fn every_call_is_open_to_exactly_the_roles_of_the_table() {
         }
     }
     assert_eq!(judged, 13 * 8);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_call_is_counted_as_refused_wherever_it_is_refused() {
+    let bench = Bench::new();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let metrics = free.local_addr().unwrap().to_string();
+    drop(free);
+    let (mut child, address) = server(&bench, "127.0.0.1:0", &["--metrics", &metrics]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let nothing = Credentials::none();
+    let mut client = runtime.block_on(unary(&address, &nothing));
+    let refused = |reason: &str| {
+        let (_, metrics) = get(&metrics, "GET /metrics").unwrap();
+        let series = format!("thalweg_requests_refused_total{{server=\"0\",reason=\"{reason}\"}}");
+        number(&metrics, &series).unwrap()
+    };
+    let before = (refused("invalid"), refused("wrong_job"));
+    // Empty messages say nothing that could be converted, and name no job.
+    let asked = [Call::Register, Call::Push, Call::Pull, Call::PushPull];
+    for asked in asked.into_iter().chain([Call::Leave, Call::ReadData]) {
+        let answer = runtime.block_on(call(&mut client, asked, &nothing));
+        assert!(answer.is_err(), "{}", asked.name());
+    }
+    let after = (refused("invalid"), refused("wrong_job"));
+    assert_eq!((after.0 - before.0, after.1 - before.1), (5.0, 1.0));
     child.kill().unwrap();
     child.wait().unwrap();
 }

@@ -10,7 +10,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
+use thalweg_common::message::DataRange;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::slowness::Slowness;
 use crate::model::Model;
@@ -51,10 +53,10 @@ impl Computer {
         let is_slowed = slowness.is_some();
         // The loop has at most one gradient under way.
         let (orders, incoming) = bounded::<Order>(1);
-        let its_model = Arc::clone(&model);
+        let (its_model, inside) = (Arc::clone(&model), Span::current());
         let thread = thread::Builder::new()
             .name("gradients".to_owned())
-            .spawn(move || work(&*its_model, &incoming, slowness))
+            .spawn(move || inside.in_scope(|| work(&*its_model, &incoming, slowness)))
             .expect("the system can start a thread");
         Self {
             model,
@@ -132,10 +134,15 @@ fn compute(
     result: oneshot::Sender<Timed>,
     slowness: Option<&mut Slowness>,
 ) {
+    let DataRange {
+        epoch, start, end, ..
+    } = task.range;
+    let _inside = tracing::debug_span!("iteration", epoch, start, end).entered();
     let clock = Clock::start();
     let (begun, pause) = (clock.now(), task.pause);
     let done = task.run(model);
     let took = clock.now().since(begun);
+    tracing::debug!(seconds = took.as_secs_f64(), "a gradient is computed");
     if !pause.is_zero() {
         play_slower(pause);
     }

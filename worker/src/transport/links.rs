@@ -13,6 +13,7 @@ use thalweg_proto::security::Credentials;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use super::ack_loss::AckLoss;
 use super::link::{FAREWELL, Link, Outgoing};
@@ -89,7 +90,8 @@ impl Links {
                 traffic: Arc::clone(&traffic),
             };
             requests.push(sender);
-            tasks.push(runtime.spawn(link.run()));
+            let span = tracing::info_span!("connection", server = server.0, address);
+            tasks.push(runtime.spawn(link.run().instrument(span)));
         }
         Self {
             runtime,

@@ -79,6 +79,7 @@ impl Worker {
             received_bytes: 0,
             compute: self.times.compute,
             waited: self.times.waited_until(self.now),
+            retries: self.calls.repeats(),
         }
     }
 

@@ -17,6 +17,8 @@ use crate::worker::group::Piece;
 pub struct ComputeTask {
     /// How long to pause before the result counts, to play a slower machine.
     pub pause: Duration,
+    /// The positions of the batch.
+    pub range: DataRange,
     pub(super) pieces: Vec<Piece>,
     /// The parameters, as the pieces are located.
     pub(super) x: Vec<f32>,
@@ -24,7 +26,6 @@ pub struct ComputeTask {
     pub(super) gradient: Vec<f32>,
     /// What both cover.
     pub(super) coverage: Arc<Coverage>,
-    pub(super) range: DataRange,
     pub(super) transforms: Arc<Transforms>,
     pub(super) non_finite: NonFinite,
 }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::support::{Mortal, about, checkpoints, read, shards, write};
+use super::support::{Mortal, Rotten, about, checkpoints, read, shards, write};
 use crate::checkpoint::{About, CheckpointError, Number, RealDisk};
 use thalweg_common::ids::{Fingerprint, ServerId};
 use thalweg_common::seed::mix;
@@ -160,6 +160,19 @@ fn the_newest_three_stay_and_older_ones_go_once_a_newer_one_was_read_back() {
     assert_eq!(kept.numbers().unwrap(), [3, 4, 5, 6].map(Number));
     assert_eq!(write(&kept, 7).unwrap().number, Number(7));
     assert_eq!(kept.numbers().unwrap(), [4, 5, 7].map(Number));
+}
+
+#[test]
+fn a_checkpoint_that_does_not_read_back_is_removed_and_the_one_before_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&checkpoints(folder.path(), RealDisk), 1).unwrap();
+    for _ in 0..2 {
+        let error = write(&checkpoints(folder.path(), Rotten), 2).unwrap_err();
+        assert!(matches!(error, CheckpointError::ReadBack { .. }), "{error}");
+        let kept = checkpoints(folder.path(), RealDisk);
+        assert_eq!(kept.numbers().unwrap(), [Number(1)]);
+    }
+    assert_eq!(read(folder.path()).unwrap(), Some(1));
 }
 
 #[test]

@@ -93,6 +93,54 @@ impl Disk for Mortal {
     }
 }
 
+/// A disk that says it has written every byte, and has not: a bit of every shard's file is another one.
+#[derive(Debug)]
+pub(super) struct Rotten;
+
+impl Disk for Rotten {
+    fn make_folders(&self, path: &Path) -> io::Result<()> {
+        RealDisk.make_folders(path)
+    }
+
+    fn make_new_folder(&self, path: &Path) -> io::Result<()> {
+        RealDisk.make_new_folder(path)
+    }
+
+    fn write_new(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut bytes = bytes.to_vec();
+        let name = path.file_name().unwrap().to_string_lossy();
+        if name.starts_with("shard-") {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        }
+        RealDisk.write_new(path, &bytes)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealDisk.rename(from, to)
+    }
+
+    fn settle_folder(&self, path: &Path) -> io::Result<()> {
+        RealDisk.settle_folder(path)
+    }
+
+    fn names(&self, path: &Path) -> io::Result<Vec<String>> {
+        RealDisk.names(path)
+    }
+
+    fn read(&self, path: &Path, max: u64) -> io::Result<Vec<u8>> {
+        RealDisk.read(path, max)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove_file(path)
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove_folder(path)
+    }
+}
+
 pub(super) fn about() -> About {
     About {
         job: "test".into(),

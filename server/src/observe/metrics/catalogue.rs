@@ -131,6 +131,8 @@ families! {
         "Bytes that the worker's session sent at its sockets, as it says to each server.";
     WORKER_RECEIVED: Counter Bytes "worker_received" ["worker"],
         "Bytes that the worker's session received at its sockets, as it says to each server.";
+    WORKER_RETRIES: Counter Number "worker_retries" ["worker"],
+        "Requests that the worker's sessions sent again, together, as they say to each server.";
     GATE_WAIT: Counter Seconds "gate_wait" ["worker", "on"],
         "How long the worker waited at the gate for another one, of the 100 pairs that waited longest.";
     GATE_WAITS: Counter Number "gate_waits" ["worker", "on"],

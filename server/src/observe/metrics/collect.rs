@@ -224,6 +224,10 @@ impl Snapshot {
         sheet.by(
             &catalogue::WORKER_RECEIVED,
             told.iter().map(|w| (of(w), w.received_bytes)),
+        )?;
+        sheet.by(
+            &catalogue::WORKER_RETRIES,
+            told.iter().map(|w| (of(w), w.retries)),
         )
     }
 

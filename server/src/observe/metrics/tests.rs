@@ -63,6 +63,7 @@ fn worker(number: u32) -> WorkerStatus {
         received_bytes: 200,
         compute: Duration::from_secs(3),
         waited: Duration::from_secs(1),
+        retries: 6 + u64::from(number),
         wait: (number == 1).then_some(wait),
         lease_left: None,
         staleness: staleness(&[0, 1, 63, 64, 5_000]),
@@ -209,6 +210,7 @@ fn the_numbers_are_those_of_the_status() {
     assert!(seen.is("thalweg_workers", &[("state", "lost")], 1.0));
     assert!(seen.is("thalweg_worker_clock_lag", &[("worker", "0")], 2.0));
     assert!(seen.is("thalweg_worker_waiting_seconds", &[("worker", "1")], 1.5));
+    assert!(seen.is("thalweg_worker_retries_total", &[("worker", "1")], 7.0));
     let lost = [("worker", "3")];
     assert_eq!(seen.sum("thalweg_worker_silent_seconds", &lost), None);
     assert!(seen.is("thalweg_worker_up", &lost, 0.0));
@@ -327,8 +329,8 @@ proptest! {
                 prop_assert!(number("shard").is_none_or(|shard| shard < shards_told));
             }
         }
-        // 122 of the server, 30 of each worker and its waits, 3 of each shard, with room for a few more.
-        let bound = 128 + 32 * workers_told + 3 * shards_told;
+        // 122 of the server, 31 of each worker and 2 of its waits, 3 of each shard, with room for a few more.
+        let bound = 128 + 33 * workers_told + 3 * shards_told;
         prop_assert!(series.len() <= bound as usize, "{} of {bound}", series.len());
     }
 }

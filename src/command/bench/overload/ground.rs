@@ -209,6 +209,7 @@ impl Ground {
                 received_bytes: 0,
                 compute: Duration::ZERO,
                 waited: Duration::ZERO,
+                retries: 0,
             };
             client.call(Request::Heartbeat(heartbeat), PATIENCE).await?;
         }

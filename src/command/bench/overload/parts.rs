@@ -201,7 +201,7 @@ impl Parts {
         let (address, places) = (ground.server.address, self.job.connections_max);
         let flooder = Flooder::start(flood, address, places)?;
         let begun = ground.count().await?;
-        let before = crew.tally.acknowledged.load(Ordering::Relaxed);
+        let said = crew.tally.acknowledged.load(Ordering::Relaxed);
         self.wait(&mut ground, self.lengths.flood / 2).await?;
         let within = Duration::from_secs_f64(NEWCOMER_MOST + 1.0);
         let newcomer = tokio::spawn(ground.newcomer(within));
@@ -212,7 +212,7 @@ impl Parts {
         }
         let newcomer = newcomer.await?;
         let ended = ground.count().await?;
-        let acknowledged = crew.tally.acknowledged.load(Ordering::Relaxed) - before;
+        let acknowledged = crew.tally.acknowledged.load(Ordering::Relaxed) - said;
         let did = flooder.stop()?;
         let beside = self.rate(&begun, &ended, acknowledged);
         // The speed of a machine drifts: alone is before and after.

@@ -90,6 +90,12 @@ fn a_silent_server_ends_the_worker_with_its_address_and_the_time() {
     assert!(text.starts_with(expected), "{text}");
     let at = timeline.now.since_origin();
     assert!(at < Duration::from_secs(122), "{at:?}");
+    // The other server has heard how often it was asked again.
+    let beats = timeline.cluster.heartbeats.iter();
+    let retries: Vec<_> = beats.map(|beat| beat.retries).collect();
+    assert!(retries.is_sorted(), "{retries:?}");
+    let said = retries.last().copied().unwrap_or_default();
+    assert!(3 < said && said <= worker.tally().repeats, "{said}");
 }
 
 #[test]
