@@ -194,23 +194,29 @@ impl Desk {
     /// take no number of an observer for a worker's: an observer could take the next worker's from it.
     fn number_for(&mut self, register: &Register) -> Result<SessionId, Refusal> {
         let observes = register.role == SessionRole::Observer;
-        match (register.session, &mut self.coordinator) {
-            (None, Some(coordinator)) => Ok(coordinator.new_session(observes)),
-            (None, None) => Err(not_the_coordinator()),
-            (Some(session), _) if session.is_of_observer() != observes => {
-                Err(Refusal::invalid(format!(
-                    "session {session} is {}; register with the number that server 0 gave",
-                    if observes { "a worker's" } else { "an observer's" }
-                )))
-            }
-            (Some(session), Some(_)) if !self.knows(session) => Err(Refusal::new(
+        let Some(session) = register.session else {
+            let coordinator = self.coordinator.as_mut().ok_or_else(not_the_coordinator)?;
+            return Ok(coordinator.new_session(observes));
+        };
+        if session.is_of_observer() != observes {
+            return Err(Refusal::invalid(format!(
+                "session {session} is {}; register with the number that server 0 gave",
+                if observes {
+                    "a worker's"
+                } else {
+                    "an observer's"
+                }
+            )));
+        }
+        if self.coordinator.is_some() && !self.knows(session) {
+            return Err(Refusal::new(
                 RefusalKind::UnknownSession,
                 format!(
                     "session {session} is not open here; register without a number: server 0 gives them"
                 ),
-            )),
-            (Some(session), _) => Ok(session),
+            ));
         }
+        Ok(session)
     }
 
     fn slot_for(&self, register: &Register) -> Result<WorkerId, Refusal> {

@@ -155,7 +155,11 @@ impl Coordinator {
     pub fn new_session(&mut self, observes: bool) -> SessionId {
         self.last_session += 1;
         let session = SessionId(self.last_session);
-        if observes { session.of_observer() } else { session }
+        if observes {
+            session.of_observer()
+        } else {
+            session
+        }
     }
 
     /// Deals what a worker's session wants, or as much of it as there is. If the session lacks grants

@@ -316,7 +316,9 @@ impl Handler {
     /// Adds to a refusal for want of room when to come again, if it does not say so.
     pub(super) fn say_when(&self, refusal: &mut Refusal) {
         if refusal.kind == RefusalKind::Overloaded {
-            refusal.retry_after.get_or_insert_with(|| self.retry_after());
+            refusal
+                .retry_after
+                .get_or_insert_with(|| self.retry_after());
         }
     }
 

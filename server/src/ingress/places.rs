@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -19,6 +19,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 /// so little that a backlog of a thousand strangers is through in seconds.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// A connection that is over so soon did no work that was worth its opening. Commands that ask something are as short,
+/// but they come one by one.
+const SHORT: Duration = Duration::from_secs(1);
+
 /// Between two looks for who may make room.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -29,6 +33,8 @@ pub(super) struct Places {
     held: Mutex<BTreeMap<u64, Held>>,
     /// Connections that ever had a place.
     taken: AtomicU64,
+    /// Those that were over soon, since somebody last asked.
+    short: AtomicU32,
     clock: Clock,
     /// Silence after which a connection holds no living session.
     quiet_max: Duration,
@@ -105,6 +111,10 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.places.held.lock().remove(&self.id);
+        let now = self.places.clock.now();
+        if now.since(self.standing.opened) < SHORT {
+            self.places.short.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -115,6 +125,7 @@ impl Places {
             free: Arc::new(Semaphore::new(max)),
             held: Mutex::default(),
             taken: AtomicU64::new(0),
+            short: AtomicU32::new(0),
             clock,
             quiet_max,
         })
@@ -150,6 +161,11 @@ impl Places {
             _permit: permit,
         };
         (place, is_cut)
+    }
+
+    /// How many connections were over soon after they had come, since the last call.
+    pub(super) fn take_short(&self) -> u32 {
+        self.short.swap(0, Ordering::Relaxed)
     }
 
     /// Cuts the connection with the least right to its place, if there is one that may be cut.
@@ -223,5 +239,7 @@ mod tests {
         drop(third);
         let (_fourth, _is_cut) = places.take().await;
         assert_eq!(places.held.lock().len(), 2);
+        assert_eq!(places.take_short(), 2, "the stranger and the third");
+        assert_eq!(places.take_short(), 0);
     }
 }

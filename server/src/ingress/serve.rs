@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_common::message::Phase;
-use thalweg_proto::codec::FrameLimits;
+use thalweg_proto::codec::{FrameLimits, Pool};
 use thalweg_proto::security::Keys;
 use thalweg_proto::transport::{Counted, Secured, WireServer, tune_server};
 use thalweg_proto::{FILE_DESCRIPTOR_SET, ParameterServerServer};
@@ -41,6 +41,10 @@ pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Connections that are accepted in a second, and at once. To open one costs a stranger as much as the server; whoever
 /// opens them without end is not to take its core, and a thousand workers that start together are in within a second.
 const ACCEPTED: (f64, f64) = (1_000.0, 256.0);
+
+/// How many more a connection counts for that is over within a second: who is cut and comes again at once makes the
+/// server do nothing but open connections.
+const SHORT_COUNTS: u32 = 4;
 
 /// How a server is to be run.
 #[derive(Clone, Debug)]
@@ -181,7 +185,9 @@ fn transport(
         // Its message may take as long to come as a whole request may wait then.
         call_time_max: 2 * options.request_time_max,
         room: Pool::new(options.in_flight_bytes_max),
-        pulls: Arc::new(Semaphore::new(options.pulls_max.min(Semaphore::MAX_PERMITS))),
+        pulls: Arc::new(Semaphore::new(
+            options.pulls_max.min(Semaphore::MAX_PERMITS),
+        )),
         data: Arc::new(DataDesk::new(options.data.clone())),
         calls: Arc::new(Semaphore::new(options.connections_max)),
     };
@@ -248,7 +254,8 @@ fn accept(
                     let entry = Entry::new(server.clone(), load.connected(), place);
                     let entering = (door.clone(), Counted::new(stream, entry));
                     enter(entering, clock, &accepted).await;
-                    let owed = pace.spend(clock.now(), 1);
+                    let spent = places.take_short().saturating_mul(SHORT_COUNTS);
+                    let owed = pace.spend(clock.now(), spent.saturating_add(1));
                     if !owed.is_zero() {
                         pause(owed).await;
                     }

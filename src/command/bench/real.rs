@@ -48,6 +48,8 @@ pub(super) async fn serve_real(listener: TcpListener, keys: Option<Keys>) -> any
         limits: limits(),
         queue_parts_max: 64,
         requests_max: 128,
+        in_flight_bytes_max: usize::MAX,
+        pulls_max: usize::MAX,
         connections_max: 16,
         owner_threads: 1,
         request_time_max: PATIENCE,

@@ -52,7 +52,11 @@ fn a_push_that_weighs_more_than_the_job_is_refused_and_many_that_weigh_all_of_it
         event.note(1, &ack);
         server.finish_push(Time::ZERO, &header, &event);
     }
-    assert_eq!(server.phase().0, Phase::Done, "counted to the brim, not past it");
+    assert_eq!(
+        server.phase().0,
+        Phase::Done,
+        "counted to the brim, not past it"
+    );
 }
 
 fn plan_of_a_stream() -> Plan {
@@ -191,6 +195,7 @@ fn texts_of_callers_are_kept_in_part() {
         received_bytes: 0,
         compute: Duration::ZERO,
         waited: Duration::ZERO,
+        retries: 0,
     };
     server.heartbeat(Time::ZERO, &heartbeat).unwrap();
     let told = &server.status(Time::ZERO).workers[0];
