@@ -55,6 +55,12 @@ impl SessionId {
         Self(self.0 | Self::OBSERVER)
     }
 
+    /// The same number among those of workers.
+    #[must_use]
+    pub fn of_worker(self) -> Self {
+        Self(self.0 & !Self::OBSERVER)
+    }
+
     /// Whether it is a number of observers.
     #[must_use]
     pub fn is_of_observer(self) -> bool {

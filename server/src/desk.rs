@@ -190,7 +190,7 @@ impl Desk {
         Ok((session, worker))
     }
 
-    /// The number of a session. Server 0 makes them, and knows again those that it made; other servers are told, and
+    /// The number of a session. Server 0 makes them, and takes only those that it made; other servers are told, and
     /// take no number of an observer for a worker's: an observer could take the next worker's from it.
     fn number_for(&mut self, register: &Register) -> Result<SessionId, Refusal> {
         let observes = register.role == SessionRole::Observer;
@@ -208,11 +208,15 @@ impl Desk {
                 }
             )));
         }
-        if self.coordinator.is_some() && !self.knows(session) {
+        if self
+            .coordinator
+            .as_ref()
+            .is_some_and(|coordinator| !coordinator.has_given(session))
+        {
             return Err(Refusal::new(
                 RefusalKind::UnknownSession,
                 format!(
-                    "session {session} is not open here; register without a number: server 0 gives them"
+                    "session {session} was never opened here; register without a number: server 0 gives them"
                 ),
             ));
         }

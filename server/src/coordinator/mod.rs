@@ -162,6 +162,12 @@ impl Coordinator {
         }
     }
 
+    /// Whether a number may be one that was given in this job.
+    #[must_use]
+    pub fn has_given(&self, session: SessionId) -> bool {
+        (1..=self.last_session).contains(&session.of_worker().0)
+    }
+
     /// Deals what a worker's session wants, or as much of it as there is. If the session lacks grants
     /// that it was given, the last answer was lost: it gets the same again.
     pub fn next_range(&mut self, now: Time, asked: &NextRange) -> Granted {
