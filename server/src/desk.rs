@@ -47,6 +47,15 @@ pub(crate) enum Follow {
     Settle(WorkerId),
 }
 
+/// How sure it is that a worker is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// It was said, or it never came.
+    Sure,
+    /// Nothing was heard of it: it, or this server, may have been cut off or paused.
+    Silent,
+}
+
 #[derive(Debug)]
 pub(crate) struct Desk {
     pub(crate) admission: Admission,
@@ -71,6 +80,8 @@ pub(crate) struct Desk {
     on_worker_loss: OnWorkerLoss,
     started: Time,
     over_since: Option<Time>,
+    /// Since when nobody is left, of whom the last fell silent, and what became of that one.
+    silence: Option<(Time, String)>,
 }
 
 impl Desk {
@@ -103,6 +114,7 @@ impl Desk {
             on_worker_loss: plan.on_worker_loss,
             started: now,
             over_since: None,
+            silence: None,
         }
     }
 
@@ -281,6 +293,7 @@ impl Desk {
             }
         }
         let before = slot.session;
+        self.silence = None;
         // Server 0 says where a clock starts; the others are told.
         let start = register.clock.filter(|_| self.coordinator.is_none());
         self.admission.enter(now, worker, session);
@@ -464,7 +477,8 @@ impl Desk {
             }
             LeaveReason::Stopped => self.depart(now, worker, SlotState::Left, "was told to stop"),
             LeaveReason::Failed => {
-                self.lose(now, worker, &format!("failed: {}", kept_reason(cause)));
+                let why = format!("failed: {}", kept_reason(cause));
+                self.lose(now, (worker, Loss::Sure), &why);
             }
         }
     }
@@ -490,13 +504,29 @@ impl Desk {
             if over && lapse.session.is_none() {
                 self.depart(now, lapse.worker, SlotState::Left, "never joined");
             } else {
-                self.lose(now, lapse.worker, &lapse.why);
+                let loss = match lapse.session.is_none() && self.silence.is_none() {
+                    true => Loss::Sure,
+                    false => Loss::Silent,
+                };
+                self.lose(now, (lapse.worker, loss), &lapse.why);
             }
         }
+        self.end_silence(now, bounds.join);
         if let Some(coordinator) = &mut self.coordinator {
             coordinator.tick(now);
         }
         lapsed
+    }
+
+    /// Leases, and the wait for workers that are all silent, go on from where they were so long ago.
+    pub(crate) fn slept(&mut self, time: Duration) {
+        self.admission.slept(time);
+        for seen in self.observers.values_mut() {
+            *seen = *seen + time;
+        }
+        if let Some((since, _)) = &mut self.silence {
+            *since = *since + time;
+        }
     }
 
     /// Where the job is in its life, and why it ended if it ended early.
@@ -519,7 +549,7 @@ impl Desk {
     }
 
     /// `why` goes on where a worker was named: "failed: …".
-    fn lose(&mut self, now: Time, worker: WorkerId, why: &str) {
+    fn lose(&mut self, now: Time, (worker, loss): (WorkerId, Loss), why: &str) {
         self.depart(now, worker, SlotState::Lost, why);
         let counts = |s: SlotState| s.counts() || s == SlotState::Idle;
         let survivors = self
@@ -533,12 +563,34 @@ impl Desk {
             return;
         };
         let cause = format!("worker {worker} {why}");
-        match self.on_worker_loss {
+        match (self.on_worker_loss, loss) {
+            // Others may take its place, or it comes back itself.
+            (OnWorkerLoss::Continue, Loss::Silent) if survivors == 0 => {
+                self.silence.get_or_insert((now, cause));
+            }
             _ if survivors == 0 => {
                 coordinator.fail(now, &format!("{cause}; it was the last worker"));
             }
-            OnWorkerLoss::Stop => coordinator.fail(now, &cause),
-            OnWorkerLoss::Continue => {}
+            (OnWorkerLoss::Stop, _) => coordinator.fail(now, &cause),
+            (OnWorkerLoss::Continue, _) => {}
+        }
+    }
+
+    /// Gives a job up whose workers have all been silent for too long.
+    fn end_silence(&mut self, now: Time, join: Duration) {
+        let Some((since, cause)) = &self.silence else {
+            return;
+        };
+        if now.since(*since) <= join {
+            return;
+        }
+        let cause = format!(
+            "{cause}; it was the last worker, and none has come in the {:.1} s since",
+            now.since(*since).as_secs_f64()
+        );
+        self.silence = None;
+        if let Some(coordinator) = &mut self.coordinator {
+            coordinator.fail(now, &cause);
         }
     }
 

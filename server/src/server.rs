@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use thalweg_common::error::{Refusal, RefusalKind};
@@ -420,6 +421,11 @@ impl Server {
         let lapsed = self.desk.lock().tick(now, &self.plan);
         self.follow();
         lapsed
+    }
+
+    /// The server itself was not running for so long: that nobody was heard says nothing of them.
+    pub fn slept(&self, time: Duration) {
+        self.desk.lock().slept(time);
     }
 
     /// Ends the job from here: the process was told to stop.

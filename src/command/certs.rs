@@ -20,7 +20,9 @@ use super::credentials::{AUTHORITY, CERTIFICATE, KEY, TOKEN, token_file};
 use super::{Ending, say, say_error};
 use crate::launch::unix_time;
 use files::{Unfinished, make_folder, read, write};
-use standing::{Standing, first_end, folders, warning};
+use standing::{Standing, first_end, folders};
+
+pub(super) use standing::warning;
 
 /// The folder of the authority.
 const AUTHORITY_FOLDER: &str = "ca";

@@ -59,6 +59,12 @@ fn forget_in(folder: &Path) -> Result<Ending> {
             meant.display()
         );
     }
+    if forgotten.is_empty() && !folder.is_dir() {
+        bail!(
+            "--forget {}: expected a folder that servers got as --checkpoints, found none",
+            folder.display()
+        );
+    }
     if forgotten.is_empty() {
         say(&format!(
             "{}: no server keeps checkpoints there",

@@ -11,6 +11,8 @@ use clap::Args;
 use thalweg_proto::security::{Credentials, KeyPair, Keys, Pin, Purpose, Role, Token};
 use zeroize::Zeroizing;
 
+use super::certs::warning;
+use super::say_error;
 use crate::launch::unix_time;
 
 /// The authority's certificate in a folder of `thalweg certs`.
@@ -161,6 +163,9 @@ pub(super) fn shown_by(folder: &Path) -> Result<Credentials> {
         .as_ref()
         .map(|own| own.judge(&authority, Purpose::Client, unix_time()));
     judged.transpose().with_context(|| source.clone())?;
+    if let Some(own) = &own {
+        warn_of_its_end(folder, own, &authority);
+    }
     let credentials = Credentials::of_authority(&authority, own.as_ref(), token)
         .with_context(|| source.clone())?;
     Ok(credentials.from_source(source))
@@ -184,7 +189,17 @@ pub(super) fn server_keys(folder: &Path) -> Result<Keys> {
     let source = || format!("--certs {}", folder.display());
     own.judge(&authority, Purpose::Server, unix_time())
         .with_context(source)?;
+    warn_of_its_end(folder, &own, &authority);
     Keys::new(&authority, &own, &tokens).with_context(source)
+}
+
+/// Says it of a certificate that ends soon: a job may outlive it, and whoever comes again after its end is refused.
+fn warn_of_its_end(folder: &Path, own: &KeyPair, authority: &str) {
+    if let Ok(end) = own.holds_until(authority)
+        && let Some(words) = warning(folder, end, unix_time())
+    {
+        say_error(&words);
+    }
 }
 
 /// The token of a role that a server knows, if it knows one.

@@ -103,7 +103,10 @@ async fn run_server(arguments: &Arguments, blueprint: &Blueprint, plan: Plan) ->
     };
     // Only now: whoever has the port is the one that writes there.
     let (server, kept) = match &arguments.checkpoints {
-        None => (Arc::new(Server::new(plan, Time::ZERO)?), None),
+        None => {
+            tokio::spawn(keeping::refuse_signal());
+            (Arc::new(Server::new(plan, Time::ZERO)?), None)
+        }
         Some(folder) => {
             let kept = keeping::keep((folder, arguments.forget_other_jobs), blueprint, plan)
                 .context("--checkpoints")?;

@@ -159,6 +159,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     if seconds <= 0.0 {
         bail!("--duration {seconds}: no cell would ever be begun; expected seconds above 0");
     }
+    if !arguments.target.is_finite() {
+        bail!("--target {}: expected a test loss", arguments.target);
+    }
     let ended = stress(&StressOptions {
         extent,
         axes: Axes {

@@ -119,7 +119,7 @@ impl Memory {
         let rounds = match config.consistency.aggregation {
             Aggregation::Push => 0,
             Aggregation::Round { .. } | Aggregation::Softsync { .. } => {
-                (workers + 1) * 8 * elements
+                product([workers + 1, 8, elements])
             }
         };
         let largest = blueprint
@@ -128,36 +128,36 @@ impl Memory {
             .map(|(_, span)| span.elements.end - span.elements.start)
             .max();
         // A copy of one shard, its file, and that read back: columns are 4 bytes an element and slot.
-        let copy = largest.unwrap_or(0).saturating_mul(3 * state) + rounds / shards.max(1);
+        let copy = largest.unwrap_or(0).saturating_mul(3 * state).saturating_add(rounds / shards.max(1));
         let pulls = config.limits.inflight_pulls_max as u64;
         Self {
             terms: vec![
                 (STATE, state.saturating_mul(elements)),
-                ("room for steps", shards * room),
+                ("room for steps", product([shards, room])),
                 (ROUNDS, rounds),
                 (
                     COPIES,
-                    workers * PINS_PER_SESSION_MAX as u64 * at_read * elements,
+                    product([workers, PINS_PER_SESSION_MAX as u64, at_read, elements]),
                 ),
-                ("pushes in flight", workers * in_flight),
+                ("pushes in flight", product([workers, in_flight])),
                 ("a shard on its way to a checkpoint", copy),
                 (
                     "answers to pulls",
-                    (workers + 1) * pulls * (4 + at_read) * elements,
+                    product([workers + 1, pulls, 4 + at_read, elements]),
                 ),
                 (
                     "outgoing frames",
-                    (workers + 1) * OUTBOUND_FRAMES * limits.chunk_bytes as u64,
+                    product([workers + 1, OUTBOUND_FRAMES, limits.chunk_bytes as u64]),
                 ),
                 (
                     "history",
-                    (config.limits.history_events * EVENT_BYTES) as u64,
+                    product([config.limits.history_events as u64, EVENT_BYTES as u64]),
                 ),
-                ("tallies of parts", workers * shards * TALLY_BYTES),
-                (STALENESS, (workers + 1) * shards * STALENESS_BYTES),
+                ("tallies of parts", product([workers, shards, TALLY_BYTES])),
+                (STALENESS, product([workers + 1, shards, STALENESS_BYTES])),
                 (
                     "duplicate windows",
-                    config.limits.sessions_max as u64 * shards * WINDOW_BYTES,
+                    product([config.limits.sessions_max as u64, shards, WINDOW_BYTES]),
                 ),
             ],
         }
@@ -166,7 +166,8 @@ impl Memory {
     /// The sum.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.terms.iter().map(|(_, bytes)| bytes).sum()
+        let bytes = self.terms.iter().map(|(_, bytes)| *bytes);
+        bytes.fold(0, u64::saturating_add)
     }
 
     /// What the server will hold whatever happens, bytes.
@@ -276,6 +277,11 @@ fn fits(
     }
 }
 
+/// As much as there can be, if it is more: a job may name any limit, and what is too much is refused with its terms.
+fn product<const N: usize>(factors: [u64; N]) -> u64 {
+    factors.into_iter().fold(1, u64::saturating_mul)
+}
+
 /// The bounds of a session stream with a server that holds `elements` elements: as many whole
 /// pushes as may be unacknowledged, each with coordinates and what the rule wants to know of a read.
 ///
@@ -286,7 +292,7 @@ pub fn frame_limits(config: &JobConfig, elements: u64) -> FrameLimits {
     let limits = &config.limits;
     let each = 8 + at_read_bytes(config);
     let whole_push = usize::try_from(each.saturating_mul(elements)).unwrap_or(usize::MAX);
-    let least = 2 * limits.part_bytes_max;
+    let least = limits.part_bytes_max.saturating_mul(2);
     FrameLimits {
         message_bytes_max: limits.message_bytes_max,
         chunk_bytes: limits.chunk_bytes,
@@ -310,8 +316,12 @@ fn at_read_bytes(config: &JobConfig) -> u64 {
 /// server holds, and a few of the other kinds.
 #[must_use]
 pub(super) fn requests_max(limits: &Limits, elements: u64) -> usize {
-    let in_flight = limits.inflight_pushes_max + limits.inflight_pulls_max;
-    in_flight.saturating_mul(pieces(elements)) + 8
+    let in_flight = limits
+        .inflight_pushes_max
+        .saturating_add(limits.inflight_pulls_max);
+    in_flight
+        .saturating_mul(pieces(elements))
+        .saturating_add(8)
 }
 
 /// Pulls of all sessions under way: every worker's, and an observer's. As many are planned for.

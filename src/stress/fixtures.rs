@@ -36,7 +36,6 @@ pub(super) fn cell(latency_ms: f64, examples_per_second: f64, loss: Option<f64>)
             seconds_to_target: Some(3.0),
             staleness_p50: 3,
             staleness_p99: 9,
-            failed: None,
         },
         staleness_p50: 4,
         staleness_p99: 11,

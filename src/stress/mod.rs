@@ -21,7 +21,7 @@ mod page;
 #[cfg(test)]
 mod fixtures;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,7 +37,7 @@ pub use self::matrix::{Axes, Consistency, Extent, Maybe};
 use self::budget::Budget;
 use self::matrix::Cell;
 use self::plan::Common;
-use self::predict::Ready;
+use self::predict::{Doomed, Ready};
 use self::result::{CellResult, Left, SCHEMA_VERSION, StressResult, Totals};
 use self::run::{Order, now};
 use crate::progress::{say_err, say_out};
@@ -123,8 +123,13 @@ pub fn stress(options: &StressOptions) -> Result<StressEnd> {
         options.servers,
         options.workers
     ));
-    let (ready, refused) = course.prepare(&cells)?;
-    let (cells, not_run) = course.run(&ready, folder.path())?;
+    let Prepared {
+        ready,
+        refused,
+        mut not_run,
+    } = course.prepare(&cells)?;
+    let (cells, left_out) = course.run(&ready, folder.path())?;
+    not_run.extend(left_out);
     let claims = claim::claims(&cells);
     let totals = Totals::of(&cells, &claims);
     let interrupted = course.is_over();
@@ -215,6 +220,13 @@ struct Course<'a> {
     begun: Instant,
 }
 
+/// Cells that can be run, pairs that cannot be, and cells that would come to nothing.
+struct Prepared {
+    ready: Vec<Ready>,
+    refused: Vec<Left>,
+    not_run: Vec<Left>,
+}
+
 /// What came of the cells, by their numbers.
 #[derive(Default)]
 struct Outcomes {
@@ -236,7 +248,7 @@ impl Course<'_> {
     }
 
     /// Resolves all cells and runs them in virtual time, on all cores. Answers also the pairs that cannot be.
-    fn prepare(&self, cells: &[Cell]) -> Result<(Vec<Ready>, Vec<Left>)> {
+    fn prepare(&self, cells: &[Cell]) -> Result<Prepared> {
         let how = (&self.common, self.options.target);
         // Threads of their own: a simulation waits for a pool, and one that waits in a pool would begin another
         // on top of itself.
@@ -258,19 +270,26 @@ impl Course<'_> {
         let prepared = prepared
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        let (mut ready, mut refused) = (Vec::new(), Vec::new());
+        let (mut ready, mut refused, mut not_run) = (Vec::new(), Vec::new(), Vec::new());
         for (cell, prepared) in cells.iter().zip(prepared.into_values()) {
             match prepared {
                 Ok(this) => ready.push(this),
                 Err(_) if self.is_over() => {}
+                Err(why) if why.is::<Doomed>() => not_run.push(left(cell, &why.to_string())),
                 Err(why) => refused.push(left(cell, &format!("{why:#}"))),
             }
         }
         if ready.is_empty() && !self.is_over() {
-            let list: Vec<_> = refused.iter().map(|pair: &Left| pair.why.clone()).collect();
-            bail!("no cell can be run: {}", list.join("; "));
+            let all = refused.iter().chain(&not_run);
+            let reasons: BTreeSet<&str> = all.map(|cell: &Left| &*cell.why).collect();
+            let reasons: Vec<_> = reasons.into_iter().collect();
+            bail!("no cell can be run: {}", reasons.join("; "));
         }
-        Ok((ready, refused))
+        Ok(Prepared {
+            ready,
+            refused,
+            not_run,
+        })
     }
 
     /// Runs the cells, one after the other where they need the machine, several at once where they mostly wait

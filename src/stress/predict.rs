@@ -30,9 +30,12 @@ pub(super) struct Predicted {
     pub(super) seconds_to_target: Option<f64>,
     pub(super) staleness_p50: u64,
     pub(super) staleness_p99: u64,
-    /// Why there is no more.
-    pub(super) failed: Option<String>,
 }
+
+/// A cell that could be run, but would come to nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("virtual time says that it fails: {0}")]
+pub(super) struct Doomed(String);
 
 /// A cell that can be run.
 #[derive(Debug)]
@@ -48,7 +51,7 @@ impl Ready {
     /// Resolves a cell and runs it in virtual time. Acknowledgements do not get lost there.
     ///
     /// # Errors
-    /// If the job is refused: the pair of method and consistency cannot be.
+    /// If the job is refused: the pair of method and consistency cannot be. [`Doomed`] if it fails in virtual time.
     pub(super) fn prepare(
         cell: &Cell,
         (common, target): (&Common, f64),
@@ -84,6 +87,9 @@ impl Ready {
             interrupted: Some(interrupted),
         };
         let run = contest.one(&arena, Common::lr(&cell.method))?;
+        if let Some(why) = &run.failed {
+            bail!(Doomed(why.clone()));
+        }
         let job = ground.own.clone();
         #[expect(clippy::cast_precision_loss, reason = "a count of rows")]
         let examples = job.blueprint.examples_total() as f64;
@@ -95,7 +101,6 @@ impl Ready {
             seconds_to_target: reached.map(|point| point.seconds),
             staleness_p50: run.staleness_p50,
             staleness_p99: run.staleness_p99,
-            failed: run.failed,
         };
         let takes = Duration::try_from_secs_f64(predicted.seconds).unwrap_or_default();
         Ok(Self {

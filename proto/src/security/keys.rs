@@ -43,6 +43,17 @@ pub enum TlsError {
     /// They do not fit together.
     #[error("certificate, key and authority do not fit together: {0}")]
     Unfit(String),
+    /// Two roles have one token.
+    #[error(
+        "the token of {role} is that of {other}, too: whoever has it would have both roles; expected another for each \
+         role"
+    )]
+    SameToken {
+        /// A role.
+        role: Role,
+        /// Another.
+        other: Role,
+    },
     /// The other end would not take the certificate.
     #[error("the certificate {}; {}", .0, .0.remedy())]
     Flawed(Flaw),
@@ -106,6 +117,13 @@ impl Keys {
     /// # Errors
     /// [`TlsError`] if they cannot be read or do not fit together.
     pub fn new(authority: &str, own: &KeyPair, tokens: &[(Role, Token)]) -> Result<Self, TlsError> {
+        for (number, (role, token)) in tokens.iter().enumerate() {
+            let same = |(_, other): &&(Role, Token)| other.digest() == token.digest();
+            if let Some((other, _)) = tokens[..number].iter().find(same) {
+                let (role, other) = (*role, *other);
+                return Err(TlsError::SameToken { role, other });
+            }
+        }
         let clients =
             WebPkiClientVerifier::builder_with_provider(Arc::new(roots(authority)?), provider())
                 // Whoever comes with a token has none.

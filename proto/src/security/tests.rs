@@ -169,6 +169,12 @@ async fn a_caller_is_known_by_a_certificate_or_a_token_of_its_role() {
     let tokens = [(Role::Observer, token('o')), (Role::Worker, token('w'))];
     let keys = Keys::new(&pem, &authority.server(), &tokens).unwrap();
     assert_eq!(keys.authority(), pin);
+    let twice = [(Role::Worker, token('w')), (Role::Admin, token('w'))];
+    let told = Keys::new(&pem, &authority.server(), &twice).unwrap_err();
+    assert!(
+        told.to_string().contains("the token of admin is that of worker, too"),
+        "{told}"
+    );
     for role in Role::ALL {
         let own = authority.client(role);
         let credentials = Credentials::of_authority(&pem, Some(&own), None).unwrap();

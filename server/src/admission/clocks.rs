@@ -342,6 +342,14 @@ impl Clocks {
         });
     }
 
+    /// Everybody was last seen so much later than it seemed.
+    pub(super) fn slept(&mut self, time: Duration) {
+        for slot in &mut self.slots {
+            slot.seen = slot.seen + time;
+        }
+    }
+
+    /// Whose lease has run out, or who did not come in the time to join.
     pub(super) fn lapsed(&self, now: Time, lease: Duration, join: Duration) -> Vec<super::Lapse> {
         let joined_too_late = self
             .first_entry

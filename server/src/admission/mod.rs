@@ -236,6 +236,11 @@ impl Admission {
         self.clocks.lapsed(now, lease, join)
     }
 
+    /// Nobody could be heard for so long: all leases are that much longer, once.
+    pub fn slept(&mut self, time: Duration) {
+        self.clocks.slept(time);
+    }
+
     /// The waits that workers are in, of each the longest if there are several. Whoever has asked ahead and
     /// still computes waits for nobody.
     #[must_use]

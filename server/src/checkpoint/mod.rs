@@ -76,8 +76,9 @@ pub enum CheckpointError {
     },
     /// The folder is another server's, or another job's.
     #[error(
-        "{} holds checkpoints of {found}, expected {expected}; give every job a folder of its own with \
-         --checkpoints, or remove this one's with `thalweg checkpoint --forget` to start anew",
+        "{} holds checkpoints of {found}, expected {expected}; if that job is to go on, start it as it was (with \
+         `--resume`: bring back the run's job.toml); else give every job a folder of its own with --checkpoints, or \
+         remove this one's with `thalweg checkpoint --forget` to start anew",
         path.display()
     )]
     Foreign {

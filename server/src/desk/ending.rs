@@ -15,6 +15,9 @@ impl Desk {
     pub(crate) fn is_finished(&mut self, now: Time, plan: &Plan) -> bool {
         let bounds = plan.bounds;
         if !self.contacted {
+            if self.stopped.is_some() {
+                return true;
+            }
             let is_alone = now.since(self.started) > bounds.first_contact;
             if is_alone {
                 let seconds = bounds.first_contact.as_secs_f64();
@@ -33,14 +36,19 @@ impl Desk {
         let any_left = slots
             .iter()
             .any(|slot| matches!(slot.state, SlotState::Left));
-        let none_expected =
-            any_left || self.is_over(now) || slots.iter().all(|slot| slot.state == SlotState::Lost);
+        let all_lost = slots.iter().all(|slot| slot.state == SlotState::Lost);
+        let none_expected = any_left || self.is_over(now) || all_lost;
+        // Whoever fell silent may come back, and others may take its place: as long as for a first worker.
+        let linger = match all_lost && !self.is_over(now) {
+            true => bounds.linger.max(bounds.join),
+            false => bounds.linger,
+        };
         if !(gone && none_expected) {
             self.over_since = None;
             return false;
         }
         let since = *self.over_since.get_or_insert(now);
-        let lingered = now.since(since) > bounds.linger;
+        let lingered = now.since(since) > linger;
         if lingered {
             // Until now a worker could have come back and gone on.
             self.fall_short(now, &self.last_seen());

@@ -35,6 +35,9 @@ use thalweg_proto::transport::Clock;
 /// How often leases and the end of the job are looked at.
 const TICK: Duration = Duration::from_millis(50);
 
+/// Between two ticks, from here on, this process was paused or starved, and not those that it heard nothing of.
+const SLEPT: Duration = Duration::from_secs(1);
+
 /// Pause after the system refused to hand over a connection.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -304,6 +307,7 @@ async fn tick_until_over(
     let mut ticks = tokio::time::interval(TICK);
     let mut stop = std::pin::pin!(stop);
     let mut end_by = None;
+    let mut last = handler.clock.now();
     loop {
         tokio::select! {
             biased;
@@ -315,6 +319,11 @@ async fn tick_until_over(
             _ = ticks.tick() => {}
         }
         let now = handler.clock.now();
+        let since = now.since(std::mem::replace(&mut last, now));
+        if SLEPT <= since {
+            tracing::warn!("this server was paused or starved for {since:.1?}: nobody's lease runs out for it");
+            server.slept(since);
+        }
         for lapse in server.tick(now) {
             tracing::warn!("worker {} {}", lapse.worker, lapse.why);
         }

@@ -85,7 +85,7 @@ pub(super) fn first_end(folder: &Path, now: Duration) -> Result<Duration> {
 }
 
 /// The warning that is due for certificates that end at `end`, both times since 1970.
-pub(super) fn warning(folder: &Path, end: Duration, now: Duration) -> Option<String> {
+pub(in crate::command) fn warning(folder: &Path, end: Duration, now: Duration) -> Option<String> {
     (end < now + SOON).then(|| {
         format!(
             "warning: certificates in {} expire on {}; {}",

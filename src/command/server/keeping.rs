@@ -13,7 +13,7 @@ use thalweg_server::checkpoint::{
     Returned, begin, folder_of, hold, unix_ms,
 };
 use thalweg_server::{Plan, Server};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::command::{say, say_error};
 use crate::job::Blueprint;
@@ -118,11 +118,28 @@ fn tell(server: &Server, begun: &Begun, returned: &Returned) {
     ));
 }
 
+/// The signal USR1, if it can be heard; else that is said.
+fn asked_by_signal() -> Option<Signal> {
+    let asked = signal(SignalKind::user_defined1());
+    asked
+        .inspect_err(|error| say_error(&format!("the signal USR1 cannot be heard: {error}")))
+        .ok()
+}
+
+/// Says at the signal USR1 that nothing is kept here: nobody who asks for a checkpoint means to end the server.
+pub(super) async fn refuse_signal() {
+    let Some(mut asked) = asked_by_signal() else {
+        return;
+    };
+    while asked.recv().await.is_some() {
+        say_error("no checkpoint is written: this server keeps none; start it with --checkpoints DIR");
+    }
+}
+
 /// Writes a checkpoint whenever the process gets the signal USR1.
 pub(super) async fn on_signal(keeper: Arc<Keeper>) {
-    let mut asked = match signal(SignalKind::user_defined1()) {
-        Ok(asked) => asked,
-        Err(error) => return say_error(&format!("the signal USR1 cannot be heard: {error}")),
+    let Some(mut asked) = asked_by_signal() else {
+        return;
     };
     while asked.recv().await.is_some() {
         let request: checkpoint::Request = Box::new(|written| match written {

@@ -18,7 +18,10 @@ use super::join_error::JoinError;
 use thalweg_proto::transport::Clock;
 
 /// Between two tries of what a server may do later.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
+
+/// Between two tries in the end.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// How long one try to connect may take.
 const TRY_MAX: Duration = Duration::from_secs(3);
@@ -107,7 +110,7 @@ pub(super) async fn register(
     patience: Duration,
 ) -> Result<(Client, Registered), JoinError> {
     let clock = Clock::start();
-    let mut next_word = FIRST_WORD;
+    let (mut next_word, mut rest) = (FIRST_WORD, PAUSE);
     loop {
         let error = match register_once(server, limits, register, patience).await {
             Err(error) if error.may_go_better() => error,
@@ -122,7 +125,9 @@ pub(super) async fn register(
             tracing::warn!("{error}; waiting for it {left:.0} s longer");
             next_word = waited + REMINDER;
         }
-        pause().await;
+        pause(rest).await;
+        // A slot that is taken is so for long: whoever waits for it is not to keep the server busy.
+        rest = (2 * rest).min(PAUSE_MAX);
     }
 }
 
@@ -166,8 +171,8 @@ pub(super) async fn ask(
     clippy::disallowed_methods,
     reason = "joining is a driver's work, before any decision"
 )]
-pub(super) async fn pause() {
-    tokio::time::sleep(PAUSE).await;
+pub(super) async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
 }
 
 /// Judges whether the addresses are those of all servers of one job, each once.

@@ -16,7 +16,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::channel::{self, Closed};
 use super::client::ClientError;
-use super::contact::{Contact, pause};
+use super::contact::{Contact, PAUSE, pause};
 use super::join_error::JoinError;
 use thalweg_proto::transport::Clock;
 
@@ -47,7 +47,7 @@ pub async fn fetch_data(
             Ok(piece) => piece,
             Err(error) if error.may_go_better() && clock.now().since(asked) < patience => {
                 client = None;
-                pause().await;
+                pause(PAUSE).await;
                 continue;
             }
             Err(error) => return Err(error),

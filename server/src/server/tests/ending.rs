@@ -285,3 +285,56 @@ fn rows_of_a_stream_are_offered_by_observers_and_to_jobs_on_streams_alone() {
     assert_eq!(streamed.phase().0, Phase::Done);
     assert_eq!(streamed.status(Time::ZERO).examples_total, 3);
 }
+
+#[test]
+fn a_job_whose_workers_all_fell_silent_waits_for_one_and_is_given_up_in_the_end() {
+    let at = |seconds| Time::from_origin(Duration::from_secs(seconds));
+    for comes_back in [true, false] {
+        let server = server(Consistency::Asp, 2);
+        let mut workers = [Pusher::join(&server), Pusher::join(&server)];
+        let range = workers[0].range(&server);
+        assert_eq!(server.tick(at(11)).len(), 2);
+        assert_eq!(server.phase().0, Phase::Training);
+        assert!(!server.is_finished(at(12)));
+        assert!(!server.is_finished(at(60)));
+        if comes_back {
+            let again = Register {
+                worker: Some(WorkerId(0)),
+                after: Some(workers[0].session),
+                ..registration()
+            };
+            let mut again = Pusher::of(&server.register(at(60), &again).unwrap());
+            assert_eq!(again.range(&server), range, "what was on loan is dealt again");
+            assert!(server.tick(at(69)).is_empty());
+            assert_eq!(server.phase().0, Phase::Training);
+            assert!(!server.is_finished(at(69)));
+            continue;
+        }
+        assert!(server.tick(at(71)).is_empty());
+        assert_eq!(server.phase().0, Phase::Training);
+        assert!(server.tick(at(72)).is_empty());
+        let (phase, cause) = server.phase();
+        assert_eq!(phase, Phase::Failed);
+        let words = "gave no sign of life for 11.0 s (the lease is 10.0 s); it was the last worker, and none has come in \
+                     the 61.0 s since";
+        assert!(cause.ends_with(words), "{cause}");
+        assert!(!server.is_finished(at(72)));
+        assert!(server.is_finished(at(78)));
+    }
+}
+
+#[test]
+fn a_server_that_was_paused_itself_takes_nobody_for_silent_and_one_that_nobody_knows_ends_at_once() {
+    let at = |seconds| Time::from_origin(Duration::from_secs(seconds));
+    let server = server(Consistency::Asp, 1);
+    let mut worker = Pusher::join(&server);
+    assert!(server.tick(at(1)).is_empty());
+    server.slept(Duration::from_secs(20));
+    assert!(server.tick(at(21)).is_empty());
+    let range = worker.range(&server);
+    worker.push_at(at(22), &server, vec![range]).unwrap();
+    assert_eq!(server.tick(at(60)).len(), 1, "a lease runs out all the same");
+    let idle = Server::new(plan(Consistency::Asp, 1), Time::ZERO).unwrap();
+    idle.stop(at(1), "told to stop by SIGTERM");
+    assert!(idle.is_finished(at(1)));
+}
