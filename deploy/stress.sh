@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
-# Kills, pauses and cuts off workers of the cluster of deploy/docker-compose.yml while it trains the job
-# `steady`, and kills its servers: deploy/stress.sh [--short] [BINARY]. It looks that the job ends by itself with its
-# target reached and every row used exactly once, and prints how long it took until the other workers were as fast
-# as before each fault, and all of them after a server's. 20 faults and 5 restarts of servers under asp, and as many
-# under ssp, about 15 minutes; with --short one of each kind under ssp, about two minutes. Where the kernel has
+# Kills, pauses and cuts off workers and servers of the cluster of deploy/docker-compose.yml while it trains the job
+# `steady`: deploy/stress.sh [--short] [BINARY]. It looks that the job ends by itself with its target reached and every
+# row used exactly once, and prints how long it took until the other workers were as fast as before each fault, and all
+# of them after a server's. 20 faults of workers, 5 restarts of servers, a pause and a cut of server 0 under asp, and as
+# many under ssp, about 17 minutes; with --short fewer, and under ssp alone, about two minutes. Where the kernel has
 # netem, links between containers are slow as well. BINARY is target/release/thalweg if none is named. Where
 # containers cannot be run it says so and ends with 0. What it made is removed, however it ends.
 set -euo pipefail
 deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-faults=20 restarts=5
+faults=20
+server_kinds=(die cut kill pause die kill die)
 models=(asp ssp)
 if [ "${1:-}" = --short ]; then
-  faults=4 restarts=1 models=(ssp)
+  faults=4 server_kinds=(die cut) models=(ssp)
   shift
 fi
 binary=${1:-$deploy/../target/release/thalweg}
+server_faults=${#server_kinds[@]}
 
 # The other workers must be as fast as before within this, seconds after a fault.
 readonly back_seconds=5
@@ -40,7 +42,7 @@ readonly delay=5ms
 
 subject="stress over the compose network"
 # Several times what a job here takes.
-up_seconds=$((300 + (faults + restarts) * 40))
+up_seconds=$((300 + (faults + server_faults) * 40))
 # shellcheck source=deploy/cluster.bash
 source "$deploy/cluster.bash"
 
@@ -97,6 +99,8 @@ slow_links() {
   said_slow=true
 }
 
+service_of() { docker inspect -f '{{index .Config.Labels "com.docker.compose.service"}}' "$1"; }
+
 # Does it to a container. What brings it back runs beside, as an operator's tools would: nobody waits for it.
 inflict() {
   local kind=$1 victim=$2 away=$3
@@ -107,7 +111,8 @@ inflict() {
     pause) docker pause "$victim" >/dev/null; later "$away" docker unpause "$victim" ;;
     cut)
       docker network disconnect --force "$network" "$victim"
-      later "$away" docker network connect "$network" "$victim"
+      # Its service's name is how the others find it.
+      later "$away" docker network connect --alias "$(service_of "$victim")" "$network" "$victim"
       ;;
   esac
 }
@@ -128,15 +133,20 @@ strike() {
   times+=("$took")
 }
 
-# strike_server NUMBER KIND: kills a server, which is drawn, and looks that it returned from a checkpoint.
+# strike_server NUMBER KIND: kills a server, which is drawn, and looks that it returned from a checkpoint; or pauses or
+# cuts off server 0, from which all workers get their data, for longer than the lease.
 strike_server() {
-  local server=$((RANDOM % 2)) victim returns
+  local server=$((RANDOM % 2)) away=$server_away_seconds victim returns
+  case $2 in pause | cut) server=0 away=$away_seconds ;; esac
   victim=$(containers "server-$server")
   returns=$(returns_of "$victim")
   wait_until 60 "four workers" are_all_there
-  measure "restart $1: $2 server $server; all workers" none inflict "$2" "$victim" "$server_away_seconds"
+  measure "fault $1 of a server: $2 server $server; all workers" none inflict "$2" "$victim" "$away"
   server_times+=("$took")
-  [ "$(returns_of "$victim")" -gt "$returns" ] || fail "server $server did not return from a checkpoint"
+  case $2 in
+    kill | die) [ "$(returns_of "$victim")" -gt "$returns" ] || fail "server $server did not return from a checkpoint" ;;
+    *) [ "$(returns_of "$victim")" -eq "$returns" ] || fail "server $server ended when it was to be away" ;;
+  esac
 }
 
 # How often the server in a container said that it returns from a checkpoint.
@@ -159,13 +169,13 @@ measure() {
 
 # All faults, those of servers among those of workers. Each kind comes once before any comes again.
 strike_all() {
-  local number kinds=(kill die pause cut) server_kinds=(die kill) restarted=0
+  local number kinds=(kill die pause cut) struck=0
   times=() server_times=()
   for number in $(seq "$faults"); do
     strike "$number" "${kinds[(number - 1) % ${#kinds[@]}]}"
-    if [ $((number * restarts / faults)) -gt "$restarted" ]; then
-      strike_server $((restarted + 1)) "${server_kinds[restarted % 2]}"
-      restarted=$((restarted + 1))
+    if [ $((number * server_faults / faults)) -gt "$struck" ]; then
+      strike_server $((struck + 1)) "${server_kinds[struck]}"
+      struck=$((struck + 1))
     fi
   done
 }
@@ -182,8 +192,8 @@ check_times() {
 # run_job MODEL: the job with its faults, to its end.
 run_job() {
   local model=$1 code=0 rows judged lag=""
-  rows=$(((faults + restarts + 2) * fault_seconds * examples_per_second))
-  say "the job steady under $model, $rows rows: $faults faults, $restarts restarts of servers"
+  rows=$(((faults + server_faults + 2) * fault_seconds * examples_per_second))
+  say "the job steady under $model, $rows rows: $faults faults of workers, $server_faults of servers"
   use_runs "$model"
   [ "$model" != ssp ] || lag="--set consistency.lag=3"
   THALWEG_SETTINGS="--set data.rows=$rows --set consistency.model=$model $lag"

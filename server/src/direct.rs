@@ -74,6 +74,7 @@ impl Server {
 
     fn push_all(&self, now: Time, push: &Push) -> Result<Reply, Refusal> {
         let mut event = self.judge_push(now, &push.header, push.parts.len())?;
+        self.judge_claims(now, push)?;
         let push_part = |part: &Part| {
             let ack = self.push_part(now, &push.header, part);
             event.note(part.address.len(), &ack);

@@ -14,7 +14,7 @@ use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Clock, Fingerprint, Generation, Sequence, SessionId, ShardId, WorkerId};
 use thalweg_common::message::{
     Asked, Conclude, Granted, Heartbeat, HeartbeatReply, Leave, NextRange, Offer, Outcome, Part,
-    PartAck, Phase, Pull, PullPart, PullReply, PushHeader, Read, Register, Registered, SessionRole,
+    PartAck, Phase, Pull, PullPart, PullReply, Push, PushHeader, Read, Register, Registered, SessionRole,
 };
 use thalweg_common::optimizer::Reader;
 use thalweg_common::registry::SettingError;
@@ -199,6 +199,38 @@ impl Server {
             self.follow();
         }
         Ok(())
+    }
+
+    /// Judges what a push says of the data before any of its parts is applied: one shard keeps the books, and would
+    /// refuse its own part alone. Where another server keeps them, nobody here can tell.
+    ///
+    /// # Errors
+    /// A [`Refusal`] of all parts if a range is not on loan to the worker, or the weight is not theirs.
+    pub fn judge_claims(&self, now: Time, push: &Push) -> Result<(), Refusal> {
+        let header = &push.header;
+        let mut parts = push.parts.iter();
+        let Some(part) = parts.find(|part| self.keeps_the_ledger(part.shard)) else {
+            return Ok(());
+        };
+        let Some(shard) = self.shards.get(&part.shard) else {
+            return Ok(());
+        };
+        // Held until it is judged: the same push may be applied by another hand just now, and what it commits is on
+        // loan no more.
+        let shard = shard.lock();
+        if !shard.is_new(header.session, part.sequence) {
+            return Ok(());
+        }
+        let mut desk = self.desk.lock();
+        let judged = desk.coordinator.as_ref().map(|c| c.judge(header));
+        let Some(Err(error)) = judged else {
+            return Ok(());
+        };
+        let refusal = Refusal::invalid(error.to_string());
+        desk.turn_away(header.worker, refusal.kind, push.parts.len() as u64);
+        let who = (Some(header.worker), Some(header.session));
+        desk.tell_refused(now, who, Asked::Push, &refusal);
+        Err(refusal)
     }
 
     /// Judges one part of a push and applies or accepts it. Its header was judged.

@@ -115,6 +115,7 @@ impl Handler {
         self.load.came(observe::Request::Push);
         let parts = push.parts.len();
         let event = self.server.judge_push(now, &push.header, parts)?;
+        self.server.judge_claims(now, &push)?;
         let begin_by = now
             + deadline
                 .unwrap_or(self.request_time_max)

@@ -1,8 +1,9 @@
 //! What callers claim of themselves is judged: weights, numbers of sessions, lives of servers, texts.
 
-use thalweg_common::message::{Conclude, Heartbeat};
+use thalweg_common::message::{Conclude, Heartbeat, Push, Reply, Request};
 
 use super::*;
+use crate::direct::Handled;
 
 fn observation() -> Register {
     Register {
@@ -220,4 +221,37 @@ fn texts_of_callers_are_kept_in_part() {
     server.conclude(Time::ZERO, &conclude).unwrap();
     server.tick(Time::ZERO);
     assert!(server.status(Time::ZERO).cause.len() < 3_000);
+}
+
+#[test]
+fn a_push_that_claims_what_it_was_not_given_is_refused_whole() {
+    let server = server(Consistency::Asp, 2);
+    let mut thief = Pusher::join(&server);
+    let mut other = Pusher::join(&server);
+    let range = other.range(&server);
+    thief.sequence += 1;
+    let header = thief.header(vec![range]);
+    let parts: Vec<_> = (0..SHARDS).map(|shard| thief.part(shard, &header)).collect();
+    let push = Push { header, parts };
+    let reply = server.handle(Time::ZERO, Request::Push(push.clone()));
+    let Handled::Reply(Reply::Refused(refusal)) = reply else {
+        panic!("{reply:?}");
+    };
+    assert!(refusal.message.contains("not on loan to worker 0"), "{refusal}");
+    let status = server.status(Time::ZERO);
+    assert!(status.shards.iter().all(|shard| shard.version == Version(0)));
+    // Whose they are may push them, and again without harm.
+    other.sequence += 1;
+    let header = other.header(vec![range]);
+    let parts: Vec<_> = (0..SHARDS).map(|shard| other.part(shard, &header)).collect();
+    let push = Push { header, parts };
+    for _ in 0..2 {
+        let reply = server.handle(Time::ZERO, Request::Push(push.clone()));
+        let Handled::Reply(Reply::Pushed(acks)) = reply else {
+            panic!("{reply:?}");
+        };
+        assert_eq!(acks.len(), SHARDS as usize);
+        let refused = |ack: &PartAck| matches!(ack.outcome, Outcome::Refused(_));
+        assert!(!acks.iter().any(refused));
+    }
 }
