@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Child;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -179,6 +180,58 @@ fn a_server_says_where_its_metrics_are_and_waits_for_workers() {
     drop(silent);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// Sends half a request's head again and again, each time on a connection of its own, until nobody listens.
+fn half_heads(address: &str, is_over: &AtomicBool) {
+    while !is_over.load(Ordering::Relaxed) {
+        let Ok(mut stream) = TcpStream::connect(address) else {
+            return;
+        };
+        let patience = Duration::from_secs(10);
+        stream.set_read_timeout(Some(patience)).unwrap();
+        let sent = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: ");
+        // Until it is cut.
+        if sent.is_ok() {
+            stream.read_exact(&mut [0]).ok();
+        }
+    }
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test measures how long it waits"
+)]
+fn those_who_send_half_a_request_keep_nobody_away() {
+    let bench = Bench::new();
+    let mut child = server(&bench, "127.0.0.1:0");
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    let line = lines.map(Result::unwrap).nth(1).unwrap();
+    let (_, address) = line.rsplit_once("http://").unwrap();
+    let address = address.trim_end_matches("/metrics");
+    let is_over = AtomicBool::new(false);
+    let answers = std::thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| half_heads(address, &is_over));
+        }
+        let answers: Vec<_> = (0..5)
+            .map(|_| {
+                let begun = Instant::now();
+                let answer = get(address, "GET /healthz");
+                (answer.map(|(_, body)| body), begun.elapsed())
+            })
+            .collect();
+        // First of all the threads have to end, whatever was answered.
+        is_over.store(true, Ordering::Relaxed);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        answers
+    });
+    for (answer, took) in answers {
+        assert_eq!(answer.as_deref(), Some("joining\n"), "after {took:?}");
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
 }
 
 #[test]
