@@ -6,9 +6,10 @@ use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{Bench, SMALL, output_of, start, stderr, wait_for};
+use crate::support::{Bench, SMALL, output_of, signal, start, stderr, wait_for};
 
 /// What a server answers over HTTP: status line and head, and body. `None` if nobody listens.
 pub(crate) fn get(address: &str, request: &str) -> Option<(String, String)> {
@@ -180,6 +181,51 @@ fn a_server_says_where_its_metrics_are_and_waits_for_workers() {
     drop(silent);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_server_that_returns_counts_anew_and_says_where_the_job_stands() {
+    let bench = Bench::new();
+    let place = format!("127.0.0.1:{}", two_free_ports());
+    let sets = [
+        "cluster.servers=2",
+        "train.compute=5ms",
+        "train.epochs=100",
+        "checkpoint.every_seconds=0.2",
+    ];
+    let mut run = start(&mut bench.train(&sets, &["--metrics", &place]));
+    let told = |names: [&str; 2]| {
+        let (_, metrics) = get(&place, "GET /metrics")?;
+        let [first, second] = names.map(|name| format!("{name}{{server=\"0\"}}"));
+        Some((number(&metrics, &first)?, number(&metrics, &second)?))
+    };
+    let kept = ["thalweg_examples_reached", "thalweg_checkpoint_number"];
+    wait_for("some examples", || {
+        told(kept).is_some_and(|(reached, _)| 64.0 <= reached)
+    });
+    let (_, made) = told(kept).unwrap();
+    wait_for("a checkpoint with these", || {
+        told(kept).is_some_and(|(_, now)| made + 2.0 <= now)
+    });
+    signal(bench.pid("server", 0), Signal::SIGKILL);
+    let returned = ["thalweg_checkpoint_returns", "thalweg_uptime_seconds"];
+    wait_for("its return", || {
+        told(returned).is_some_and(|(returns, _)| 1.0 <= returns)
+    });
+    let counts = [
+        "thalweg_examples_committed_total",
+        "thalweg_examples_reached",
+    ];
+    let (counted, reached) = told(counts).unwrap();
+    assert!(counted + 64.0 <= reached, "{counted} of {reached}");
+    wait_for("further examples", || {
+        told(counts).is_some_and(|(now, _)| counted < now)
+    });
+    run.kill().unwrap();
+    run.wait().unwrap();
+    wait_for("the end of the servers", || {
+        get(&place, "GET /healthz").is_none()
+    });
 }
 
 /// Sends half a request's head again and again, each time on a connection of its own, until nobody listens.
