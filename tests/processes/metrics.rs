@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{Bench, SMALL, output_of, signal, start, stderr, wait_for};
+use crate::support::{Bench, SMALL, output_of, signal, start, stderr, stdout, wait_for};
 
 /// What a server answers over HTTP: status line and head, and body. `None` if nobody listens.
 pub(crate) fn get(address: &str, request: &str) -> Option<(String, String)> {
@@ -181,6 +181,23 @@ fn a_server_says_where_its_metrics_are_and_waits_for_workers() {
     drop(silent);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_server_that_invites_nobody_says_where_it_listens_and_no_more() {
+    let bench = Bench::new();
+    let place = format!("127.0.0.1:{}", two_free_ports());
+    let mut command = bench.command(&["server", "--listen", "127.0.0.1:0", "--no-invitation"]);
+    command.args(["--metrics", &place]);
+    for set in SMALL {
+        command.args(["--set", set]);
+    }
+    let mut child = start(&mut command);
+    wait_for("its pages", || get(&place, "GET /healthz").is_some());
+    child.kill().unwrap();
+    let said = stdout(&child.wait_with_output().unwrap());
+    assert!(said.contains(" listens on 127.0.0.1:"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
 }
 
 #[test]
