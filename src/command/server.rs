@@ -150,8 +150,8 @@ async fn run_server(arguments: &Arguments, blueprint: &Blueprint, plan: Plan) ->
     }
 }
 
-/// Says where the server is and how others join it, unless nobody can. Whoever keeps the answer keeps warning of a port that is open to
-/// all.
+/// Says where the server is and how others join it, unless nobody can. Whoever keeps the answer keeps warning of a port
+/// that is open to all.
 fn tell_where(
     arguments: &Arguments,
     blueprint: &Blueprint,

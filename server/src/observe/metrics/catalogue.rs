@@ -36,7 +36,7 @@ families! {
     EXAMPLES: Counter Number "examples_committed" [],
         "Examples in the parts that the first shard of this server applied since the server started.";
     EXAMPLES_REACHED: Gauge Number "examples_reached" [],
-        "The same since the job began, less what a server that returned had lost: the progress of the job.";
+        "Examples in the parts that the first shard of this server applied since the job began, less what it lost when it returned: the progress of the job.";
     EXAMPLES_GOAL: Gauge Number "examples_goal" [],
         "Examples at which the job ends.";
     TRAINED: Gauge Seconds "trained" [],
