@@ -627,7 +627,8 @@ fn unknown(worker: WorkerId, session: SessionId) -> Refusal {
     Refusal::new(
         RefusalKind::UnknownSession,
         format!(
-            "session {session} of worker {worker} was never opened here; register with this server"
+            "session {session} of worker {worker} is not known here: it was never opened, or this server has \
+             returned from a checkpoint since; register with this server"
         ),
     )
 }

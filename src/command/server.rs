@@ -68,6 +68,10 @@ pub(super) struct Arguments {
     #[arg(long, requires = "checkpoints")]
     forget_other_jobs: bool,
 
+    /// Do not say where others join and look: what a container would name, no other machine can reach.
+    #[arg(long, hide = true)]
+    no_invitation: bool,
+
     /// End when standard input ends: the launcher holds its other end.
     #[arg(long, hide = true)]
     exit_with_parent: bool,
@@ -149,8 +153,8 @@ async fn run_server(arguments: &Arguments, blueprint: &Blueprint, plan: Plan) ->
     }
 }
 
-/// Says where the server is and how others join it. Whoever keeps the answer keeps warning of a port that is open to
-/// all.
+/// Says where the server is and how others join it, unless nobody can. Whoever keeps the answer keeps warning of a port
+/// that is open to all.
 fn tell_where(
     arguments: &Arguments,
     blueprint: &Blueprint,
@@ -163,7 +167,7 @@ fn tell_where(
     say(&format!(
         "server {index} of {servers} of job {name} listens on {address}"
     ));
-    if let Some(metrics) = metrics {
+    if let Some(metrics) = metrics.filter(|_| !arguments.no_invitation) {
         let bound = metrics.local_addr()?;
         let scheme = match keys.is_some() && !is_loopback(bound) {
             true => "https",
@@ -177,7 +181,9 @@ fn tell_where(
     let (Some(keys), Some(folder)) = (keys, &arguments.certs) else {
         return Ok((!is_loopback(address)).then(|| Warning::start(address)));
     };
-    say(&invitation(folder, (address, index, servers), keys)?);
+    if !arguments.no_invitation {
+        say(&invitation(folder, (address, index, servers), keys)?);
+    }
     Ok(None)
 }
 

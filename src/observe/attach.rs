@@ -96,6 +96,30 @@ impl ObserveError {
         }
     }
 
+    /// The address at which nobody answers, if that is what it says.
+    pub(crate) fn unanswered(&self) -> Option<&str> {
+        match self {
+            Self::Client(error) | Self::Join(JoinError::Client(error)) => match error {
+                ClientError::Unreachable { address, .. }
+                | ClientError::Mute { address, .. }
+                | ClientError::Lost { address, .. }
+                | ClientError::Late { address, .. } => Some(address),
+                ClientError::Address { .. }
+                | ClientError::Foreign { .. }
+                | ClientError::Encrypted { .. }
+                | ClientError::Denied { .. }
+                | ClientError::Request(_) => None,
+            },
+            Self::Silent { address, .. } => Some(address),
+            Self::Join(_)
+            | Self::Refused { .. }
+            | Self::Unexpected { .. }
+            | Self::Job { .. }
+            | Self::Resolve(_)
+            | Self::Values { .. } => None,
+        }
+    }
+
     pub(super) fn unexpected(client: &Client, reply: &Reply) -> Self {
         Self::Unexpected {
             address: client.address().to_owned(),
@@ -169,5 +193,22 @@ mod tests {
             ObserveError::Client(lost).at_server(1).to_string(),
             "server 1 at a:1 is gone: its connection ended; its log, or its machine, says why"
         );
+    }
+
+    #[test]
+    fn a_server_that_answers_otherwise_is_none_that_does_not_answer() {
+        let address = || "a:1".to_owned();
+        let cause = || "connection refused".to_owned();
+        let unreachable = ClientError::Unreachable {
+            address: address(),
+            cause: cause(),
+        };
+        let error = ObserveError::Join(JoinError::Client(unreachable));
+        assert_eq!(error.unanswered(), Some("a:1"));
+        let denied = ClientError::Denied {
+            address: address(),
+            cause: cause(),
+        };
+        assert_eq!(ObserveError::Client(denied).unanswered(), None);
     }
 }

@@ -48,6 +48,12 @@ impl Observer {
         &self.blueprint
     }
 
+    /// Which of the job's servers is at the address, as it was given.
+    pub(crate) fn server_at(&self, address: &str) -> Option<u32> {
+        let mut servers = (0_u32..).zip(&self.clients);
+        servers.find_map(|(server, client)| (client.address() == address).then_some(server))
+    }
+
     /// How things stand on every server, in server order.
     ///
     /// # Errors

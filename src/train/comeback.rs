@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use anyhow::Error;
 use thalweg_common::error::RefusalKind;
 use thalweg_common::message::{ShardStatus, Status};
 
@@ -30,12 +31,13 @@ impl Watch {
         losses: Vec<Loss>,
         statuses: &[Status],
     ) -> Option<Over> {
+        let why: Vec<_> = losses.iter().map(ToString::to_string).collect();
         for loss in losses {
             if let Err(over) = self.start_again(&loss).await {
                 return Some(over);
             }
         }
-        self.attend_again(statuses).await
+        self.attend_again(statuses, &why.join("; ")).await
     }
 
     /// Gives a sign of life. A launcher that was paused for longer than a lease is not known to the servers any
@@ -75,7 +77,7 @@ impl Watch {
             "{error}; it keeps checkpoints, and is waited for {} s to come back",
             limits.retry_total_seconds
         ));
-        self.attend_again(statuses).await
+        self.attend_again(statuses, error).await
     }
 
     /// Starts a server again, if it has not ended by a decision of its own.
@@ -110,8 +112,9 @@ impl Watch {
         written.map_err(|error| failed(error.to_string()))
     }
 
-    /// Opens a session with all servers anew, and says what those that returned have lost.
-    async fn attend_again(&mut self, before: &[Status]) -> Option<Over> {
+    /// Opens a session with all servers anew, and says what those that returned have lost. `why` they have to be waited
+    /// for is the first that was heard of it.
+    async fn attend_again(&mut self, before: &[Status], why: &str) -> Option<Over> {
         let by = now()
             + self
                 .job
@@ -143,11 +146,25 @@ impl Watch {
                 }
             }
             if by <= now() {
-                return Some(failed(format!("{error:#}")));
+                return Some(failed(self.not_back(&error, why)));
             }
             if let Some(by) = self.pause().await {
                 return Some(self.interrupt(by));
             }
+        }
+    }
+
+    /// The cause of a run whose servers were not all back in time, by what the last try met with.
+    fn not_back(&self, error: &Error, why: &str) -> String {
+        let silent = error.downcast_ref().and_then(ObserveError::unanswered);
+        let found = silent.and_then(|address| Some((self.seat.server_at(address)?, address)));
+        match found {
+            Some((server, address)) => format!(
+                "server {server} ({address}) did not come back within {} s: {why}",
+                self.job.blueprint.config.limits.retry_total_seconds
+            ),
+            // It is there, and says why it cannot be watched.
+            None => format!("{error:#}"),
         }
     }
 

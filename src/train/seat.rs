@@ -52,6 +52,14 @@ impl Seat {
         }
     }
 
+    /// Which server is at the address; none of them is a thread.
+    pub(super) fn server_at(&self, address: &str) -> Option<u32> {
+        match self {
+            Self::Cluster(observer) => observer.server_at(address),
+            Self::Threads(_) => None,
+        }
+    }
+
     /// Gives a sign of life to whoever needs one.
     pub(super) async fn heartbeat(&self) -> Result<()> {
         match self {

@@ -203,6 +203,33 @@ fn a_server_started_by_hand_returns_with_the_same_command_and_its_worker_goes_on
 }
 
 #[test]
+fn a_server_that_does_not_come_back_is_named_with_how_long_it_was_waited_for() {
+    let bench = Bench::new();
+    let short = [
+        "cluster.workers=1",
+        "train.epochs=50",
+        "limits.request_seconds=2",
+        "limits.retry_total_seconds=3",
+    ];
+    let sets = [SLOW, &short].concat();
+    let (first, a) = listening(&mut keeping(&bench, "0", "127.0.0.1:0", &sets));
+    let (second, b) = listening(&mut keeping(&bench, "1", "127.0.0.1:0", &sets));
+    let worker = start(&mut bench.command(&["worker", "--join", &format!("{a},{b}")]));
+    let watcher = ["train", "-q", "--out", "run", "--join", &format!("{a},{b}")];
+    let watcher = start(&mut bench.command(&watcher));
+    bench.wait_until_training();
+    kill(first);
+    let watched = output_of(watcher);
+    assert_eq!(watched.status.code(), Some(1), "{}", stderr(&watched));
+    let report = bench.report();
+    let cause = report["cause"].as_str().unwrap();
+    let told = format!("server 0 ({a}) did not come back within 3 s: server 0 at {a} ");
+    assert!(cause.starts_with(&told), "{cause}");
+    kill(worker);
+    kill(second);
+}
+
+#[test]
 fn a_server_without_checkpoints_says_so_when_one_is_asked_for() {
     let bench = Bench::new();
     let (server, address) = crate::by_hand::server(&bench, "0", &["cluster.servers=1"]);

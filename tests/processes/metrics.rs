@@ -3,11 +3,13 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Child;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{Bench, SMALL, output_of, start, stderr, wait_for};
+use crate::support::{Bench, SMALL, output_of, signal, start, stderr, stdout, wait_for};
 
 /// What a server answers over HTTP: status line and head, and body. `None` if nobody listens.
 pub(crate) fn get(address: &str, request: &str) -> Option<(String, String)> {
@@ -179,6 +181,120 @@ fn a_server_says_where_its_metrics_are_and_waits_for_workers() {
     drop(silent);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_server_that_invites_nobody_says_where_it_listens_and_no_more() {
+    let bench = Bench::new();
+    let place = format!("127.0.0.1:{}", two_free_ports());
+    let mut command = bench.command(&["server", "--listen", "127.0.0.1:0", "--no-invitation"]);
+    command.args(["--metrics", &place]);
+    for set in SMALL {
+        command.args(["--set", set]);
+    }
+    let mut child = start(&mut command);
+    wait_for("its pages", || get(&place, "GET /healthz").is_some());
+    child.kill().unwrap();
+    let said = stdout(&child.wait_with_output().unwrap());
+    assert!(said.contains(" listens on 127.0.0.1:"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn a_server_that_returns_counts_anew_and_says_where_the_job_stands() {
+    let bench = Bench::new();
+    let place = format!("127.0.0.1:{}", two_free_ports());
+    let sets = [
+        "cluster.servers=2",
+        "train.compute=5ms",
+        "train.epochs=100",
+        "checkpoint.every_seconds=0.2",
+    ];
+    let mut run = start(&mut bench.train(&sets, &["--metrics", &place]));
+    let told = |names: [&str; 2]| {
+        let (_, metrics) = get(&place, "GET /metrics")?;
+        let [first, second] = names.map(|name| format!("{name}{{server=\"0\"}}"));
+        Some((number(&metrics, &first)?, number(&metrics, &second)?))
+    };
+    let kept = ["thalweg_examples_reached", "thalweg_checkpoint_number"];
+    wait_for("some examples", || {
+        told(kept).is_some_and(|(reached, _)| 64.0 <= reached)
+    });
+    let (_, made) = told(kept).unwrap();
+    wait_for("a checkpoint with these", || {
+        told(kept).is_some_and(|(_, now)| made + 2.0 <= now)
+    });
+    signal(bench.pid("server", 0), Signal::SIGKILL);
+    let returned = ["thalweg_checkpoint_returns", "thalweg_uptime_seconds"];
+    wait_for("its return", || {
+        told(returned).is_some_and(|(returns, _)| 1.0 <= returns)
+    });
+    let counts = [
+        "thalweg_examples_committed_total",
+        "thalweg_examples_reached",
+    ];
+    let (counted, reached) = told(counts).unwrap();
+    assert!(counted + 64.0 <= reached, "{counted} of {reached}");
+    wait_for("further examples", || {
+        told(counts).is_some_and(|(now, _)| counted < now)
+    });
+    run.kill().unwrap();
+    run.wait().unwrap();
+    wait_for("the end of the servers", || {
+        get(&place, "GET /healthz").is_none()
+    });
+}
+
+/// Sends half a request's head again and again, each time on a connection of its own, until nobody listens.
+fn half_heads(address: &str, is_over: &AtomicBool) {
+    while !is_over.load(Ordering::Relaxed) {
+        let Ok(mut stream) = TcpStream::connect(address) else {
+            return;
+        };
+        let patience = Duration::from_secs(10);
+        stream.set_read_timeout(Some(patience)).unwrap();
+        let sent = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: ");
+        // Until it is cut.
+        if sent.is_ok() {
+            stream.read_exact(&mut [0]).ok();
+        }
+    }
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test measures how long it waits"
+)]
+fn those_who_send_half_a_request_keep_nobody_away() {
+    let bench = Bench::new();
+    let mut child = server(&bench, "127.0.0.1:0");
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    let line = lines.map(Result::unwrap).nth(1).unwrap();
+    let (_, address) = line.rsplit_once("http://").unwrap();
+    let address = address.trim_end_matches("/metrics");
+    let is_over = AtomicBool::new(false);
+    let answers = std::thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| half_heads(address, &is_over));
+        }
+        let answers: Vec<_> = (0..5)
+            .map(|_| {
+                let begun = Instant::now();
+                let answer = get(address, "GET /healthz");
+                (answer.map(|(_, body)| body), begun.elapsed())
+            })
+            .collect();
+        // First of all the threads have to end, whatever was answered.
+        is_over.store(true, Ordering::Relaxed);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        answers
+    });
+    for (answer, took) in answers {
+        assert_eq!(answer.as_deref(), Some("joining\n"), "after {took:?}");
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
 }
 
 #[test]

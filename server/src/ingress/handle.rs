@@ -18,7 +18,7 @@ use super::waiters::Waiters;
 use crate::admission::{Gate, Ticket};
 use crate::checkpoint::Keeper;
 use crate::history::PushEvent;
-use crate::observe::{self, Load, Snapshot, Window};
+use crate::observe::{self, Books, Load, Snapshot, Window};
 use crate::server::Server;
 use crate::shard::ReadBy;
 use thalweg_proto::transport::Clock;
@@ -31,6 +31,8 @@ pub(super) struct Handler {
     pub(super) waiters: Waiters,
     pub(super) clock: Clock,
     pub(super) load: Arc<Load>,
+    /// What its books said when it began to serve.
+    pub(super) before: Books,
     pub(super) connections_max: usize,
     pub(super) queue_parts_max: usize,
     /// How long a request may wait before it is begun, unless it says less.
@@ -331,7 +333,7 @@ impl Handler {
             max: self.queue_parts_max as u64,
         };
         let load = self.load.numbers(self.connections_max, queued, queue);
-        let mut snapshot = self.server.snapshot(self.clock.now(), load);
+        let mut snapshot = self.server.snapshot(self.clock.now(), &self.before, load);
         let status = &mut snapshot.status;
         (status.pushed_bytes, status.pulled_bytes) =
             self.load.rising(status.pushed_bytes, status.pulled_bytes);

@@ -33,10 +33,13 @@ use tokio::time::MissedTickBehavior;
 
 use super::door::Door;
 use super::handle::Handler;
+use super::places::{Places, Standing};
 use super::serve::{ACCEPT_PAUSE, ServeOptions, pause};
+use super::watched::Watched;
 use crate::observe::metrics;
 
-/// Connections open at once; further ones wait in the system's backlog. A Prometheus needs one.
+/// Connections open at once; further ones wait in the system's backlog, until one that asks nothing makes room. A
+/// Prometheus needs one.
 const CONNECTIONS_MAX: usize = 16;
 
 /// Bytes of a request's head.
@@ -45,8 +48,8 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Header fields of a request.
 const HEADERS_MAX: usize = 64;
 
-/// How long a request's head may take to come.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a request's head may take to come, from the moment at which one could be asked.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// How long making an answer may take.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
@@ -54,6 +57,10 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long a connection is kept: then it ends after the answer that is under way, within
 /// [`ANSWER_TIME_MAX`], whether or not the other side reads. Whoever scrapes connects anew.
 const CONNECTION_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How old the last request may be of a connection that keeps its place when others want it: by then its answer was
+/// made.
+const QUIET_MAX: Duration = ANSWER_TIME_MAX;
 
 /// How often the status pages are told how things stand.
 const SAMPLE: Duration = Duration::from_secs(1);
@@ -127,7 +134,8 @@ impl Pages {
         };
         let sampling = desk.status.clone().map(|pages| sample(desk.clone(), pages));
         let mut tasks: Vec<_> = sampling.map(tokio::spawn).into_iter().collect();
-        tasks.push(tokio::spawn(accept(listener.clone(), door, desk)));
+        let places = Places::new(CONNECTIONS_MAX, handler.clock, QUIET_MAX);
+        tasks.push(tokio::spawn(accept(listener.clone(), door, places, desk)));
         Ok(Self(tasks))
     }
 }
@@ -174,18 +182,24 @@ async fn sample(desk: Desk, pages: Arc<dyn StatusPages>) {
     }
 }
 
-async fn accept(listener: Arc<TcpListener>, door: Door, desk: Desk) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+/// Accepts connections, as many as there are places and one that waits for its own. Whoever has asked for no page makes
+/// room for it, so that silence keeps nobody away.
+async fn accept(listener: Arc<TcpListener>, door: Door, places: Arc<Places>, desk: Desk) {
     // Dropped with this task, it ends the connections.
     let mut connections = JoinSet::new();
-    while let Ok(place) = places.clone().acquire_owned().await {
+    loop {
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _)) => {
+                // Only now: a place is made free for somebody who wants it.
+                let (place, is_cut) = places.take().await;
+                let standing = place.standing().clone();
+                // A stranger who asks for its health alone may stay as well, as long as nobody wants the place.
+                let stream = Watched::new(stream, is_cut, (&standing, CONNECTION_TIME_MAX));
                 let (desk, door) = (desk.clone(), door.clone());
                 connections.spawn(async move {
                     match door.enter(stream).await {
-                        Ok(stream) => converse(stream, desk).await,
+                        Ok(stream) => converse(stream, standing, desk).await,
                         Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
                     }
                     drop(place);
@@ -200,11 +214,15 @@ async fn accept(listener: Arc<TcpListener>, door: Door, desk: Desk) {
 }
 
 /// Serves one connection, which ends one way or another.
-async fn converse(stream: Secured<TcpStream>, desk: Desk) {
+async fn converse(stream: Secured<Watched<TcpStream>>, standing: Arc<Standing>, desk: Desk) {
     let certificate = stream.certificate();
     let service = service_fn(move |request| {
-        let (desk, certificate) = (desk.clone(), certificate.clone());
-        async move { Ok::<_, Infallible>(desk.answer(&request, certificate.as_deref()).await) }
+        let (desk, standing) = (desk.clone(), standing.clone());
+        let certificate = certificate.clone();
+        async move {
+            let caller = (certificate.as_deref(), &*standing);
+            Ok::<_, Infallible>(desk.answer(&request, caller).await)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -230,7 +248,7 @@ impl Desk {
     async fn answer(
         &self,
         request: &Request<Incoming>,
-        certificate: Option<&CertificateDer<'_>>,
+        (certificate, standing): (Option<&CertificateDer<'_>>, &Standing),
     ) -> Page {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let words = "only GET and HEAD are served here\n";
@@ -240,14 +258,14 @@ impl Desk {
             return page;
         }
         let path = request.uri().path();
-        // Whether it lives is no secret.
-        if !matches!(path, "/healthz" | "/readyz")
-            && let Some(keys) = &self.keys
-            && matches!(
-                keys.recognise(certificate, request.headers()),
-                Caller::Stranger(_)
-            )
-        {
+        let is_known = self.keys.as_ref().is_none_or(|keys| {
+            let caller = keys.recognise(certificate, request.headers());
+            !matches!(caller, Caller::Stranger(_))
+        });
+        if is_known {
+            standing.note_request();
+        } else if !matches!(path, "/healthz" | "/readyz") {
+            // Whether it lives is no secret.
             let words = "expected a certificate of this server's authority, or its token as \
                          `Authorization: Bearer TOKEN`\n";
             return text(StatusCode::UNAUTHORIZED, words);

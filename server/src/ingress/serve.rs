@@ -28,7 +28,7 @@ use super::unary::Service;
 use super::waiters::Waiters;
 use super::watched::Watched;
 use crate::checkpoint::Keeper;
-use crate::observe::Load;
+use crate::observe::{Books, Load};
 use crate::server::Server;
 use thalweg_proto::transport::Clock;
 
@@ -119,6 +119,11 @@ pub async fn serve(
     stop: impl Future<Output = String>,
 ) -> Result<End, ServeError> {
     let address = listener.local_addr()?;
+    // One clock for both: the age of a checkpoint is from when the keeper took it to when somebody asks here.
+    let clock = match &options.keeper {
+        Some(keeper) => keeper.clock(),
+        None => Clock::start(),
+    };
     let handler = Arc::new(Handler {
         owners: Owners::start(
             server.shard_ids(),
@@ -127,12 +132,9 @@ pub async fn serve(
         ),
         server: server.clone(),
         waiters: Waiters::default(),
-        // One clock for both: the age of a checkpoint is from when the keeper took it to when somebody asks here.
-        clock: match &options.keeper {
-            Some(keeper) => keeper.clock(),
-            None => Clock::start(),
-        },
+        clock,
         load: Arc::default(),
+        before: Books::of(&server.status(clock.now())),
         connections_max: options.connections_max,
         queue_parts_max: options.queue_parts_max,
         request_time_max: options.request_time_max,

@@ -18,6 +18,8 @@ use super::places::Standing;
 pub(super) struct Watched<S> {
     stream: S,
     is_cut: oneshot::Receiver<()>,
+    /// Whether it was cut: the receiver must not be asked again.
+    is_over: bool,
     /// Until it has made its first permitted call.
     first_call: Option<FirstCall>,
 }
@@ -43,13 +45,16 @@ impl<S> Watched<S> {
         Self {
             stream,
             is_cut,
+            is_over: false,
             first_call: Some(first_call),
         }
     }
 
     /// Whether it may go on; otherwise looked at again when it may no longer.
     fn judge(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        if Pin::new(&mut self.is_cut).poll(context).is_ready() {
+        if self.is_over || Pin::new(&mut self.is_cut).poll(context).is_ready() {
+            // Whoever drives it may try once more, to say goodbye.
+            self.is_over = true;
             let why = "another connection needs the place";
             return Err(io::Error::new(io::ErrorKind::ConnectionAborted, why));
         }
@@ -161,6 +166,7 @@ mod tests {
         let mut watched = Watched::new(socket, is_cut, (place.standing(), HOUR));
         let written = tokio::spawn(async move {
             let written = watched.write_all(&[0; 1_000]).await;
+            assert!(watched.read_u8().await.is_err(), "it stays cut");
             drop(place);
             written
         });

@@ -3,4 +3,4 @@
 mod status;
 pub(crate) mod metrics;
 
-pub(crate) use metrics::{Load, Request, Snapshot, Window};
+pub(crate) use metrics::{Books, Load, Request, Snapshot, Window};

@@ -34,7 +34,9 @@ families! {
     PHASE: Gauge Number "phase" ["phase"],
         "1 for the phase the job is in, else 0. Only server 0 knows more than joining and training until the end.";
     EXAMPLES: Counter Number "examples_committed" [],
-        "Examples in the parts that the first shard of this server applied: the progress of the job.";
+        "Examples in the parts that the first shard of this server applied since the server started.";
+    EXAMPLES_REACHED: Gauge Number "examples_reached" [],
+        "Examples in the parts that the first shard of this server applied since the job began, less what it lost when it returned: the progress of the job.";
     EXAMPLES_GOAL: Gauge Number "examples_goal" [],
         "Examples at which the job ends.";
     TRAINED: Gauge Seconds "trained" [],
@@ -84,7 +86,7 @@ families! {
     ELEMENTS: Gauge Number "elements" [],
         "Parameters held here.";
     STEPS: Counter Number "steps" [],
-        "Steps of the optimizer, over all shards here.";
+        "Steps of the optimizer since the server started, over all shards here.";
     GATE_WAITED: Counter Seconds "gate_waited" [],
         "Waits of all workers at the gate here that have ended, together.";
     LEASE: Gauge Seconds "lease" [],
@@ -108,7 +110,7 @@ families! {
     WORKER_UP: Gauge Number "worker_up" ["worker"],
         "1 if a session holds the slot of the worker, else 0.";
     WORKER_EXAMPLES: Counter Number "worker_examples" ["worker"],
-        "Examples committed by the worker. Server 0 only.";
+        "Examples committed by the worker since server 0 started. Server 0 only.";
     WORKER_CLOCK: Gauge Number "worker_clock" ["worker"],
         "Iterations that the worker has finished.";
     WORKER_CLOCK_LAG: Gauge Number "worker_clock_lag" ["worker"],
@@ -140,9 +142,11 @@ families! {
     SHARD_SERIES_LEFT_OUT: Gauge Number "shard_series_left_out" [],
         "Shards without series of their own, because there are more than 256 here; else 0.";
     SHARD_STEPS: Counter Number "shard_steps" ["shard"],
-        "Steps that the shard has taken: its version.";
+        "Steps that the shard has taken since the server started.";
+    SHARD_VERSION: Gauge Number "shard_version" ["shard"],
+        "Steps that the shard has taken since the job began: its version.";
     SHARD_EXAMPLES: Counter Number "shard_examples" ["shard"],
-        "Examples in the parts that the shard applied.";
+        "Examples in the parts that the shard applied since the server started.";
     SHARD_PENDING: Gauge Number "shard_pending" ["shard"],
         "Parts of the present round of the shard that wait for the others.";
 }

@@ -35,7 +35,7 @@ impl Collector for Snapshot {
         self.workers(told, sheet)?;
         self.reported(told, sheet)?;
         self.gate_waits(!told.is_empty(), sheet)?;
-        shards(&self.status.shards, sheet)
+        self.shards(sheet)
     }
 }
 
@@ -59,7 +59,8 @@ impl Snapshot {
             &catalogue::PHASE,
             phases.map(|phase| (word(phase), status.phase == phase)),
         )?;
-        sheet.one(&catalogue::EXAMPLES, status.progress)?;
+        sheet.one(&catalogue::EXAMPLES, self.done.progress)?;
+        sheet.one(&catalogue::EXAMPLES_REACHED, status.progress)?;
         sheet.one(&catalogue::EXAMPLES_GOAL, status.examples_total)?;
         sheet.all(
             &catalogue::TRAINED,
@@ -136,7 +137,8 @@ impl Snapshot {
         sheet.one(&catalogue::SENT, status.sent_bytes)?;
         let sum = |of: fn(&ShardStatus) -> u64| status.shards.iter().map(of).sum::<u64>();
         sheet.one(&catalogue::ELEMENTS, sum(|shard| shard.elements))?;
-        sheet.one(&catalogue::STEPS, sum(|shard| shard.version.0))?;
+        let steps: u64 = self.done.steps.iter().sum();
+        sheet.one(&catalogue::STEPS, steps)?;
         sheet.one(&catalogue::GATE_WAITED, self.gate_waited)?;
         sheet.one(&catalogue::LEASE, self.lease)
     }
@@ -166,10 +168,12 @@ impl Snapshot {
             &catalogue::WORKER_UP,
             told.iter().map(|w| (w.worker, is_up(&w))),
         )?;
-        let committing = told.iter().filter(|_| self.coordinates());
+        let committing = told.iter().zip(&self.done.committed);
         sheet.by(
             &catalogue::WORKER_EXAMPLES,
-            committing.map(|w| (w.worker, w.examples)),
+            committing
+                .filter(|_| self.coordinates())
+                .map(|(w, examples)| (w.worker, *examples)),
         )?;
         sheet.by(
             &catalogue::WORKER_CLOCK,
@@ -244,6 +248,31 @@ impl Snapshot {
             waits.map(|(labels, sum)| (labels, sum.count.into())),
         )
     }
+
+    fn shards(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        let shards = &self.status.shards;
+        let told = match shards.len() <= SHARDS_MAX {
+            true => &shards[..],
+            false => &[],
+        };
+        let left_out = shards.len() - told.len();
+        sheet.one(&catalogue::SHARD_SERIES_LEFT_OUT, left_out as u64)?;
+        let steps = told.iter().zip(&self.done.steps);
+        sheet.by(&catalogue::SHARD_STEPS, steps.map(|(s, n)| (s.shard, *n)))?;
+        sheet.by(
+            &catalogue::SHARD_VERSION,
+            told.iter().map(|s| (s.shard, s.version.0)),
+        )?;
+        let examples = told.iter().zip(&self.done.applied);
+        sheet.by(
+            &catalogue::SHARD_EXAMPLES,
+            examples.map(|(s, n)| (s.shard, *n)),
+        )?;
+        sheet.by(
+            &catalogue::SHARD_PENDING,
+            told.iter().map(|s| (s.shard, s.pending)),
+        )
+    }
 }
 
 /// A phase as a label and a page of health say it.
@@ -254,27 +283,6 @@ pub(crate) fn word(phase: Phase) -> &'static str {
         Phase::Done => "done",
         Phase::Failed => "failed",
     }
-}
-
-fn shards(shards: &[ShardStatus], sheet: &mut Sheet<'_>) -> fmt::Result {
-    let told = match shards.len() <= SHARDS_MAX {
-        true => shards,
-        false => &[],
-    };
-    let left_out = shards.len() - told.len();
-    sheet.one(&catalogue::SHARD_SERIES_LEFT_OUT, left_out as u64)?;
-    sheet.by(
-        &catalogue::SHARD_STEPS,
-        told.iter().map(|s| (s.shard, s.version.0)),
-    )?;
-    sheet.by(
-        &catalogue::SHARD_EXAMPLES,
-        told.iter().map(|s| (s.shard, s.progress)),
-    )?;
-    sheet.by(
-        &catalogue::SHARD_PENDING,
-        told.iter().map(|s| (s.shard, s.pending)),
-    )
 }
 
 /// What became of the parts that are judged for good. Those that wait are not: a counter does not fall.

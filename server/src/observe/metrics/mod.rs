@@ -5,6 +5,7 @@
 //! [catalogue], and docs/METRICS.md lists the same.
 
 mod catalogue;
+mod books;
 mod collect;
 mod load;
 mod sheet;
@@ -21,6 +22,7 @@ use prometheus_client::registry::Registry;
 use thalweg_common::message::Status;
 use thalweg_common::time::Time;
 
+pub(crate) use books::Books;
 pub(crate) use collect::word;
 pub(crate) use load::{Connected, Load, LoadNumbers, Request, Window};
 
@@ -44,6 +46,8 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 pub(crate) struct Snapshot {
     /// How things stand.
     pub(crate) status: Status,
+    /// What of it this process did.
+    pub(crate) done: Books,
     /// Observer sessions that are open.
     pub(crate) observers: u64,
     /// What all workers waited at the gate, together.
@@ -71,12 +75,14 @@ impl Snapshot {
 }
 
 impl Server {
-    /// What a scrape shows at this moment.
-    pub(crate) fn snapshot(&self, now: Time, load: LoadNumbers) -> Snapshot {
+    /// What a scrape shows at this moment, of a server that had these books when it began.
+    pub(crate) fn snapshot(&self, now: Time, before: &Books, load: LoadNumbers) -> Snapshot {
         let status = self.status(now);
+        let done = before.risen_to(&status);
         let desk = self.desk.lock();
         Snapshot {
             status,
+            done,
             observers: desk.observers() as u64,
             gate_waited: desk.waits.total(),
             lease: self.plan.bounds.lease,

@@ -128,8 +128,10 @@ fn snapshot(workers: u32, shards: u32) -> Snapshot {
     load.came(Request::Push);
     load.applied(Duration::from_micros(3));
     let queue = Window { used: 5, max: 64 };
+    let done = Books::of(&status);
     Snapshot {
         status,
+        done,
         observers: 1,
         gate_waited: Duration::from_secs(20),
         lease: Duration::from_secs(10),
@@ -244,6 +246,30 @@ fn the_numbers_are_those_of_the_status() {
 }
 
 #[test]
+fn a_server_that_returned_counts_from_then_on_and_tells_what_its_books_say() {
+    let mut told = snapshot(2, 3);
+    let mut before = told.status.clone();
+    before.progress = 90;
+    before.workers[1].examples -= 32;
+    for shard in &mut before.shards {
+        (shard.version, shard.progress) = (Version(5), 90);
+    }
+    told.done = Books::of(&before).risen_to(&told.status);
+    let seen = exposition(told);
+    assert!(seen.is("thalweg_examples_committed_total", &[], 6.0));
+    assert!(seen.is("thalweg_examples_reached", &[], 96.0));
+    assert!(seen.is("thalweg_steps_total", &[], 6.0));
+    let shard = [("shard", "2")];
+    assert!(seen.is("thalweg_shard_steps_total", &shard, 2.0));
+    assert!(seen.is("thalweg_shard_version", &shard, 7.0));
+    assert!(seen.is("thalweg_shard_examples_total", &shard, 6.0));
+    for (worker, examples) in [("0", 0.0), ("1", 32.0)] {
+        let of = [("worker", worker)];
+        assert!(seen.is("thalweg_worker_examples_total", &of, examples));
+    }
+}
+
+#[test]
 fn staleness_is_cumulative_and_exact_at_its_bounds() {
     let seen = exposition(snapshot(1, 1));
     let at = |bound: &str| {
@@ -329,8 +355,8 @@ proptest! {
                 prop_assert!(number("shard").is_none_or(|shard| shard < shards_told));
             }
         }
-        // 122 of the server, 31 of each worker and 2 of its waits, 3 of each shard, with room for a few more.
-        let bound = 128 + 33 * workers_told + 3 * shards_told;
+        // 123 of the server, 31 of each worker and 2 of its waits, 4 of each shard, with room for a few more.
+        let bound = 128 + 33 * workers_told + 4 * shards_told;
         prop_assert!(series.len() <= bound as usize, "{} of {bound}", series.len());
     }
 }
