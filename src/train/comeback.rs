@@ -18,6 +18,9 @@ use crate::view::units::grouped;
 /// How long a server's process may take to be seen to have ended, once its connection has.
 const SEEN_WITHIN: Duration = Duration::from_secs(2);
 
+/// How many leases a server without checkpoints is waited for that says nothing.
+const SILENT_LEASES: u32 = 3;
+
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -68,16 +71,31 @@ impl Watch {
                 return Some(self.interrupt(by));
             }
         }
-        let keeps = statuses.iter().all(|status| status.checkpoint.is_some());
-        if !keeps || statuses.is_empty() {
+        if statuses.is_empty() {
             return Some(failed(format!("{error}; then start the job anew")));
         }
-        let limits = &self.job.blueprint.config.limits;
+        let keeps = statuses.iter().all(|status| status.checkpoint.is_some());
+        let patience = self.patience(keeps);
+        let why = match keeps {
+            true => "it keeps checkpoints, and",
+            // One that has ended does not come back; one that was paused or cut off has lost nothing.
+            false => "it keeps no checkpoints; in case it was only paused or cut off it",
+        };
+        let seconds = patience.as_secs_f64();
         self.display.message(&format!(
-            "{error}; it keeps checkpoints, and is waited for {} s to come back",
-            limits.retry_total_seconds
+            "{error}; {why} is waited for {seconds} s to come back"
         ));
-        self.attend_again(statuses, error).await
+        self.attend_again(statuses, (error, patience)).await
+    }
+
+    /// How long servers are waited for.
+    fn patience(&self, keeps_checkpoints: bool) -> Duration {
+        let limits = &self.job.blueprint.config.limits;
+        let all = limits.retry_total_seconds.duration();
+        match keeps_checkpoints {
+            true => all,
+            false => all.min(SILENT_LEASES * limits.lease_seconds.duration()),
+        }
     }
 
     /// Starts a server again, if it has not ended by a decision of its own.
@@ -95,13 +113,7 @@ impl Watch {
         self.display.message(&format!(
             "{loss}; it is started again from its last checkpoint ({turn} of {max})"
         ));
-        let patience = self
-            .job
-            .blueprint
-            .config
-            .limits
-            .retry_total_seconds
-            .duration();
+        let patience = self.patience(true);
         let started = tokio::select! {
             biased;
             by = self.interrupts.next() => return Err(self.interrupt(by)),
@@ -112,17 +124,14 @@ impl Watch {
         written.map_err(|error| failed(error.to_string()))
     }
 
-    /// Opens a session with all servers anew, and says what those that returned have lost. `why` they have to be waited
-    /// for is the first that was heard of it.
-    async fn attend_again(&mut self, before: &[Status], why: &str) -> Option<Over> {
-        let by = now()
-            + self
-                .job
-                .blueprint
-                .config
-                .limits
-                .retry_total_seconds
-                .duration();
+    /// Opens a session with all servers anew, within `patience`, and says what those that returned have lost. `why` they
+    /// have to be waited for is the first that was heard of it.
+    async fn attend_again(
+        &mut self,
+        before: &[Status],
+        (why, patience): (&str, Duration),
+    ) -> Option<Over> {
+        let by = now() + patience;
         loop {
             let tried = tokio::select! {
                 biased;
@@ -146,7 +155,7 @@ impl Watch {
                 }
             }
             if by <= now() {
-                return Some(failed(self.not_back(&error, why)));
+                return Some(failed(self.not_back(&error, (why, patience))));
             }
             if let Some(by) = self.pause().await {
                 return Some(self.interrupt(by));
@@ -155,13 +164,14 @@ impl Watch {
     }
 
     /// The cause of a run whose servers were not all back in time, by what the last try met with.
-    fn not_back(&self, error: &Error, why: &str) -> String {
+    fn not_back(&self, error: &Error, (why, patience): (&str, Duration)) -> String {
         let silent = error.downcast_ref().and_then(ObserveError::unanswered);
         let found = silent.and_then(|address| Some((self.seat.server_at(address)?, address)));
         match found {
             Some((server, address)) => format!(
-                "server {server} ({address}) did not come back within {} s: {why}",
-                self.job.blueprint.config.limits.retry_total_seconds
+                "server {server} ({address}) did not come back within {} s: {why}; then start the job anew, or go on \
+                 with `--resume` if it kept checkpoints",
+                patience.as_secs_f64()
             ),
             // It is there, and says why it cannot be watched.
             None => format!("{error:#}"),
