@@ -452,7 +452,7 @@ impl Desk {
     pub(crate) fn stop(&mut self, now: Time, why: &str) {
         self.stopped.get_or_insert_with(|| why.to_owned());
         if let Some(coordinator) = &mut self.coordinator {
-            coordinator.fail(now, why);
+            coordinator.break_off(now, why);
         }
     }
 
