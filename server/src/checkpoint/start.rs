@@ -137,7 +137,8 @@ pub(super) fn write_failure(
     for shard in found.shards() {
         attempt.write(&shard?)?;
     }
-    attempt.finish(identity, desk, unix_ms).map(drop)
+    attempt.finish(identity, desk, unix_ms)?;
+    Ok(())
 }
 
 /// Writes a checkpoint: copies shard after shard, each under its lock, and writes the copies.
