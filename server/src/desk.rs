@@ -465,7 +465,7 @@ impl Desk {
     pub(crate) fn stop(&mut self, now: Time, why: &str) {
         self.stopped.get_or_insert_with(|| why.to_owned());
         if let Some(coordinator) = &mut self.coordinator {
-            coordinator.fail(now, why);
+            coordinator.break_off(now, why);
         }
     }
 
@@ -589,8 +589,9 @@ impl Desk {
             now.since(*since).as_secs_f64()
         );
         self.silence = None;
+        // Nobody has decided anything: started again, this server goes on if somebody comes.
         if let Some(coordinator) = &mut self.coordinator {
-            coordinator.fail(now, &cause);
+            coordinator.break_off(now, &cause);
         }
     }
 

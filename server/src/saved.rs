@@ -104,6 +104,9 @@ pub struct SavedCoordinator {
     pub trained_us: u64,
     /// Whether the job was done, and the rule that ended it if it was not its last example.
     pub done: Option<String>,
+    /// Why the job has failed, if that was decided. One whose process was told to stop, or whose workers were, goes on.
+    #[serde(default)]
+    pub failed: Option<String>,
     /// Why the job was to end early.
     pub concluded: Option<String>,
 }

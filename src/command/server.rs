@@ -72,6 +72,10 @@ pub(super) struct Arguments {
     #[arg(long, hide = true)]
     no_invitation: bool,
 
+    /// Go on with the job also if it has failed: the launcher was asked to.
+    #[arg(long, requires = "checkpoints", hide = true)]
+    despite_failure: bool,
+
     /// End when standard input ends: the launcher holds its other end.
     #[arg(long, hide = true)]
     exit_with_parent: bool,
@@ -84,6 +88,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         ..server_plan(&blueprint, arguments.index)?
     };
     check_server_fits(&blueprint, ServerId(arguments.index), available())?;
+    if let (Some(folder), false) = (&arguments.checkpoints, arguments.despite_failure) {
+        keeping::refuse_failed(folder, &blueprint, &plan)?;
+    }
     let process = log::process("server");
     process.record("index", arguments.index);
     let _inside = process.enter();

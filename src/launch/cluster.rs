@@ -92,6 +92,8 @@ impl ServersPlan {
         arguments.extend(metrics.flat_map(|place| place.flags(index)));
         if let Some(folder) = &self.checkpoints {
             arguments.extend(["--checkpoints".to_owned(), folder.display().to_string()]);
+            // Somebody watches here, and wants the run to go on: it is new, or to be resumed.
+            arguments.push("--despite-failure".to_owned());
         }
         arguments
     }

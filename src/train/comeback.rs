@@ -40,7 +40,8 @@ impl Watch {
                 return Some(over);
             }
         }
-        self.attend_again(statuses, &why.join("; ")).await
+        let patience = self.patience(true);
+        self.attend_again(statuses, (&why.join("; "), patience)).await
     }
 
     /// Gives a sign of life. A launcher that was paused for longer than a lease is not known to the servers any

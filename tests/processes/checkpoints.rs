@@ -202,6 +202,71 @@ fn a_server_started_by_hand_returns_with_the_same_command_and_its_worker_goes_on
     }
 }
 
+/// A job of one server that ends with the first worker that is lost, and does not end before.
+const STRICT: &[&str] = &[
+    "cluster.servers=1",
+    "cluster.on_worker_loss=stop",
+    "train.epochs=50",
+    "limits.lease_seconds=2",
+    "limits.linger_seconds=0.2",
+];
+
+/// Starts a server and the two workers of its job; answers when both have trained.
+fn strict(bench: &Bench, sets: &[&str]) -> (Child, String, [Child; 2]) {
+    let (server, address) = listening(&mut keeping(bench, "0", "127.0.0.1:0", sets));
+    let workers = [(), ()].map(|()| start(&mut bench.command(&["worker", "--join", &address])));
+    wait_for("two workers that train", || {
+        let status = bench.run(&["status", &address, "--json"]);
+        let view: Value = serde_json::from_slice(&status.stdout).unwrap();
+        let mut workers = view["workers"].as_array().unwrap().iter();
+        workers.all(|worker| worker["examples"].as_u64() > Some(0))
+    });
+    (server, address, workers)
+}
+
+#[test]
+fn a_server_whose_job_has_failed_does_not_serve_it_again_until_its_checkpoints_are_forgotten() {
+    let bench = Bench::new();
+    let sets = [SLOW, STRICT].concat();
+    let (server, address, [killed, left]) = strict(&bench, &sets);
+    kill(killed);
+    for child in [left, server] {
+        let output = output_of(child);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    }
+    for _ in 0..2 {
+        let again = output_of(start(&mut keeping(&bench, "0", &address, &sets)));
+        let words = stderr(&again);
+        assert_eq!(again.status.code(), Some(1), "{words}");
+        let what = "error: the job of kept/server-0 has failed: worker ";
+        assert!(words.contains(what), "{words}");
+        let ways = "; thalweg train --resume goes on with it all the same, thalweg checkpoint --forget kept \
+                    removes it";
+        assert!(words.contains(ways), "{words}");
+        assert_eq!(stdout(&again), "", "it does not listen");
+    }
+    let forgotten = bench.run(&["checkpoint", "--forget", "kept"]);
+    assert!(forgotten.status.success(), "{}", stderr(&forgotten));
+    let (anew, place) = listening(&mut keeping(&bench, "0", &address, &sets));
+    assert_eq!(place, address);
+    kill(anew);
+}
+
+#[test]
+fn a_server_that_was_told_to_stop_serves_its_job_again() {
+    let bench = Bench::new();
+    let sets = [SLOW, STRICT].concat();
+    let (server, address, [a, b]) = strict(&bench, &sets);
+    signal(i32::try_from(server.id()).unwrap(), Signal::SIGTERM);
+    for child in [server, a, b] {
+        let output = output_of(child);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    }
+    let (again, place) = listening(&mut keeping(&bench, "0", &address, &sets));
+    assert_eq!(place, address);
+    kill(again);
+}
+
 #[test]
 fn a_server_that_does_not_come_back_is_named_with_how_long_it_was_waited_for() {
     let bench = Bench::new();

@@ -83,6 +83,26 @@ fn a_run_whose_launcher_was_killed_goes_on_from_its_last_checkpoints() {
     assert_eq!(bench.report()["epochs_used"][0]["complete"], true);
 }
 
+#[test]
+fn a_run_that_has_failed_goes_on_because_that_is_asked_for() {
+    let bench = Bench::new();
+    let sets = ["train.compute=10ms", "cluster.workers=2"];
+    let run = start(&mut bench.train(&sets, &["--on-worker-loss", "stop"]));
+    bench.wait_until_training();
+    signal(bench.pid("worker", 1), Signal::SIGKILL);
+    let output = output_of(run);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(bench.report()["status"], "failed");
+    let resumed = bench.run(&["train", "-q", "--resume", "run"]);
+    assert!(resumed.status.success(), "{}", stderr(&resumed));
+    let report = bench.report();
+    assert_eq!(report["status"], "done");
+    assert_eq!(report["epochs_used"][0]["complete"], true);
+    let log = fs::read_to_string(bench.path("run/logs/server-0.log")).unwrap();
+    let told = "its job had failed, and goes on all the same, as is wanted: worker 1 ";
+    assert!(log.contains(told), "{log}");
+}
+
 /// Lets a run that is done say that it was interrupted, as one that may go on.
 fn as_if_interrupted(bench: &Bench) {
     let path = bench.path("run/state.json");

@@ -16,7 +16,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use super::keep::{Checkpoints, Identity, Kept};
-use super::start::{Begun, write};
+use super::start::{Begun, write, write_failure};
 use crate::server::Server;
 
 /// Requests for a checkpoint that may wait.
@@ -129,7 +129,7 @@ impl Work {
             match task {
                 Ok(Task::Write(request)) => request(self.write()),
                 Err(RecvTimeoutError::Timeout) => drop(self.write()),
-                Ok(Task::End) => return drop(self.write()),
+                Ok(Task::End) => return self.write_last(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             let last = self.server.checkpoints.status(self.clock.now());
@@ -154,6 +154,22 @@ impl Work {
                 tracing::warn!("no checkpoint is written: {error}");
                 Err(error.to_string())
             }
+        }
+    }
+
+    /// Writes the last one. Whatever becomes of the parameters, that the job has failed is kept: it must not be served
+    /// again as one that has not.
+    fn write_last(&self) {
+        if self.write().is_ok() {
+            return;
+        }
+        let desk = self.server.save_desk(self.clock.now());
+        let Some(cause) = desk.coordinator.and_then(|saved| saved.failed) else {
+            return;
+        };
+        let of = (self.identity, unix_ms());
+        if let Err(error) = write_failure(&self.checkpoints, cause, of) {
+            tracing::warn!("nor is it kept that the job has failed: {error}");
         }
     }
 

@@ -101,6 +101,18 @@ impl Checkpoints {
         }
     }
 
+    /// Why the job has failed, if it has: the word of the newest checkpoint of which the manifest can be read. Arrays
+    /// are not read, as the word holds whatever becomes of them. What is another job's says nothing of this one.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        // Whoever returns from them meets the errors.
+        let mut newest = self.numbers().unwrap_or_default().into_iter().rev();
+        let (number, manifest) =
+            newest.find_map(|number| Some((number, self.manifest_of(number).ok()?)))?;
+        self.judge_whose(number, &manifest).ok()?;
+        manifest.desk.coordinator?.failed
+    }
+
     /// Reads all of a checkpoint; says what is wrong with it. One of another job verifies, too.
     pub(super) fn verify(&self, number: Number) -> Result<Manifest, String> {
         let manifest = self.manifest_of(number)?;

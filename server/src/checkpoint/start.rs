@@ -119,6 +119,28 @@ fn go_on(
     Ok(())
 }
 
+/// Writes a checkpoint of what the newest one holds, with the word that the job has failed: for a server whose own
+/// parameters cannot be kept any more, as they have diverged.
+pub(super) fn write_failure(
+    checkpoints: &Checkpoints,
+    cause: String,
+    (identity, unix_ms): (Identity, u64),
+) -> Result<(), CheckpointError> {
+    let Some(found) = checkpoints.newest()? else {
+        return Ok(());
+    };
+    let mut desk = found.manifest.desk.clone();
+    if let Some(coordinator) = &mut desk.coordinator {
+        coordinator.failed = Some(cause);
+    }
+    let mut attempt = checkpoints.begin()?;
+    for shard in found.shards() {
+        attempt.write(&shard?)?;
+    }
+    attempt.finish(identity, desk, unix_ms)?;
+    Ok(())
+}
+
 /// Writes a checkpoint: copies shard after shard, each under its lock, and writes the copies.
 pub(super) fn write(
     server: &Server,

@@ -2,5 +2,6 @@
 //! there is.
 
 mod attacks;
+mod failures;
 mod optimizers;
 mod support;

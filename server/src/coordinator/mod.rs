@@ -68,6 +68,8 @@ pub struct Coordinator {
     last_session: u64,
     phase: Phase,
     cause: String,
+    /// Whether the job ended here without having failed: it goes on when its server is started again.
+    broken_off: bool,
     /// Why the job is to end as done before its last example, if it is.
     concluded: Option<String>,
     first_grant: Option<Time>,
@@ -97,6 +99,7 @@ impl Coordinator {
             last_session: 0,
             phase: Phase::Joining,
             cause: String::new(),
+            broken_off: false,
             concluded: None,
             first_grant: None,
             ended: None,
@@ -108,6 +111,7 @@ impl Coordinator {
     pub(crate) fn save(&self, now: Time) -> SavedCoordinator {
         let examples = self.examples.iter();
         let trained = self.trained(now).as_micros();
+        let has_failed = self.phase == Phase::Failed && !self.broken_off;
         SavedCoordinator {
             ranges: self.ranges.save(),
             epochs: self.epochs.save(),
@@ -116,12 +120,13 @@ impl Coordinator {
             examples: examples.map(|(worker, n)| (worker.0, *n)).collect(),
             trained_us: u64::try_from(trained).unwrap_or(u64::MAX),
             done: (self.phase == Phase::Done).then(|| self.cause.clone()),
+            failed: has_failed.then(|| self.cause.clone()),
             concluded: self.concluded.clone(),
         }
     }
 
-    /// Takes what was kept of the coordinator of the same job. A job that had been told to stop goes on.
-    /// Sessions are numbered from `sessions_after` on.
+    /// Takes what was kept of the coordinator of the same job. A job that had been told to stop goes on, and so does
+    /// one that had failed: whether it is to is judged before. Sessions are numbered from `sessions_after` on.
     ///
     /// # Errors
     /// What cannot be, in words.
@@ -258,9 +263,17 @@ impl Coordinator {
         self.ranges.give_back(worker);
     }
 
-    /// Ends the job early.
+    /// Ends the job early: it has failed, also for a server that is started again.
     pub fn fail(&mut self, now: Time, cause: &str) {
         self.end(now, Phase::Failed, cause);
+    }
+
+    /// Ends the job early for this process alone, which was told to stop or is left by all: started again it goes on.
+    pub fn break_off(&mut self, now: Time, cause: &str) {
+        if !self.has_ended() {
+            self.broken_off = true;
+            self.end(now, Phase::Failed, cause);
+        }
     }
 
     /// Deals no more data: the job has reached what it was to reach, and is done once nothing is on
@@ -296,7 +309,7 @@ impl Coordinator {
     /// Whether workers are to stop.
     #[must_use]
     pub fn over(&self, now: Time) -> bool {
-        matches!(self.phase, Phase::Done | Phase::Failed) || self.enough(now).is_some()
+        self.has_ended() || self.enough(now).is_some()
     }
 
     /// Examples committed.
@@ -364,8 +377,12 @@ impl Coordinator {
             .or_else(|| time_is_up.then(|| format!("[train] seconds = {seconds} are over")))
     }
 
+    fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Done | Phase::Failed)
+    }
+
     fn end(&mut self, now: Time, phase: Phase, cause: &str) {
-        if !matches!(self.phase, Phase::Done | Phase::Failed) {
+        if !self.has_ended() {
             self.phase = phase;
             cause.clone_into(&mut self.cause);
             self.ended = Some(now);

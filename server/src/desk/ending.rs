@@ -57,14 +57,15 @@ impl Desk {
         self.observers.is_empty() && (lingered || (self.observed && is_over))
     }
 
-    /// Ends a job that nobody will finish. Server 0 knows what is done; any other goes by the word
-    /// of the workers that left.
+    /// Ends a job that nobody will finish here. Server 0 knows what is done; any other goes by the word
+    /// of the workers that left. Nothing has gone wrong with the job: workers that are started again with their
+    /// servers may finish it.
     fn fall_short(&mut self, now: Time, why: &str) {
         match &mut self.coordinator {
             Some(coordinator) if !coordinator.over(now) => {
                 let (done, all) = (coordinator.committed(), coordinator.examples_total());
                 let cause = format!("{done} of {all} examples are committed, and {why}");
-                coordinator.fail(now, &cause);
+                coordinator.break_off(now, &cause);
             }
             None if !self.over_said => {
                 self.stopped.get_or_insert_with(|| why.to_owned());

@@ -7,7 +7,7 @@ use thalweg_common::time::Time;
 
 use super::{Desk, Follow};
 use crate::admission::SlotState;
-use crate::saved::SavedDesk;
+use crate::saved::{SavedCoordinator, SavedDesk};
 
 impl Desk {
     /// What is to be kept.
@@ -15,12 +15,24 @@ impl Desk {
         let slots = (0_u32..).zip(self.admission.clocks().slots());
         let lost = slots.filter(|(_, slot)| slot.state == SlotState::Lost);
         SavedDesk {
-            coordinator: self.coordinator.as_ref().map(|c| c.save(now)),
+            coordinator: self.save_coordinator(now),
             lives: self.lives.iter().map(|life| life.0).collect(),
             lost: lost
                 .map(|(worker, slot)| (worker, slot.why.clone()))
                 .collect(),
         }
+    }
+
+    /// What is to be kept of the coordinator. A job that fails because none of its workers comes back to a server that
+    /// returned is not kept as failed: they may come to the next one.
+    fn save_coordinator(&self, now: Time) -> Option<SavedCoordinator> {
+        let saved = self.coordinator.as_ref()?.save(now);
+        let mut slots = self.admission.clocks().slots().iter();
+        let somebody_came = slots.any(|slot| slot.session.is_some());
+        Some(SavedCoordinator {
+            failed: saved.failed.filter(|_| somebody_came),
+            ..saved
+        })
     }
 
     /// Goes on from what was kept: every slot is expected again, but those of workers that had been lost

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use thalweg_common::time::Time;
 use thalweg_proto::transport::Clock;
 use thalweg_server::checkpoint::{
     self, About, Begun, CheckpointError, Checkpoints, Keeper, KeeperOptions, PASSED_OVER, RealDisk,
     Returned, begin, folder_of, hold, unix_ms,
 };
-use thalweg_server::{Plan, Server};
+use thalweg_server::{Plan, SavedCoordinator, Server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::command::{say, say_error};
@@ -28,14 +28,26 @@ pub(super) struct Kept {
     _folder: File,
 }
 
-/// Makes the server of a plan, from its newest checkpoint below `folder` if there is one, and starts to
-/// keep checkpoints of it. Those of another job are removed if `forget_others` says so, and else an error.
-pub(super) fn keep(
-    (checkpoints_of_all, forget_others): (&Path, bool),
+/// Refuses to serve a job that has failed: whoever starts processes again that ended with an error, and workers that
+/// come again, would train it on with nobody there who wants it.
+pub(super) fn refuse_failed(
+    checkpoints_of_all: &Path,
     blueprint: &Blueprint,
-    plan: Plan,
-) -> Result<Kept> {
-    let section = &blueprint.config.checkpoint;
+    plan: &Plan,
+) -> Result<()> {
+    let checkpoints = checkpoints_of(checkpoints_of_all, blueprint, plan);
+    if let Some(cause) = checkpoints.failure() {
+        bail!(
+            "the job of {} has failed: {cause}; thalweg train --resume goes on with it all the same, thalweg \
+             checkpoint --forget {} removes it",
+            checkpoints.folder().display(),
+            checkpoints_of_all.display()
+        );
+    }
+    Ok(())
+}
+
+fn checkpoints_of(checkpoints_of_all: &Path, blueprint: &Blueprint, plan: &Plan) -> Checkpoints {
     let about = About {
         job: plan.job.clone(),
         fingerprint: plan.fingerprint,
@@ -45,8 +57,19 @@ pub(super) fn keep(
         shards: plan.map.of_server(plan.server).map(|(id, _)| id).collect(),
     };
     let folder = folder_of(checkpoints_of_all, plan.server);
-    let held = hold(&folder)?;
-    let checkpoints = Checkpoints::new(folder, Arc::new(RealDisk), about, section.keep);
+    let keep = blueprint.config.checkpoint.keep;
+    Checkpoints::new(folder, Arc::new(RealDisk), about, keep)
+}
+
+/// Makes the server of a plan, from its newest checkpoint below `folder` if there is one, and starts to
+/// keep checkpoints of it. Those of another job are removed if `forget_others` says so, and else an error.
+pub(super) fn keep(
+    (checkpoints_of_all, forget_others): (&Path, bool),
+    blueprint: &Blueprint,
+    plan: Plan,
+) -> Result<Kept> {
+    let checkpoints = checkpoints_of(checkpoints_of_all, blueprint, &plan);
+    let held = hold(checkpoints.folder())?;
     let found = match checkpoints.newest() {
         Err(CheckpointError::Foreign { path, found, .. }) if forget_others => {
             let removed = checkpoints.forget_all()?;
@@ -72,16 +95,12 @@ pub(super) fn keep(
         let coordinator = found
             .as_ref()
             .and_then(|found| found.manifest.desk.coordinator.as_ref());
-        if coordinator.is_some_and(|coordinator| coordinator.done.is_some()) {
-            say_error(&format!(
-                "warning: its job was done, and nothing is left to train; `thalweg checkpoint --forget {}` lets the \
-                 servers start it anew",
-                checkpoints_of_all.display()
-            ));
+        if let Some(coordinator) = coordinator {
+            tell_end(coordinator, checkpoints_of_all);
         }
     }
     drop(found);
-    let every = section.every_seconds.duration();
+    let every = blueprint.config.checkpoint.every_seconds.duration();
     let options = KeeperOptions {
         checkpoints,
         every: (!every.is_zero()).then_some(every),
@@ -133,6 +152,22 @@ pub(super) async fn refuse_signal() {
     };
     while asked.recv().await.is_some() {
         say_error("no checkpoint is written: this server keeps none; start it with --checkpoints DIR");
+    }
+}
+
+/// Says of a job that had come to an end what becomes of it.
+fn tell_end(coordinator: &SavedCoordinator, checkpoints_of_all: &Path) {
+    if coordinator.done.is_some() {
+        say_error(&format!(
+            "warning: its job was done, and nothing is left to train; `thalweg checkpoint --forget {}` lets the \
+             servers start it anew",
+            checkpoints_of_all.display()
+        ));
+    }
+    if let Some(cause) = &coordinator.failed {
+        say_error(&format!(
+            "warning: its job had failed, and goes on all the same, as is wanted: {cause}"
+        ));
     }
 }
 

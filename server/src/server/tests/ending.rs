@@ -81,6 +81,8 @@ fn a_job_that_everybody_left_unfinished_has_failed_and_says_who_left_how() {
     let expected = "20 of 100 examples are committed, and no worker is left: worker 0 was told to \
                     stop";
     assert_eq!(server.phase(), (Phase::Failed, expected.to_owned()));
+    let kept = server.save_desk(later).coordinator.unwrap();
+    assert_eq!(kept.failed, None, "all of them may be started again");
 }
 
 #[test]
@@ -162,6 +164,8 @@ fn a_server_that_was_started_anew_ends_the_job_and_workers_are_told_why() {
     let anew = "server 1 was started anew and has lost its parameters";
     assert!(refusal.message.starts_with(anew), "{refusal}");
     assert_eq!(server.status(Time::ZERO).phase, Phase::Failed);
+    let kept = server.save_desk(Time::ZERO).coordinator.unwrap();
+    assert_eq!(kept.failed, None, "the server is at fault, not the job");
     let told = server.next_range(Time::ZERO, &worker.asks()).unwrap_err();
     assert_eq!(
         (told.kind, told.message.starts_with(anew)),

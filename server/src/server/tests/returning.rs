@@ -2,8 +2,11 @@
 //! nobody's session is known, and everybody goes on.
 
 use thalweg_common::message::{Leave, LeaveReason};
+use thalweg_proto::transport;
 
 use super::*;
+use crate::checkpoint::{About, Checkpoints, Keeper, KeeperOptions, RealDisk, begin};
+use crate::saved::SavedCoordinator;
 
 /// A server that goes on from what another one is now, as one from its checkpoint does.
 fn returned(server: &Server, plan: Plan, sessions_after: u64) -> Server {
@@ -130,6 +133,112 @@ fn a_job_that_was_done_is_done_and_one_that_was_stopped_goes_on() {
     assert_eq!(worker.grant_again(&third, Time::ZERO), Grant::Done);
 }
 
+/// What server 0 keeps beside its shards.
+fn kept(server: &Server) -> SavedCoordinator {
+    let kept = server.save_desk(Time::ZERO).coordinator;
+    kept.expect("server 0 keeps a ledger")
+}
+
+/// A server of two workers, the loss of any of which ends the job.
+fn strict(rate: f64) -> Server {
+    let mut plan = Plan {
+        on_worker_loss: OnWorkerLoss::Stop,
+        ..plan(Consistency::Asp, 2)
+    };
+    plan.training.rate = Arc::new(move |_| rate);
+    Server::new(plan, Time::ZERO).unwrap()
+}
+
+/// A worker that has pushed a gradient.
+fn at_work(server: &Server) -> Pusher {
+    let mut worker = Pusher::join(server);
+    let range = worker.range(server);
+    worker.push(server, vec![range]).unwrap();
+    worker
+}
+
+/// The worker fails.
+fn fail(server: &Server, worker: &Pusher) {
+    let leave = Leave {
+        session: worker.session,
+        worker: worker.worker,
+        reason: LeaveReason::Failed,
+        cause: "signal 9".into(),
+    };
+    server.leave(Time::ZERO, &leave);
+}
+
+#[test]
+fn that_a_job_has_failed_is_kept_and_whoever_returns_all_the_same_goes_on() {
+    let first = strict(1.0);
+    let worker = at_work(&first);
+    assert_eq!(kept(&first).failed, None);
+    fail(&first, &worker);
+    // Whoever is told to stop after that takes nothing from it.
+    first.stop(Time::ZERO, "told to stop by SIGTERM");
+    let cause = "worker 0 failed: signal 9";
+    assert_eq!(kept(&first).failed.as_deref(), Some(cause));
+    let second = returned(&first, plan(Consistency::Asp, 2), 100);
+    assert_eq!(second.phase(), (Phase::Joining, String::new()));
+    assert_eq!(kept(&second).failed, None);
+}
+
+#[test]
+fn a_server_that_is_told_to_stop_keeps_no_failure_whatever_comes_after() {
+    let server = strict(1.0);
+    let worker = at_work(&server);
+    server.stop(Time::ZERO, "told to stop by SIGTERM");
+    fail(&server, &worker);
+    assert_eq!(server.phase().0, Phase::Failed);
+    assert_eq!(kept(&server).failed, None);
+}
+
+#[test]
+fn the_last_checkpoint_says_that_the_job_has_failed_also_where_parameters_have_diverged() {
+    for (rate, is_fresh) in [(1.0, false), (f64::INFINITY, true)] {
+        let server = Arc::new(strict(rate));
+        let plan = server.plan();
+        let about = About {
+            job: plan.job.clone(),
+            fingerprint: plan.fingerprint,
+            server: plan.server,
+            servers: 1,
+            generation: 1,
+            shards: server.shard_ids().collect(),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = || {
+            let path = folder.path().to_owned();
+            Checkpoints::new(path, Arc::new(RealDisk), about.clone(), 3)
+        };
+        let options = KeeperOptions {
+            checkpoints: checkpoints(),
+            every: None,
+            begun: begin(&server, (&checkpoints(), None), (Time::ZERO, 1)).unwrap(),
+        };
+        let clock = transport::Clock::start();
+        let keeper = Keeper::start(server.clone(), options, clock).unwrap();
+        fail(&server, &at_work(&server));
+        assert_eq!(checkpoints().failure(), None, "it is not the last");
+        keeper.end();
+        let cause = checkpoints().failure();
+        assert_eq!(cause.as_deref(), Some("worker 0 failed: signal 9"));
+        let newest = checkpoints();
+        let found = newest.newest().unwrap().unwrap();
+        assert_eq!(found.manifest.is_fresh, is_fresh, "rate {rate}");
+    }
+}
+
+#[test]
+fn what_an_earlier_release_kept_says_nothing_of_a_failure() {
+    let kept = kept(&strict(1.0));
+    let mut earlier = serde_json::to_value(&kept).unwrap();
+    let removed = earlier.as_object_mut().unwrap().remove("failed");
+    assert_eq!(removed, Some(serde_json::Value::Null));
+    let read: SavedCoordinator = serde_json::from_value(earlier).unwrap();
+    assert_eq!(read, kept);
+}
+
 #[test]
 fn a_worker_that_comes_back_does_not_take_its_slot_from_another() {
     let server = server(Consistency::Asp, 1);
@@ -222,4 +331,5 @@ fn workers_that_do_not_come_back_are_lost_in_the_time_to_join() {
     let later = Time::from_origin(Duration::from_secs(61));
     assert_eq!(second.tick(later).len(), 1);
     assert_eq!(second.phase().0, Phase::Failed);
+    assert_eq!(kept(&second).failed, None, "they may come to the next one");
 }
