@@ -14,7 +14,8 @@ use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Clock, Fingerprint, Generation, Sequence, SessionId, ShardId, WorkerId};
 use thalweg_common::message::{
     Asked, Conclude, Granted, Heartbeat, HeartbeatReply, Leave, NextRange, Offer, Outcome, Part,
-    PartAck, Phase, Pull, PullPart, PullReply, Push, PushHeader, Read, Register, Registered, SessionRole,
+    PartAck, Phase, Pull, PullPart, PullReply, Push, PushHeader, Read, Register, Registered,
+    SessionRole,
 };
 use thalweg_common::optimizer::Reader;
 use thalweg_common::registry::SettingError;

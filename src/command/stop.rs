@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn whoever_is_to_outlive_its_terminal_is_known_by_what_it_ignores() {
-        let status = |mask: &str| format!("Name:\tthalweg\nSigBlk:\t0000000000000001\nSigIgn:\t{mask}\n");
+        let status =
+            |mask: &str| format!("Name:\tthalweg\nSigBlk:\t0000000000000001\nSigIgn:\t{mask}\n");
         assert!(ignores_hang_up(&status("0000000000001001")));
         assert!(!ignores_hang_up(&status("0000000000001000")));
         assert!(ignores_hang_up("nothing is told"));

@@ -128,7 +128,10 @@ impl Memory {
             .map(|(_, span)| span.elements.end - span.elements.start)
             .max();
         // A copy of one shard, its file, and that read back: columns are 4 bytes an element and slot.
-        let copy = largest.unwrap_or(0).saturating_mul(3 * state).saturating_add(rounds / shards.max(1));
+        let copy = largest
+            .unwrap_or(0)
+            .saturating_mul(3 * state)
+            .saturating_add(rounds / shards.max(1));
         let pulls = config.limits.inflight_pulls_max as u64;
         Self {
             terms: vec![
@@ -319,9 +322,7 @@ pub(super) fn requests_max(limits: &Limits, elements: u64) -> usize {
     let in_flight = limits
         .inflight_pushes_max
         .saturating_add(limits.inflight_pulls_max);
-    in_flight
-        .saturating_mul(pieces(elements))
-        .saturating_add(8)
+    in_flight.saturating_mul(pieces(elements)).saturating_add(8)
 }
 
 /// Pulls of all sessions under way: every worker's, and an observer's. As many are planned for.

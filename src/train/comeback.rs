@@ -41,7 +41,8 @@ impl Watch {
             }
         }
         let patience = self.patience(true);
-        self.attend_again(statuses, (&why.join("; "), patience)).await
+        self.attend_again(statuses, (&why.join("; "), patience))
+            .await
     }
 
     /// Gives a sign of life. A launcher that was paused for longer than a lease is not known to the servers any

@@ -172,7 +172,8 @@ async fn a_caller_is_known_by_a_certificate_or_a_token_of_its_role() {
     let twice = [(Role::Worker, token('w')), (Role::Admin, token('w'))];
     let told = Keys::new(&pem, &authority.server(), &twice).unwrap_err();
     assert!(
-        told.to_string().contains("the token of admin is that of worker, too"),
+        told.to_string()
+            .contains("the token of admin is that of worker, too"),
         "{told}"
     );
     for role in Role::ALL {

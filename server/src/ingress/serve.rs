@@ -323,7 +323,9 @@ async fn tick_until_over(
         let now = handler.clock.now();
         let since = now.since(std::mem::replace(&mut last, now));
         if SLEPT <= since {
-            tracing::warn!("this server was paused or starved for {since:.1?}: nobody's lease runs out for it");
+            tracing::warn!(
+                "this server was paused or starved for {since:.1?}: nobody's lease runs out for it"
+            );
             server.slept(since);
         }
         for lapse in server.tick(now) {

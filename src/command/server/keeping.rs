@@ -151,7 +151,9 @@ pub(super) async fn refuse_signal() {
         return;
     };
     while asked.recv().await.is_some() {
-        say_error("no checkpoint is written: this server keeps none; start it with --checkpoints DIR");
+        say_error(
+            "no checkpoint is written: this server keeps none; start it with --checkpoints DIR",
+        );
     }
 }
 

@@ -231,19 +231,31 @@ fn a_push_that_claims_what_it_was_not_given_is_refused_whole() {
     let range = other.range(&server);
     thief.sequence += 1;
     let header = thief.header(vec![range]);
-    let parts: Vec<_> = (0..SHARDS).map(|shard| thief.part(shard, &header)).collect();
+    let parts: Vec<_> = (0..SHARDS)
+        .map(|shard| thief.part(shard, &header))
+        .collect();
     let push = Push { header, parts };
     let reply = server.handle(Time::ZERO, Request::Push(push.clone()));
     let Handled::Reply(Reply::Refused(refusal)) = reply else {
         panic!("{reply:?}");
     };
-    assert!(refusal.message.contains("not on loan to worker 0"), "{refusal}");
+    assert!(
+        refusal.message.contains("not on loan to worker 0"),
+        "{refusal}"
+    );
     let status = server.status(Time::ZERO);
-    assert!(status.shards.iter().all(|shard| shard.version == Version(0)));
+    assert!(
+        status
+            .shards
+            .iter()
+            .all(|shard| shard.version == Version(0))
+    );
     // Whose they are may push them, and again without harm.
     other.sequence += 1;
     let header = other.header(vec![range]);
-    let parts: Vec<_> = (0..SHARDS).map(|shard| other.part(shard, &header)).collect();
+    let parts: Vec<_> = (0..SHARDS)
+        .map(|shard| other.part(shard, &header))
+        .collect();
     let push = Push { header, parts };
     for _ in 0..2 {
         let reply = server.handle(Time::ZERO, Request::Push(push.clone()));

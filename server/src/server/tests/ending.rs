@@ -308,7 +308,11 @@ fn a_job_whose_workers_all_fell_silent_waits_for_one_and_is_given_up_in_the_end(
                 ..registration()
             };
             let mut again = Pusher::of(&server.register(at(60), &again).unwrap());
-            assert_eq!(again.range(&server), range, "what was on loan is dealt again");
+            assert_eq!(
+                again.range(&server),
+                range,
+                "what was on loan is dealt again"
+            );
             assert!(server.tick(at(69)).is_empty());
             assert_eq!(server.phase().0, Phase::Training);
             assert!(!server.is_finished(at(69)));
@@ -328,7 +332,8 @@ fn a_job_whose_workers_all_fell_silent_waits_for_one_and_is_given_up_in_the_end(
 }
 
 #[test]
-fn a_server_that_was_paused_itself_takes_nobody_for_silent_and_one_that_nobody_knows_ends_at_once() {
+fn a_server_that_was_paused_itself_takes_nobody_for_silent_and_one_that_nobody_knows_ends_at_once()
+{
     let at = |seconds| Time::from_origin(Duration::from_secs(seconds));
     let server = server(Consistency::Asp, 1);
     let mut worker = Pusher::join(&server);
@@ -337,7 +342,11 @@ fn a_server_that_was_paused_itself_takes_nobody_for_silent_and_one_that_nobody_k
     assert!(server.tick(at(21)).is_empty());
     let range = worker.range(&server);
     worker.push_at(at(22), &server, vec![range]).unwrap();
-    assert_eq!(server.tick(at(60)).len(), 1, "a lease runs out all the same");
+    assert_eq!(
+        server.tick(at(60)).len(),
+        1,
+        "a lease runs out all the same"
+    );
     let idle = Server::new(plan(Consistency::Asp, 1), Time::ZERO).unwrap();
     idle.stop(at(1), "told to stop by SIGTERM");
     assert!(idle.is_finished(at(1)));
