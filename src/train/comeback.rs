@@ -102,6 +102,7 @@ impl Watch {
 
     /// Starts a server again, if it has not ended by a decision of its own.
     async fn start_again(&mut self, loss: &Loss) -> Result<(), Over> {
+        let patience = self.patience(true);
         let (Some(cluster), Role::Server(index)) = (&mut self.cluster, loss.role) else {
             return Ok(());
         };
@@ -115,7 +116,6 @@ impl Watch {
         self.display.message(&format!(
             "{loss}; it is started again from its last checkpoint ({turn} of {max})"
         ));
-        let patience = self.patience(true);
         let started = tokio::select! {
             biased;
             by = self.interrupts.next() => return Err(self.interrupt(by)),
