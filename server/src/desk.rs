@@ -5,6 +5,7 @@
 
 mod ending;
 mod events;
+mod losses;
 mod retries;
 mod saving;
 
@@ -21,6 +22,7 @@ use thalweg_common::time::Time;
 
 use crate::admission::{Admission, Lapse, Signs, SlotState, Ticket};
 use crate::coordinator::Coordinator;
+use crate::desk::losses::Loss;
 use crate::desk::retries::Retries;
 use crate::history::{History, kept, kept_reason};
 use crate::plan::{OnWorkerLoss, Plan};
@@ -45,15 +47,6 @@ pub(crate) enum Follow {
     Release(SessionId),
     Close(WorkerId, SessionId),
     Settle(WorkerId),
-}
-
-/// How sure it is that a worker is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Loss {
-    /// It was said, or it never came.
-    Sure,
-    /// Nothing was heard of it: it, or this server, may have been cut off or paused.
-    Silent,
 }
 
 #[derive(Debug)]
@@ -518,17 +511,6 @@ impl Desk {
         lapsed
     }
 
-    /// Leases, and the wait for workers that are all silent, go on from where they were so long ago.
-    pub(crate) fn slept(&mut self, time: Duration) {
-        self.admission.slept(time);
-        for seen in self.observers.values_mut() {
-            *seen = *seen + time;
-        }
-        if let Some((since, _)) = &mut self.silence {
-            *since = *since + time;
-        }
-    }
-
     /// Where the job is in its life, and why it ended if it ended early.
     pub(crate) fn phase(&self) -> (Phase, String) {
         let is_done = match &self.coordinator {
@@ -545,70 +527,6 @@ impl Desk {
             }
             (None, None) if !self.contacted => (Phase::Joining, String::new()),
             (None, None) => (Phase::Training, String::new()),
-        }
-    }
-
-    /// `why` goes on where a worker was named: "failed: …".
-    fn lose(&mut self, now: Time, (worker, loss): (WorkerId, Loss), why: &str) {
-        self.depart(now, worker, SlotState::Lost, why);
-        let counts = |s: SlotState| s.counts() || s == SlotState::Idle;
-        let survivors = self
-            .admission
-            .clocks()
-            .slots()
-            .iter()
-            .filter(|slot| counts(slot.state))
-            .count();
-        let Some(coordinator) = &mut self.coordinator else {
-            return;
-        };
-        let cause = format!("worker {worker} {why}");
-        match (self.on_worker_loss, loss) {
-            // Others may take its place, or it comes back itself.
-            (OnWorkerLoss::Continue, Loss::Silent) if survivors == 0 => {
-                self.silence.get_or_insert((now, cause));
-            }
-            _ if survivors == 0 => {
-                coordinator.fail(now, &format!("{cause}; it was the last worker"));
-            }
-            (OnWorkerLoss::Stop, _) => coordinator.fail(now, &cause),
-            (OnWorkerLoss::Continue, _) => {}
-        }
-    }
-
-    /// Gives a job up whose workers have all been silent for too long.
-    fn end_silence(&mut self, now: Time, join: Duration) {
-        let Some((since, cause)) = &self.silence else {
-            return;
-        };
-        if now.since(*since) <= join {
-            return;
-        }
-        let cause = format!(
-            "{cause}; it was the last worker, and none has come in the {:.1} s since",
-            now.since(*since).as_secs_f64()
-        );
-        self.silence = None;
-        // Nobody has decided anything: started again, this server goes on if somebody comes.
-        if let Some(coordinator) = &mut self.coordinator {
-            coordinator.break_off(now, &cause);
-        }
-    }
-
-    fn depart(&mut self, now: Time, worker: WorkerId, state: SlotState, why: &str) {
-        self.tell_departed(now, worker, state, why);
-        let released = self.admission.leave(now, worker, state, why);
-        self.released.extend(released);
-        self.tell_opened(now);
-        self.follow.push(Follow::Retire(worker));
-        let slot = self.admission.clocks().slots().get(worker.0 as usize);
-        let session = slot.and_then(|slot| slot.session);
-        self.follow.extend(session.map(Follow::Release));
-        if let Some(coordinator) = &mut self.coordinator {
-            coordinator.lose(worker);
-        }
-        if let Some(note) = self.notes.get_mut(worker.0 as usize) {
-            why.clone_into(&mut note.doing);
         }
     }
 

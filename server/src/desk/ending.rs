@@ -36,12 +36,12 @@ impl Desk {
         let any_left = slots
             .iter()
             .any(|slot| matches!(slot.state, SlotState::Left));
-        let all_lost = slots.iter().all(|slot| slot.state == SlotState::Lost);
-        let none_expected = any_left || self.is_over(now) || all_lost;
+        let none_expected =
+            any_left || self.is_over(now) || slots.iter().all(|slot| slot.state == SlotState::Lost);
         // Whoever fell silent may come back, and others may take its place: as long as for a first worker.
-        let linger = match all_lost && !self.is_over(now) {
-            true => bounds.linger.max(bounds.join),
-            false => bounds.linger,
+        let linger = match self.silence {
+            Some(_) => bounds.linger.max(bounds.join),
+            None => bounds.linger,
         };
         if !(gone && none_expected) {
             self.over_since = None;

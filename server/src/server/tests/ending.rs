@@ -308,14 +308,14 @@ fn a_job_whose_workers_all_fell_silent_waits_for_one_and_is_given_up_in_the_end(
                 ..registration()
             };
             let mut again = Pusher::of(&server.register(at(60), &again).unwrap());
+            assert!(server.tick(at(69)).is_empty());
+            assert_eq!(server.phase().0, Phase::Training);
+            assert!(!server.is_finished(at(69)));
             assert_eq!(
                 again.range(&server),
                 range,
                 "what was on loan is dealt again"
             );
-            assert!(server.tick(at(69)).is_empty());
-            assert_eq!(server.phase().0, Phase::Training);
-            assert!(!server.is_finished(at(69)));
             continue;
         }
         assert!(server.tick(at(71)).is_empty());
