@@ -145,7 +145,8 @@ fn missing_words(missing: &[PathBuf]) -> String {
 /// # Errors
 /// If something cannot be written.
 pub(super) fn make_certificates(folder: &Path) -> Result<()> {
-    create(folder, 1).map(drop)
+    // Longer than anybody warns of.
+    create(folder, 60).map(drop)
 }
 
 /// A new authority with what every role needs, for so many days: all of it or, if that is interrupted, no authority.
