@@ -351,7 +351,8 @@ impl Desk {
                 Ok(())
             }
             (Some(held), _) if held == session => Err(fenced(worker, session, &slot.why)),
-            (Some(held), _) if session < held => Err(fenced(
+            // Nobody has the number 0.
+            (Some(held), _) if SessionId(0) < session && session < held => Err(fenced(
                 worker,
                 session,
                 "a later session has taken its slot",

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -218,10 +219,23 @@ fn key_pair(folder: &Path) -> Result<Option<KeyPair>> {
     if !is_there.with_context(|| format!("cannot read {}", certificate.display()))? {
         return Ok(None);
     }
+    warn_if_others_read(&key);
     Ok(Some(KeyPair {
         certificates: read(&certificate)?.to_string(),
         key: read(&key)?,
     }))
+}
+
+/// Whoever can read a key can stand for its owner.
+fn warn_if_others_read(key: &Path) {
+    let mode = fs::metadata(key).map_or(0, |file| file.permissions().mode());
+    if mode & 0o077 != 0 {
+        say_error(&format!(
+            "warning: {} can be read by other users of this machine (mode {:o}); `chmod 600` it",
+            key.display(),
+            mode & 0o777
+        ));
+    }
 }
 
 fn read_token(path: &Path) -> Result<Token> {
@@ -243,6 +257,7 @@ fn read(path: &Path) -> Result<Zeroizing<String>> {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {
                 "; `thalweg certs` makes such files, a folder for each role"
             }
+            ErrorKind::InvalidData => "; expected text (PEM, or a token), found other bytes",
             _ => "",
         };
         anyhow!("cannot read {}: {error}{fix}", path.display())
