@@ -39,9 +39,9 @@ impl Desk {
         let none_expected =
             any_left || self.is_over(now) || slots.iter().all(|slot| slot.state == SlotState::Lost);
         // Whoever fell silent may come back, and others may take its place: as long as for a first worker.
-        let linger = match self.silence {
-            Some(_) => bounds.linger.max(bounds.join),
-            None => bounds.linger,
+        let linger = match self.silence.is_some() && !self.is_over(now) {
+            true => bounds.linger.max(bounds.join),
+            false => bounds.linger,
         };
         if !(gone && none_expected) {
             self.over_since = None;
