@@ -223,18 +223,22 @@ fn texts_of_callers_are_kept_in_part() {
     assert!(server.status(Time::ZERO).cause.len() < 3_000);
 }
 
+/// A push of all shards.
+fn whole(pusher: &mut Pusher, range: DataRange) -> Push {
+    pusher.sequence += 1;
+    let header = pusher.header(vec![range]);
+    let parts = (0..SHARDS).map(|shard| pusher.part(shard, &header));
+    let parts = parts.collect();
+    Push { header, parts }
+}
+
 #[test]
 fn a_push_that_claims_what_it_was_not_given_is_refused_whole() {
     let server = server(Consistency::Asp, 2);
     let mut thief = Pusher::join(&server);
     let mut other = Pusher::join(&server);
     let range = other.range(&server);
-    thief.sequence += 1;
-    let header = thief.header(vec![range]);
-    let parts: Vec<_> = (0..SHARDS)
-        .map(|shard| thief.part(shard, &header))
-        .collect();
-    let push = Push { header, parts };
+    let push = whole(&mut thief, range);
     let reply = server.handle(Time::ZERO, Request::Push(push.clone()));
     let Handled::Reply(Reply::Refused(refusal)) = reply else {
         panic!("{reply:?}");
@@ -251,12 +255,7 @@ fn a_push_that_claims_what_it_was_not_given_is_refused_whole() {
             .all(|shard| shard.version == Version(0))
     );
     // Whose they are may push them, and again without harm.
-    other.sequence += 1;
-    let header = other.header(vec![range]);
-    let parts: Vec<_> = (0..SHARDS)
-        .map(|shard| other.part(shard, &header))
-        .collect();
-    let push = Push { header, parts };
+    let push = whole(&mut other, range);
     for _ in 0..2 {
         let reply = server.handle(Time::ZERO, Request::Push(push.clone()));
         let Handled::Reply(Reply::Pushed(acks)) = reply else {
