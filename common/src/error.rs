@@ -41,6 +41,8 @@ pub enum RefusalKind {
     Deadline,
     /// The server is ending.
     Stopping,
+    /// The job has failed, and goes on for nobody: neither here nor at a server that is started again.
+    JobFailed,
     /// A broken invariant on the server's side.
     Internal,
     /// The caller has shown nothing that says who it is.
@@ -64,7 +66,7 @@ pub enum Next {
 
 impl RefusalKind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Invalid,
         Self::NonFinite,
         Self::TooLarge,
@@ -80,6 +82,7 @@ impl RefusalKind {
         Self::Overloaded,
         Self::Deadline,
         Self::Stopping,
+        Self::JobFailed,
         Self::Internal,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -98,6 +101,7 @@ impl RefusalKind {
             | Self::UnknownShard
             | Self::SlotsTaken
             | Self::Stopping
+            | Self::JobFailed
             | Self::Internal
             | Self::Unauthenticated
             | Self::Forbidden => Next::GiveUp,
@@ -126,6 +130,7 @@ impl RefusalKind {
             Self::Overloaded => "overloaded",
             Self::Deadline => "deadline",
             Self::Stopping => "stopping",
+            Self::JobFailed => "job_failed",
             Self::Internal => "internal",
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden => "forbidden",

@@ -54,7 +54,8 @@ pub fn code(kind: RefusalKind) -> Code {
         | RefusalKind::WrongGeneration
         | RefusalKind::UnknownSession
         | RefusalKind::Fenced
-        | RefusalKind::SlotsTaken => Code::FailedPrecondition,
+        | RefusalKind::SlotsTaken
+        | RefusalKind::JobFailed => Code::FailedPrecondition,
         RefusalKind::TooFar => Code::OutOfRange,
         RefusalKind::Overloaded => Code::ResourceExhausted,
         RefusalKind::Deadline => Code::DeadlineExceeded,

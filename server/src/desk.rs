@@ -67,6 +67,10 @@ pub(crate) struct Desk {
     /// The lives of servers 0, 1, … as those who registered here have met them.
     lives: Vec<Life>,
     stopped: Option<String>,
+    /// Why the job has failed, as a worker of a server that does not decide it was told.
+    failed: Option<String>,
+    /// Whether it has because its training diverged.
+    diverged: bool,
     contacted: bool,
     /// Whether a worker has left with the word that the job is over.
     over_said: bool,
@@ -90,6 +94,7 @@ impl Desk {
             .with_signs(Signs {
                 heartbeat: plan.bounds.heartbeat,
                 lease: plan.bounds.lease,
+                iteration: plan.bounds.iteration,
             }),
             coordinator: coordinates.then(|| Coordinator::new(plan.coordinator.clone())),
             notes: vec![Note::default(); workers as usize],
@@ -102,6 +107,8 @@ impl Desk {
             observed: false,
             lives: vec![],
             stopped: None,
+            failed: None,
+            diverged: false,
             contacted: false,
             over_said: false,
             on_worker_loss: plan.on_worker_loss,
@@ -147,8 +154,12 @@ impl Desk {
 
     /// Refuses what a worker asks of a job that has ended without being done.
     fn judge_end(&self) -> Result<(), Refusal> {
+        let kind = match self.has_failed() {
+            true => RefusalKind::JobFailed,
+            false => RefusalKind::Stopping,
+        };
         match self.phase() {
-            (Phase::Failed, cause) => Err(Refusal::new(RefusalKind::Stopping, cause)),
+            (Phase::Failed, cause) => Err(Refusal::new(kind, cause)),
             (Phase::Joining | Phase::Training | Phase::Done, _) => Ok(()),
         }
     }
@@ -452,7 +463,23 @@ impl Desk {
 
     /// Whether workers are to stop.
     pub(crate) fn is_over(&self, now: Time) -> bool {
-        self.stopped.is_some() || self.coordinator.as_ref().is_some_and(|c| c.over(now))
+        self.stopped.is_some()
+            || self.failed.is_some()
+            || self.coordinator.as_ref().is_some_and(|c| c.over(now))
+    }
+
+    /// Whether it is decided that the job has failed: not only this process ends.
+    fn has_failed(&self) -> bool {
+        self.failed.is_some()
+            || self
+                .coordinator
+                .as_ref()
+                .is_some_and(Coordinator::has_failed)
+    }
+
+    /// Whether the job has failed because its training diverged.
+    pub(crate) fn diverged(&self) -> bool {
+        self.diverged && self.phase().0 == Phase::Failed
     }
 
     /// Ends the job from here: the process was told to stop.
@@ -474,6 +501,10 @@ impl Desk {
                 let why = format!("failed: {}", kept_reason(cause));
                 self.lose(now, (worker, Loss::Sure), &why);
             }
+            LeaveReason::Diverged | LeaveReason::JobFailed => {
+                self.diverged |= reason == LeaveReason::Diverged;
+                self.lose_all(now, worker, (reason, cause));
+            }
         }
     }
 
@@ -493,7 +524,7 @@ impl Desk {
         self.observers
             .retain(|_, seen| now.since(*seen) <= bounds.lease);
         let over = self.is_over(now);
-        let lapsed = self.admission.lapsed(now, bounds.lease, bounds.join);
+        let lapsed = self.admission.lapsed(now, bounds.join);
         for lapse in &lapsed {
             if over && lapse.session.is_none() {
                 self.depart(now, lapse.worker, SlotState::Left, "never joined");
@@ -514,20 +545,16 @@ impl Desk {
 
     /// Where the job is in its life, and why it ended if it ended early.
     pub(crate) fn phase(&self) -> (Phase, String) {
-        let is_done = match &self.coordinator {
-            Some(coordinator) => coordinator.phase().0 == Phase::Done,
-            None => self.over_said,
-        };
-        match (&self.coordinator, &self.stopped) {
+        if let Some(coordinator) = &self.coordinator {
+            let (phase, cause) = coordinator.phase();
+            return (phase, cause.to_owned());
+        }
+        match self.failed.as_ref().or(self.stopped.as_ref()) {
             // Whoever is told to stop after the end takes nothing from it.
-            (_, Some(_)) if is_done => (Phase::Done, String::new()),
-            (_, Some(why)) => (Phase::Failed, why.clone()),
-            (Some(coordinator), None) => {
-                let (phase, cause) = coordinator.phase();
-                (phase, cause.to_owned())
-            }
-            (None, None) if !self.contacted => (Phase::Joining, String::new()),
-            (None, None) => (Phase::Training, String::new()),
+            Some(_) if self.over_said => (Phase::Done, String::new()),
+            Some(why) => (Phase::Failed, why.clone()),
+            None if !self.contacted => (Phase::Joining, String::new()),
+            None => (Phase::Training, String::new()),
         }
     }
 

@@ -73,6 +73,8 @@ pub enum OnWorkerLoss {
 pub struct Bounds {
     /// Silence after which a session is lost.
     pub lease: Duration,
+    /// How long a worker that lives may be in one iteration while it is the slowest.
+    pub iteration: Duration,
     /// Between two signs of life of a worker.
     pub heartbeat: Duration,
     /// How long after the first session the last worker may join.

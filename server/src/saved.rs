@@ -119,8 +119,29 @@ pub struct SavedDesk {
     pub coordinator: Option<SavedCoordinator>,
     /// The lives of the job's servers as far as they were met.
     pub lives: Vec<u64>,
+    /// Of the others: why the job has failed, as their workers were told.
+    #[serde(default)]
+    pub failed: Option<String>,
     /// Workers that were lost, and why.
     pub lost: Vec<(u32, String)>,
+}
+
+impl SavedDesk {
+    /// Why the job has failed, if it is known here that it has.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        match &self.coordinator {
+            Some(coordinator) => coordinator.failed.as_deref(),
+            None => self.failed.as_deref(),
+        }
+    }
+
+    /// Says that the job has failed.
+    pub(crate) fn fail(&mut self, cause: String) {
+        match &mut self.coordinator {
+            Some(coordinator) => coordinator.failed = Some(cause),
+            None => self.failed = Some(cause),
+        }
+    }
 }
 
 /// The bits of a float, for a file.

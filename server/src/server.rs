@@ -202,36 +202,45 @@ impl Server {
         Ok(())
     }
 
-    /// Judges what a push says of the data before any of its parts is applied: one shard keeps the books, and would
-    /// refuse its own part alone. Where another server keeps them, nobody here can tell.
+    /// Judges what a push of several parts says of the data before any of them is applied: one shard keeps the books,
+    /// and would refuse its own part alone. Where another server keeps them, nobody here can tell.
     ///
     /// # Errors
     /// A [`Refusal`] of all parts if a range is not on loan to the worker, or the weight is not theirs.
     pub fn judge_claims(&self, now: Time, push: &Push) -> Result<(), Refusal> {
         let header = &push.header;
         let mut parts = push.parts.iter();
-        let Some(part) = parts.find(|part| self.keeps_the_ledger(part.shard)) else {
+        let books = parts.find(|part| self.keeps_the_ledger(part.shard));
+        let Some(part) = books.filter(|_| 1 < push.parts.len()) else {
             return Ok(());
         };
-        let Some(shard) = self.shards.get(&part.shard) else {
+        if self.judge_loans(header).is_ok() {
             return Ok(());
-        };
-        // Held until it is judged: the same push may be applied by another hand just now, and what it commits is on
-        // loan no more.
-        let shard = shard.lock();
+        }
+        // What it says may be wrong because it came before: what it commits is on loan no more. The shard's lock is
+        // held until that is known, since the same push may be applied by another hand just now.
+        let shard = self.shards[&part.shard].lock();
         if !shard.is_new(header.session, part.sequence) {
             return Ok(());
         }
-        let mut desk = self.desk.lock();
-        let judged = desk.coordinator.as_ref().map(|c| c.judge(header));
-        let Some(Err(error)) = judged else {
+        let Err(refusal) = self.judge_loans(header) else {
             return Ok(());
         };
-        let refusal = Refusal::invalid(error.to_string());
+        let mut desk = self.desk.lock();
         desk.turn_away(header.worker, refusal.kind, push.parts.len() as u64);
         let who = (Some(header.worker), Some(header.session));
         desk.tell_refused(now, who, Asked::Push, &refusal);
         Err(refusal)
+    }
+
+    /// Judges whether what a push says it used is on loan to its worker.
+    fn judge_loans(&self, header: &PushHeader) -> Result<(), Refusal> {
+        match &self.desk.lock().coordinator {
+            Some(coordinator) => coordinator
+                .judge(header)
+                .map_err(|error| Refusal::invalid(error.to_string())),
+            None => Ok(()),
+        }
     }
 
     /// Judges one part of a push and applies or accepts it. Its header was judged.
@@ -278,17 +287,10 @@ impl Server {
         header: &PushHeader,
         part: &Part,
     ) -> PartAck {
-        let new = shard.is_new(header.session, part.sequence);
-        if new {
-            let judged = self
-                .desk
-                .lock()
-                .coordinator
-                .as_ref()
-                .map(|c| c.judge(header));
-            if let Some(Err(error)) = judged {
-                return shard.refuse(header, part, Refusal::invalid(error.to_string()));
-            }
+        if shard.is_new(header.session, part.sequence)
+            && let Err(refusal) = self.judge_loans(header)
+        {
+            return shard.refuse(header, part, refusal);
         }
         let ack = shard.push(header, part);
         if matches!(

@@ -398,6 +398,7 @@ fn bounds(config: &JobConfig) -> Bounds {
     let limits = &config.limits;
     Bounds {
         lease: limits.lease_seconds.duration(),
+        iteration: limits.iteration_seconds.duration(),
         heartbeat: limits.heartbeat_seconds.duration(),
         join: limits.join_seconds.duration(),
         linger: limits.linger_seconds.duration(),

@@ -340,6 +340,7 @@ impl Hall {
             job: self.job.blueprint.config.name.clone(),
             phase: state.phase,
             cause: state.cause,
+            diverged: false,
             progress,
             examples_total: total,
             up,

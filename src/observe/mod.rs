@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use thalweg_common::ids::{Clock, SessionId, WorkerId};
 use thalweg_common::message::{
-    Conclude, Heartbeat, HeartbeatReply, Leave, LeaveReason, Offer, Reply, Request, Status,
+    Conclude, Heartbeat, HeartbeatReply, Leave, LeaveReason, Offer, Phase, Reply, Request, Status,
     StatusRequest,
 };
 use thalweg_proto::security::Credentials;
@@ -52,6 +52,16 @@ impl Observer {
     pub(crate) fn server_at(&self, address: &str) -> Option<u32> {
         let mut servers = (0_u32..).zip(&self.clients);
         servers.find_map(|(server, client)| (client.address() == address).then_some(server))
+    }
+
+    /// How the job ended for server 0, if it answers within `patience` and says that the job has failed: the others
+    /// may have gone by then.
+    pub(crate) async fn failure(&self, patience: Duration) -> Option<Status> {
+        let request = Request::Status(StatusRequest::default());
+        match attach::ask(self.clients.first()?, request, patience).await {
+            Ok(Reply::Status(status)) if status.phase == Phase::Failed => Some(*status),
+            Ok(_) | Err(_) => None,
+        }
     }
 
     /// How things stand on every server, in server order.

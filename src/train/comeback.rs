@@ -7,7 +7,6 @@ use anyhow::Error;
 use thalweg_common::error::RefusalKind;
 use thalweg_common::message::{ShardStatus, Status};
 
-use super::options::RunEnd;
 use super::run::now;
 use super::watch::{Over, Watch};
 use crate::launch::{LocalCluster, Loss, Role};
@@ -34,6 +33,9 @@ impl Watch {
         losses: Vec<Loss>,
         statuses: &[Status],
     ) -> Option<Over> {
+        if let Some(over) = self.told_over().await {
+            return Some(over);
+        }
         let why: Vec<_> = losses.iter().map(ToString::to_string).collect();
         for loss in losses {
             if let Err(over) = self.start_again(&loss).await {
@@ -88,6 +90,13 @@ impl Watch {
             "{error}; {why} is waited for {seconds} s to come back"
         ));
         self.attend_again(statuses, (error, patience)).await
+    }
+
+    /// The end of a job that server 0 still tells of. Another server may have ended because of it, and would be taken for
+    /// its cause.
+    async fn told_over(&self) -> Option<Over> {
+        let status = self.seat.failure(TRY).await?;
+        Some(Over::failed(status.cause, status.diverged))
     }
 
     /// How long servers are waited for.
@@ -151,6 +160,9 @@ impl Watch {
                 },
                 Ok(Err(error)) => error,
             };
+            if let Some(over) = self.told_over().await {
+                return Some(over);
+            }
             for loss in self.ended_servers() {
                 if let Err(over) = self.start_again(&loss).await {
                     return Some(over);
@@ -227,8 +239,5 @@ impl Watch {
 }
 
 fn failed(cause: String) -> Over {
-    Over {
-        end: RunEnd::Failed,
-        cause: Some(cause),
-    }
+    Over::failed(cause, false)
 }

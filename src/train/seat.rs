@@ -28,6 +28,14 @@ impl Seat {
         }
     }
 
+    /// How the job has failed, if the first server still says so where others have gone; nothing of threads.
+    pub(super) async fn failure(&self, patience: Duration) -> Option<Status> {
+        match self {
+            Self::Cluster(observer) => observer.failure(patience).await,
+            Self::Threads(_) => None,
+        }
+    }
+
     /// The parameters as they are now; of threads, as they were after the last epoch.
     pub(super) async fn parameters(&self) -> Result<Vec<f32>> {
         match self {

@@ -87,6 +87,20 @@ pub(super) struct Over {
     pub(super) cause: Option<String>,
 }
 
+impl Over {
+    /// Of a job that has failed, for the servers' cause.
+    pub(super) fn failed(cause: String, diverged: bool) -> Self {
+        let end = match diverged {
+            true => RunEnd::Diverged,
+            false => RunEnd::Failed,
+        };
+        Self {
+            end,
+            cause: Some(cause),
+        }
+    }
+}
+
 impl Watch {
     /// Watches until the job is over and every worker has left.
     pub(super) async fn run(mut self) -> Result<Watched> {
@@ -175,12 +189,7 @@ impl Watch {
                         cause,
                     });
                 }
-                Phase::Failed => {
-                    return Ok(Over {
-                        end: RunEnd::Failed,
-                        cause: Some(view.cause),
-                    });
-                }
+                Phase::Failed => return Ok(Over::failed(view.cause, view.diverged)),
                 Phase::Joining | Phase::Training => {}
             }
             if self.evaluation_is_due(&view, &mut next) {

@@ -34,6 +34,7 @@ fn server_0() -> Status {
         job: "flights".into(),
         phase: Phase::Training,
         cause: String::new(),
+        diverged: false,
         progress: 42_336,
         examples_total: 98_000,
         up: Duration::from_millis(5_500),

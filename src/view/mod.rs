@@ -49,6 +49,8 @@ pub struct ClusterView {
     pub phase: Phase,
     /// Why it failed; empty if it did not.
     pub cause: String,
+    /// Whether it failed because its training diverged.
+    pub diverged: bool,
     /// Examples committed.
     pub progress: u64,
     /// Examples at which the job ends.
@@ -164,6 +166,7 @@ impl From<&[Status]> for ClusterView {
             job: first.job.clone(),
             phase: first.phase,
             cause: first.cause.clone(),
+            diverged: first.diverged,
             progress: first.progress,
             examples_total: first.examples_total,
             up: first.up,
@@ -193,6 +196,7 @@ impl ClusterView {
             job: String::new(),
             phase: Phase::Joining,
             cause: String::new(),
+            diverged: false,
             progress: 0,
             examples_total: 0,
             up: Duration::ZERO,

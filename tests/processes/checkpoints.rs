@@ -224,6 +224,64 @@ fn strict(bench: &Bench, sets: &[&str]) -> (Child, String, [Child; 2]) {
     (server, address, workers)
 }
 
+/// Starts a server that does not serve; answers with what it says.
+fn refuses_to_serve(command: &mut Command) -> String {
+    let refused = output_of(start(command));
+    let words = stderr(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{words}");
+    assert_eq!(stdout(&refused), "", "it does not listen");
+    words
+}
+
+#[test]
+fn a_job_whose_training_diverges_ends_at_once_for_all_and_stays_failed_at_every_server() {
+    let bench = Bench::new();
+    fs::write(
+        bench.path("steep.svm"),
+        "1 1:1e30\n2 1:2e30 2:1\n3 2:1e30\n4 1:3e30\n".repeat(50),
+    )
+    .unwrap();
+    let sets = [
+        "data.name=libsvm",
+        "data.train=steep.svm",
+        "data.task=real",
+        "model.name=linear_regression",
+        "optimizer.name=sgd",
+        "optimizer.lr=1.0",
+        "train.batch_size=4",
+        "train.non_finite=reject",
+        "cluster.workers=2",
+        "limits.lease_seconds=300",
+        "limits.join_seconds=300",
+        "limits.linger_seconds=1",
+    ];
+    let servers = ["0", "1"].map(|index| keeping(&bench, index, "127.0.0.1:0", &sets));
+    let [(first, a), (second, b)] = servers.map(|mut command| listening(&mut command));
+    let both = format!("{a},{b}");
+    let trainer = start(&mut bench.command(&["train", "-q", "--out", "run", "--join", &both]));
+    // The other slot stays free: nobody waits until somebody takes it.
+    let worker = output_of(start(&mut bench.command(&["worker", "--join", &both])));
+    assert_eq!(worker.status.code(), Some(3), "{}", stderr(&worker));
+    let trainer = output_of(trainer);
+    assert_eq!(trainer.status.code(), Some(3), "{}", stderr(&trainer));
+    let report = bench.report();
+    assert_eq!(report["status"], "diverged");
+    let cause = report["cause"].as_str().unwrap();
+    assert!(
+        cause.starts_with("worker 0 failed: the gradient of iteration "),
+        "{cause}"
+    );
+    for (index, server) in ["0", "1"].into_iter().zip([first, second]) {
+        let ended = output_of(server);
+        let words = stderr(&ended);
+        assert_eq!(ended.status.code(), Some(1), "{words}");
+        assert!(words.contains(cause), "{words}");
+        let words = refuses_to_serve(&mut keeping(&bench, index, "127.0.0.1:0", &sets));
+        let what = format!("error: the job of kept/server-{index} has failed: {cause}");
+        assert!(words.contains(&what), "{words}");
+    }
+}
+
 #[test]
 fn a_server_whose_job_has_failed_does_not_serve_it_again_until_its_checkpoints_are_forgotten() {
     let bench = Bench::new();
@@ -235,15 +293,12 @@ fn a_server_whose_job_has_failed_does_not_serve_it_again_until_its_checkpoints_a
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     }
     for _ in 0..2 {
-        let again = output_of(start(&mut keeping(&bench, "0", &address, &sets)));
-        let words = stderr(&again);
-        assert_eq!(again.status.code(), Some(1), "{words}");
+        let words = refuses_to_serve(&mut keeping(&bench, "0", &address, &sets));
         let what = "error: the job of kept/server-0 has failed: worker ";
         assert!(words.contains(what), "{words}");
         let ways = "; thalweg train --resume goes on with it all the same, thalweg checkpoint --forget kept \
                     removes it";
         assert!(words.contains(ways), "{words}");
-        assert_eq!(stdout(&again), "", "it does not listen");
     }
     let forgotten = bench.run(&["checkpoint", "--forget", "kept"]);
     assert!(forgotten.status.success(), "{}", stderr(&forgotten));

@@ -11,7 +11,7 @@ use crate::ids::Fingerprint;
 ///
 /// | why a process may differ | keys |
 /// |---|---|
-/// | its patience | connect, request, retry, join, stop, linger |
+/// | its patience | connect, request, retry, iteration, join, stop, linger |
 /// | its memory and its queues | memory, in flight, queue, sessions, history |
 /// | how slow a machine it plays | `train.compute` |
 /// | who may reach it | `cluster.insecure_listen` |
@@ -21,6 +21,7 @@ const OF_ONE_PROCESS: &[(&str, &str)] = &[
     ("limits", "connect_seconds"),
     ("limits", "request_seconds"),
     ("limits", "retry_total_seconds"),
+    ("limits", "iteration_seconds"),
     ("limits", "join_seconds"),
     ("limits", "stop_seconds"),
     ("limits", "linger_seconds"),

@@ -488,6 +488,7 @@ fn sizes(limits: &Limits, problems: &mut Problems) {
 fn times(limits: &Limits, problems: &mut Problems) {
     for (key, time) in [
         ("limits.lease_seconds", limits.lease_seconds),
+        ("limits.iteration_seconds", limits.iteration_seconds),
         ("limits.heartbeat_seconds", limits.heartbeat_seconds),
         ("limits.join_seconds", limits.join_seconds),
         ("limits.gate_wait_seconds", limits.gate_wait_seconds),

@@ -121,6 +121,7 @@ history_events = 256
 rejoins_max = 8
 memory_bytes_max = 0
 lease_seconds = 10.0
+iteration_seconds = 3600.0
 heartbeat_seconds = 1.0
 join_seconds = 60.0
 gate_wait_seconds = 5.0

@@ -193,6 +193,10 @@ pub enum LeaveReason {
     Stopped,
     /// The worker failed.
     Failed,
+    /// Its gradient is not finite, which no other worker's will be either: the job has failed.
+    Diverged,
+    /// A server has told it that the job has failed.
+    JobFailed,
 }
 
 /// Closes a session.

@@ -269,10 +269,12 @@ pub struct Status {
     pub server: ServerId,
     /// The job's name.
     pub job: String,
-    /// Where the job is in its life. Only server 0 knows more than `Training`.
+    /// Where the job is in its life. Only server 0 knows when it is done; the others, that it has failed.
     pub phase: Phase,
     /// Why it failed, if it did.
     pub cause: String,
+    /// Whether it failed because its training diverged.
+    pub diverged: bool,
     /// Examples committed, as this server's first shard counts them.
     pub progress: u64,
     /// Examples at which the job ends.

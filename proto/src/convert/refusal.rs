@@ -26,6 +26,7 @@ impl From<RefusalKind> for v1::RefusalKind {
             RefusalKind::Overloaded => Self::Overloaded,
             RefusalKind::Deadline => Self::Deadline,
             RefusalKind::Stopping => Self::Stopping,
+            RefusalKind::JobFailed => Self::JobFailed,
             RefusalKind::Internal => Self::Internal,
             RefusalKind::Unauthenticated => Self::Unauthenticated,
             RefusalKind::Forbidden => Self::Forbidden,
@@ -38,7 +39,7 @@ pub(super) fn kind(number: i32) -> Result<RefusalKind, ConvertError> {
     RefusalKind::ALL
         .into_iter()
         .find(|kind| v1::RefusalKind::from(*kind) as i32 == number)
-        .ok_or_else(|| field::unnamed("kind", "the refusal kinds 1 to 18", number))
+        .ok_or_else(|| field::unnamed("kind", "the refusal kinds 1 to 19", number))
 }
 
 /// Refusals by reason, as they are sent.

@@ -222,6 +222,8 @@ impl From<&Leave> for v1::Leave {
             LeaveReason::Done => v1::LeaveReason::Done,
             LeaveReason::Stopped => v1::LeaveReason::Stopped,
             LeaveReason::Failed => v1::LeaveReason::Failed,
+            LeaveReason::Diverged => v1::LeaveReason::Diverged,
+            LeaveReason::JobFailed => v1::LeaveReason::JobFailed,
         };
         Self {
             session: leave.session.0,
@@ -240,6 +242,8 @@ impl TryFrom<v1::Leave> for Leave {
             Ok(v1::LeaveReason::Done) => LeaveReason::Done,
             Ok(v1::LeaveReason::Stopped) => LeaveReason::Stopped,
             Ok(v1::LeaveReason::Failed) => LeaveReason::Failed,
+            Ok(v1::LeaveReason::Diverged) => LeaveReason::Diverged,
+            Ok(v1::LeaveReason::JobFailed) => LeaveReason::JobFailed,
             Ok(v1::LeaveReason::Unspecified) | Err(_) => {
                 let names = "done (1), stopped (2), failed (3)";
                 return Err(field::unnamed("reason", names, leave.reason));

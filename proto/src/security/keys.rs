@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -99,6 +100,7 @@ pub struct Keys {
     pages: Arc<ServerConfig>,
     tokens: Vec<(Role, Digest)>,
     authority: Digest,
+    holds_until: Option<Duration>,
 }
 
 impl fmt::Debug for Keys {
@@ -146,7 +148,14 @@ impl Keys {
                 .map(|(role, token)| (*role, token.digest()))
                 .collect(),
             authority: authority_digest(authority)?,
+            holds_until: own.holds_until(authority).ok(),
         })
+    }
+
+    /// Until when the server's certificate holds, since 1970; `None` if that is not known.
+    #[must_use]
+    pub fn holds_until(&self) -> Option<Duration> {
+        self.holds_until
     }
 
     /// How TLS is spoken where gRPC is.

@@ -214,7 +214,9 @@ fn leave() -> impl Strategy<Value = Leave> {
     let reason = prop_oneof![
         Just(LeaveReason::Done),
         Just(LeaveReason::Stopped),
-        Just(LeaveReason::Failed)
+        Just(LeaveReason::Failed),
+        Just(LeaveReason::Diverged),
+        Just(LeaveReason::JobFailed),
     ];
     (any::<u64>(), any::<u32>(), reason, ".{0,20}").prop_map(|(session, worker, reason, cause)| {
         Leave {

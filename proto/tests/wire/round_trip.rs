@@ -88,6 +88,7 @@ fn status() -> Status {
         job: "flights".into(),
         phase: Phase::Training,
         cause: String::new(),
+        diverged: true,
         progress: 64_000,
         examples_total: 98_000,
         up: Duration::from_micros(1_234_567),

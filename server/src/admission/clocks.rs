@@ -74,6 +74,8 @@ pub struct Signs {
     pub heartbeat: Duration,
     /// Silence after which it is lost.
     pub lease: Duration,
+    /// Time in one iteration after which the slowest is lost, though it lives.
+    pub iteration: Duration,
 }
 
 impl Signs {
@@ -90,6 +92,7 @@ impl Default for Signs {
         Self {
             heartbeat: Duration::from_secs(1),
             lease: Duration::from_secs(10),
+            iteration: Duration::from_secs(3600),
         }
     }
 }
@@ -345,12 +348,20 @@ impl Clocks {
     /// Everybody was last seen so much later than it seemed.
     pub(super) fn slept(&mut self, time: Duration) {
         for slot in &mut self.slots {
-            slot.seen = slot.seen + time;
+            (slot.seen, slot.moved) = (slot.seen + time, slot.moved + time);
         }
     }
 
-    /// Whose lease has run out, or who did not come in the time to join.
-    pub(super) fn lapsed(&self, now: Time, lease: Duration, join: Duration) -> Vec<super::Lapse> {
+    /// Whose lease has run out, who hangs, or who did not come in the time to join.
+    pub(super) fn lapsed(&self, now: Time, join: Duration) -> Vec<super::Lapse> {
+        let Signs {
+            lease, iteration, ..
+        } = self.signs;
+        // Whoever is further waits for others, or will be the slowest itself.
+        let floor = self.floor();
+        let hangs = |slot: &Slot| {
+            floor.is_some_and(|floor| slot.clock <= floor) && now.since(slot.moved) > iteration
+        };
         let joined_too_late = self
             .first_entry
             .is_some_and(|first| now.since(first) > join);
@@ -363,6 +374,12 @@ impl Clocks {
                         "gave no sign of life for {:.1} s (the lease is {:.1} s)",
                         now.since(slot.seen).as_secs_f64(),
                         lease.as_secs_f64()
+                    ),
+                    SlotState::Active if hangs(slot) => format!(
+                        "finished no iteration for {:.1} s, though it gave signs of life (limits.iteration_seconds is \
+                         {:.1} s)",
+                        now.since(slot.moved).as_secs_f64(),
+                        iteration.as_secs_f64()
                     ),
                     SlotState::Absent if joined_too_late => format!(
                         "did not join within {:.1} s of the first",

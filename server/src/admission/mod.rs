@@ -229,11 +229,11 @@ impl Admission {
         std::mem::take(&mut self.opened)
     }
 
-    /// The workers that were silent for longer than `lease`, and, if the oldest session is older
-    /// than `join`, those that never came.
+    /// The workers that were silent for longer than their lease, those that hang, and, if the oldest session is
+    /// older than `join`, those that never came.
     #[must_use]
-    pub fn lapsed(&self, now: Time, lease: Duration, join: Duration) -> Vec<Lapse> {
-        self.clocks.lapsed(now, lease, join)
+    pub fn lapsed(&self, now: Time, join: Duration) -> Vec<Lapse> {
+        self.clocks.lapsed(now, join)
     }
 
     /// Nobody could be heard for so long: all leases are that much longer, once.
@@ -499,7 +499,7 @@ mod tests {
         let ticket = parked(&gate.ask(NOW, A, Clock(1)));
         let later = NOW + Duration::from_secs(61);
         gate.alive(later, A, SessionId(1));
-        let lapsed = gate.lapsed(later, Duration::from_secs(10), Duration::from_secs(60));
+        let lapsed = gate.lapsed(later, Duration::from_secs(60));
         assert_eq!(lapsed.len(), 1);
         assert_eq!((lapsed[0].worker, lapsed[0].session), (B, None));
         assert_eq!(
@@ -509,10 +509,45 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_lives_and_finishes_nothing_is_given_up_and_who_waits_for_it_is_not() {
+        let join = Duration::from_secs(60);
+        for consistency in [Consistency::Bsp, Consistency::Ssp { lag: 2 }] {
+            let mut gate = pair(consistency).with_signs(Signs {
+                iteration: Duration::from_secs(100),
+                ..Signs::default()
+            });
+            gate.advance(NOW, A, Clock(3));
+            let ticket = parked(&gate.ask(NOW, A, Clock(3)));
+            let lapsed = |gate: &mut Admission, seconds| {
+                let now = NOW + Duration::from_secs(seconds);
+                gate.alive(now, A, SessionId(1));
+                gate.alive(now, B, SessionId(2));
+                gate.lapsed(now, join)
+            };
+            assert!(lapsed(&mut gate, 100).is_empty());
+            // The time in which nobody could be heard counts for nobody.
+            gate.slept(Duration::from_secs(50));
+            assert!(lapsed(&mut gate, 150).is_empty());
+            let [hung] = &lapsed(&mut gate, 151)[..] else {
+                panic!("one hangs");
+            };
+            assert_eq!((hung.worker, hung.session), (B, Some(SessionId(2))));
+            assert!(
+                hung.why.starts_with("finished no iteration for 101.0 s"),
+                "{}",
+                hung.why
+            );
+            let released = gate.leave(NOW, B, SlotState::Lost, &hung.why);
+            assert_eq!(released, vec![ticket]);
+        }
+    }
+
+    #[test]
     fn whoever_waits_for_a_silent_worker_is_told_how_long_its_lease_still_runs() {
         let signs = |heartbeat, lease| Signs {
             heartbeat: Duration::from_millis(heartbeat),
             lease: Duration::from_millis(lease),
+            ..Signs::default()
         };
         let mut gate = pair(Consistency::Bsp).with_signs(signs(500, 2_000));
         gate.advance(NOW, A, Clock(1));

@@ -173,7 +173,7 @@ impl World {
         if self.plant == Plant::LeaseIgnored {
             return Ok(());
         }
-        for lapse in self.gate.lapsed(self.now, LEASE, Duration::from_secs(60)) {
+        for lapse in self.gate.lapsed(self.now, Duration::from_secs(60)) {
             if self.plant == Plant::DeadWorkerCounted {
                 continue;
             }

@@ -164,11 +164,11 @@ impl Work {
             return;
         }
         let desk = self.server.save_desk(self.clock.now());
-        let Some(cause) = desk.coordinator.and_then(|saved| saved.failed) else {
+        let Some(cause) = desk.failure() else {
             return;
         };
         let of = (self.identity, unix_ms());
-        if let Err(error) = write_failure(&self.checkpoints, cause, of) {
+        if let Err(error) = write_failure(&self.checkpoints, cause.to_owned(), of) {
             tracing::warn!("nor is it kept that the job has failed: {error}");
         }
     }

@@ -110,7 +110,7 @@ impl Checkpoints {
         let (number, manifest) =
             newest.find_map(|number| Some((number, self.manifest_of(number).ok()?)))?;
         self.judge_whose(number, &manifest).ok()?;
-        manifest.desk.coordinator?.failed
+        manifest.desk.failure().map(str::to_owned)
     }
 
     /// Reads all of a checkpoint; says what is wrong with it. One of another job verifies, too.

@@ -130,9 +130,7 @@ pub(super) fn write_failure(
         return Ok(());
     };
     let mut desk = found.manifest.desk.clone();
-    if let Some(coordinator) = &mut desk.coordinator {
-        coordinator.failed = Some(cause);
-    }
+    desk.fail(cause);
     let mut attempt = checkpoints.begin()?;
     for shard in found.shards() {
         attempt.write(&shard?)?;

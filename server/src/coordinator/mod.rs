@@ -111,7 +111,6 @@ impl Coordinator {
     pub(crate) fn save(&self, now: Time) -> SavedCoordinator {
         let examples = self.examples.iter();
         let trained = self.trained(now).as_micros();
-        let has_failed = self.phase == Phase::Failed && !self.broken_off;
         SavedCoordinator {
             ranges: self.ranges.save(),
             epochs: self.epochs.save(),
@@ -120,7 +119,7 @@ impl Coordinator {
             examples: examples.map(|(worker, n)| (worker.0, *n)).collect(),
             trained_us: u64::try_from(trained).unwrap_or(u64::MAX),
             done: (self.phase == Phase::Done).then(|| self.cause.clone()),
-            failed: has_failed.then(|| self.cause.clone()),
+            failed: self.has_failed().then(|| self.cause.clone()),
             concluded: self.concluded.clone(),
         }
     }
@@ -304,6 +303,12 @@ impl Coordinator {
     #[must_use]
     pub fn phase(&self) -> (Phase, &str) {
         (self.phase, &self.cause)
+    }
+
+    /// Whether the job has failed, also for a server that is started again.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.phase == Phase::Failed && !self.broken_off
     }
 
     /// Whether workers are to stop.

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use thalweg_common::ids::WorkerId;
+use thalweg_common::message::LeaveReason;
 use thalweg_common::time::Time;
 
 use super::{Desk, Follow};
 use crate::admission::SlotState;
+use crate::history::kept_reason;
 use crate::plan::OnWorkerLoss;
 
 /// How sure it is that a worker is gone.
@@ -56,6 +58,30 @@ impl Desk {
             }
             OnWorkerLoss::Stop => coordinator.fail(now, &cause),
             OnWorkerLoss::Continue => {}
+        }
+    }
+
+    /// A worker says that the job has failed for all: for it to go on, parameters, settings or data would have to be
+    /// others. Server 0 decides that it has; the others keep it in mind.
+    pub(super) fn lose_all(
+        &mut self,
+        now: Time,
+        worker: WorkerId,
+        (reason, cause): (LeaveReason, &str),
+    ) {
+        let cause = kept_reason(cause);
+        let why = format!("failed: {cause}");
+        self.depart(now, worker, SlotState::Lost, &why);
+        let cause = match reason {
+            // It has the words of a server.
+            LeaveReason::JobFailed => cause,
+            _ => format!("worker {worker} {why}"),
+        };
+        match &mut self.coordinator {
+            Some(coordinator) => coordinator.fail(now, &cause),
+            None => {
+                self.failed.get_or_insert(cause);
+            }
         }
     }
 

@@ -17,6 +17,7 @@ impl Desk {
         SavedDesk {
             coordinator: self.save_coordinator(now),
             lives: self.lives.iter().map(|life| life.0).collect(),
+            failed: self.failed.clone(),
             lost: lost
                 .map(|(worker, slot)| (worker, slot.why.clone()))
                 .collect(),

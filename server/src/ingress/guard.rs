@@ -2,6 +2,7 @@
 //! calls, and that a session is used by nobody but whom it was opened for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use thalweg_common::error::{Refusal, RefusalKind};
@@ -32,6 +33,11 @@ impl Guard {
             keys,
             owners: Mutex::default(),
         }
+    }
+
+    /// Until when the server's own certificate holds, since 1970, if it has one.
+    pub(super) fn certificate_until(&self) -> Option<Duration> {
+        self.keys.as_ref()?.holds_until()
     }
 
     /// Who calls.

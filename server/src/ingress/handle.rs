@@ -334,6 +334,7 @@ impl Handler {
         };
         let load = self.load.numbers(self.connections_max, queued, queue);
         let mut snapshot = self.server.snapshot(self.clock.now(), &self.before, load);
+        snapshot.certificate_until = self.guard.certificate_until();
         let status = &mut snapshot.status;
         (status.pushed_bytes, status.pulled_bytes) =
             self.load.rising(status.pushed_bytes, status.pulled_bytes);

@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,10 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName,
     HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use hyper::http::uri::Authority;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -130,6 +132,7 @@ impl Pages {
             handler: handler.clone(),
             scrapes: Arc::new(Semaphore::new(1)),
             keys,
+            is_open,
             status: options.status_pages.clone(),
         };
         let sampling = desk.status.clone().map(|pages| sample(desk.clone(), pages));
@@ -154,6 +157,8 @@ struct Desk {
     scrapes: Arc<Semaphore>,
     /// Who may look; without, everybody.
     keys: Option<Keys>,
+    /// Whether only programs of this machine can look, which are asked nothing.
+    is_open: bool,
     /// Further pages.
     status: Option<Arc<dyn StatusPages>>,
 }
@@ -257,6 +262,10 @@ impl Desk {
             page.headers_mut().insert(ALLOW, allowed);
             return page;
         }
+        if self.is_open && !names_loopback(request) {
+            let words = "expected this server by its address or as localhost, found another name in `Host`\n";
+            return text(StatusCode::MISDIRECTED_REQUEST, words);
+        }
         let path = request.uri().path();
         let is_known = self.keys.as_ref().is_none_or(|keys| {
             let caller = keys.recognise(certificate, request.headers());
@@ -332,6 +341,21 @@ impl Desk {
     }
 }
 
+/// Whether a request for loopback was meant for it. A browser asks in the name of a site what that site's script asks for,
+/// and a site can let its name stand for loopback: it would read what is for this machine alone. No name of a site is an
+/// address.
+fn names_loopback<B>(request: &Request<B>) -> bool {
+    let told = request.headers().get(HOST).map(HeaderValue::as_bytes);
+    let asked = request.uri().authority().map(|it| it.as_str().as_bytes());
+    [told, asked].into_iter().flatten().all(|host| {
+        let Ok(host) = Authority::try_from(host) else {
+            return false;
+        };
+        let name = host.host().trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    })
+}
+
 async fn within<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(time, work).await.ok()
 }
@@ -355,4 +379,40 @@ fn page(status: StatusCode, media: &'static str, body: impl Into<Bytes>) -> Page
     let media = HeaderValue::from_static(media);
     page.headers_mut().insert(CONTENT_TYPE, media);
     page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_for_loopback_names_an_address_or_localhost() {
+        let names = |uri: &str, host: Option<&str>| {
+            let mut request = Request::builder().uri(uri);
+            if let Some(host) = host {
+                request = request.header(HOST, host);
+            }
+            names_loopback(&request.body(()).unwrap())
+        };
+        for host in [
+            "127.0.0.1:9600",
+            "localhost",
+            "LocalHost:9600",
+            "[::1]:9600",
+        ] {
+            assert!(names("/", Some(host)), "{host}");
+        }
+        assert!(names("/", None), "HTTP/1.0 names none");
+        let wrong = [
+            "site.example",
+            "site.example:9600",
+            "localhost.site.example",
+            "",
+            "a b",
+        ];
+        for host in wrong {
+            assert!(!names("/", Some(host)), "{host:?}");
+        }
+        assert!(!names("http://site.example/metrics", Some("127.0.0.1")));
+    }
 }

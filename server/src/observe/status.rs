@@ -49,6 +49,7 @@ impl Server {
             job: self.plan.job.clone(),
             phase,
             cause,
+            diverged: desk.diverged(),
             progress: shards.first().map_or(0, |shard| shard.progress),
             examples_total: coordinator.map_or(
                 self.plan.coordinator.examples_total,

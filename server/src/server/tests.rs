@@ -96,6 +96,7 @@ fn plan(consistency: Consistency, workers: u32) -> Plan {
         on_worker_loss: OnWorkerLoss::Continue,
         bounds: Bounds {
             lease: Duration::from_secs(10),
+            iteration: Duration::from_secs(3600),
             heartbeat: Duration::from_secs(1),
             join: Duration::from_secs(60),
             linger: Duration::from_secs(5),

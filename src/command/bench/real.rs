@@ -116,6 +116,7 @@ fn plan() -> anyhow::Result<Plan> {
         on_worker_loss: OnWorkerLoss::Continue,
         bounds: Bounds {
             lease: hour,
+            iteration: hour,
             heartbeat: hour,
             join: hour,
             linger: hour,

@@ -84,10 +84,8 @@ impl Worker {
             if is_left || until <= self.now {
                 match (reason, untold) {
                     (LeaveReason::Done, _) => self.finish(Outcome::Done),
-                    (LeaveReason::Stopped | LeaveReason::Failed, None) => {
-                        self.finish(Outcome::Stopped);
-                    }
-                    (LeaveReason::Stopped | LeaveReason::Failed, Some(server)) => {
+                    (_, None) => self.finish(Outcome::Stopped),
+                    (_, Some(server)) => {
                         let (server, last) = self.last_of(server);
                         return Err(Failure::Untold { server, last });
                     }
@@ -146,9 +144,10 @@ impl Worker {
             let errand = Errand::Leave(server);
             self.calls.begin(self.now, errand);
             let id = self.calls.sent(errand, deadline);
+            let (reason, cause) = failure.farewell();
             let leave = Leave {
-                cause: failure.to_string(),
-                ..self.leave_for(LeaveReason::Failed)
+                cause,
+                ..self.leave_for(reason)
             };
             let request = Request::Leave(leave);
             self.effects.push(Effect::Send {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use thalweg_common::error::{Next, Refusal, RefusalKind};
+use thalweg_common::message::LeaveReason;
 
 use crate::model::ModelError;
 use thiserror::Error;
@@ -29,6 +30,8 @@ pub enum Failure {
     JobFailed {
         /// A server's words.
         cause: String,
+        /// Whether servers that are started again do not go on with it either.
+        for_good: bool,
     },
     /// A server will never do what it was asked.
     #[error("{server} refused: {refusal}")]
@@ -116,11 +119,25 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// As what a worker leaves that cannot go on, and the cause in words.
+    pub(super) fn farewell(&self) -> (LeaveReason, String) {
+        match self {
+            Self::NonFinite { .. } => (LeaveReason::Diverged, self.to_string()),
+            Self::JobFailed {
+                cause,
+                for_good: true,
+            } => (LeaveReason::JobFailed, cause.clone()),
+            _ => (LeaveReason::Failed, self.to_string()),
+        }
+    }
+
     /// The failure that a refusal amounts to; `None` if the request is to be repeated.
     pub(crate) fn of_refusal(server: String, refusal: Refusal) -> Option<Self> {
-        if refusal.kind == RefusalKind::Stopping {
-            let cause = refusal.message;
-            return Some(Self::JobFailed { cause });
+        if matches!(refusal.kind, RefusalKind::Stopping | RefusalKind::JobFailed) {
+            return Some(Self::JobFailed {
+                for_good: refusal.kind == RefusalKind::JobFailed,
+                cause: refusal.message,
+            });
         }
         match refusal.kind.next() {
             Next::RetryLater => None,

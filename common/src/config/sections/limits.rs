@@ -32,6 +32,8 @@ pub struct Limits {
     pub memory_bytes_max: u64,
     /// A worker without a sign of life for so long is lost. Default 10.
     pub lease_seconds: Seconds,
+    /// A worker that gives signs of life, and that the others are ahead of since so long, is lost: it hangs. Default 3600.
+    pub iteration_seconds: Seconds,
     /// Between two signs of life. Default 1.
     pub heartbeat_seconds: Seconds,
     /// All workers must have registered within. Default 60.
@@ -67,6 +69,7 @@ impl Default for Limits {
             rejoins_max: 8,
             memory_bytes_max: 0,
             lease_seconds: Seconds(10.0),
+            iteration_seconds: Seconds(3600.0),
             heartbeat_seconds: Seconds(1.0),
             join_seconds: Seconds(60.0),
             gate_wait_seconds: Seconds(5.0),

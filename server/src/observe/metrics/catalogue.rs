@@ -91,6 +91,8 @@ families! {
         "Waits of all workers at the gate here that have ended, together.";
     LEASE: Gauge Seconds "lease" [],
         "Silence after which a worker is lost: limits.lease_seconds.";
+    CERTIFICATE: Gauge Seconds "certificate_expiry_timestamp" [],
+        "When the server's certificate ends, in Unix time. Servers with certificates only.";
     CHECKPOINT_NUMBER: Gauge Number "checkpoint_number" [],
         "The number of the last checkpoint. This one and those below: servers that keep checkpoints only.";
     CHECKPOINT_AGE: Gauge Seconds "checkpoint_age" [],

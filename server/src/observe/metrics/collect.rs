@@ -140,7 +140,12 @@ impl Snapshot {
         let steps: u64 = self.done.steps.iter().sum();
         sheet.one(&catalogue::STEPS, steps)?;
         sheet.one(&catalogue::GATE_WAITED, self.gate_waited)?;
-        sheet.one(&catalogue::LEASE, self.lease)
+        sheet.one(&catalogue::LEASE, self.lease)?;
+        let until = self.certificate_until;
+        sheet.all(
+            &catalogue::CERTIFICATE,
+            until.map(|until| (Vec::new(), until.into())),
+        )
     }
 
     /// What a server that keeps checkpoints says of them.

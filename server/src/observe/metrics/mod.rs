@@ -54,6 +54,8 @@ pub(crate) struct Snapshot {
     pub(crate) gate_waited: Duration,
     /// Silence after which a session is lost.
     pub(crate) lease: Duration,
+    /// Until when the server's certificate holds, since 1970, if it has one.
+    pub(crate) certificate_until: Option<Duration>,
     /// What the driver counts.
     pub(crate) load: LoadNumbers,
 }
@@ -86,6 +88,7 @@ impl Server {
             observers: desk.observers() as u64,
             gate_waited: desk.waits.total(),
             lease: self.plan.bounds.lease,
+            certificate_until: None,
             load,
         }
     }

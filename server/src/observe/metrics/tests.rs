@@ -100,6 +100,7 @@ fn snapshot(workers: u32, shards: u32) -> Snapshot {
         job: "a \"job\"\\\n".into(),
         phase: Phase::Training,
         cause: CANARY.into(),
+        diverged: false,
         progress: 96,
         examples_total: 1_000,
         up: Duration::from_secs(9),
@@ -135,6 +136,7 @@ fn snapshot(workers: u32, shards: u32) -> Snapshot {
         observers: 1,
         gate_waited: Duration::from_secs(20),
         lease: Duration::from_secs(10),
+        certificate_until: Some(Duration::from_secs(2_000_000_000)),
         load: load.numbers(16, 6, queue),
     }
 }

@@ -111,6 +111,8 @@ fn a_server_beside_server_0_goes_by_the_word_of_the_workers_that_left() {
         (LeaveReason::Done, Phase::Training),
         (LeaveReason::Stopped, Phase::Failed),
         (LeaveReason::Failed, Phase::Failed),
+        (LeaveReason::Diverged, Phase::Failed),
+        (LeaveReason::JobFailed, Phase::Failed),
     ] {
         let plan = Plan {
             server: ServerId(1),
@@ -133,7 +135,35 @@ fn a_server_beside_server_0_goes_by_the_word_of_the_workers_that_left() {
         assert!(!server.is_finished(Time::ZERO));
         assert!(server.is_finished(Time::from_origin(Duration::from_secs(6))));
         assert_eq!(server.phase().0, phase, "{reason:?}");
+        let kept = server.save_desk(Time::ZERO).failed;
+        let is_decided = matches!(reason, LeaveReason::Diverged | LeaveReason::JobFailed);
+        assert_eq!(kept.is_some(), is_decided, "{reason:?}");
     }
+}
+
+#[test]
+fn a_worker_that_diverged_ends_the_job_for_the_others_too() {
+    let server = server(Consistency::Asp, 2);
+    let (a, b) = (Pusher::join(&server), Pusher::join(&server));
+    let leave = Leave {
+        session: a.session,
+        worker: a.worker,
+        reason: LeaveReason::Diverged,
+        cause: "the gradient is NaN".into(),
+    };
+    server.leave(Time::ZERO, &leave);
+    let status = server.status(Time::ZERO);
+    let cause = "worker 0 failed: the gradient is NaN";
+    assert_eq!(
+        (status.phase, &*status.cause, status.diverged),
+        (Phase::Failed, cause, true)
+    );
+    let told = server.next_range(Time::ZERO, &b.asks()).unwrap_err();
+    assert_eq!((told.kind, &*told.message), (RefusalKind::JobFailed, cause));
+    server.stop(Time::ZERO, "told to stop by SIGTERM");
+    assert_eq!(server.phase().1, cause, "the first cause counts");
+    let kept = server.save_desk(Time::ZERO).coordinator.unwrap();
+    assert_eq!(kept.failed.as_deref(), Some(cause));
 }
 
 #[test]
