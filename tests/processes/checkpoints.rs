@@ -142,9 +142,14 @@ fn a_worker_that_was_paused_past_its_lease_takes_its_place_again_by_itself() {
 
 /// The command of a server that keeps checkpoints.
 fn keeping(bench: &Bench, index: &str, listen: &str, sets: &[&str]) -> Command {
+    keeping_with(bench, (index, listen), &[SMALL, sets].concat())
+}
+
+/// A server that keeps checkpoints, of a job with these settings alone.
+fn keeping_with(bench: &Bench, (index, listen): (&str, &str), sets: &[&str]) -> Command {
     let mut command = bench.command(&["server", "--index", index, "--listen", listen]);
     command.args(["--checkpoints", "kept"]);
-    for set in SMALL.iter().chain(sets) {
+    for set in sets {
         command.args(["--set", set]);
     }
     command
@@ -255,7 +260,7 @@ fn a_job_whose_training_diverges_ends_at_once_for_all_and_stays_failed_at_every_
         "limits.join_seconds=300",
         "limits.linger_seconds=1",
     ];
-    let servers = ["0", "1"].map(|index| keeping(&bench, index, "127.0.0.1:0", &sets));
+    let servers = ["0", "1"].map(|index| keeping_with(&bench, (index, "127.0.0.1:0"), &sets));
     let [(first, a), (second, b)] = servers.map(|mut command| listening(&mut command));
     let both = format!("{a},{b}");
     let trainer = start(&mut bench.command(&["train", "-q", "--out", "run", "--join", &both]));
@@ -276,7 +281,7 @@ fn a_job_whose_training_diverges_ends_at_once_for_all_and_stays_failed_at_every_
         let words = stderr(&ended);
         assert_eq!(ended.status.code(), Some(1), "{words}");
         assert!(words.contains(cause), "{words}");
-        let words = refuses_to_serve(&mut keeping(&bench, index, "127.0.0.1:0", &sets));
+        let words = refuses_to_serve(&mut keeping_with(&bench, (index, "127.0.0.1:0"), &sets));
         let what = format!("error: the job of kept/server-{index} has failed: {cause}");
         assert!(words.contains(&what), "{words}");
     }

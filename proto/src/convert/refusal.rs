@@ -125,7 +125,7 @@ mod tests {
             let refusal = Refusal::new(kind, "expected 1, found 2");
             assert_eq!(Refusal::try_from(v1::Refusal::from(&refusal)), Ok(refusal));
         }
-        for number in [0, 19, -1, i32::MAX] {
+        for number in [0, 20, -1, i32::MAX] {
             let error = kind(number).unwrap_err();
             assert_eq!(error.field, "kind");
         }
