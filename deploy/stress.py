@@ -4,10 +4,11 @@
     python3 deploy/stress.py rate METRICS SLOT N      examples/s of all workers but that slot, over the last N samples;
                                                       SLOT `none` leaves nobody out
     python3 deploy/stress.py now METRICS              the time of the run, seconds
-    python3 deploy/stress.py back METRICS SLOT SINCE RATE SECONDS
-                                                      waits, SECONDS at most, until all workers but that slot have
-                                                      made RATE examples/s from one sample to the next; prints how
-                                                      long after SINCE that began
+    python3 deploy/stress.py back METRICS SLOT SINCE RATE HOLD SECONDS
+                                                      waits, SECONDS at most, until HOLD seconds after SINCE are over
+                                                      and all workers but that slot make RATE examples/s from one
+                                                      sample to the next but one; prints how long after SINCE they
+                                                      did for good
     python3 deploy/stress.py judge REPORT LOSS        done, every row exactly once, and a final test loss of at most LOSS
 
 METRICS is a run's metrics.jsonl, which has a status sample every second; REPORT its report.json. Only the
@@ -39,18 +40,26 @@ def now(path):
     return entries(path)[-1]["seconds"] + time.time() - os.stat(path).st_mtime
 
 
-def back(path, slot, since, wanted, patience):
-    """How long after `since` the others were as fast as wanted: the begin of the first such pair of samples."""
+def back(path, slot, since, wanted, hold, patience):
+    """How long after `since` the others were as fast as wanted and stayed so for as long as the fault is felt: to the
+    first sample after the last one at which they fell short."""
     until = time.monotonic() + patience
     while time.monotonic() < until:
         # The pair in which it happened has some of what came before.
         after = [sample for sample in samples(path) if since <= sample["seconds"]]
-        for first, second in zip(after, after[1:]):
-            made = examples(second, slot) - examples(first, slot)
-            if wanted * (second["seconds"] - first["seconds"]) <= made:
-                return first["seconds"] - since
+        pairs = list(zip(after, after[2:]))
+        short = [i for i, pair in enumerate(pairs) if made(*pair, slot) < wanted]
+        lasting = short[-1] + 1 if short else 0
+        if lasting < len(pairs) and since + hold <= after[-1]["seconds"]:
+            return after[lasting]["seconds"] - since
         time.sleep(0.2)
     return None
+
+
+def made(first, last, slot):
+    """Examples per second of all workers but one from a sample to a later one."""
+    seconds = last["seconds"] - first["seconds"]
+    return (examples(last, slot) - examples(first, slot)) / max(seconds, 1e-3)
 
 
 def examples(sample, slot):
@@ -63,8 +72,7 @@ def rate(path, slot, count):
     last = samples(path)[-(count + 1):]
     if len(last) < 2:
         return 0.0
-    seconds = last[-1]["seconds"] - last[0]["seconds"]
-    return (examples(last[-1], slot) - examples(last[0], slot)) / max(seconds, 1e-3)
+    return made(last[0], last[-1], slot)
 
 
 def slot_of(word):
@@ -95,8 +103,8 @@ def main(words):
             print(f"{rate(path, slot_of(slot), int(count)):.0f}")
         case ["now", path]:
             print(f"{now(path):.3f}")
-        case ["back", path, slot, since, wanted, patience]:
-            took = back(path, slot_of(slot), float(since), float(wanted), float(patience))
+        case ["back", path, slot, since, wanted, hold, patience]:
+            took = back(path, slot_of(slot), *map(float, [since, wanted, hold, patience]))
             if took is None:
                 sys.exit(f"not within {patience} s")
             print(f"{took:.1f}")

@@ -25,6 +25,8 @@ readonly back_seconds=5
 readonly server_back_seconds=20
 # How long a pause and a cut last: longer than the lease, so that the servers give the worker up.
 readonly away_seconds=6 lease_seconds=3
+# Until what was away has returned and trains: as long the others' throughput is looked at.
+readonly felt_seconds=$((away_seconds + 3))
 # How long a server is away that is killed through the engine, and started again by hand.
 readonly server_away_seconds=2
 # What a server may lose when it is killed, seconds.
@@ -34,7 +36,7 @@ readonly before=4
 # The share of the throughput before a fault that counts as back, in percent.
 readonly back_percent=80
 # Of examples a second with four workers, and what a fault with all that belongs to it takes.
-readonly examples_per_second=6000 fault_seconds=14
+readonly examples_per_second=6000 fault_seconds=16
 # The final test loss: one of 0.69 is guessing.
 readonly target_loss=0.6
 # One way, by netem.
@@ -160,11 +162,10 @@ measure() {
   usual=$(rate "$slot" "$before") since=$(python3 "$deploy/stress.py" now "$(metrics)")
   wanted=$((usual * back_percent / 100))
   "$@"
-  took=$(python3 "$deploy/stress.py" back "$(metrics)" "$slot" "$since" "$wanted" 60 2>&1) \
+  took=$(python3 "$deploy/stress.py" back "$(metrics)" "$slot" "$since" "$wanted" "$felt_seconds" 60 2>&1) \
     || fail "after $words made no $wanted examples/s again: $took"
   if is_over; then fail "the job was over before $words were struck: give it more rows"; fi
   say "$words $usual examples/s before, back after $took s"
-  sleep "$((away_seconds - 2))"
 }
 
 # All faults, those of servers among those of workers. Each kind comes once before any comes again.

@@ -14,14 +14,13 @@ use std::time::Duration;
 
 use thalweg_common::error::{Refusal, RefusalKind};
 use thalweg_common::ids::{Life, ServerId, SessionId, WorkerId};
-use thalweg_common::message::{
-    Granted, Heartbeat, LeaveReason, NextRange, Offer, PartTally, Phase,
-};
+use thalweg_common::message::{Granted, Heartbeat, LeaveReason, NextRange, Offer, PartTally};
 use thalweg_common::message::{Register, SessionRole, Waits};
 use thalweg_common::time::Time;
 
 use crate::admission::{Admission, Lapse, Signs, SlotState, Ticket};
 use crate::coordinator::Coordinator;
+use crate::desk::ending::End;
 use crate::desk::losses::Loss;
 use crate::desk::retries::Retries;
 use crate::history::{History, kept, kept_reason};
@@ -66,10 +65,11 @@ pub(crate) struct Desk {
     observed: bool,
     /// The lives of servers 0, 1, … as those who registered here have met them.
     lives: Vec<Life>,
-    stopped: Option<String>,
-    /// Why the job has failed, as a worker of a server that does not decide it was told.
-    failed: Option<String>,
-    /// Whether it has because its training diverged.
+    /// Whether this process was told to stop.
+    stopping: bool,
+    /// How the job ended early, at a server that does not decide it.
+    end: Option<End>,
+    /// Whether it failed because its training diverged.
     diverged: bool,
     contacted: bool,
     /// Whether a worker has left with the word that the job is over.
@@ -106,8 +106,8 @@ impl Desk {
             observers: BTreeMap::new(),
             observed: false,
             lives: vec![],
-            stopped: None,
-            failed: None,
+            stopping: false,
+            end: None,
             diverged: false,
             contacted: false,
             over_said: false,
@@ -143,25 +143,13 @@ impl Desk {
             if !is_believed {
                 return Err(Refusal::new(RefusalKind::Stopping, why));
             }
-            self.stop(now, &why);
+            self.break_off(now, &why);
             return self.judge_end();
         }
         if is_believed {
             self.lives = met;
         }
         Ok(())
-    }
-
-    /// Refuses what a worker asks of a job that has ended without being done.
-    fn judge_end(&self) -> Result<(), Refusal> {
-        let kind = match self.has_failed() {
-            true => RefusalKind::JobFailed,
-            false => RefusalKind::Stopping,
-        };
-        match self.phase() {
-            (Phase::Failed, cause) => Err(Refusal::new(kind, cause)),
-            (Phase::Joining | Phase::Training | Phase::Done, _) => Ok(()),
-        }
     }
 
     /// Opens a session, or finds the open one again. On server 0 numbers are made, elsewhere they
@@ -172,8 +160,13 @@ impl Desk {
         register: &Register,
         sessions_max: u64,
     ) -> Result<(SessionId, WorkerId), Refusal> {
-        if let Some(why) = &self.stopped {
-            return Err(Refusal::new(RefusalKind::Stopping, why.clone()));
+        if self.stopping {
+            let (_, why) = self.phase();
+            return Err(Refusal::new(RefusalKind::Stopping, why));
+        }
+        // Observers see how it ended.
+        if register.role == SessionRole::Worker {
+            self.judge_end()?;
         }
         let is_full = || {
             let known = register.session.is_some_and(|session| self.knows(session));
@@ -461,48 +454,24 @@ impl Desk {
             })
     }
 
-    /// Whether workers are to stop.
-    pub(crate) fn is_over(&self, now: Time) -> bool {
-        self.stopped.is_some()
-            || self.failed.is_some()
-            || self.coordinator.as_ref().is_some_and(|c| c.over(now))
-    }
-
-    /// Whether it is decided that the job has failed: not only this process ends.
-    fn has_failed(&self) -> bool {
-        self.failed.is_some()
-            || self
-                .coordinator
-                .as_ref()
-                .is_some_and(Coordinator::has_failed)
-    }
-
-    /// Whether the job has failed because its training diverged.
-    pub(crate) fn diverged(&self) -> bool {
-        self.diverged && self.phase().0 == Phase::Failed
-    }
-
-    /// Ends the job from here: the process was told to stop.
-    pub(crate) fn stop(&mut self, now: Time, why: &str) {
-        self.stopped.get_or_insert_with(|| why.to_owned());
-        if let Some(coordinator) = &mut self.coordinator {
-            coordinator.break_off(now, why);
-        }
-    }
-
     pub(crate) fn leave(&mut self, now: Time, worker: WorkerId, reason: LeaveReason, cause: &str) {
         match reason {
             LeaveReason::Done => {
                 self.over_said = true;
                 self.depart(now, worker, SlotState::Left, "left at the end of the job");
             }
-            LeaveReason::Stopped => self.depart(now, worker, SlotState::Left, "was told to stop"),
+            LeaveReason::Stopped if cause.is_empty() => {
+                self.depart(now, worker, SlotState::Left, "was told to stop");
+            }
+            LeaveReason::Stopped => {
+                let why = format!("left: {}", kept_reason(cause));
+                self.depart(now, worker, SlotState::Left, &why);
+            }
             LeaveReason::Failed => {
                 let why = format!("failed: {}", kept_reason(cause));
                 self.lose(now, (worker, Loss::Sure), &why);
             }
             LeaveReason::Diverged | LeaveReason::JobFailed => {
-                self.diverged |= reason == LeaveReason::Diverged;
                 self.lose_all(now, worker, (reason, cause));
             }
         }
@@ -541,21 +510,6 @@ impl Desk {
             coordinator.tick(now);
         }
         lapsed
-    }
-
-    /// Where the job is in its life, and why it ended if it ended early.
-    pub(crate) fn phase(&self) -> (Phase, String) {
-        if let Some(coordinator) = &self.coordinator {
-            let (phase, cause) = coordinator.phase();
-            return (phase, cause.to_owned());
-        }
-        match self.failed.as_ref().or(self.stopped.as_ref()) {
-            // Whoever is told to stop after the end takes nothing from it.
-            Some(_) if self.over_said => (Phase::Done, String::new()),
-            Some(why) => (Phase::Failed, why.clone()),
-            None if !self.contacted => (Phase::Joining, String::new()),
-            None => (Phase::Training, String::new()),
-        }
     }
 
     fn slots(&self) -> u32 {

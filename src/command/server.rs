@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use thalweg_common::config::Data;
 use thalweg_common::ids::{Life, ServerId};
@@ -72,8 +72,8 @@ pub(super) struct Arguments {
     #[arg(long, hide = true)]
     no_invitation: bool,
 
-    /// Go on with the job also if it has failed: the launcher was asked to.
-    #[arg(long, requires = "checkpoints", hide = true)]
+    /// Go on with the job of the checkpoints also if it has failed.
+    #[arg(long, requires = "checkpoints")]
     despite_failure: bool,
 
     /// End when standard input ends: the launcher holds its other end.
@@ -107,6 +107,7 @@ async fn run_server(arguments: &Arguments, blueprint: &Blueprint, plan: Plan) ->
         true => Reach::Anywhere,
         false => Reach::Loopback,
     };
+    check_ports(arguments)?;
     let listener = listen(&arguments.listen, reach).await?;
     let metrics = match &arguments.metrics {
         Some(address) => Some(listen(address, reach).await.context("--metrics")?),
@@ -158,6 +159,18 @@ async fn run_server(arguments: &Arguments, blueprint: &Blueprint, plan: Plan) ->
             Ok(Ending::Failed)
         }
     }
+}
+
+/// Sessions and pages are served on two ports. Port 0 is another one each time.
+fn check_ports(arguments: &Arguments) -> Result<()> {
+    let metrics = arguments.metrics.as_deref();
+    let is_one = metrics == Some(&arguments.listen) && !arguments.listen.ends_with(":0");
+    ensure!(
+        !is_one,
+        "--metrics {}: expected a port of its own, found that of --listen; 9600 is the usual one",
+        arguments.listen
+    );
+    Ok(())
 }
 
 /// Says where the server is and how others join it, unless nobody can. Whoever keeps the answer keeps warning of a port

@@ -16,7 +16,7 @@ use thalweg_worker::data::import_rows;
 use thalweg_worker::transport::{
     Contact, Ended, LinkOptions, Links, Member, Slowness, drive_before, fetch_data, find_job, join,
 };
-use thalweg_worker::worker::{Failure, Outcome, Place, Work, Worker};
+use thalweg_worker::worker::{Outcome, Place, Work, Worker};
 use tokio::runtime::{Builder, Runtime};
 
 use super::credentials::CredentialOptions;
@@ -264,7 +264,7 @@ fn report(ended: &Ended, turns: &Turns, config: &JobConfig) -> Result<Ending> {
             Ok(Ending::Done)
         }
         Outcome::Stopped => Ok(Ending::Done),
-        Outcome::Failed(failure @ Failure::NonFinite { .. }) => {
+        Outcome::Failed(failure) if failure.is_divergence() => {
             say_error(&format!("error: {failure}"));
             Ok(Ending::Diverged)
         }

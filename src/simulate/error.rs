@@ -41,7 +41,7 @@ impl SimulateError {
     #[must_use]
     pub fn diverged(&self) -> bool {
         match self {
-            Self::Failed { failure, .. } => matches!(**failure, Failure::NonFinite { .. }),
+            Self::Failed { failure, .. } => failure.is_divergence(),
             Self::Member(_) | Self::ServerKilled { .. } => false,
         }
     }

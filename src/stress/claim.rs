@@ -1,5 +1,7 @@
 //! Claims over several cells: what waiting for nobody is worth where messages take their time.
 
+use thalweg_worker::method::{MethodEntry, Place};
+
 use super::checks::Check;
 use super::result::CellResult;
 use crate::view::units::score;
@@ -13,12 +15,28 @@ const THROUGHPUT_MIN: f64 = 0.8;
 /// By which the final losses differ, at most.
 const LOSS_MAX: f64 = 0.02;
 
-/// The claims that these cells can decide.
+/// The claims that these cells can decide, of each method in turn. Methods whose workers step by themselves are left out: the
+/// servers take few steps then, and what comes of these hangs on their order, also without latency.
 pub(super) fn claims(cells: &[CellResult]) -> Vec<Check> {
+    let mut methods: Vec<&str> = Vec::new();
+    for cell in cells {
+        if !methods.contains(&&*cell.method) && steps_on_servers(&cell.method) {
+            methods.push(&cell.method);
+        }
+    }
+    let judged = methods.into_iter().map(|method| claims_of(method, cells));
+    judged.flatten().collect()
+}
+
+fn steps_on_servers(method: &str) -> bool {
+    MethodEntry::find(method).is_ok_and(|entry| matches!(entry.place, Place::Servers(_)))
+}
+
+fn claims_of(method: &str, cells: &[CellResult]) -> Vec<Check> {
     let find = |latency: f64| {
         let mut all = cells.iter();
         all.find(|cell| {
-            cell.method == "downpour"
+            cell.method == method
                 && cell.consistency == "asp"
                 && cell.latency_alone
                 && (cell.latency_ms - latency).abs() < 1e-9
@@ -33,7 +51,7 @@ pub(super) fn claims(cells: &[CellResult]) -> Vec<Check> {
         // A number that is none is no success.
         share >= THROUGHPUT_MIN,
         format!(
-            "at 50 ms round trip downpour under asp has at least {THROUGHPUT_MIN} of its examples/s without latency"
+            "at 50 ms round trip {method} under asp has at least {THROUGHPUT_MIN} of its examples/s without latency"
         ),
         format!(
             "{share:.3}: {:.0} of {:.0} examples/s",
@@ -47,7 +65,7 @@ pub(super) fn claims(cells: &[CellResult]) -> Vec<Check> {
     let loss = Check::new(
         "asynchronous loss",
         apart <= LOSS_MAX,
-        format!("and its final test loss is within {LOSS_MAX} of the one without"),
+        format!("and the final test loss of {method} is within {LOSS_MAX} of the one without"),
         format!(
             "{apart:.4} apart: {} beside {}",
             score(far.loss),
@@ -80,5 +98,21 @@ mod tests {
     #[test]
     fn without_both_cells_nothing_is_claimed() {
         assert!(claims(&[cell(0.0, 1.0, None), cell(50.0, 1.0, None)]).is_empty());
+    }
+
+    #[test]
+    fn each_method_whose_servers_step_is_judged_by_its_own_cells() {
+        let of = |method: &str, latency| CellResult {
+            method: method.to_owned(),
+            ..cell(latency, 1_000.0, Some(0.5))
+        };
+        let methods = ["adaptive_revision", "async_diloco", "downpour"];
+        let cells: Vec<_> = methods
+            .iter()
+            .flat_map(|method| [of(method, 0.0), of(method, 25.0)])
+            .collect();
+        let said: Vec<_> = claims(&cells).into_iter().map(|claim| claim.says).collect();
+        assert_eq!(said.len(), 4, "{said:?}");
+        assert!(said[0].contains("adaptive_revision") && said[2].contains("downpour"));
     }
 }

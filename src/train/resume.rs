@@ -74,7 +74,14 @@ impl Earlier {
     pub(super) async fn of(folder: &RunFolder, config: &JobConfig) -> Result<Self> {
         judge_job(folder, config)?;
         let state = RunState::of(folder.path()).map(|state| state.state);
-        if matches!(state, Some(StateWord::Done | StateWord::Diverged)) {
+        if state == Some(StateWord::Diverged) {
+            bail!(
+                "--resume {}: the training of the run diverged, and would again from there; start another with a lower \
+                 `optimizer.lr`, or from its best parameters (`model.init_from`)",
+                folder.path().display()
+            );
+        }
+        if state == Some(StateWord::Done) {
             bail!(
                 "--resume {}: the run has ended, and nothing of its job is left to train; start another, from its \
                  parameters if these are to go on (`model.init_from`)",

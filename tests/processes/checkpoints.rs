@@ -219,14 +219,20 @@ const STRICT: &[&str] = &[
 /// Starts a server and the two workers of its job; answers when both have trained.
 fn strict(bench: &Bench, sets: &[&str]) -> (Child, String, [Child; 2]) {
     let (server, address) = listening(&mut keeping(bench, "0", "127.0.0.1:0", sets));
-    let workers = [(), ()].map(|()| start(&mut bench.command(&["worker", "--join", &address])));
+    let workers = two_that_train(bench, &address);
+    (server, address, workers)
+}
+
+/// Starts two workers; answers when both have trained.
+fn two_that_train(bench: &Bench, servers: &str) -> [Child; 2] {
+    let workers = [(), ()].map(|()| start(&mut bench.command(&["worker", "--join", servers])));
     wait_for("two workers that train", || {
-        let status = bench.run(&["status", &address, "--json"]);
+        let status = bench.run(&["status", servers, "--json"]);
         let view: Value = serde_json::from_slice(&status.stdout).unwrap();
         let mut workers = view["workers"].as_array().unwrap().iter();
         workers.all(|worker| worker["examples"].as_u64() > Some(0))
     });
-    (server, address, workers)
+    workers
 }
 
 /// Starts a server that does not serve; answers with what it says.
@@ -301,8 +307,8 @@ fn a_server_whose_job_has_failed_does_not_serve_it_again_until_its_checkpoints_a
         let words = refuses_to_serve(&mut keeping(&bench, "0", &address, &sets));
         let what = "error: the job of kept/server-0 has failed: worker ";
         assert!(words.contains(what), "{words}");
-        let ways = "; thalweg train --resume goes on with it all the same, thalweg checkpoint --forget kept \
-                    removes it";
+        let ways = "; --despite-failure, or thalweg train --resume, goes on with it all the same, thalweg \
+                    checkpoint --forget kept removes it";
         assert!(words.contains(ways), "{words}");
     }
     let forgotten = bench.run(&["checkpoint", "--forget", "kept"]);
@@ -325,6 +331,28 @@ fn a_server_that_was_told_to_stop_serves_its_job_again() {
     let (again, place) = listening(&mut keeping(&bench, "0", &address, &sets));
     assert_eq!(place, address);
     kill(again);
+}
+
+#[test]
+fn a_job_of_which_one_server_was_told_to_stop_is_served_again_by_all() {
+    let bench = Bench::new();
+    let sets = [SLOW, STRICT, &["cluster.servers=2"]].concat();
+    let servers = ["0", "1"].map(|index| keeping(&bench, index, "127.0.0.1:0", &sets));
+    let [(first, a), (second, b)] = servers.map(|mut command| listening(&mut command));
+    let both = format!("{a},{b}");
+    let workers = two_that_train(&bench, &both);
+    signal(i32::try_from(second.id()).unwrap(), Signal::SIGTERM);
+    for child in workers.into_iter().chain([second, first]) {
+        let output = output_of(child);
+        let words = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.contains("told to stop by SIGTERM"), "{words}");
+    }
+    for (index, address) in [("0", &a), ("1", &b)] {
+        let (again, place) = listening(&mut keeping(&bench, index, address, &sets));
+        assert_eq!(&place, address);
+        kill(again);
+    }
 }
 
 #[test]

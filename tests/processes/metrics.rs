@@ -319,6 +319,11 @@ fn a_port_that_cannot_be_had_is_one_line() {
         let others = lines.iter().filter(|line| !line.starts_with("note: "));
         assert_eq!(others.count(), 1, "{complaint}");
     }
+    let one = ["--listen", "127.0.0.1:7700", "--metrics", "127.0.0.1:7700"];
+    let output = bench.run(&[&["server", "steady"], &one[..]].concat());
+    let complaint = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{complaint}");
+    assert!(complaint.contains("found that of --listen"), "{complaint}");
     for (further, words) in [
         (["--metrics", "127.0.0.1:65535"], "65536"),
         (["--metrics", &taken], "another process has the port"),

@@ -412,6 +412,15 @@ fn times(limits: &Limits, problems: &mut Problems) {
             "one late sign of life would end the lease; let the lease be at least twice as long",
         );
     }
+    let (retry, iteration) = (limits.retry_total_seconds, limits.iteration_seconds);
+    if iteration.0 <= retry.0 {
+        cannot_go(
+            problems,
+            ("limits.retry_total_seconds", &retry),
+            ("limits.iteration_seconds", &iteration),
+            "a worker that still tries to reach a server would count as one that hangs; let the second be longer",
+        );
+    }
     let (wait, request) = (limits.gate_wait_seconds, limits.request_seconds);
     if request.0 <= wait.0 {
         cannot_go(

@@ -107,6 +107,8 @@ pub struct Clocks {
     /// So many of the slowest are not waited for.
     backup_workers: usize,
     first_entry: Option<Time>,
+    /// The floor at the last look, and since when it was the same.
+    floor_seen: (Option<Clock>, Time),
     pub(super) signs: Signs,
 }
 
@@ -129,6 +131,7 @@ impl Clocks {
             counting: counting.into_iter().filter(|(_, n)| 0 < *n).collect(),
             backup_workers: backup_workers as usize,
             first_entry: None,
+            floor_seen: (None, Time::ZERO),
             signs: Signs::default(),
         }
     }
@@ -283,11 +286,6 @@ impl Clocks {
         });
     }
 
-    /// Sessions were here before this process, and may come back within the time to join from now on.
-    pub(super) fn expect(&mut self, now: Time) {
-        self.first_entry.get_or_insert(now);
-    }
-
     pub(super) fn alive(&mut self, now: Time, worker: WorkerId, session: SessionId) {
         if let Some(slot) = self.slots.get_mut(worker.0 as usize)
             && slot.session == Some(session)
@@ -350,17 +348,23 @@ impl Clocks {
         for slot in &mut self.slots {
             (slot.seen, slot.moved) = (slot.seen + time, slot.moved + time);
         }
+        self.floor_seen.1 = self.floor_seen.1 + time;
     }
 
     /// Whose lease has run out, who hangs, or who did not come in the time to join.
-    pub(super) fn lapsed(&self, now: Time, join: Duration) -> Vec<super::Lapse> {
+    pub(super) fn lapsed(&mut self, now: Time, join: Duration) -> Vec<super::Lapse> {
         let Signs {
             lease, iteration, ..
         } = self.signs;
-        // Whoever is further waits for others, or will be the slowest itself.
         let floor = self.floor();
+        if self.floor_seen.0 != floor {
+            self.floor_seen = (floor, now);
+        }
+        // Whoever has come further waits for others, and has its time from when the last of them has come as far.
+        let (_, since) = self.floor_seen;
         let hangs = |slot: &Slot| {
-            floor.is_some_and(|floor| slot.clock <= floor) && now.since(slot.moved) > iteration
+            let is_slowest = floor.is_some_and(|floor| slot.clock <= floor);
+            is_slowest && now.since(slot.moved.max(since)) > iteration
         };
         let joined_too_late = self
             .first_entry

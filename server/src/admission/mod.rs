@@ -187,11 +187,6 @@ impl Admission {
         self.clocks.start_of(worker)
     }
 
-    /// Sessions were here before this process: those that do not come back in the time to join are lost.
-    pub fn expect(&mut self, now: Time) {
-        self.clocks.expect(now);
-    }
-
     /// A sign of life of a session.
     pub fn alive(&mut self, now: Time, worker: WorkerId, session: SessionId) {
         self.clocks.alive(now, worker, session);
@@ -232,7 +227,7 @@ impl Admission {
     /// The workers that were silent for longer than their lease, those that hang, and, if the oldest session is
     /// older than `join`, those that never came.
     #[must_use]
-    pub fn lapsed(&self, now: Time, join: Duration) -> Vec<Lapse> {
+    pub fn lapsed(&mut self, now: Time, join: Duration) -> Vec<Lapse> {
         self.clocks.lapsed(now, join)
     }
 

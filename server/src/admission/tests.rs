@@ -197,6 +197,7 @@ fn a_worker_that_lives_and_finishes_nothing_is_given_up_and_who_waits_for_it_is_
             gate.alive(now, B, SessionId(2));
             gate.lapsed(now, join)
         };
+        assert!(lapsed(&mut gate, 0).is_empty());
         assert!(lapsed(&mut gate, 100).is_empty());
         // The time in which nobody could be heard counts for nobody.
         gate.slept(Duration::from_secs(50));
@@ -212,6 +213,9 @@ fn a_worker_that_lives_and_finishes_nothing_is_given_up_and_who_waits_for_it_is_
         );
         let released = gate.leave(NOW, B, SlotState::Lost, &hung.why);
         assert_eq!(released, vec![ticket]);
+        assert!(lapsed(&mut gate, 151).is_empty(), "its own time begins");
+        assert!(lapsed(&mut gate, 251).is_empty());
+        assert_eq!(lapsed(&mut gate, 252)[0].worker, A);
     }
 }
 

@@ -4,6 +4,7 @@
 //! the writing was a tenth of the time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
@@ -49,6 +50,7 @@ enum Task {
 pub struct Keeper {
     tasks: Sender<Task>,
     clock: Clock,
+    ending: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -63,11 +65,13 @@ impl Keeper {
         clock: Clock,
     ) -> std::io::Result<Self> {
         let (tasks, asked) = bounded(REQUESTS_MAX);
+        let ending = Arc::new(AtomicBool::new(false));
         let work = Work {
             server,
             checkpoints: options.checkpoints,
             identity: options.begun.identity,
             clock,
+            ending: ending.clone(),
         };
         work.note(Time::ZERO, options.begun.kept, Duration::ZERO);
         let (every, inside) = (options.every, Span::current());
@@ -77,6 +81,7 @@ impl Keeper {
         Ok(Self {
             tasks,
             clock,
+            ending,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -100,10 +105,12 @@ impl Keeper {
         sent.or_else(|error| back(error.into_inner()))
     }
 
-    /// Writes the last checkpoint and ends the thread; waits for both. Once is enough.
+    /// Writes the last checkpoint and ends the thread; waits for both. Requests that wait are answered with it. Once
+    /// is enough.
     pub fn end(&self) {
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
+            self.ending.store(true, Ordering::Release);
             self.tasks.send(Task::End).ok();
             // One that panicked has nothing more to write.
             thread.join().ok();
@@ -116,20 +123,29 @@ struct Work {
     checkpoints: Checkpoints,
     identity: Identity,
     clock: Clock,
+    ending: Arc<AtomicBool>,
 }
 
 impl Work {
     fn run(&self, asked: &Receiver<Task>, every: Option<Duration>) {
         let mut wait = every;
+        // Whoever asks while the server ends gets its last one.
+        let mut late: Vec<Request> = Vec::new();
         loop {
             let task = match wait {
                 None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(wait) => asked.recv_timeout(wait),
             };
             match task {
+                Ok(Task::Write(request)) if self.ending.load(Ordering::Acquire) => {
+                    late.push(request)
+                }
                 Ok(Task::Write(request)) => request(self.write()),
                 Err(RecvTimeoutError::Timeout) => drop(self.write()),
-                Ok(Task::End) => return self.write_last(),
+                Ok(Task::End) => {
+                    let last = self.write_last();
+                    return late.into_iter().for_each(|request| request(last.clone()));
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             let last = self.server.checkpoints.status(self.clock.now());
@@ -159,18 +175,18 @@ impl Work {
 
     /// Writes the last one. Whatever becomes of the parameters, that the job has failed is kept: it must not be served
     /// again as one that has not.
-    fn write_last(&self) {
-        if self.write().is_ok() {
-            return;
-        }
+    fn write_last(&self) -> Result<CheckpointStatus, String> {
+        let last = self.write();
         let desk = self.server.save_desk(self.clock.now());
-        let Some(cause) = desk.failure() else {
-            return;
-        };
-        let of = (self.identity, unix_ms());
-        if let Err(error) = write_failure(&self.checkpoints, cause.to_owned(), of) {
-            tracing::warn!("nor is it kept that the job has failed: {error}");
+        if last.is_err()
+            && let Some(cause) = desk.failure()
+        {
+            let of = (self.identity, unix_ms());
+            if let Err(error) = write_failure(&self.checkpoints, cause.to_owned(), of) {
+                tracing::warn!("nor is it kept that the job has failed: {error}");
+            }
         }
+        last
     }
 
     fn note(&self, now: Time, kept: Kept, took: Duration) -> CheckpointStatus {

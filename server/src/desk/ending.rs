@@ -1,5 +1,7 @@
-//! When a server may end, and whether its job was done by then.
+//! How a job ends for a server, when the server may end itself, and whether its job was done by then.
 
+use thalweg_common::error::{Refusal, RefusalKind};
+use thalweg_common::message::Phase;
 use thalweg_common::time::Time;
 
 use super::Desk;
@@ -9,19 +11,95 @@ use crate::plan::Plan;
 /// Workers whose ends are named when a job ends unfinished.
 const NAMED_MAX: usize = 4;
 
+/// How a job ended early for a server other than server 0, whose coordinator decides it, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// For this process: started again it goes on.
+    BrokenOff(String),
+    /// For good, as a worker was told or has found.
+    Failed(String),
+}
+
 impl Desk {
+    /// Where the job is in its life, and why it ended if it ended early.
+    pub(crate) fn phase(&self) -> (Phase, String) {
+        if let Some(coordinator) = &self.coordinator {
+            let (phase, cause) = coordinator.phase();
+            return (phase, cause.to_owned());
+        }
+        match &self.end {
+            Some(End::BrokenOff(why) | End::Failed(why)) => (Phase::Failed, why.clone()),
+            None if self.over_said && self.stopping => (Phase::Done, String::new()),
+            None if !self.contacted => (Phase::Joining, String::new()),
+            None => (Phase::Training, String::new()),
+        }
+    }
+
+    /// Whether workers are to stop.
+    pub(crate) fn is_over(&self, now: Time) -> bool {
+        match &self.coordinator {
+            Some(coordinator) => coordinator.over(now),
+            None => self.end.is_some(),
+        }
+    }
+
+    /// Whether it is decided that the job has failed: not only this process ends.
+    fn has_failed(&self) -> bool {
+        match &self.coordinator {
+            Some(coordinator) => coordinator.has_failed(),
+            None => matches!(self.end, Some(End::Failed(_))),
+        }
+    }
+
+    /// Whether the job has failed because its training diverged.
+    pub(crate) fn diverged(&self) -> bool {
+        self.diverged && self.phase().0 == Phase::Failed
+    }
+
+    /// Refuses what a worker asks of a job that has ended without being done.
+    pub(super) fn judge_end(&self) -> Result<(), Refusal> {
+        let kind = match self.has_failed() {
+            true => RefusalKind::JobFailed,
+            false => RefusalKind::Stopping,
+        };
+        match self.phase() {
+            (Phase::Failed, cause) => Err(Refusal::new(kind, cause)),
+            (Phase::Joining | Phase::Training | Phase::Done, _) => Ok(()),
+        }
+    }
+
+    /// Ends the job from here: the process was told to stop.
+    pub(crate) fn stop(&mut self, now: Time, why: &str) {
+        self.stopping = true;
+        self.break_off(now, why);
+    }
+
+    /// Ends the job for this process, unless it has ended or was said to be done.
+    pub(super) fn break_off(&mut self, now: Time, why: &str) {
+        match &mut self.coordinator {
+            Some(coordinator) => coordinator.break_off(now, why),
+            None if self.over_said => {}
+            None => {
+                self.end
+                    .get_or_insert_with(|| End::BrokenOff(why.to_owned()));
+            }
+        }
+    }
+
     /// Whether there is nothing left to do here and nobody left to wait for. A job that is not done
     /// by then has failed, and this says why.
     pub(crate) fn is_finished(&mut self, now: Time, plan: &Plan) -> bool {
         let bounds = plan.bounds;
+        let mut slots = self.admission.clocks().slots().iter();
+        let is_alone = now.since(self.started) > bounds.first_contact
+            && slots.all(|slot| slot.session.is_none());
+        if is_alone {
+            let seconds = bounds.first_contact.as_secs_f64();
+            self.fall_short(now, &format!("no worker came within {seconds:.0} s"));
+        }
         if !self.contacted {
-            if self.stopped.is_some() {
+            if self.stopping {
                 return true;
-            }
-            let is_alone = now.since(self.started) > bounds.first_contact;
-            if is_alone {
-                let seconds = bounds.first_contact.as_secs_f64();
-                self.fall_short(now, &format!("nobody came within {seconds:.0} s"));
             }
             // It may have been over from the start: a server that returned to a job that has ended.
             let over_since = match self.is_over(now) {
@@ -67,10 +145,8 @@ impl Desk {
                 let cause = format!("{done} of {all} examples are committed, and {why}");
                 coordinator.break_off(now, &cause);
             }
-            None if !self.over_said => {
-                self.stopped.get_or_insert_with(|| why.to_owned());
-            }
-            Some(_) | None => {}
+            Some(_) => {}
+            None => self.break_off(now, why),
         }
     }
 

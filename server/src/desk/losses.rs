@@ -6,6 +6,7 @@ use thalweg_common::ids::WorkerId;
 use thalweg_common::message::LeaveReason;
 use thalweg_common::time::Time;
 
+use super::ending::End;
 use super::{Desk, Follow};
 use crate::admission::SlotState;
 use crate::history::kept_reason;
@@ -62,7 +63,7 @@ impl Desk {
     }
 
     /// A worker says that the job has failed for all: for it to go on, parameters, settings or data would have to be
-    /// others. Server 0 decides that it has; the others keep it in mind.
+    /// others. Server 0 decides that it has; the others keep it in mind. What comes after the end changes nothing of it.
     pub(super) fn lose_all(
         &mut self,
         now: Time,
@@ -71,7 +72,12 @@ impl Desk {
     ) {
         let cause = kept_reason(cause);
         let why = format!("failed: {cause}");
+        let is_over = self.over_said || self.is_over(now);
         self.depart(now, worker, SlotState::Lost, &why);
+        if is_over {
+            return;
+        }
+        self.diverged = reason == LeaveReason::Diverged;
         let cause = match reason {
             // It has the words of a server.
             LeaveReason::JobFailed => cause,
@@ -80,7 +86,7 @@ impl Desk {
         match &mut self.coordinator {
             Some(coordinator) => coordinator.fail(now, &cause),
             None => {
-                self.failed.get_or_insert(cause);
+                self.end.get_or_insert(End::Failed(cause));
             }
         }
     }

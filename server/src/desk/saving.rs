@@ -5,9 +5,10 @@ use thalweg_common::ids::{Life, WorkerId};
 use thalweg_common::message::Register;
 use thalweg_common::time::Time;
 
+use super::ending::End;
 use super::{Desk, Follow};
 use crate::admission::SlotState;
-use crate::saved::{SavedCoordinator, SavedDesk};
+use crate::saved::SavedDesk;
 
 impl Desk {
     /// What is to be kept.
@@ -15,25 +16,16 @@ impl Desk {
         let slots = (0_u32..).zip(self.admission.clocks().slots());
         let lost = slots.filter(|(_, slot)| slot.state == SlotState::Lost);
         SavedDesk {
-            coordinator: self.save_coordinator(now),
+            coordinator: self.coordinator.as_ref().map(|c| c.save(now)),
             lives: self.lives.iter().map(|life| life.0).collect(),
-            failed: self.failed.clone(),
+            failed: match &self.end {
+                Some(End::Failed(cause)) => Some(cause.clone()),
+                Some(End::BrokenOff(_)) | None => None,
+            },
             lost: lost
                 .map(|(worker, slot)| (worker, slot.why.clone()))
                 .collect(),
         }
-    }
-
-    /// What is to be kept of the coordinator. A job that fails because none of its workers comes back to a server that
-    /// returned is not kept as failed: they may come to the next one.
-    fn save_coordinator(&self, now: Time) -> Option<SavedCoordinator> {
-        let saved = self.coordinator.as_ref()?.save(now);
-        let mut slots = self.admission.clocks().slots().iter();
-        let somebody_came = slots.any(|slot| slot.session.is_some());
-        Some(SavedCoordinator {
-            failed: saved.failed.filter(|_| somebody_came),
-            ..saved
-        })
     }
 
     /// Goes on from what was kept: every slot is expected again, but those of workers that had been lost
@@ -54,7 +46,6 @@ impl Desk {
             (None, Some(_)) => return Err("a ledger is server 0's alone".to_owned()),
         }
         self.lives = saved.lives.iter().map(|life| Life(*life)).collect();
-        self.admission.expect(now);
         let slots = self.admission.clocks().slots().len();
         if saved.lost.len() < slots {
             for (worker, why) in &saved.lost {

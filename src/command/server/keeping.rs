@@ -38,8 +38,8 @@ pub(super) fn refuse_failed(
     let checkpoints = checkpoints_of(checkpoints_of_all, blueprint, plan);
     if let Some(cause) = checkpoints.failure() {
         bail!(
-            "the job of {} has failed: {cause}; thalweg train --resume goes on with it all the same, thalweg \
-             checkpoint --forget {} removes it",
+            "the job of {} has failed: {cause}; --despite-failure, or thalweg train --resume, goes on with it all the \
+             same, thalweg checkpoint --forget {} removes it",
             checkpoints.folder().display(),
             checkpoints_of_all.display()
         );

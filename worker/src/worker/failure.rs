@@ -30,8 +30,14 @@ pub enum Failure {
     JobFailed {
         /// A server's words.
         cause: String,
-        /// Whether servers that are started again do not go on with it either.
-        for_good: bool,
+    },
+    /// A server ends, and the job with it; started again, all of them may go on.
+    #[error("{server} ends: {cause}")]
+    Stopping {
+        /// Who.
+        server: String,
+        /// Its words.
+        cause: String,
     },
     /// A server will never do what it was asked.
     #[error("{server} refused: {refusal}")]
@@ -119,25 +125,42 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether a gradient was not finite, which lies in the job and in no worker.
+    #[must_use]
+    pub fn is_divergence(&self) -> bool {
+        match self {
+            Self::NonFinite { .. } => true,
+            Self::Refused { refusal, .. } => refusal.kind == RefusalKind::NonFinite,
+            _ => false,
+        }
+    }
+
     /// As what a worker leaves that cannot go on, and the cause in words.
     pub(super) fn farewell(&self) -> (LeaveReason, String) {
         match self {
-            Self::NonFinite { .. } => (LeaveReason::Diverged, self.to_string()),
-            Self::JobFailed {
-                cause,
-                for_good: true,
-            } => (LeaveReason::JobFailed, cause.clone()),
+            _ if self.is_divergence() => (LeaveReason::Diverged, self.to_string()),
+            Self::JobFailed { cause } => (LeaveReason::JobFailed, cause.clone()),
+            Self::Stopping { .. } => (LeaveReason::Stopped, self.to_string()),
             _ => (LeaveReason::Failed, self.to_string()),
         }
     }
 
     /// The failure that a refusal amounts to; `None` if the request is to be repeated.
     pub(crate) fn of_refusal(server: String, refusal: Refusal) -> Option<Self> {
-        if matches!(refusal.kind, RefusalKind::Stopping | RefusalKind::JobFailed) {
-            return Some(Self::JobFailed {
-                for_good: refusal.kind == RefusalKind::JobFailed,
-                cause: refusal.message,
-            });
+        let cause = &refusal.message;
+        match refusal.kind {
+            RefusalKind::JobFailed => {
+                return Some(Self::JobFailed {
+                    cause: cause.clone(),
+                });
+            }
+            RefusalKind::Stopping => {
+                return Some(Self::Stopping {
+                    server,
+                    cause: cause.clone(),
+                });
+            }
+            _ => {}
         }
         match refusal.kind.next() {
             Next::RetryLater => None,

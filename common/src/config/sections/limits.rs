@@ -32,7 +32,8 @@ pub struct Limits {
     pub memory_bytes_max: u64,
     /// A worker without a sign of life for so long is lost. Default 10.
     pub lease_seconds: Seconds,
-    /// A worker that gives signs of life, and that the others are ahead of since so long, is lost: it hangs. Default 3600.
+    /// A worker that gives signs of life, and finishes no iteration for so long while none is slower, is lost: it hangs.
+    /// Default 3600.
     pub iteration_seconds: Seconds,
     /// Between two signs of life. Default 1.
     pub heartbeat_seconds: Seconds,

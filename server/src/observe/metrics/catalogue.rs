@@ -32,7 +32,7 @@ families! {
     UPTIME: Gauge Seconds "uptime" [],
         "Since the server started.";
     PHASE: Gauge Number "phase" ["phase"],
-        "1 for the phase the job is in, else 0. Only server 0 knows more than joining and training until the end.";
+        "1 for the phase the job is in, else 0. Only server 0 knows that a job is done; the others know that it has failed, once a worker has told them.";
     EXAMPLES: Counter Number "examples_committed" [],
         "Examples in the parts that the first shard of this server applied since the server started.";
     EXAMPLES_REACHED: Gauge Number "examples_reached" [],

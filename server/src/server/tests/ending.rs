@@ -66,7 +66,10 @@ fn abandoned(reason: LeaveReason) -> (Server, Time) {
         session: a.session,
         worker: a.worker,
         reason,
-        cause: "signal 9".into(),
+        cause: match reason {
+            LeaveReason::Failed => "signal 9".into(),
+            _ => String::new(),
+        },
     };
     server.leave(Time::ZERO, &leave);
     assert!(!server.is_finished(Time::ZERO));

@@ -133,6 +133,44 @@ fn a_job_that_was_done_is_done_and_one_that_was_stopped_goes_on() {
     assert_eq!(worker.grant_again(&third, Time::ZERO), Grant::Done);
 }
 
+#[test]
+fn a_server_that_returned_waits_for_its_first_worker_as_long_as_a_fresh_one() {
+    let first = server(Consistency::Bsp, 2);
+    let mut worker = Pusher::join(&first);
+    let range = worker.range(&first);
+    worker.push(&first, vec![range]).unwrap();
+    let second = returned(&first, plan(Consistency::Bsp, 2), 100);
+    let observer = Register {
+        role: SessionRole::Observer,
+        data: None,
+        ..registration()
+    };
+    let at = |seconds| Time::from_origin(Duration::from_secs(seconds));
+    let observer = second.register(at(590), &observer).unwrap();
+    // Its workers may take longer than the time to join to read their data.
+    assert!(second.tick(at(599)).is_empty());
+    assert!(!second.is_finished(at(599)));
+    assert_eq!(second.phase().0, Phase::Joining);
+    assert!(!second.is_finished(at(601)), "the observer is told first");
+    let (phase, cause) = second.phase();
+    assert_eq!(phase, Phase::Failed);
+    assert!(
+        cause.ends_with("and no worker came within 600 s"),
+        "{cause}"
+    );
+    assert_eq!(kept(&second).failed, None, "it is nobody's fault");
+    second.leave(
+        at(601),
+        &Leave {
+            session: observer.session,
+            worker: observer.worker,
+            reason: LeaveReason::Done,
+            cause: String::new(),
+        },
+    );
+    assert!(second.is_finished(at(601)));
+}
+
 /// What server 0 keeps beside its shards.
 fn kept(server: &Server) -> SavedCoordinator {
     let kept = server.save_desk(Time::ZERO).coordinator;
@@ -323,13 +361,19 @@ fn another_server_counts_as_server_0_does_once_that_has_returned() {
 
 #[test]
 fn workers_that_do_not_come_back_are_lost_in_the_time_to_join() {
-    let first = server(Consistency::Asp, 1);
+    let first = server(Consistency::Asp, 2);
     let mut worker = Pusher::join(&first);
     let range = worker.range(&first);
     worker.push(&first, vec![range]).unwrap();
-    let second = returned(&first, plan(Consistency::Asp, 1), 100);
-    let later = Time::from_origin(Duration::from_secs(61));
-    assert_eq!(second.tick(later).len(), 1);
-    assert_eq!(second.phase().0, Phase::Failed);
-    assert_eq!(kept(&second).failed, None, "they may come to the next one");
+    let second = returned(&first, plan(Consistency::Asp, 2), 100);
+    let at = |seconds| Time::from_origin(Duration::from_secs(seconds));
+    // From when the first of them is there.
+    second.register(at(300), &registration()).unwrap();
+    let lost = |seconds| -> Vec<_> {
+        let lapsed = second.tick(at(seconds)).into_iter();
+        let never_came = lapsed.filter(|lapse| lapse.session.is_none());
+        never_came.map(|lapse| lapse.worker).collect()
+    };
+    assert_eq!(lost(359), []);
+    assert_eq!(lost(361), [WorkerId(1)]);
 }
