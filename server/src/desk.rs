@@ -62,6 +62,7 @@ pub(crate) struct Desk {
     /// Who waited for whom at the gate.
     pub(crate) waits: Waits,
     observers: BTreeMap<SessionId, Time>,
+    /// Whether one of them has left after the end.
     observed: bool,
     /// The lives of servers 0, 1, … as those who registered here have met them.
     lives: Vec<Life>,
@@ -77,6 +78,10 @@ pub(crate) struct Desk {
     on_worker_loss: OnWorkerLoss,
     started: Time,
     over_since: Option<Time>,
+    /// Whether this server has returned from a checkpoint.
+    has_returned: bool,
+    /// The last session of each worker that was given up because it hung.
+    hung: BTreeMap<WorkerId, SessionId>,
     /// Since when nobody is left, of whom the last fell silent, and what became of that one.
     silence: Option<(Time, String)>,
 }
@@ -114,6 +119,8 @@ impl Desk {
             on_worker_loss: plan.on_worker_loss,
             started: now,
             over_since: None,
+            has_returned: false,
+            hung: BTreeMap::new(),
             silence: None,
         }
     }
@@ -191,7 +198,6 @@ impl Desk {
         match register.role {
             SessionRole::Observer => {
                 self.observers.insert(session, now);
-                self.observed = true;
             }
             SessionRole::Worker => self.enter(now, (worker, session), register)?,
         }
@@ -464,8 +470,7 @@ impl Desk {
                 self.depart(now, worker, SlotState::Left, "was told to stop");
             }
             LeaveReason::Stopped => {
-                let why = format!("left: {}", kept_reason(cause));
-                self.depart(now, worker, SlotState::Left, &why);
+                self.give_up(now, worker, cause);
             }
             LeaveReason::Failed => {
                 let why = format!("failed: {}", kept_reason(cause));
@@ -477,8 +482,10 @@ impl Desk {
         }
     }
 
-    pub(crate) fn dismiss(&mut self, session: SessionId) {
+    /// An observer has left. One that leaves after the end has read what it wanted.
+    pub(crate) fn dismiss(&mut self, now: Time, session: SessionId) {
         self.observers.remove(&session);
+        self.observed |= self.over_said || self.is_over(now);
     }
 
     /// Counts parts that no shard will see.
@@ -502,6 +509,11 @@ impl Desk {
                     true => Loss::Sure,
                     false => Loss::Silent,
                 };
+                if lapse.hangs
+                    && let Some(session) = lapse.session
+                {
+                    self.hung.insert(lapse.worker, session);
+                }
                 self.lose(now, (lapse.worker, loss), &lapse.why);
             }
         }

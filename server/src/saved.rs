@@ -122,7 +122,7 @@ pub struct SavedDesk {
     /// Of the others: why the job has failed, as their workers were told.
     #[serde(default)]
     pub failed: Option<String>,
-    /// Workers that were lost, and why.
+    /// Workers that were lost or have left, and why.
     pub lost: Vec<(u32, String)>,
 }
 

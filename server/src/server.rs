@@ -416,9 +416,11 @@ impl Server {
     pub fn leave(&self, now: Time, leave: &Leave) {
         let mut desk = self.desk.lock();
         if desk.observes(leave.session) {
-            desk.dismiss(leave.session);
+            desk.dismiss(now, leave.session);
         } else if desk.hear(now, leave.worker, leave.session).is_ok() {
             desk.leave(now, leave.worker, leave.reason, &leave.cause);
+        } else {
+            desk.hear_of_end(now, leave);
         }
         drop(desk);
         self.follow();
@@ -478,6 +480,12 @@ impl Server {
     #[must_use]
     pub fn phase(&self) -> (Phase, String) {
         self.desk.lock().phase()
+    }
+
+    /// Whether it is decided that the job has failed, also for a server that is started again.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.desk.lock().has_failed()
     }
 
     /// Judges whether a shard is held here.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use thalweg_common::error::RefusalKind;
 use thalweg_common::message::{Phase, Status, WorkerState};
 
@@ -106,18 +106,25 @@ impl Watch {
     pub(super) async fn run(mut self) -> Result<Watched> {
         let mut statuses = self.seat.statuses().await?;
         self.go_on(&statuses)?;
-        let over = self.watch(&mut statuses).await?;
+        let mut over = self.watch(&mut statuses).await?;
         let live = match over.cause {
             None => Ok(()),
             Some(_) => self.seat.statuses().await.map(drop),
         };
-        let read = match live {
+        let mut read = match live {
             Ok(()) => {
-                self.wait_for_workers(&mut statuses).await;
+                // Those of others go on when this run is interrupted.
+                if self.cluster.is_some() || over.end != RunEnd::Interrupted {
+                    self.wait_for_workers(&mut statuses).await;
+                }
                 self.seat.parameters().await
             }
             Err(error) => Err(error),
         };
+        if let (RunEnd::Done, Err(error)) = (over.end, &read) {
+            let error = format!("{error:#}");
+            (over, read) = self.read_again(&statuses, &error).await;
+        }
         let parameters = match read {
             Ok(parameters) => {
                 // Hung workers may have pushed in between.
@@ -143,6 +150,30 @@ impl Watch {
             view,
             parameters,
         })
+    }
+
+    /// A server has died between the end of the job and the reading of its model. Reads it from what returns.
+    async fn read_again(&mut self, statuses: &[Status], error: &str) -> (Over, Result<Vec<f32>>) {
+        if let Some(over) = self.come_back(statuses, error).await {
+            return (over, Err(anyhow!("{error}")));
+        }
+        let is_done = match self.seat.statuses().await {
+            Ok(now) => ClusterView::from(&now[..]).phase == Phase::Done,
+            Err(_) => false,
+        };
+        if is_done {
+            let done = Over {
+                end: RunEnd::Done,
+                cause: None,
+            };
+            return (done, self.seat.parameters().await);
+        }
+        let cause = "a server died after the job was done, and has returned from before its end; `--resume` goes on \
+                     from there";
+        (
+            Over::failed(cause.to_owned(), false),
+            Err(anyhow!("{error}")),
+        )
     }
 
     async fn watch(&mut self, statuses: &mut Vec<Status>) -> Result<Over> {

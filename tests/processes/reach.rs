@@ -102,7 +102,7 @@ fn a_worker_names_the_server_that_died_and_gives_up_at_the_bound() {
     let output = output_of(first);
     assert_eq!(output.status.code(), Some(1), "the job is not done");
     assert!(
-        stderr(&output).contains(&format!("worker 0 failed: {name}")),
+        stderr(&output).contains(&format!("worker 0 left: {name}")),
         "{}",
         stderr(&output)
     );
@@ -131,7 +131,7 @@ fn a_worker_that_is_told_to_stop_beside_a_dead_server_ends_promptly_and_fails() 
     let output = output_of(first);
     assert_eq!(output.status.code(), Some(1), "the job is not done");
     assert!(
-        stderr(&output).contains("it was the last worker"),
+        stderr(&output).contains("no worker is left: worker 0 left: pushes not acknowledged"),
         "{}",
         stderr(&output)
     );

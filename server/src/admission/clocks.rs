@@ -394,6 +394,7 @@ impl Clocks {
                 Some(super::Lapse {
                     worker,
                     session: slot.session,
+                    hangs: slot.state == SlotState::Active && now.since(slot.seen) <= lease,
                     why,
                 })
             })

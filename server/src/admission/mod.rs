@@ -44,6 +44,8 @@ pub struct Lapse {
     pub worker: WorkerId,
     /// Its session, unless it never came.
     pub session: Option<SessionId>,
+    /// Whether it lives and does not go on.
+    pub hangs: bool,
     /// What happened, in words that go on where the worker was named.
     pub why: String,
 }

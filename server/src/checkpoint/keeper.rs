@@ -143,7 +143,7 @@ impl Work {
                 Ok(Task::Write(request)) => request(self.write()),
                 Err(RecvTimeoutError::Timeout) => drop(self.write()),
                 Ok(Task::End) => {
-                    let last = self.write_last();
+                    let last = self.write();
                     return late.into_iter().for_each(|request| request(last.clone()));
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -168,25 +168,23 @@ impl Work {
             Err(error) => {
                 self.server.checkpoints.failed();
                 tracing::warn!("no checkpoint is written: {error}");
+                self.keep_the_word();
                 Err(error.to_string())
             }
         }
     }
 
-    /// Writes the last one. Whatever becomes of the parameters, that the job has failed is kept: it must not be served
-    /// again as one that has not.
-    fn write_last(&self) -> Result<CheckpointStatus, String> {
-        let last = self.write();
+    /// Whatever becomes of the parameters, that the job has failed is kept: it must not be served again as one that has
+    /// not.
+    fn keep_the_word(&self) {
         let desk = self.server.save_desk(self.clock.now());
-        if last.is_err()
-            && let Some(cause) = desk.failure()
-        {
-            let of = (self.identity, unix_ms());
-            if let Err(error) = write_failure(&self.checkpoints, cause.to_owned(), of) {
-                tracing::warn!("nor is it kept that the job has failed: {error}");
-            }
+        let Some(cause) = desk.failure() else {
+            return;
+        };
+        let of = (self.identity, unix_ms());
+        if let Err(error) = write_failure(&self.checkpoints, cause.to_owned(), of) {
+            tracing::warn!("nor is it kept that the job has failed: {error}");
         }
-        last
     }
 
     fn note(&self, now: Time, kept: Kept, took: Duration) -> CheckpointStatus {

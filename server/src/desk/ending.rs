@@ -1,12 +1,18 @@
 //! How a job ends for a server, when the server may end itself, and whether its job was done by then.
 
+use std::time::Duration;
+
 use thalweg_common::error::{Refusal, RefusalKind};
-use thalweg_common::message::Phase;
+use thalweg_common::message::{Leave, LeaveReason, Phase};
 use thalweg_common::time::Time;
 
 use super::Desk;
 use crate::admission::SlotState;
 use crate::plan::Plan;
+
+/// How long a server that has returned waits at most for its first worker. Those that were there try to reach it for two
+/// minutes if the job does not say otherwise; others read their data first.
+const RETURN_MAX: Duration = Duration::from_mins(10);
 
 /// Workers whose ends are named when a job ends unfinished.
 const NAMED_MAX: usize = 4;
@@ -39,12 +45,12 @@ impl Desk {
     pub(crate) fn is_over(&self, now: Time) -> bool {
         match &self.coordinator {
             Some(coordinator) => coordinator.over(now),
-            None => self.end.is_some(),
+            None => self.end.is_some() || self.stopping,
         }
     }
 
     /// Whether it is decided that the job has failed: not only this process ends.
-    fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         match &self.coordinator {
             Some(coordinator) => coordinator.has_failed(),
             None => matches!(self.end, Some(End::Failed(_))),
@@ -65,6 +71,24 @@ impl Desk {
         match self.phase() {
             (Phase::Failed, cause) => Err(Refusal::new(kind, cause)),
             (Phase::Joining | Phase::Training | Phase::Done, _) => Ok(()),
+        }
+    }
+
+    /// Somebody leaves of whom nothing is known here. A server that has returned knows nobody, and may be told by those
+    /// who leave how the job has ended; nobody would come any more to tell it.
+    pub(crate) fn hear_of_end(&mut self, now: Time, leave: &Leave) {
+        let has_met_nobody = self.has_returned && !self.contacted;
+        let is_worker = (leave.worker.0 as usize) < self.notes.len();
+        if !has_met_nobody || !is_worker || leave.session.is_of_observer() {
+            return;
+        }
+        match leave.reason {
+            // Server 0 knows better: it may have returned from before the end.
+            LeaveReason::Done => self.over_said = self.coordinator.is_none(),
+            LeaveReason::Diverged | LeaveReason::JobFailed => {
+                self.fail(now, leave.worker, (leave.reason, &leave.cause));
+            }
+            LeaveReason::Stopped | LeaveReason::Failed => {}
         }
     }
 
@@ -91,10 +115,13 @@ impl Desk {
     pub(crate) fn is_finished(&mut self, now: Time, plan: &Plan) -> bool {
         let bounds = plan.bounds;
         let mut slots = self.admission.clocks().slots().iter();
-        let is_alone = now.since(self.started) > bounds.first_contact
-            && slots.all(|slot| slot.session.is_none());
+        let wait = match self.has_returned {
+            true => bounds.first_contact.min(RETURN_MAX),
+            false => bounds.first_contact,
+        };
+        let is_alone = now.since(self.started) > wait && slots.all(|slot| slot.session.is_none());
         if is_alone {
-            let seconds = bounds.first_contact.as_secs_f64();
+            let seconds = wait.as_secs_f64();
             self.fall_short(now, &format!("no worker came within {seconds:.0} s"));
         }
         if !self.contacted {
@@ -102,7 +129,7 @@ impl Desk {
                 return true;
             }
             // It may have been over from the start: a server that returned to a job that has ended.
-            let over_since = match self.is_over(now) {
+            let over_since = match self.over_said || self.is_over(now) {
                 true => Some(*self.over_since.get_or_insert(now)),
                 false => None,
             };
@@ -114,8 +141,10 @@ impl Desk {
         let any_left = slots
             .iter()
             .any(|slot| matches!(slot.state, SlotState::Left));
-        let none_expected =
-            any_left || self.is_over(now) || slots.iter().all(|slot| slot.state == SlotState::Lost);
+        let none_expected = any_left
+            || self.over_said
+            || self.is_over(now)
+            || slots.iter().all(|slot| slot.state == SlotState::Lost);
         // Whoever fell silent may come back, and others may take its place: as long as for a first worker.
         let linger = match self.silence.is_some() && !self.is_over(now) {
             true => bounds.linger.max(bounds.join),

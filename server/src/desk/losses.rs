@@ -45,7 +45,10 @@ impl Desk {
             .filter(|slot| counts(slot.state))
             .count();
         let cause = format!("worker {worker} {why}");
-        if survivors == 0 && (self.on_worker_loss, loss) == (OnWorkerLoss::Continue, Loss::Silent) {
+        let held = |s: SlotState| matches!(s, SlotState::Active | SlotState::Idle);
+        let slots = self.admission.clocks().slots();
+        let nobody_is_here = !slots.iter().any(|slot| held(slot.state));
+        if nobody_is_here && (self.on_worker_loss, loss) == (OnWorkerLoss::Continue, Loss::Silent) {
             // Others may take its place, or it comes back itself.
             self.silence.get_or_insert((now, cause));
             return;
@@ -62,6 +65,16 @@ impl Desk {
         }
     }
 
+    /// A worker goes because of what a server does or does not: it stops, or does not answer. Whoever starts both again
+    /// goes on with the job, also where a worker may not be lost.
+    pub(super) fn give_up(&mut self, now: Time, worker: WorkerId, cause: &str) {
+        let why = format!("left: {}", kept_reason(cause));
+        self.depart(now, worker, SlotState::Left, &why);
+        if self.on_worker_loss == OnWorkerLoss::Stop && self.coordinator.is_some() {
+            self.break_off(now, &format!("worker {worker} {why}"));
+        }
+    }
+
     /// A worker says that the job has failed for all: for it to go on, parameters, settings or data would have to be
     /// others. Server 0 decides that it has; the others keep it in mind. What comes after the end changes nothing of it.
     pub(super) fn lose_all(
@@ -70,18 +83,26 @@ impl Desk {
         worker: WorkerId,
         (reason, cause): (LeaveReason, &str),
     ) {
-        let cause = kept_reason(cause);
-        let why = format!("failed: {cause}");
         let is_over = self.over_said || self.is_over(now);
+        let why = format!("failed: {}", kept_reason(cause));
         self.depart(now, worker, SlotState::Lost, &why);
-        if is_over {
-            return;
+        if !is_over {
+            self.fail(now, worker, (reason, cause));
         }
+    }
+
+    /// Ends the job for good, on the word of a worker.
+    pub(super) fn fail(
+        &mut self,
+        now: Time,
+        worker: WorkerId,
+        (reason, cause): (LeaveReason, &str),
+    ) {
         self.diverged = reason == LeaveReason::Diverged;
         let cause = match reason {
             // It has the words of a server.
-            LeaveReason::JobFailed => cause,
-            _ => format!("worker {worker} {why}"),
+            LeaveReason::JobFailed => kept_reason(cause),
+            _ => format!("worker {worker} failed: {}", kept_reason(cause)),
         };
         match &mut self.coordinator {
             Some(coordinator) => coordinator.fail(now, &cause),

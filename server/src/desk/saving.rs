@@ -14,7 +14,9 @@ impl Desk {
     /// What is to be kept.
     pub(crate) fn save(&self, now: Time) -> SavedDesk {
         let slots = (0_u32..).zip(self.admission.clocks().slots());
-        let lost = slots.filter(|(_, slot)| slot.state == SlotState::Lost);
+        // Nobody waits for these, and nobody is to when the server returns.
+        let lost =
+            slots.filter(|(_, slot)| matches!(slot.state, SlotState::Lost | SlotState::Left));
         SavedDesk {
             coordinator: self.coordinator.as_ref().map(|c| c.save(now)),
             lives: self.lives.iter().map(|life| life.0).collect(),
@@ -45,6 +47,7 @@ impl Desk {
             (Some(_), None) => return Err("server 0 kept no ledger".to_owned()),
             (None, Some(_)) => return Err("a ledger is server 0's alone".to_owned()),
         }
+        self.has_returned = true;
         self.lives = saved.lives.iter().map(|life| Life(*life)).collect();
         let slots = self.admission.clocks().slots().len();
         if saved.lost.len() < slots {
@@ -71,6 +74,12 @@ impl Desk {
         let (Some(after), None) = (register.after, register.session) else {
             return Ok(());
         };
+        if self.hung.get(&worker) == Some(&after) {
+            return Err(Refusal::invalid(format!(
+                "session {after} of worker {worker} was given up because it finished no iteration, and would again; \
+                 end its process, and start another"
+            )));
+        }
         let slot = &self.admission.clocks().slots()[worker.0 as usize];
         let held = matches!(slot.state, SlotState::Active | SlotState::Idle);
         match slot.session.filter(|session| held && after < *session) {

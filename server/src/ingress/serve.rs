@@ -310,6 +310,7 @@ async fn tick_until_over(
     let mut stop = std::pin::pin!(stop);
     let mut end_by = None;
     let mut last = handler.clock.now();
+    let mut is_kept = false;
     loop {
         tokio::select! {
             biased;
@@ -332,6 +333,14 @@ async fn tick_until_over(
             tracing::warn!("worker {} {}", lapse.worker, lapse.why);
         }
         handler.release();
+        // At once, and not with the end alone: whoever is killed before must not return to a job that goes on.
+        if let Some(keeper) = handler
+            .keeper
+            .as_ref()
+            .filter(|_| !is_kept && server.has_failed())
+        {
+            is_kept = keeper.ask(Box::new(drop)).is_ok();
+        }
         if server.is_finished(now) || end_by.is_some_and(|by| by < now) {
             let (phase, cause) = server.phase();
             return if phase == Phase::Failed {

@@ -9,7 +9,9 @@
 use std::time::Duration;
 
 use thalweg_common::ids::{ServerId, SessionId, WorkerId};
-use thalweg_common::message::{DataSummary, PROTOCOL_VERSIONS, Register, SessionRole};
+use thalweg_common::message::{
+    DataSummary, Leave, LeaveReason, PROTOCOL_VERSIONS, Register, Request, SessionRole,
+};
 use thalweg_proto::codec::FrameLimits;
 
 use super::client::Client;
@@ -120,20 +122,56 @@ async fn beside<T>(clients: &[Client], said: &Register, registering: impl Future
     }
 }
 
-/// Registers with one server after the other: server 0 gives session and slot, the others take
-/// them.
+/// Opens a session at all servers. Where one does not take it, the others are told that it is over: they would wait for
+/// it until its lease has run out.
 async fn enlist(
     contact: &Contact,
     limits: FrameLimits,
     mut said: Register,
     patience: Duration,
 ) -> Result<Enlisted, JoinError> {
-    let (mut session, mut worker) = (SessionId(0), WorkerId(0));
     let mut clients = Vec::with_capacity(contact.addresses.len());
+    let within = (limits, patience);
+    let enlisted = enlist_with_each(contact, within, &mut said, &mut clients).await;
+    let (Some(session), Some(worker)) = (said.session, said.worker) else {
+        return Err(enlisted.err().unwrap_or_else(|| JoinError::Malformed {
+            address: contact.addresses.join(","),
+            found: "no server to register with".to_owned(),
+        }));
+    };
+    if let Err(error) = enlisted {
+        let leave = Leave {
+            session,
+            worker,
+            reason: LeaveReason::Stopped,
+            cause: error.to_string(),
+        };
+        for client in &clients {
+            // One that is gone needs no goodbye.
+            let told = client.call(Request::Leave(leave.clone()), SIGN_OF_LIFE);
+            told.await.ok();
+        }
+        return Err(error);
+    }
+    Ok(Enlisted {
+        session,
+        worker,
+        clients,
+    })
+}
+
+/// Registers with one server after the other: server 0 gives session and slot, the others take
+/// them. `clients` are those that have.
+async fn enlist_with_each(
+    contact: &Contact,
+    (limits, patience): (FrameLimits, Duration),
+    said: &mut Register,
+    clients: &mut Vec<Client>,
+) -> Result<(), JoinError> {
     for (server, address) in (0_u32..).map(ServerId).zip(&contact.addresses) {
         let (client, registered) = {
-            let registering = register((address, &contact.credentials), limits, &said, patience);
-            beside(&clients, &said, registering).await?
+            let registering = register((address, &contact.credentials), limits, said, patience);
+            beside(clients, said, registering).await?
         };
         if registered.server != server || registered.fingerprint != contact.fingerprint {
             let found = format!(
@@ -145,8 +183,7 @@ async fn enlist(
                 found,
             });
         }
-        (session, worker) = (registered.session, registered.worker);
-        (said.session, said.worker) = (Some(session), Some(worker));
+        (said.session, said.worker) = (Some(registered.session), Some(registered.worker));
         if said.role == SessionRole::Worker {
             // All servers count the iterations of a worker from where server 0 does.
             said.clock.get_or_insert(registered.clock);
@@ -156,11 +193,7 @@ async fn enlist(
     }
     if let ([first, _, ..], SessionRole::Worker) = (&clients[..], said.role) {
         // Server 0 is told whom else this worker has met: no server may have been started anew.
-        ask(first, &said, patience).await?;
+        ask(first, said, patience).await?;
     }
-    Ok(Enlisted {
-        session,
-        worker,
-        clients,
-    })
+    Ok(())
 }

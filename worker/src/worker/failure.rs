@@ -140,7 +140,11 @@ impl Failure {
         match self {
             _ if self.is_divergence() => (LeaveReason::Diverged, self.to_string()),
             Self::JobFailed { cause } => (LeaveReason::JobFailed, cause.clone()),
-            Self::Stopping { .. } => (LeaveReason::Stopped, self.to_string()),
+            // With its servers it may go on.
+            Self::Stopping { .. }
+            | Self::Silent { .. }
+            | Self::Unacknowledged { .. }
+            | Self::Untold { .. } => (LeaveReason::Stopped, self.to_string()),
             _ => (LeaveReason::Failed, self.to_string()),
         }
     }

@@ -1,5 +1,7 @@
 //! When a server ends, and whether the job was done by then.
 
+use thalweg_common::message::Heartbeat;
+
 use super::*;
 
 #[test]
@@ -383,4 +385,143 @@ fn a_server_that_was_paused_itself_takes_nobody_for_silent_and_one_that_nobody_k
     let idle = Server::new(plan(Consistency::Asp, 1), Time::ZERO).unwrap();
     idle.stop(at(1), "told to stop by SIGTERM");
     assert!(idle.is_finished(at(1)));
+}
+
+/// What a worker says that goes because a server does not answer.
+fn outage(worker: &Pusher) -> Leave {
+    Leave {
+        session: worker.session,
+        worker: worker.worker,
+        reason: LeaveReason::Stopped,
+        cause: "server 1 did not answer for 120 s".into(),
+    }
+}
+
+#[test]
+fn the_outage_of_a_server_breaks_a_job_off_and_does_not_fail_it_for_good() {
+    let cause = "worker 0 left: server 1 did not answer for 120 s";
+    for on_worker_loss in [OnWorkerLoss::Stop, OnWorkerLoss::Continue] {
+        let plan = Plan {
+            on_worker_loss,
+            ..plan(Consistency::Bsp, 1)
+        };
+        let server = Server::new(plan, Time::ZERO).unwrap();
+        let worker = Pusher::join(&server);
+        server.leave(Time::ZERO, &outage(&worker));
+        let strict = on_worker_loss == OnWorkerLoss::Stop;
+        assert_eq!(
+            server.phase().0 == Phase::Failed,
+            strict,
+            "it may come back"
+        );
+        assert!(!server.is_finished(Time::ZERO));
+        let later = Time::from_origin(Duration::from_secs(6));
+        assert!(server.is_finished(later));
+        let (phase, words) = server.phase();
+        assert_eq!(phase, Phase::Failed);
+        assert!(words.ends_with(cause), "{words}");
+        let kept = server.save_desk(later).coordinator.unwrap();
+        assert_eq!(kept.failed, None, "both may be started again");
+    }
+}
+
+#[test]
+fn workers_that_fall_silent_while_others_have_yet_to_come_are_waited_for() {
+    let server = server(Consistency::Asp, 2);
+    Pusher::join(&server);
+    let at = |seconds| Time::from_origin(Duration::from_secs(seconds));
+    // The lease of the one ends before the time to join of the other.
+    for seconds in [55, 61, 100] {
+        server.tick(at(seconds));
+        assert_ne!(server.phase().0, Phase::Failed, "at {seconds} s");
+    }
+    server.tick(at(116));
+    let (phase, cause) = server.phase();
+    assert_eq!(phase, Phase::Failed);
+    assert!(
+        cause.starts_with("worker 0 gave no sign of life"),
+        "{cause}"
+    );
+    let kept = server.save_desk(at(116)).coordinator.unwrap();
+    assert_eq!(kept.failed, None, "silence decides nothing");
+}
+
+fn sign_of_life(worker: &Pusher) -> Heartbeat {
+    Heartbeat {
+        session: worker.session,
+        worker: worker.worker,
+        clock: Clock(worker.clock),
+        doing: "computing".into(),
+        idle: false,
+        sent_bytes: 0,
+        received_bytes: 0,
+        compute: Duration::ZERO,
+        waited: Duration::ZERO,
+        retries: 0,
+    }
+}
+
+#[test]
+fn a_worker_that_hung_takes_no_place_again_and_another_one_does() {
+    let mut plan = plan(Consistency::Bsp, 2);
+    plan.bounds.iteration = Duration::from_secs(20);
+    let server = Server::new(plan, Time::ZERO).unwrap();
+    let (hung, mut fast) = (Pusher::join(&server), Pusher::join(&server));
+    let range = fast.range(&server);
+    fast.push(&server, vec![range]).unwrap();
+    let mut lost = Vec::new();
+    for seconds in 0..22 {
+        let now = Time::from_origin(Duration::from_secs(seconds));
+        for worker in [&hung, &fast] {
+            // A fenced one is told so.
+            server.heartbeat(now, &sign_of_life(worker)).ok();
+        }
+        lost.extend(server.tick(now));
+    }
+    assert_eq!(lost.len(), 1, "{lost:?}");
+    assert_eq!((lost[0].worker, lost[0].hangs), (hung.worker, true));
+    let now = Time::from_origin(Duration::from_secs(22));
+    let again = Register {
+        worker: Some(hung.worker),
+        after: Some(hung.session),
+        ..registration()
+    };
+    let refusal = server.register(now, &again).unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Invalid);
+    assert!(
+        refusal.message.contains("finished no iteration"),
+        "{refusal}"
+    );
+    let other = server.register(now, &registration()).unwrap();
+    assert_eq!(other.worker, hung.worker);
+}
+
+#[test]
+fn a_server_that_has_returned_believes_those_who_leave_how_the_job_ended() {
+    for (reason, failed) in [
+        (LeaveReason::Done, None),
+        (LeaveReason::JobFailed, Some("the gradient is NaN")),
+    ] {
+        let second = || Plan {
+            server: ServerId(1),
+            ..plan(Consistency::Asp, 1)
+        };
+        let leave = Leave {
+            session: SessionId(7),
+            worker: WorkerId(0),
+            reason,
+            cause: "the gradient is NaN".into(),
+        };
+        let fresh = Server::new(second(), Time::ZERO).unwrap();
+        fresh.leave(Time::ZERO, &leave);
+        assert_eq!(fresh.phase().0, Phase::Joining, "nobody was here before");
+        let returned = Server::new(second(), Time::ZERO).unwrap();
+        let desk = fresh.save_desk(Time::ZERO);
+        returned.restore_desk(Time::ZERO, &desk, 100).unwrap();
+        returned.leave(Time::ZERO, &leave);
+        let kept = returned.save_desk(Time::ZERO).failed;
+        assert_eq!(kept.as_deref(), failed);
+        assert!(!returned.is_finished(Time::ZERO));
+        assert!(returned.is_finished(Time::from_origin(Duration::from_secs(6))));
+    }
 }
