@@ -269,6 +269,13 @@ impl LocalCluster {
         ended
     }
 
+    /// Whether a worker's process lives.
+    pub fn has_workers(&mut self) -> bool {
+        self.workers
+            .iter_mut()
+            .any(|worker| worker.look().is_none())
+    }
+
     /// Asks every worker to end in order.
     pub fn stop_workers(&mut self) {
         self.workers.iter_mut().for_each(Member::terminate);

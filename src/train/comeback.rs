@@ -94,7 +94,7 @@ impl Watch {
 
     /// The end of a job that server 0 still tells of. Another server may have ended because of it, and would be taken for
     /// its cause.
-    async fn told_over(&self) -> Option<Over> {
+    pub(super) async fn told_over(&self) -> Option<Over> {
         let status = self.seat.failure(TRY).await?;
         Some(Over::failed(status.cause, status.diverged))
     }

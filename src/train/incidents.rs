@@ -67,6 +67,13 @@ impl Incidents {
         self.to_come.pop()
     }
 
+    /// Whether a worker is still to come.
+    pub(super) fn brings_workers(&self) -> bool {
+        self.to_come
+            .iter()
+            .any(|incident| matches!(incident, Incident::Join(_)))
+    }
+
     /// What has not happened, first to last.
     pub(super) fn not_happened(&self) -> impl Iterator<Item = String> {
         let told = |incident: &Incident| match incident {

@@ -211,6 +211,11 @@ impl Watch {
                 self.tell(statuses);
                 self.keep_in_touch().await;
             }
+            if self.is_deserted(&view) {
+                let cause = "the servers wait for workers, and all of these have ended; `--resume` \
+                             goes on from the last checkpoints";
+                return Ok(Over::failed(cause.to_owned(), false));
+            }
             match view.phase {
                 Phase::Done => {
                     let told = |problem| format!("the stream cannot go on: {problem}");
@@ -228,6 +233,22 @@ impl Watch {
                 self.seat.go_on();
             }
         }
+    }
+
+    /// Whether servers that have returned wait for workers of which none lives: nobody could tell them.
+    fn is_deserted(&mut self, view: &ClusterView) -> bool {
+        let is_open = matches!(view.phase, Phase::Joining | Phase::Training);
+        let nobody_came = || {
+            let mut workers = view.workers.iter();
+            workers.all(|row| row.state == WorkerState::Absent)
+        };
+        is_open
+            && !self.incidents.brings_workers()
+            && nobody_came()
+            && self
+                .cluster
+                .as_mut()
+                .is_some_and(|cluster| !cluster.has_workers())
     }
 
     /// Tells server 0 what its page cannot show by itself.
@@ -398,11 +419,10 @@ impl Watch {
             match role {
                 Role::Server(_) => unreachable!("servers were taken out before"),
                 Role::Worker(_) if in_order => {}
+                // The servers' words say more than a process's end.
                 Role::Worker(_) if diverged => {
-                    return Some(Over {
-                        end: RunEnd::Diverged,
-                        cause: Some(cause),
-                    });
+                    let told = self.told_over().await;
+                    return Some(told.unwrap_or_else(|| Over::failed(cause, true)));
                 }
                 Role::Worker(worker) => {
                     self.display.message(&cause);

@@ -110,6 +110,28 @@ fn a_server_that_dies_too_often_ends_the_job_with_its_name() {
 }
 
 #[test]
+fn a_run_whose_workers_die_with_a_server_ends_instead_of_waiting_for_others() {
+    let bench = Bench::new();
+    let sets = [SLOW, &["train.epochs=20"]].concat();
+    let run = start(&mut bench.train(&sets, &[]));
+    bench.wait_until_training();
+    wait_for_checkpoint(&bench.path("run/checkpoints"), 0);
+    let workers = [0, 1].map(|worker| bench.pid("worker", worker));
+    for pid in workers.into_iter().chain([bench.pid("server", 0)]) {
+        signal(pid, Signal::SIGKILL);
+    }
+    let output = output_of(run);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let report = bench.report();
+    let cause = report["cause"].as_str().unwrap();
+    // By whichever is seen first: the servers are told of the last worker, or wait for it.
+    assert!(
+        cause.contains("all of these have ended") || cause.contains("it was the last worker"),
+        "{cause}"
+    );
+}
+
+#[test]
 fn a_worker_that_was_paused_past_its_lease_takes_its_place_again_by_itself() {
     let bench = Bench::new();
     let sets = [

@@ -138,7 +138,7 @@ impl Work {
             };
             match task {
                 Ok(Task::Write(request)) if self.ending.load(Ordering::Acquire) => {
-                    late.push(request)
+                    late.push(request);
                 }
                 Ok(Task::Write(request)) => request(self.write()),
                 Err(RecvTimeoutError::Timeout) => drop(self.write()),
