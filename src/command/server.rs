@@ -68,6 +68,11 @@ pub(super) struct Arguments {
     #[arg(long, requires = "checkpoints")]
     forget_other_jobs: bool,
 
+    /// Where the job of the checkpoints has failed, end with 0 and not with 1: what starts again whoever ends with an
+    /// error, as a container's restart policy, then leaves this server alone.
+    #[arg(long, requires = "checkpoints", conflicts_with = "despite_failure")]
+    rest_if_failed: bool,
+
     /// Do not say where others join and look: what a container would name, no other machine can reach.
     #[arg(long, hide = true)]
     no_invitation: bool,
@@ -88,8 +93,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         ..server_plan(&blueprint, arguments.index)?
     };
     check_server_fits(&blueprint, ServerId(arguments.index), available())?;
-    if let (Some(folder), false) = (&arguments.checkpoints, arguments.despite_failure) {
-        keeping::refuse_failed(folder, &blueprint, &plan)?;
+    if let (Some(folder), false) = (&arguments.checkpoints, arguments.despite_failure)
+        && let Some(failure) = keeping::failure(folder, &blueprint, &plan)
+    {
+        ensure!(arguments.rest_if_failed, "{failure}");
+        say_error(&failure);
+        return Ok(Ending::Done);
     }
     let process = log::process("server");
     process.record("index", arguments.index);

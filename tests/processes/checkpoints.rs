@@ -333,6 +333,10 @@ fn a_server_whose_job_has_failed_does_not_serve_it_again_until_its_checkpoints_a
                     checkpoint --forget kept removes it";
         assert!(words.contains(ways), "{words}");
     }
+    let mut resting = keeping(&bench, "0", &address, &sets);
+    let resting = output_of(start(resting.arg("--rest-if-failed")));
+    assert!(resting.status.success(), "{}", stderr(&resting));
+    assert!(stderr(&resting).contains("the job of kept/server-0 has failed"));
     let forgotten = bench.run(&["checkpoint", "--forget", "kept"]);
     assert!(forgotten.status.success(), "{}", stderr(&forgotten));
     let (anew, place) = listening(&mut keeping(&bench, "0", &address, &sets));

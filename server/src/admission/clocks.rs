@@ -364,7 +364,8 @@ impl Clocks {
         let (_, since) = self.floor_seen;
         let hangs = |slot: &Slot| {
             let is_slowest = floor.is_some_and(|floor| slot.clock <= floor);
-            is_slowest && now.since(slot.moved.max(since)) > iteration
+            let is_heard = now.since(slot.seen) <= self.signs.notable();
+            is_slowest && is_heard && now.since(slot.moved.max(since)) > iteration
         };
         let joined_too_late = self
             .first_entry

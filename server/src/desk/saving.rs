@@ -5,8 +5,8 @@ use thalweg_common::ids::{Life, WorkerId};
 use thalweg_common::message::Register;
 use thalweg_common::time::Time;
 
+use super::Desk;
 use super::ending::End;
-use super::{Desk, Follow};
 use crate::admission::SlotState;
 use crate::saved::SavedDesk;
 
@@ -15,7 +15,7 @@ impl Desk {
     pub(crate) fn save(&self, now: Time) -> SavedDesk {
         let slots = (0_u32..).zip(self.admission.clocks().slots());
         // Nobody waits for these, and nobody is to when the server returns.
-        let lost =
+        let gone =
             slots.filter(|(_, slot)| matches!(slot.state, SlotState::Lost | SlotState::Left));
         SavedDesk {
             coordinator: self.coordinator.as_ref().map(|c| c.save(now)),
@@ -24,14 +24,14 @@ impl Desk {
                 Some(End::Failed(cause)) => Some(cause.clone()),
                 Some(End::BrokenOff(_)) | None => None,
             },
-            lost: lost
+            lost: gone
                 .map(|(worker, slot)| (worker, slot.why.clone()))
                 .collect(),
         }
     }
 
-    /// Goes on from what was kept: every slot is expected again, but those of workers that had been lost
-    /// while others went on. Sessions are numbered from `sessions_after` on.
+    /// Goes on from what was kept: every slot is expected again, but those of workers that were lost or had
+    /// left while others went on. Sessions are numbered from `sessions_after` on.
     ///
     /// # Errors
     /// What cannot be, in words.
@@ -52,13 +52,7 @@ impl Desk {
         let slots = self.admission.clocks().slots().len();
         if saved.lost.len() < slots {
             for (worker, why) in &saved.lost {
-                let worker = WorkerId(*worker);
-                let released = self.admission.leave(now, worker, SlotState::Lost, why);
-                self.released.extend(released);
-                self.follow.push(Follow::Retire(worker));
-                if let Some(coordinator) = &mut self.coordinator {
-                    coordinator.lose(worker);
-                }
+                self.depart(now, WorkerId(*worker), SlotState::Lost, why);
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use thalweg_common::time::Time;
 use thalweg_proto::transport::Clock;
 use thalweg_server::checkpoint::{
@@ -28,23 +28,21 @@ pub(super) struct Kept {
     _folder: File,
 }
 
-/// Refuses to serve a job that has failed: whoever starts processes again that ended with an error, and workers that
-/// come again, would train it on with nobody there who wants it.
-pub(super) fn refuse_failed(
+/// In words, that the job of the checkpoints has failed, if it has. It is not served then: whoever starts processes again
+/// that ended with an error, and workers that come again, would train it on with nobody there who wants it.
+pub(super) fn failure(
     checkpoints_of_all: &Path,
     blueprint: &Blueprint,
     plan: &Plan,
-) -> Result<()> {
+) -> Option<String> {
     let checkpoints = checkpoints_of(checkpoints_of_all, blueprint, plan);
-    if let Some(cause) = checkpoints.failure() {
-        bail!(
-            "the job of {} has failed: {cause}; --despite-failure, or thalweg train --resume, goes on with it all the \
-             same, thalweg checkpoint --forget {} removes it",
-            checkpoints.folder().display(),
-            checkpoints_of_all.display()
-        );
-    }
-    Ok(())
+    let cause = checkpoints.failure()?;
+    Some(format!(
+        "the job of {} has failed: {cause}; --despite-failure, or thalweg train --resume, goes on with it all the \
+         same, thalweg checkpoint --forget {} removes it",
+        checkpoints.folder().display(),
+        checkpoints_of_all.display()
+    ))
 }
 
 fn checkpoints_of(checkpoints_of_all: &Path, blueprint: &Blueprint, plan: &Plan) -> Checkpoints {

@@ -293,6 +293,14 @@ impl Calls {
             .find(|overdue| self.retry_total <= overdue.silent)
     }
 
+    /// The worker itself was not running for so long: that nobody answered says nothing of the servers.
+    pub(super) fn slept(&mut self, time: Duration) {
+        for entry in self.entries.values_mut() {
+            entry.since = entry.since + time;
+        }
+        self.reach.slept(time);
+    }
+
     /// When the worker will give up a server, if nothing changes.
     pub(super) fn gives_up(&self, server: ServerId) -> Option<Time> {
         let errands = self
@@ -403,6 +411,19 @@ mod tests {
         assert_eq!(calls.back(ServerId(1)), Some(at(5)));
         assert_eq!(calls.due(at(9_000)), [PUSH]);
         assert_eq!(calls.overdue(at(60_000)).unwrap().last, "connection reset");
+    }
+
+    #[test]
+    fn a_worker_that_was_paused_does_not_hold_it_against_the_servers() {
+        let mut calls = calls();
+        let needed = Errand::Range;
+        calls.begin(at(0), needed);
+        calls.lost(at(0), ServerId(1), "reset".into());
+        let before = calls.gives_up(ServerId(1)).unwrap();
+        let pause = Duration::from_secs(600);
+        calls.slept(pause);
+        assert_eq!(calls.gives_up(ServerId(1)), Some(before + pause));
+        assert_eq!(calls.overdue(at(0) + pause), None);
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub use settings::{LoopSettings, Place};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thalweg_common::ids::{ServerId, Version};
 use thalweg_common::message::LeaveReason;
@@ -102,6 +103,9 @@ pub struct Worker {
     wake: Option<Time>,
 }
 
+/// A worker that is woken so much later than it wanted was not running.
+const SLEPT: Duration = Duration::from_secs(2);
+
 impl Worker {
     /// A worker before [`Event::Start`].
     ///
@@ -146,6 +150,10 @@ impl Worker {
     pub fn step(&mut self, now: Time, event: Event) -> Vec<Effect> {
         if matches!(self.phase, Phase::Over) {
             return Vec::new();
+        }
+        let late = self.wake.map_or(Duration::ZERO, |wake| now.since(wake));
+        if SLEPT <= late {
+            self.calls.slept(late);
         }
         self.now = self.now.max(now);
         if let Err(failure) = self.take(event).and_then(|()| self.go_on()) {

@@ -79,6 +79,13 @@ impl Reach {
             .map(|(server, outage)| (*server, outage.since))
     }
 
+    /// Nobody could have come back for so long.
+    pub(super) fn slept(&mut self, time: Duration) {
+        for outage in self.outages.values_mut() {
+            outage.since = outage.since + time;
+        }
+    }
+
     /// What is to be told now: a server that has become lost, or a reminder.
     pub(super) fn words(&mut self, now: Time) -> Vec<Word> {
         let due = self
