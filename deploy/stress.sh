@@ -3,7 +3,7 @@
 # `steady`: deploy/stress.sh [--short] [BINARY]. It looks that the job ends by itself with its target reached and every
 # row used exactly once, and prints how long it took until the other workers were as fast as before each fault, and all
 # of them after a server's. 20 faults of workers, 5 restarts of servers, a pause and a cut of server 0 under asp, and as
-# many under ssp, about 17 minutes; with --short fewer, and under ssp alone, about two minutes. Where the kernel has
+# many under ssp, about 18 minutes; with --short fewer, and under ssp alone, about two minutes. Where the kernel has
 # netem, links between containers are slow as well. BINARY is target/release/thalweg if none is named. Where
 # containers cannot be run it says so and ends with 0. What it made is removed, however it ends.
 set -euo pipefail

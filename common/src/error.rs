@@ -43,6 +43,8 @@ pub enum RefusalKind {
     Stopping,
     /// The job has failed, and goes on for nobody: neither here nor at a server that is started again.
     JobFailed,
+    /// The same, because its training diverged.
+    Diverged,
     /// A broken invariant on the server's side.
     Internal,
     /// The caller has shown nothing that says who it is.
@@ -66,7 +68,7 @@ pub enum Next {
 
 impl RefusalKind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Invalid,
         Self::NonFinite,
         Self::TooLarge,
@@ -83,6 +85,7 @@ impl RefusalKind {
         Self::Deadline,
         Self::Stopping,
         Self::JobFailed,
+        Self::Diverged,
         Self::Internal,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -102,6 +105,7 @@ impl RefusalKind {
             | Self::SlotsTaken
             | Self::Stopping
             | Self::JobFailed
+            | Self::Diverged
             | Self::Internal
             | Self::Unauthenticated
             | Self::Forbidden => Next::GiveUp,
@@ -131,6 +135,7 @@ impl RefusalKind {
             Self::Deadline => "deadline",
             Self::Stopping => "stopping",
             Self::JobFailed => "job_failed",
+            Self::Diverged => "diverged",
             Self::Internal => "internal",
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden => "forbidden",

@@ -55,7 +55,8 @@ pub fn code(kind: RefusalKind) -> Code {
         | RefusalKind::UnknownSession
         | RefusalKind::Fenced
         | RefusalKind::SlotsTaken
-        | RefusalKind::JobFailed => Code::FailedPrecondition,
+        | RefusalKind::JobFailed
+        | RefusalKind::Diverged => Code::FailedPrecondition,
         RefusalKind::TooFar => Code::OutOfRange,
         RefusalKind::Overloaded => Code::ResourceExhausted,
         RefusalKind::Deadline => Code::DeadlineExceeded,

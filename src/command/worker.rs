@@ -9,12 +9,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use thalweg_common::config::{Draft, JobConfig};
+use thalweg_common::error::RefusalKind;
 use thalweg_common::ids::{SessionId, WorkerId};
 use thalweg_common::physics::{Machine, Share, Straggler};
 use thalweg_common::seed::{self, Purpose};
 use thalweg_worker::data::import_rows;
 use thalweg_worker::transport::{
-    Contact, Ended, LinkOptions, Links, Member, Slowness, drive_before, fetch_data, find_job, join,
+    Contact, Ended, JoinError, LinkOptions, Links, Member, Slowness, drive_before, fetch_data,
+    find_job, join,
 };
 use thalweg_worker::worker::{Outcome, Place, Work, Worker};
 use tokio::runtime::{Builder, Runtime};
@@ -107,7 +109,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     };
     let config = &job.blueprint.config;
     let wanted = (arguments.worker.map(WorkerId), None);
-    let place = runtime.block_on(register(&contact, &job, wanted, patience))?;
+    let place = match runtime.block_on(register(&contact, &job, wanted, patience)) {
+        Err(error) if has_diverged(&error) => {
+            say_error(&format!("error: {error:#}"));
+            return Ok(Ending::Diverged);
+        }
+        place => place?,
+    };
     process.record("index", place.worker.0);
     say(&format!("worker {} of job {}", place.worker, config.name));
     let mut recorder = match &arguments.record {
@@ -224,6 +232,14 @@ async fn register(
         place: place_of_this_process(),
     };
     Ok(join(contact, limits, member, patience).await?)
+}
+
+/// Whether a server refused because the training of its job has diverged.
+fn has_diverged(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(JoinError::Refused { refusal, .. }) if refusal.kind == RefusalKind::Diverged
+    )
 }
 
 fn link_options(contact: &Contact, job: &ResolvedJob, place: &Place) -> LinkOptions {

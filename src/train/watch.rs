@@ -440,11 +440,10 @@ impl Watch {
                         }
                         // It had not come yet; the servers wait for it as for any that does not.
                         None if was_killed => {}
+                        // Nor will it, if the job has failed meanwhile.
                         None => {
-                            return Some(Over {
-                                end: RunEnd::Failed,
-                                cause: Some(cause),
-                            });
+                            let told = self.told_over().await;
+                            return Some(told.unwrap_or_else(|| Over::failed(cause, false)));
                         }
                     }
                 }

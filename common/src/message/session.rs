@@ -193,7 +193,7 @@ pub enum LeaveReason {
     Stopped,
     /// The worker failed.
     Failed,
-    /// Its gradient is not finite, which no other worker's will be either: the job has failed.
+    /// A gradient is not finite, its own or, as a server has told it, another's: the job has failed.
     Diverged,
     /// A server has told it that the job has failed.
     JobFailed,

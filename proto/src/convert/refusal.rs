@@ -27,6 +27,7 @@ impl From<RefusalKind> for v1::RefusalKind {
             RefusalKind::Deadline => Self::Deadline,
             RefusalKind::Stopping => Self::Stopping,
             RefusalKind::JobFailed => Self::JobFailed,
+            RefusalKind::Diverged => Self::Diverged,
             RefusalKind::Internal => Self::Internal,
             RefusalKind::Unauthenticated => Self::Unauthenticated,
             RefusalKind::Forbidden => Self::Forbidden,
@@ -39,7 +40,7 @@ pub(super) fn kind(number: i32) -> Result<RefusalKind, ConvertError> {
     RefusalKind::ALL
         .into_iter()
         .find(|kind| v1::RefusalKind::from(*kind) as i32 == number)
-        .ok_or_else(|| field::unnamed("kind", "the refusal kinds 1 to 19", number))
+        .ok_or_else(|| field::unnamed("kind", "the refusal kinds 1 to 20", number))
 }
 
 /// Refusals by reason, as they are sent.
@@ -125,7 +126,7 @@ mod tests {
             let refusal = Refusal::new(kind, "expected 1, found 2");
             assert_eq!(Refusal::try_from(v1::Refusal::from(&refusal)), Ok(refusal));
         }
-        for number in [0, 20, -1, i32::MAX] {
+        for number in [0, 21, -1, i32::MAX] {
             let error = kind(number).unwrap_err();
             assert_eq!(error.field, "kind");
         }

@@ -65,6 +65,7 @@ impl Desk {
     /// Refuses what a worker asks of a job that has ended without being done.
     pub(super) fn judge_end(&self) -> Result<(), Refusal> {
         let kind = match self.has_failed() {
+            true if self.diverged() => RefusalKind::Diverged,
             true => RefusalKind::JobFailed,
             false => RefusalKind::Stopping,
         };
@@ -86,7 +87,7 @@ impl Desk {
             // Server 0 knows better: it may have returned from before the end.
             LeaveReason::Done => self.over_said = self.coordinator.is_none(),
             LeaveReason::Diverged | LeaveReason::JobFailed => {
-                self.fail(now, leave.worker, (leave.reason, &leave.cause));
+                self.fail(now, (leave.reason, &leave.cause));
             }
             LeaveReason::Stopped | LeaveReason::Failed => {}
         }

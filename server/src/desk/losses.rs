@@ -84,26 +84,20 @@ impl Desk {
         (reason, cause): (LeaveReason, &str),
     ) {
         let is_over = self.over_said || self.is_over(now);
-        let why = format!("failed: {}", kept_reason(cause));
+        let cause = kept_reason(cause);
+        // The rest goes on where the worker was named.
+        let own = cause.strip_prefix(&format!("worker {worker} "));
+        let why = own.map_or_else(|| format!("left: {cause}"), str::to_owned);
         self.depart(now, worker, SlotState::Lost, &why);
         if !is_over {
-            self.fail(now, worker, (reason, cause));
+            self.fail(now, (reason, &cause));
         }
     }
 
-    /// Ends the job for good, on the word of a worker.
-    pub(super) fn fail(
-        &mut self,
-        now: Time,
-        worker: WorkerId,
-        (reason, cause): (LeaveReason, &str),
-    ) {
+    /// Ends the job for good, on the word of a worker, which names who failed.
+    pub(super) fn fail(&mut self, now: Time, (reason, cause): (LeaveReason, &str)) {
         self.diverged = reason == LeaveReason::Diverged;
-        let cause = match reason {
-            // It has the words of a server.
-            LeaveReason::JobFailed => kept_reason(cause),
-            _ => format!("worker {worker} failed: {}", kept_reason(cause)),
-        };
+        let cause = kept_reason(cause);
         match &mut self.coordinator {
             Some(coordinator) => coordinator.fail(now, &cause),
             None => {

@@ -144,7 +144,7 @@ impl Worker {
             let errand = Errand::Leave(server);
             self.calls.begin(self.now, errand);
             let id = self.calls.sent(errand, deadline);
-            let (reason, cause) = failure.farewell();
+            let (reason, cause) = failure.farewell(self.place.worker);
             let leave = Leave {
                 cause,
                 ..self.leave_for(reason)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use thalweg_common::error::{Next, Refusal, RefusalKind};
+use thalweg_common::ids::WorkerId;
 use thalweg_common::message::LeaveReason;
 
 use crate::model::ModelError;
@@ -30,6 +31,8 @@ pub enum Failure {
     JobFailed {
         /// A server's words.
         cause: String,
+        /// Whether its training diverged.
+        diverged: bool,
     },
     /// A server ends, and the job with it; started again, all of them may go on.
     #[error("{server} ends: {cause}")]
@@ -129,17 +132,25 @@ impl Failure {
     #[must_use]
     pub fn is_divergence(&self) -> bool {
         match self {
-            Self::NonFinite { .. } => true,
+            Self::NonFinite { .. } | Self::JobFailed { diverged: true, .. } => true,
             Self::Refused { refusal, .. } => refusal.kind == RefusalKind::NonFinite,
             _ => false,
         }
     }
 
     /// As what a worker leaves that cannot go on, and the cause in words.
-    pub(super) fn farewell(&self) -> (LeaveReason, String) {
+    pub(super) fn farewell(&self, worker: WorkerId) -> (LeaveReason, String) {
         match self {
-            _ if self.is_divergence() => (LeaveReason::Diverged, self.to_string()),
-            Self::JobFailed { cause } => (LeaveReason::JobFailed, cause.clone()),
+            // Whoever hears it passes it on: it is to be the same words everywhere.
+            Self::JobFailed {
+                cause,
+                diverged: true,
+            } => (LeaveReason::Diverged, cause.clone()),
+            Self::JobFailed { cause, .. } => (LeaveReason::JobFailed, cause.clone()),
+            _ if self.is_divergence() => {
+                let cause = format!("worker {worker} failed: {self}");
+                (LeaveReason::Diverged, cause)
+            }
             // With its servers it may go on.
             Self::Stopping { .. }
             | Self::Silent { .. }
@@ -153,9 +164,10 @@ impl Failure {
     pub(crate) fn of_refusal(server: String, refusal: Refusal) -> Option<Self> {
         let cause = &refusal.message;
         match refusal.kind {
-            RefusalKind::JobFailed => {
+            RefusalKind::JobFailed | RefusalKind::Diverged => {
                 return Some(Self::JobFailed {
                     cause: cause.clone(),
+                    diverged: refusal.kind == RefusalKind::Diverged,
                 });
             }
             RefusalKind::Stopping => {

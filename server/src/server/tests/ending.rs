@@ -154,7 +154,7 @@ fn a_worker_that_diverged_ends_the_job_for_the_others_too() {
         session: a.session,
         worker: a.worker,
         reason: LeaveReason::Diverged,
-        cause: "the gradient is NaN".into(),
+        cause: "worker 0 failed: the gradient is NaN".into(),
     };
     server.leave(Time::ZERO, &leave);
     let status = server.status(Time::ZERO);
@@ -164,7 +164,7 @@ fn a_worker_that_diverged_ends_the_job_for_the_others_too() {
         (Phase::Failed, cause, true)
     );
     let told = server.next_range(Time::ZERO, &b.asks()).unwrap_err();
-    assert_eq!((told.kind, &*told.message), (RefusalKind::JobFailed, cause));
+    assert_eq!((told.kind, &*told.message), (RefusalKind::Diverged, cause));
     server.stop(Time::ZERO, "told to stop by SIGTERM");
     assert_eq!(server.phase().1, cause, "the first cause counts");
     let kept = server.save_desk(Time::ZERO).coordinator.unwrap();
