@@ -232,12 +232,21 @@ fn delay_tolerant_adagrad_trains_the_default_job_as_well_as_adagrad() {
     assert!(revision <= SHARE * plain, "{revision} beside {plain}");
 }
 
+/// The loss of threads that race: they are scheduled otherwise each time, on a busy machine by far, and the middle of three
+/// trainings says what they are worth.
+fn usual_loss(bench: &Bench, method: &str) -> f64 {
+    let mut losses =
+        [(), (), ()].map(|()| worth(bench, &FLIGHTS, as_listed(&FLIGHTS, method), 0.1).loss);
+    losses.sort_by(f64::total_cmp);
+    losses[1]
+}
+
 #[test]
 fn threads_on_one_model_train_the_default_job_as_well_as_a_cluster() {
     let bench = Bench::default_job();
     let cluster = worth(&bench, &FLIGHTS, as_listed(&FLIGHTS, "downpour"), 0.1).loss;
     for method in ["hogwild", "tiered_replicas"] {
-        let threads = worth(&bench, &FLIGHTS, as_listed(&FLIGHTS, method), 0.1).loss;
+        let threads = usual_loss(&bench, method);
         say(&format!(
             "flights    {method} {threads:.5}, downpour with adagrad {cluster:.5}"
         ));
