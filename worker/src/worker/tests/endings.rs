@@ -181,7 +181,8 @@ fn a_worker_that_fails_tells_the_servers_why() {
     let told = std::cell::RefCell::new(Vec::new());
     let fate = |_: usize, _: ServerId, request: &Request| {
         if let Request::Leave(leave) = request {
-            told.borrow_mut().push(leave.cause.clone());
+            let said = (leave.reason, leave.cause.clone());
+            told.borrow_mut().push(said);
         }
         Fate::Arrives
     };
@@ -189,7 +190,9 @@ fn a_worker_that_fails_tells_the_servers_why() {
     let Outcome::Failed(failure) = outcome else {
         panic!("it must fail")
     };
-    assert_eq!(*told.borrow(), [failure.to_string(), failure.to_string()]);
+    // Who hears it passes it on as it is.
+    let said = (LeaveReason::Diverged, format!("worker 0 failed: {failure}"));
+    assert_eq!(*told.borrow(), [said.clone(), said]);
 }
 
 #[test]
