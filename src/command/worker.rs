@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use thalweg_common::config::{Draft, JobConfig};
 use thalweg_common::error::RefusalKind;
-use thalweg_common::ids::{SessionId, WorkerId};
+use thalweg_common::ids::WorkerId;
 use thalweg_common::physics::{Machine, Share, Straggler};
 use thalweg_common::seed::{self, Purpose};
 use thalweg_worker::data::import_rows;
@@ -108,13 +108,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         false => resolve_here(&contact)?,
     };
     let config = &job.blueprint.config;
-    let wanted = (arguments.worker.map(WorkerId), None);
-    let place = match runtime.block_on(register(&contact, &job, wanted, patience)) {
+    let stop = Stop::default();
+    runtime.spawn(stop.clone().when_told(arguments.exit_with_parent));
+    let newcomer = Member {
+        worker: arguments.worker.map(WorkerId),
+        data: job.blueprint.data_summary(),
+        place: place_of_this_process(),
+        after: None,
+        or_any: arguments.worker.is_none(),
+    };
+    let registered = register(&contact, &job, newcomer.clone(), (patience, &stop));
+    let Some(place) = (match runtime.block_on(registered) {
         Err(error) if has_diverged(&error) => {
             say_error(&format!("error: {error:#}"));
             return Ok(Ending::Diverged);
         }
         place => place?,
+    }) else {
+        return Ok(Ending::Done);
     };
     process.record("index", place.worker.0);
     say(&format!("worker {} of job {}", place.worker, config.name));
@@ -122,8 +133,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         None => None,
         Some(folder) => Some(Recorder::create(folder, place.worker.0)?),
     };
-    let stop = Stop::default();
-    runtime.spawn(stop.clone().when_told(arguments.exit_with_parent));
     let mut turns = Turns::new(config.limits.rejoins_max);
     let mut next = Some(place);
     let mut ended = None;
@@ -139,14 +148,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         ended = Some(turn);
         if let Some(words) = again {
             say_error(&words);
-            let wanted = (Some(worker), Some(session));
+            let back = Member {
+                worker: Some(worker),
+                after: Some(session),
+                ..newcomer.clone()
+            };
             let patience = config.limits.retry_total_seconds.duration();
-            next = runtime.block_on(async {
-                tokio::select! {
-                    place = register(&contact, &job, wanted, patience) => place.map(Some),
-                    () = stop.told() => Ok(None),
-                }
-            })?;
+            next = runtime.block_on(register(&contact, &job, back, (patience, &stop)))?;
         }
     }
     if let Some(recorder) = recorder {
@@ -216,22 +224,19 @@ fn resolve_with_rows(
     Ok(resolve_fetched(config, rows)?)
 }
 
-/// Takes a place: `wanted` says which, and the session that this process had in it before, if it had one.
+/// Takes a place; `None` if the process is told to stop before it has one.
 async fn register(
     contact: &Contact,
     job: &ResolvedJob,
-    (worker, after): (Option<WorkerId>, Option<SessionId>),
-    patience: Duration,
-) -> Result<Place> {
+    member: Member,
+    (patience, stop): (Duration, &Stop),
+) -> Result<Option<Place>> {
     let blueprint = &job.blueprint;
     let limits = frame_limits(&blueprint.config, blueprint.map.elements());
-    let member = Member {
-        worker,
-        after,
-        data: blueprint.data_summary(),
-        place: place_of_this_process(),
-    };
-    Ok(join(contact, limits, member, patience).await?)
+    match join(contact, limits, member, patience, stop.told()).await {
+        Err(JoinError::Stopped) => Ok(None),
+        place => Ok(Some(place?)),
+    }
 }
 
 /// Whether a server refused because the training of its job has diverged.

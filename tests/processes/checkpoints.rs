@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::by_hand::listening;
+use crate::by_hand::{listening, server};
 use crate::support::{Bench, SMALL, output_of, signal, start, stderr, stdout, wait_for};
 
 /// Slow enough to be killed in the middle, with a checkpoint every moment.
@@ -160,6 +160,40 @@ fn a_worker_that_was_paused_past_its_lease_takes_its_place_again_by_itself() {
     assert_eq!(report["lost_workers"].as_array().unwrap().len(), 0);
     let log = fs::read_to_string(bench.path("run/logs/worker-1.log")).unwrap();
     assert!(log.contains("takes its place again (try 1 of 8)"), "{log}");
+}
+
+#[test]
+fn a_worker_whose_slot_was_taken_while_it_was_away_takes_another_one() {
+    let bench = Bench::new();
+    let sets = [
+        "cluster.workers=2",
+        "consistency.model=asp",
+        "train.compute=20ms",
+        "train.epochs=4",
+        "limits.lease_seconds=1",
+        "limits.heartbeat_seconds=0.2",
+        "limits.linger_seconds=0.2",
+    ];
+    let (server, address) = server(&bench, "0", &[&["cluster.servers=1"][..], &sets].concat());
+    let worker = || start(&mut bench.command(&["worker", "--join", &address]));
+    let state_of_slot = |slot: usize| {
+        let status = bench.run(&["status", &address, "--json"]);
+        let view: Value = serde_json::from_slice(&status.stdout).unwrap();
+        view["workers"][slot]["state"].clone()
+    };
+    let paused = worker();
+    wait_for("the first worker", || state_of_slot(0) == "active");
+    let pid = i32::try_from(paused.id()).unwrap();
+    signal(pid, Signal::SIGSTOP);
+    wait_for("the end of its lease", || state_of_slot(0) == "lost");
+    let newcomer = worker();
+    wait_for("another one in its slot", || state_of_slot(0) == "active");
+    signal(pid, Signal::SIGCONT);
+    wait_for("the first one elsewhere", || state_of_slot(1) == "active");
+    for child in [paused, newcomer, server] {
+        let output = output_of(child);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
 }
 
 /// The command of a server that keeps checkpoints.
@@ -411,7 +445,7 @@ fn a_server_that_does_not_come_back_is_named_with_how_long_it_was_waited_for() {
 #[test]
 fn a_server_without_checkpoints_says_so_when_one_is_asked_for() {
     let bench = Bench::new();
-    let (server, address) = crate::by_hand::server(&bench, "0", &["cluster.servers=1"]);
+    let (server, address) = server(&bench, "0", &["cluster.servers=1"]);
     let asked = bench.run(&["checkpoint", "--join", &address]);
     assert_eq!(asked.status.code(), Some(1));
     let words = stderr(&asked);

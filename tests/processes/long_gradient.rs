@@ -105,9 +105,16 @@ fn a_worker_in_a_long_gradient_is_not_lost() {
         data: job.blueprint.data_summary(),
         place: "test".to_owned(),
         after: None,
+        or_any: false,
     };
     let place = runtime
-        .block_on(join(&contact, limits, member, PATIENCE))
+        .block_on(join(
+            &contact,
+            limits,
+            member,
+            PATIENCE,
+            std::future::pending(),
+        ))
         .unwrap();
     let options = LinkOptions {
         addresses: contact.addresses,

@@ -113,6 +113,8 @@ pub(super) async fn register(
     let (mut next_word, mut rest) = (FIRST_WORD, PAUSE);
     loop {
         let error = match register_once(server, limits, register, patience).await {
+            // Whoever comes back to a slot that another one has taken meanwhile is not to wait for that one's end.
+            Err(error) if error.slot_is_taken() && register.after.is_some() => return Err(error),
             Err(error) if error.may_go_better() => error,
             ended => return ended,
         };

@@ -69,6 +69,9 @@ pub enum JoinError {
         /// What was found.
         found: String,
     },
+    /// The caller was told to stop before all servers had taken its session.
+    #[error("told to stop before all servers had taken the session")]
+    Stopped,
 }
 
 impl JoinError {
@@ -95,8 +98,17 @@ impl JoinError {
             | Self::DifferentJobs { .. }
             | Self::Twice { .. }
             | Self::Missing { .. }
-            | Self::Malformed { .. } => false,
+            | Self::Malformed { .. }
+            | Self::Stopped => false,
         }
+    }
+
+    /// Whether the slot that was asked for is another worker's.
+    pub(super) fn slot_is_taken(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { refusal, .. } if refusal.kind == RefusalKind::SlotsTaken
+        )
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Member {
     /// The session that it had in this slot and that is over: it comes back unless another one has taken
     /// the slot since.
     pub after: Option<SessionId>,
+    /// Whether any other free slot does as well, where another one has taken that slot.
+    pub or_any: bool,
 }
 
 /// A session that is open at every server of a job.
@@ -47,16 +49,19 @@ pub struct Enlisted {
     pub clients: Vec<Client>,
 }
 
-/// Opens a worker's session with every server of a job.
+/// Opens a worker's session with every server of a job, unless `stop` says not to before all have taken it.
 ///
 /// # Errors
-/// [`JoinError`] if a server turns the worker away or cannot be reached within `patience`.
+/// [`JoinError`] if a server turns the worker away or cannot be reached within `patience`;
+/// [`JoinError::Stopped`] if it was stopped: the servers that had taken it are told.
 pub async fn join(
     contact: &Contact,
     limits: FrameLimits,
     member: Member,
     patience: Duration,
+    stop: impl Future<Output = ()>,
 ) -> Result<Place, JoinError> {
+    let mut stop = std::pin::pin!(stop);
     let first = Register {
         protocol: PROTOCOL_VERSIONS,
         role: SessionRole::Worker,
@@ -69,9 +74,22 @@ pub async fn join(
         clock: None,
         after: member.after,
     };
+    let any = Register {
+        worker: None,
+        after: None,
+        ..first.clone()
+    };
+    let within = (limits, patience);
+    let enlisted = match enlist(contact, within, first, stop.as_mut()).await {
+        Err(error) if member.or_any && member.after.is_some() && error.slot_is_taken() => {
+            tracing::warn!("{error}; it asks for another slot");
+            enlist(contact, within, any, stop).await
+        }
+        enlisted => enlisted,
+    };
     let Enlisted {
         session, worker, ..
-    } = enlist(contact, limits, first, patience).await?;
+    } = enlisted?;
     Ok(Place {
         fingerprint: contact.fingerprint,
         session,
@@ -102,7 +120,7 @@ pub async fn observe(
         clock: None,
         after: None,
     };
-    enlist(contact, limits, first, patience).await
+    enlist(contact, (limits, patience), first, std::future::pending()).await
 }
 
 /// Registers with a server that may have to be waited for, and gives signs of life to those that have the
@@ -122,17 +140,19 @@ async fn beside<T>(clients: &[Client], said: &Register, registering: impl Future
     }
 }
 
-/// Opens a session at all servers. Where one does not take it, the others are told that it is over: they would wait for
+/// Opens a session at all servers. Where one does not take it, or `stop` comes first, the others are told that it is over: they would wait for
 /// it until its lease has run out.
 async fn enlist(
     contact: &Contact,
-    limits: FrameLimits,
+    within: (FrameLimits, Duration),
     mut said: Register,
-    patience: Duration,
+    stop: impl Future<Output = ()>,
 ) -> Result<Enlisted, JoinError> {
     let mut clients = Vec::with_capacity(contact.addresses.len());
-    let within = (limits, patience);
-    let enlisted = enlist_with_each(contact, within, &mut said, &mut clients).await;
+    let enlisted = tokio::select! {
+        enlisted = enlist_with_each(contact, within, &mut said, &mut clients) => enlisted,
+        () = stop => Err(JoinError::Stopped),
+    };
     let (Some(session), Some(worker)) = (said.session, said.worker) else {
         return Err(enlisted.err().unwrap_or_else(|| JoinError::Malformed {
             address: contact.addresses.join(","),
@@ -144,7 +164,10 @@ async fn enlist(
             session,
             worker,
             reason: LeaveReason::Stopped,
-            cause: error.to_string(),
+            cause: match &error {
+                JoinError::Stopped => String::new(),
+                error => error.to_string(),
+            },
         };
         for client in &clients {
             // One that is gone needs no goodbye.

@@ -2,6 +2,7 @@
 
 mod service;
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use thalweg_common::config::{Overlap, PullExtent};
 use thalweg_common::ids::ServerId;
-use thalweg_common::message::{DataSummary, Grant};
+use thalweg_common::message::{DataSummary, Grant, LeaveReason};
 use thalweg_common::physics::Share;
 use thalweg_proto::codec::FrameLimits;
 use thalweg_proto::security::Credentials;
@@ -196,6 +197,7 @@ fn member() -> Member {
         data,
         place: "test".to_owned(),
         after: None,
+        or_any: false,
     }
 }
 
@@ -213,7 +215,13 @@ fn a_job_is_found_by_the_addresses_of_its_servers_in_any_order() {
         .unwrap();
     assert_eq!(contact.addresses, expected);
     assert_eq!(contact.job, "name = \"test\"");
-    let joined = join(&contact, FrameLimits::default(), member(), PATIENCE);
+    let joined = join(
+        &contact,
+        FrameLimits::default(),
+        member(),
+        PATIENCE,
+        pending(),
+    );
     let place = runtime.block_on(joined).unwrap();
     assert_eq!((place.session.0, place.addresses), (3, expected));
 }
@@ -243,7 +251,13 @@ fn a_job_is_not_joined_by_half_of_its_servers_or_by_nobody() {
         fingerprint: thalweg_common::ids::Fingerprint(1),
         job: String::new(),
     };
-    let joined = join(&swapped, FrameLimits::default(), member(), PATIENCE);
+    let joined = join(
+        &swapped,
+        FrameLimits::default(),
+        member(),
+        PATIENCE,
+        pending(),
+    );
     let error = runtime.block_on(joined).unwrap_err();
     assert!(matches!(error, JoinError::Malformed { .. }), "{error}");
 }
@@ -317,4 +331,31 @@ fn a_server_that_comes_late_is_waited_for() {
         .block_on(find_job(&addresses, &Credentials::none(), PATIENCE))
         .unwrap();
     assert_eq!(contact.addresses, addresses);
+}
+
+#[test]
+fn whoever_is_told_to_stop_before_all_servers_have_its_session_says_goodbye_to_those_that_have() {
+    let bench = Bench::new(&Setup::PLAIN);
+    let contact = Contact {
+        addresses: vec![bench.addresses[0].clone(), "127.0.0.1:1".to_owned()],
+        credentials: Credentials::none(),
+        fingerprint: thalweg_common::ids::Fingerprint(1),
+        job: String::new(),
+    };
+    let joined = bench.runtime.block_on(async {
+        let mut soon = tokio::time::interval(Duration::from_millis(300));
+        soon.tick().await;
+        let stop = async move {
+            soon.tick().await;
+        };
+        join(&contact, FrameLimits::default(), member(), PATIENCE, stop).await
+    });
+    assert!(matches!(joined, Err(JoinError::Stopped)), "{joined:?}");
+    let cluster = bench.cluster.lock();
+    let left: Vec<_> = cluster
+        .leaves
+        .iter()
+        .map(|leave| (leave.reason, &*leave.cause))
+        .collect();
+    assert_eq!(left, [(LeaveReason::Stopped, "")]);
 }
