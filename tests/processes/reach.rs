@@ -296,3 +296,41 @@ fn a_port_that_speaks_otherwise_is_named_in_one_line() {
         assert!(now() - begun < Duration::from_secs(10));
     }
 }
+
+#[test]
+fn a_server_that_hangs_at_the_end_of_the_job_is_waited_for_and_has_the_last_push() {
+    let bench = Bench::new();
+    // One iteration, in whose middle server 1 stops.
+    let sets = [
+        "train.compute=2s",
+        "train.batch_size=3001",
+        "cluster.workers=1",
+        "limits.linger_seconds=0.2",
+    ];
+    let (first, a) = server(&bench, "0", &sets);
+    let (second, b) = server(&bench, "1", &sets);
+    let worker = start(&mut bench.command(&["worker", "--join", &format!("{a},{b}")]));
+    let shown = |path: &str| {
+        let status = bench.run(&["status", &a, "--json"]);
+        let view: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+        view.pointer(path).unwrap().clone()
+    };
+    wait_for("a gradient under way", || {
+        shown("/workers/0/doing")
+            .as_str()
+            .unwrap()
+            .starts_with("comput")
+    });
+    signal(pid(&second), Signal::SIGSTOP);
+    wait_for("the end of the job", || shown("/phase") == "done");
+    // Longer than a worker that is told to end waits for anybody.
+    let over = now();
+    wait_for("seven seconds more", || {
+        Duration::from_secs(7) < over.elapsed()
+    });
+    signal(pid(&second), Signal::SIGCONT);
+    for child in [worker, first, second] {
+        let output = output_of(child);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+}

@@ -87,7 +87,7 @@ impl Worker {
             (Errand::Heartbeat(_), Reply::Heartbeat(HeartbeatReply { stop, .. })) => {
                 self.calls.finish(errand);
                 if stop {
-                    // The job is over, one way or the other; the servers know which.
+                    // The job is done: of one that has failed the sign of life is refused.
                     let within = self.settings.stop_within / 2;
                     self.begin_end(LeaveReason::Done, Some(within));
                 }

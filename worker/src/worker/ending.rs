@@ -16,7 +16,8 @@ use crate::worker::failure::Failure;
 pub(super) enum Phase {
     /// Iterations follow.
     Training,
-    /// The last push is on its way. Whoever was told to end waits for it until a time.
+    /// The last push is on its way. Whoever was told to end waits until a time: at the end of the job for a
+    /// computation alone, since a server that misses a push may be about to return, and the model is to have it.
     Ending {
         reason: LeaveReason,
         until: Option<Time>,
@@ -39,13 +40,17 @@ impl Phase {
 }
 
 impl Worker {
-    /// Begins nothing new. A computation that is under way still counts; the last push is waited
-    /// for `within` a time, if one is given.
+    /// Begins nothing new. A computation that is under way still counts, `within` a time if one is given. So does
+    /// the last push, where the worker was told to stop; else for as long as it is sent again.
     pub(super) fn begin_end(&mut self, reason: LeaveReason, within: Option<Duration>) {
+        let until = within.map(|within| self.now + within);
+        if let (Phase::Ending { .. }, LeaveReason::Stopped) = (self.phase, reason) {
+            // It waited for the last push at the end of the job.
+            self.phase = Phase::Ending { reason, until };
+        }
         if self.phase != Phase::Training {
             return;
         }
-        let until = within.map(|within| self.now + within);
         self.phase = Phase::Ending { reason, until };
         self.groups.truncate(usize::from(self.computing.is_some()));
         for group in &mut self.groups {
@@ -66,8 +71,10 @@ impl Worker {
                 self.hand_over();
             }
             let is_late = until.is_some_and(|until| until <= self.now);
-            let is_settled = self.computing.is_none() && self.outbox.in_flight() == 0;
-            if is_settled || is_late || (until.is_some() && self.is_hopeless()) {
+            let is_computed = self.computing.is_none() || is_late;
+            let is_settled = is_computed && self.outbox.in_flight() == 0;
+            let is_told = reason == LeaveReason::Stopped;
+            if is_settled || (is_told && (is_late || self.is_hopeless())) {
                 self.judge_pushes()?;
                 self.take_leave(reason);
             }

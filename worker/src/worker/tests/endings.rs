@@ -50,6 +50,56 @@ fn a_worker_hears_from_any_server_that_the_job_is_over() {
     assert!(timeline.now < at(100), "at the first sign of life");
 }
 
+/// A worker that hears of the end of its job while server 1 takes none of its pushes before the tenth try.
+fn missed(
+    stop: Option<Time>,
+) -> (
+    Outcome,
+    Timeline<impl FnMut(usize, ServerId, &Request) -> Fate>,
+) {
+    let (mut worker, mut cluster) = Setup {
+        rows: 4_000,
+        ..Setup::PLAIN
+    }
+    .worker();
+    cluster.stop = true;
+    let mut tries = 0;
+    let fate = move |_: usize, server: ServerId, request: &Request| match (server, request) {
+        (ServerId(1), Request::Push(_)) if tries < 10 => {
+            tries += 1;
+            Fate::Lost
+        }
+        _ => Fate::Arrives,
+    };
+    let mut timeline = Timeline::new(cluster, fate);
+    if let Some(stop) = stop {
+        timeline.at(stop, Event::Stop);
+    }
+    let outcome = timeline.run(&mut worker);
+    (outcome, timeline)
+}
+
+#[test]
+fn at_the_end_of_a_job_a_server_that_misses_a_push_is_waited_for_until_the_worker_is_told_to_stop()
+{
+    let (outcome, timeline) = missed(None);
+    assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+    assert!(at(10_000) < timeline.now, "{:?}", timeline.now);
+    let reasons: Vec<_> = timeline
+        .cluster
+        .leaves
+        .iter()
+        .map(|leave| leave.reason)
+        .collect();
+    assert_eq!(reasons, [LeaveReason::Done; 2]);
+
+    let (outcome, timeline) = missed(Some(at(1_000)));
+    let Outcome::Failed(failure @ Failure::Unacknowledged { .. }) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(timeline.now <= at(1_000 + 5_000), "{failure}");
+}
+
 #[test]
 fn a_worker_that_is_told_to_stop_does_not_wait_for_ever() {
     let (mut worker, cluster) = Setup::PLAIN.worker();
