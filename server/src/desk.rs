@@ -78,6 +78,9 @@ pub(crate) struct Desk {
     on_worker_loss: OnWorkerLoss,
     started: Time,
     over_since: Option<Time>,
+    /// When somebody last asked how things stand, and since when nothing is left to do here.
+    looked: Option<Time>,
+    finished_since: Option<Time>,
     /// Whether this server has returned from a checkpoint.
     has_returned: bool,
     /// The last session of each worker that was given up because it hung.
@@ -119,6 +122,8 @@ impl Desk {
             on_worker_loss: plan.on_worker_loss,
             started: now,
             over_since: None,
+            looked: None,
+            finished_since: None,
             has_returned: false,
             hung: BTreeMap::new(),
             silence: None,

@@ -44,6 +44,7 @@ impl Server {
             Request::NextRange(asked) => self.next_range(now, &asked).map(Reply::Granted),
             Request::Heartbeat(heartbeat) => self.heartbeat(now, &heartbeat).map(Reply::Heartbeat),
             Request::Status(asked) => {
+                self.looked_at(now);
                 let history = self.history(&asked);
                 let status = self.status(now);
                 Ok(Reply::Status(Box::new(Status { history, ..status })))

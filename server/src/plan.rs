@@ -81,6 +81,8 @@ pub struct Bounds {
     pub join: Duration,
     /// How long a server without anything left to do waits for observers.
     pub linger: Duration,
+    /// How long a server that could end still tells those who watch it how the job ended.
+    pub last_look: Duration,
     /// How long a server waits for its first session.
     pub first_contact: Duration,
     /// Sessions open at once, workers' and observers'.

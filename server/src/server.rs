@@ -465,6 +465,11 @@ impl Server {
         self.desk.lock().slept(time);
     }
 
+    /// Somebody asks how things stand.
+    pub(crate) fn looked_at(&self, now: Time) {
+        self.desk.lock().looked_at(now);
+    }
+
     /// Ends the job from here: the process was told to stop.
     pub fn stop(&self, now: Time, why: &str) {
         self.desk.lock().stop(now, why);

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -29,6 +30,10 @@ use crate::job::{
     Blueprint, available, blueprint, check_server_fits, resolve, serve_options, server_plan,
 };
 use crate::status_page::LivePages;
+
+/// How long a server that nobody needs any more still tells `thalweg status --watch` how the job ended. Of the servers of
+/// a run this stands in the run's folder.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// Arguments of `thalweg server`.
 #[derive(Debug, Args)]
@@ -88,10 +93,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let blueprint = blueprint_of(arguments)?;
-    let plan = Plan {
+    let mut plan = Plan {
         life: new_life(),
         ..server_plan(&blueprint, arguments.index)?
     };
+    if !arguments.exit_with_parent {
+        plan.bounds.last_look = LAST_LOOK;
+    }
     check_server_fits(&blueprint, ServerId(arguments.index), available())?;
     if let (Some(folder), false) = (&arguments.checkpoints, arguments.despite_failure)
         && let Some(failure) = keeping::failure(folder, &blueprint, &plan)

@@ -402,6 +402,7 @@ fn bounds(config: &JobConfig) -> Bounds {
         heartbeat: limits.heartbeat_seconds.duration(),
         join: limits.join_seconds.duration(),
         linger: limits.linger_seconds.duration(),
+        last_look: Duration::ZERO,
         first_contact: FIRST_CONTACT,
         sessions_max: limits.sessions_max as u64,
         history_events: limits.history_events,

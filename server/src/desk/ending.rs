@@ -14,6 +14,9 @@ use crate::plan::Plan;
 /// minutes if the job does not say otherwise; others read their data first.
 const RETURN_MAX: Duration = Duration::from_mins(10);
 
+/// Whoever watches asks again within so long.
+const WATCH_MAX: Duration = Duration::from_secs(2);
+
 /// Workers whose ends are named when a job ends unfinished.
 const NAMED_MAX: usize = 4;
 
@@ -111,9 +114,26 @@ impl Desk {
         }
     }
 
+    /// Somebody asks how things stand.
+    pub(crate) fn looked_at(&mut self, now: Time) {
+        self.looked = Some(now);
+    }
+
+    /// Whether this server may end. Those who watch it from outside the job have no session that it could wait for,
+    /// and are given a moment in which to see how the job ended.
+    pub(crate) fn is_finished(&mut self, now: Time, plan: &Plan) -> bool {
+        if !self.has_nothing_left(now, plan) {
+            self.finished_since = None;
+            return false;
+        }
+        let since = *self.finished_since.get_or_insert(now);
+        let is_watched = |looked: Time| since.since(looked) <= WATCH_MAX;
+        !self.looked.is_some_and(is_watched) || plan.bounds.last_look < now.since(since)
+    }
+
     /// Whether there is nothing left to do here and nobody left to wait for. A job that is not done
     /// by then has failed, and this says why.
-    pub(crate) fn is_finished(&mut self, now: Time, plan: &Plan) -> bool {
+    fn has_nothing_left(&mut self, now: Time, plan: &Plan) -> bool {
         let bounds = plan.bounds;
         let mut slots = self.admission.clocks().slots().iter();
         let wait = match self.has_returned {

@@ -100,6 +100,7 @@ fn plan(consistency: Consistency, workers: u32) -> Plan {
             heartbeat: Duration::from_secs(1),
             join: Duration::from_secs(60),
             linger: Duration::from_secs(5),
+            last_look: Duration::from_secs(1),
             first_contact: Duration::from_secs(600),
             sessions_max: 100,
             history_events: 64,

@@ -120,6 +120,7 @@ fn plan() -> anyhow::Result<Plan> {
             heartbeat: hour,
             join: hour,
             linger: hour,
+            last_look: Duration::ZERO,
             first_contact: hour,
             sessions_max: 1 << 20,
             history_events: 256,

@@ -1,6 +1,6 @@
 //! When a server ends, and whether the job was done by then.
 
-use thalweg_common::message::Heartbeat;
+use thalweg_common::message::{Heartbeat, Request, StatusRequest};
 
 use super::*;
 
@@ -56,6 +56,32 @@ fn a_server_ends_when_the_job_is_done_and_the_observer_has_left() {
     assert!(!server.is_finished(Time::ZERO), "the observer still reads");
     server.leave(Time::ZERO, &leave(observer.session, observer.worker));
     assert!(server.is_finished(Time::ZERO));
+}
+
+#[test]
+fn whoever_watches_is_given_a_moment_to_see_how_the_job_ended() {
+    let at = |millis| Time::from_origin(Duration::from_millis(millis));
+    let look = |server: &Server, millis| {
+        drop(server.answer(at(millis), Request::Status(StatusRequest::default())));
+    };
+    for (looked, watched) in [(None, false), (Some(6_000), false), (Some(8_000), true)] {
+        let server = server(Consistency::Bsp, 1);
+        let worker = Pusher::join(&server);
+        let failed = Leave {
+            reason: LeaveReason::Failed,
+            ..outage(&worker)
+        };
+        server.leave(at(4_000), &failed);
+        assert!(!server.is_finished(at(4_000)));
+        if let Some(looked) = looked {
+            look(&server, looked);
+        }
+        // It has lingered.
+        assert_eq!(server.is_finished(at(9_001)), !watched, "{looked:?}");
+        look(&server, 9_900);
+        assert_eq!(server.is_finished(at(10_001)), !watched);
+        assert!(server.is_finished(at(10_002)), "however often it is asked");
+    }
 }
 
 /// A server whose only worker was told to stop half-way, and the time when it has lingered.
