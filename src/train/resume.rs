@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -89,6 +89,12 @@ impl Earlier {
             );
         }
         let checkpoints = folder.checkpoints_path();
+        if !checkpoints.exists() && !log_of(folder, ServerId(0)).exists() {
+            bail!(
+                "--resume {}: the run started no servers of its own, but joined some; these go on from the                  checkpoints where they keep them, when they are started again with the same command, and so does their                  job: join them again",
+                folder.path().display()
+            );
+        }
         for server in (0..config.cluster.servers).map(ServerId) {
             let path = folder_of(&checkpoints, server);
             if !has_checkpoints(&path) {
@@ -106,11 +112,9 @@ impl Earlier {
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
             read => read.with_context(|| path.display().to_string())?,
         };
-        let logs = folder.logs_path();
-        let lengths = (0..config.cluster.servers).map(|server| {
-            let log = logs.join(format!("server-{server}.log"));
-            fs::metadata(&log).map_or(0, |file| file.len())
-        });
+        let servers = (0..config.cluster.servers).map(ServerId);
+        let lengths =
+            servers.map(|server| fs::metadata(log_of(folder, server)).map_or(0, |file| file.len()));
         Ok(Self {
             logs: lengths.collect(),
             ..Self::read(&text)
@@ -180,9 +184,8 @@ async fn pause(time: Duration) {
 /// What the servers said of checkpoints that they passed over when they returned.
 pub(super) fn passed_over(folder: &RunFolder, earlier: &Earlier) -> Vec<String> {
     let mut told = Vec::new();
-    for (server, length) in earlier.logs.iter().enumerate() {
-        let log = folder.logs_path().join(format!("server-{server}.log"));
-        let bytes = fs::read(log).unwrap_or_default();
+    for (server, length) in (0..).map(ServerId).zip(&earlier.logs) {
+        let bytes = fs::read(log_of(folder, server)).unwrap_or_default();
         let since =
             usize::try_from(*length).map_or(&[][..], |length| bytes.get(length..).unwrap_or(&[]));
         let lines = String::from_utf8_lossy(since);
@@ -190,6 +193,11 @@ pub(super) fn passed_over(folder: &RunFolder, earlier: &Earlier) -> Vec<String> 
         told.extend(lines.map(|line| format!("server {server}: {line}")));
     }
     told
+}
+
+/// What a server of the run has said, if the run started it.
+fn log_of(folder: &RunFolder, server: ServerId) -> PathBuf {
+    folder.logs_path().join(format!("server-{server}.log"))
 }
 
 fn has_checkpoints(folder: &Path) -> bool {
