@@ -261,7 +261,8 @@ impl Worker {
         let wake = [
             self.calls.wake(),
             self.times.next_beat,
-            self.phase.until(),
+            // Once it is over it wakes nobody any more: a push may still be waited for.
+            self.phase.until().filter(|time| self.now < *time),
             feed,
         ]
         .into_iter()

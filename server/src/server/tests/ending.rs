@@ -78,9 +78,11 @@ fn whoever_watches_is_given_a_moment_to_see_how_the_job_ended() {
         }
         // It has lingered.
         assert_eq!(server.is_finished(at(9_001)), !watched, "{looked:?}");
-        look(&server, 9_900);
-        assert_eq!(server.is_finished(at(10_001)), !watched);
-        assert!(server.is_finished(at(10_002)), "however often it is asked");
+        if watched {
+            look(&server, 9_900);
+            assert!(!server.is_finished(at(10_001)));
+            assert!(server.is_finished(at(10_002)), "however often it is asked");
+        }
     }
 }
 

@@ -69,6 +69,7 @@ fn missed(
             tries += 1;
             Fate::Lost
         }
+        (_, Request::Heartbeat(_)) if tries == 0 => Fate::Lost,
         _ => Fate::Arrives,
     };
     let mut timeline = Timeline::new(cluster, fate);
