@@ -110,22 +110,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
     let config = &job.blueprint.config;
     let stop = Stop::default();
     runtime.spawn(stop.clone().when_told(arguments.exit_with_parent));
-    let newcomer = Member {
-        worker: arguments.worker.map(WorkerId),
-        data: job.blueprint.data_summary(),
-        place: place_of_this_process(),
-        after: None,
-        or_any: arguments.worker.is_none(),
-    };
+    let newcomer = newcomer(arguments, &job);
     let registered = register(&contact, &job, newcomer.clone(), (patience, &stop));
-    let Some(place) = (match runtime.block_on(registered) {
+    let place = match runtime.block_on(registered) {
+        Ok(Some(place)) => place,
+        Ok(None) => return Ok(Ending::Done),
         Err(error) if has_diverged(&error) => {
             say_error(&format!("error: {error:#}"));
             return Ok(Ending::Diverged);
         }
-        place => place?,
-    }) else {
-        return Ok(Ending::Done);
+        Err(error) => return Err(error),
     };
     process.record("index", place.worker.0);
     say(&format!("worker {} of job {}", place.worker, config.name));
@@ -222,6 +216,17 @@ fn resolve_with_rows(
     ));
     let rows = import_rows(&path, hash)?;
     Ok(resolve_fetched(config, rows)?)
+}
+
+/// What this process says of itself when it first joins.
+fn newcomer(arguments: &Arguments, job: &ResolvedJob) -> Member {
+    Member {
+        worker: arguments.worker.map(WorkerId),
+        data: job.blueprint.data_summary(),
+        place: place_of_this_process(),
+        after: None,
+        or_any: arguments.worker.is_none(),
+    }
 }
 
 /// Takes a place; `None` if the process is told to stop before it has one.
