@@ -430,7 +430,8 @@ impl Desk {
         true
     }
 
-    /// Ends the job as done once nothing is on loan; `why` says what was reached.
+    /// Ends the job as done once nothing is on loan; `why` says what was reached. A server that does not decide it
+    /// believes that it is done.
     pub(crate) fn conclude(
         &mut self,
         now: Time,
@@ -442,8 +443,10 @@ impl Desk {
                 "only an observer may say that a job has reached its aim; register as one",
             ));
         }
-        let coordinator = self.coordinator.as_mut().ok_or_else(not_the_coordinator)?;
-        coordinator.conclude(now, &kept_reason(why));
+        match &mut self.coordinator {
+            Some(coordinator) => coordinator.conclude(now, &kept_reason(why)),
+            None => self.over_said = true,
+        }
         Ok(())
     }
 

@@ -45,8 +45,12 @@ pub(super) fn invitation(
         ),
         false => String::new(),
     };
+    let whose = match address.ip().to_canonical().is_loopback() {
+        true => "workers on this machine",
+        false => "workers on other machines",
+    };
     Ok(format!(
-        "workers on other machines: thalweg worker --join {} {shown}{note}",
+        "{whose}: thalweg worker --join {} {shown}{note}",
         servers.join(",")
     ))
 }

@@ -8,11 +8,18 @@ use anyhow::{Result, bail};
 use tokio::runtime::Builder;
 use tracing::Span;
 use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
 use tracing::span::EnteredSpan;
 use tracing_subscriber::EnvFilter;
 
 /// How much is told.
 const LEVELS: &str = "THALWEG_LOG";
+
+/// If nothing is said.
+const USUAL: &str = "warn";
+
+const EXPECTED: &str =
+    "`off`, `error`, `warn`, `info`, `debug` or `trace`, or PART=LEVEL, separated by commas";
 
 /// How: as text, or a JSON object a line.
 const FORMAT: &str = "THALWEG_LOG_FORMAT";
@@ -25,9 +32,13 @@ thread_local! {
 /// Starts to write events to standard error.
 ///
 /// # Errors
-/// If the format is none.
+/// If the levels or the format are none.
 pub(super) fn start() -> Result<()> {
-    let levels = EnvFilter::try_from_env(LEVELS).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let levels = match std::env::var(LEVELS).as_deref() {
+        Err(VarError::NotPresent) | Ok("") => EnvFilter::new(USUAL),
+        Ok(text) => levels(text)?,
+        Err(VarError::NotUnicode(_)) => bail!("{LEVELS}: expected {EXPECTED}, found no text"),
+    };
     let lines = tracing_subscriber::fmt()
         .with_env_filter(levels)
         .with_writer(std::io::stderr);
@@ -42,6 +53,24 @@ pub(super) fn start() -> Result<()> {
     Ok(())
 }
 
+/// Levels in the words of [`EnvFilter`], which would take a word that it does not know for a part of the program of which
+/// everything is to be told, and of the others nothing.
+fn levels(text: &str) -> Result<EnvFilter> {
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let is_known = |word: &str| match word.rsplit_once('=') {
+        Some((part, level)) => !part.is_empty() && is_level(level),
+        None => is_level(word),
+    };
+    let mut words = text.split(',').map(str::trim);
+    if let Some(word) = words.find(|word| !is_known(word)) {
+        bail!("{LEVELS}: expected {EXPECTED}, found `{word}`");
+    }
+    match EnvFilter::try_new(text) {
+        Ok(levels) => Ok(levels),
+        Err(error) => bail!("{LEVELS}: expected {EXPECTED}, found `{text}` ({error})"),
+    }
+}
+
 /// The span of a process that has a part in a job. At the level of errors, so that whatever is told says whose it
 /// is; a worker records its `index` once it has one.
 pub(super) fn process(role: &'static str) -> Span {
@@ -54,4 +83,30 @@ pub(super) fn within<'a>(span: &Span, runtime: &'a mut Builder) -> &'a mut Build
     runtime
         .on_thread_start(move || INSIDE.set(Some(span.clone().entered())))
         .on_thread_stop(|| drop(INSIDE.take()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_known_words_and_parts_may_have_their_own() {
+        for text in ["off", "INFO", "warn,thalweg_server=debug", "warn, h2=error"] {
+            assert!(levels(text).is_ok(), "{text}");
+        }
+        for (text, bad) in [
+            ("wran", "wran"),
+            ("warn,thalweg_server=dbug", "thalweg_server=dbug"),
+            ("warn,thalweg_server", "thalweg_server"),
+            ("warn,,info", ""),
+            ("=info", "=info"),
+        ] {
+            let error = levels(text).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("found `{bad}`")), "{error}");
+            assert!(
+                error.starts_with("THALWEG_LOG: expected `off`, `error`"),
+                "{error}"
+            );
+        }
+    }
 }

@@ -88,27 +88,57 @@ impl Observer {
     /// [`ObserveError`] if a server does not answer or does not know the session.
     pub async fn heartbeat(&self) -> Result<(), ObserveError> {
         for (server, client) in (0_u32..).zip(&self.clients) {
-            let heartbeat = Heartbeat {
-                session: self.session,
-                worker: self.worker,
-                clock: Clock(0),
-                doing: "observing".to_owned(),
-                idle: false,
-                sent_bytes: 0,
-                received_bytes: 0,
-                compute: Duration::ZERO,
-                waited: Duration::ZERO,
-                retries: 0,
-            };
-            match self
-                .ask((server, client), Request::Heartbeat(heartbeat))
-                .await?
-            {
+            match self.ask((server, client), self.sign_of_life()).await? {
                 Reply::Heartbeat(HeartbeatReply { .. }) => {}
                 other => return Err(ObserveError::unexpected(client, &other)),
             }
         }
         Ok(())
+    }
+
+    /// Gives a sign of life to those servers that answer: when their job is done they wait for an observer that is
+    /// there, and this one may have to wait for another server before it can read.
+    pub(crate) async fn stay(&self) {
+        for client in &self.clients {
+            // One that is gone is found out by whoever waits for it.
+            attach::ask(client, self.sign_of_life(), FAREWELL)
+                .await
+                .ok();
+        }
+    }
+
+    fn sign_of_life(&self) -> Request {
+        Request::Heartbeat(Heartbeat {
+            session: self.session,
+            worker: self.worker,
+            clock: Clock(0),
+            doing: "observing".to_owned(),
+            idle: false,
+            sent_bytes: 0,
+            received_bytes: 0,
+            compute: Duration::ZERO,
+            waited: Duration::ZERO,
+            retries: 0,
+        })
+    }
+
+    /// Tells all servers but server 0, which knows, that the job is done: one that has returned since its workers
+    /// left has nobody else to tell it. Whoever may not say so is not believed.
+    pub(crate) async fn tell_done(&self) {
+        for client in self.clients.iter().skip(1) {
+            let conclude =
+                Request::Conclude(self.conclusion("the job is done, and its model was read"));
+            // One that is gone needs not know.
+            attach::ask(client, conclude, FAREWELL).await.ok();
+        }
+    }
+
+    fn conclusion(&self, why: &str) -> Conclude {
+        Conclude {
+            session: self.session,
+            worker: self.worker,
+            why: why.to_owned(),
+        }
     }
 
     /// Tells every server that a worker is gone: its process was seen to end, so nobody needs to
@@ -138,14 +168,8 @@ impl Observer {
     /// # Errors
     /// [`ObserveError`] if the server does not answer.
     pub async fn conclude(&self, why: &str) -> Result<(), ObserveError> {
-        let conclude = Conclude {
-            session: self.session,
-            worker: self.worker,
-            why: why.to_owned(),
-        };
-        self.ask((0, &self.clients[0]), Request::Conclude(conclude))
-            .await
-            .map(drop)
+        let conclude = Request::Conclude(self.conclusion(why));
+        self.ask((0, &self.clients[0]), conclude).await.map(drop)
     }
 
     /// Tells server 0 that so many rows of the stream have arrived in all, and whether it has ended.

@@ -41,6 +41,12 @@ fn headline(report: &Report, look: Look, text: &mut String) {
     if let Some(cause) = &report.cause {
         line += &format!(": {}", printable(cause));
     }
+    let mut returns = report.server_returns.iter();
+    let lacks = returns.any(|back| back.server != 0 && 0 < back.steps);
+    if report.status == RunStatus::Done && lacks {
+        let words = ", but a server has returned without all its steps";
+        line += &look.paint(Tone::Notable, words);
+    }
     look.line(text, &line);
 }
 
@@ -159,14 +165,19 @@ fn effort(report: &Report, look: Look, text: &mut String) {
     ];
     // Threads of one process have no wire.
     if 0 < report.servers {
+        // What a server counts goes with its process.
+        let since = match report.server_returns.is_empty() {
+            true => "",
+            false => "; of servers that returned, since then",
+        };
         lines.push(format!(
-            "bytes      pushed {}, pulled {}; at the servers' sockets {}",
+            "bytes      pushed {}, pulled {}; at the servers' sockets {}{since}",
             bytes(report.bytes_pushed),
             bytes(report.bytes_pulled),
             bytes(report.socket.sent.saturating_add(report.socket.received))
         ));
         lines.push(format!(
-            "staleness  p50 {}, p99 {}, max {} (steps)",
+            "staleness  p50 {}, p99 {}, max {} (steps){since}",
             staleness.p50, staleness.p99, staleness.max
         ));
     }
@@ -243,6 +254,10 @@ fn returned(back: &ServerReturn) -> String {
         0 => format!(
             "returned   server 0, without {steps} steps; {examples} examples are trained on again"
         ),
+        // The books have gone back, too.
+        _ if back.examples == 0 => {
+            format!("returned   server {server}, whose shards lack {steps} steps")
+        }
         _ => format!(
             "returned   server {server}, whose shards lack {steps} steps of {examples} examples that are in the \
              books"

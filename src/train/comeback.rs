@@ -163,6 +163,8 @@ impl Watch {
             if let Some(over) = self.told_over().await {
                 return Some(over);
             }
+            // Those that are there wait for whoever reads the model, as long as it gives signs of life.
+            self.seat.stay().await;
             for loss in self.ended_servers() {
                 if let Err(over) = self.start_again(&loss).await {
                     return Some(over);
@@ -182,11 +184,17 @@ impl Watch {
         let silent = error.downcast_ref().and_then(ObserveError::unanswered);
         let found = silent.and_then(|address| Some((self.seat.server_at(address)?, address)));
         match found {
-            Some((server, address)) => format!(
-                "server {server} ({address}) did not come back within {} s: {why}; then start the job anew, or go on \
-                 with `--resume` if it kept checkpoints",
-                patience.as_secs_f64()
-            ),
+            Some((server, address)) => {
+                let goes_on = match self.cluster.is_some() {
+                    true => "go on with `--resume`",
+                    false => "start the server again and join anew",
+                };
+                format!(
+                    "server {server} ({address}) did not come back within {} s: {why}; then start the job anew, or \
+                     {goes_on} if it kept checkpoints",
+                    patience.as_secs_f64()
+                )
+            }
             // It is there, and says why it cannot be watched.
             None => format!("{error:#}"),
         }
@@ -194,8 +202,9 @@ impl Watch {
 
     /// What the shards of a server had when it was last asked, and have no more.
     fn tell_losses(&mut self, before: &[Status], after: &[Status]) {
+        let returns = |status: &Status| status.checkpoint.map_or(0, |kept| kept.returns);
+        let books_went_back = before.first().map(returns) != after.first().map(returns);
         for (before, after) in before.iter().zip(after) {
-            let returns = |status: &Status| status.checkpoint.map_or(0, |kept| kept.returns);
             if returns(before) == returns(after) {
                 continue;
             }
@@ -203,8 +212,12 @@ impl Watch {
                 status.shards.iter().map(of).sum()
             };
             let lost = |of| sum(before, of).saturating_sub(sum(after, of));
-            let examples = before.progress.saturating_sub(after.progress);
             let server = after.server;
+            // Where the books of server 0 have gone back as well, they are trained on again.
+            let examples = match books_went_back && server.0 != 0 {
+                true => 0,
+                false => before.progress.saturating_sub(after.progress),
+            };
             self.returns.push(ServerReturn {
                 server: server.0,
                 steps: lost(|shard| shard.version.0),

@@ -61,6 +61,9 @@ pub(super) async fn finish(
         divergence = seen.judge(watch.epoch(&view), parameters, &final_scores);
     }
     watch.tell_what_did_not_happen();
+    if end == RunEnd::Done && parameters.is_some() {
+        watch.seat.tell_done().await;
+    }
     // The servers end when their last observer has left; one that is gone needs no goodbye.
     watch.seat.leave().await.ok();
     let threads = threads(&watch.seat, &watch.job.blueprint.config);

@@ -92,7 +92,9 @@ impl Earlier {
         let is_there = |path: &Path| path.try_exists().unwrap_or(true);
         if !is_there(&checkpoints) && !is_there(&log_of(folder, ServerId(0))) {
             bail!(
-                "--resume {}: the run started no servers of its own, but joined some; these go on from the                  checkpoints where they keep them, when they are started again with the same command, and so does their                  job: join them again",
+                "--resume {}: the run started no servers of its own, but joined some; these go on from the checkpoints \
+                 where they keep them, when they are started again with the same command, and so does their job: \
+                 join them again",
                 folder.path().display()
             );
         }

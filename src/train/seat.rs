@@ -76,6 +76,20 @@ impl Seat {
         }
     }
 
+    /// Gives a sign of life to those that answer, while others are waited for.
+    pub(super) async fn stay(&self) {
+        if let Self::Cluster(observer) = self {
+            observer.stay().await;
+        }
+    }
+
+    /// Tells servers that may not know it that the job is done.
+    pub(super) async fn tell_done(&self) {
+        if let Self::Cluster(observer) = self {
+            observer.tell_done().await;
+        }
+    }
+
     /// Ends the job for this reason, as one that is done.
     pub(super) async fn conclude(&self, why: &str) -> Result<()> {
         match self {

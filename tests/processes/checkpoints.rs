@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -19,6 +20,14 @@ const SLOW: &[&str] = &[
     "limits.gate_wait_seconds=1",
     "limits.stop_seconds=10",
 ];
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test measures how long it waits"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
 
 /// Waits until a server has kept a checkpoint with arrays.
 fn wait_for_checkpoint(checkpoints: &Path, server: u64) {
@@ -260,6 +269,60 @@ fn a_server_started_by_hand_returns_with_the_same_command_and_its_worker_goes_on
             let output = output_of(server);
             assert!(output.status.success(), "{}", stderr(&output));
         }
+    }
+}
+
+#[test]
+fn a_server_killed_between_the_end_of_the_job_and_the_reading_of_its_model_is_waited_for_by_all() {
+    let bench = Bench::new();
+    // One iteration, within which the trainer is stopped.
+    let sets = [
+        "train.compute=2s",
+        "train.batch_size=3001",
+        "cluster.workers=1",
+        "checkpoint.every_seconds=0.2",
+        "limits.lease_seconds=5",
+        "limits.heartbeat_seconds=0.5",
+        "limits.linger_seconds=0.2",
+    ];
+    let (first, a) = listening(&mut keeping(&bench, "0", "127.0.0.1:0", &sets));
+    let (second, b) = listening(&mut keeping(&bench, "1", "127.0.0.1:0", &sets));
+    let both = format!("{a},{b}");
+    let trainer = start(&mut bench.command(&["train", "--out", "run", "--join", &both]));
+    let pid = i32::try_from(trainer.id()).unwrap();
+    let worker = start(&mut bench.command(&["worker", "--join", &both]));
+    let status = || -> Value {
+        let status = bench.run(&["status", &a, "--json"]);
+        serde_json::from_slice(&status.stdout).unwrap()
+    };
+    wait_for("a gradient under way", || {
+        let doing = status()["workers"][0]["doing"].clone();
+        doing.as_str().unwrap().starts_with("comput")
+    });
+    signal(pid, Signal::SIGSTOP);
+    let output = output_of(worker);
+    assert!(output.status.success(), "{}", stderr(&output));
+    kill(second);
+    signal(pid, Signal::SIGCONT);
+    // Longer than a lease and the time for which a server lingers: the trainer keeps server 0.
+    let killed = now();
+    wait_for("eight seconds", || Duration::from_secs(8) < now() - killed);
+    assert_eq!(status()["phase"], "done");
+    let (again, _) = listening(&mut keeping(&bench, "1", &b, &sets));
+    let output = output_of(trainer);
+    let words = stderr(&output);
+    assert!(output.status.success(), "{words}");
+    assert!(
+        words.contains("is waited for 120 s to come back"),
+        "{words}"
+    );
+    assert!(!words.contains(" 1 s longer"), "{words}");
+    assert_eq!(bench.report()["status"], "done");
+    assert!(bench.path("run/parameters.safetensors").is_file());
+    // The one that has met no worker hears from the trainer that the job is done.
+    for server in [first, again] {
+        let output = output_of(server);
+        assert!(output.status.success(), "{}", stderr(&output));
     }
 }
 

@@ -66,11 +66,19 @@ fn the_same_stands_in_a_log_of_json_as_fields() {
 }
 
 #[test]
-fn a_format_that_there_is_not_is_one_line() {
+fn a_format_or_a_level_that_there_is_not_is_one_line() {
     let bench = Bench::new();
     let mut list = bench.command(&["list"]);
     let output = output_of(start(list.env("THALWEG_LOG_FORMAT", "yaml")));
     assert_eq!(output.status.code(), Some(1));
     let expected = "error: THALWEG_LOG_FORMAT: expected `text` or `json`, found `yaml`\n";
     assert_eq!(stderr(&output), expected);
+    let mut list = bench.command(&["list"]);
+    let output = output_of(start(list.env("THALWEG_LOG", "wran")));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).ends_with("found `wran`\n"),
+        "{}",
+        stderr(&output)
+    );
 }

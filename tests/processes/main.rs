@@ -21,6 +21,7 @@ mod standard_input;
 mod sparse;
 mod losses;
 mod checkpoints;
+mod torn;
 mod resume;
 mod mistakes;
 mod refusals;

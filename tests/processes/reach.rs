@@ -326,7 +326,7 @@ fn a_server_that_hangs_at_the_end_of_the_job_is_waited_for_and_has_the_last_push
     // Longer than a worker that is told to end waits for anybody.
     let over = now();
     wait_for("seven seconds more", || {
-        Duration::from_secs(7) < over.elapsed()
+        Duration::from_secs(7) < now() - over
     });
     signal(pid(&second), Signal::SIGCONT);
     for child in [worker, first, second] {

@@ -29,6 +29,9 @@ const TRY_MAX: Duration = Duration::from_secs(3);
 /// Waiting for a server is told of after this.
 const FIRST_WORD: Duration = Duration::from_secs(1);
 
+/// Of a patience below this nothing is told.
+const WORTH_A_WORD: Duration = Duration::from_secs(5);
+
 /// Between two reminders of it.
 const REMINDER: Duration = Duration::from_secs(10);
 
@@ -122,7 +125,8 @@ pub(super) async fn register(
         if patience <= waited {
             return Err(error);
         }
-        if next_word <= waited {
+        // Whoever is that impatient tries again by itself, and says for how long.
+        if next_word <= waited && WORTH_A_WORD <= patience {
             let left = (patience - waited).as_secs_f64();
             tracing::warn!("{error}; waiting for it {left:.0} s longer");
             next_word = waited + REMINDER;

@@ -82,7 +82,9 @@ pub async fn join(
     let within = (limits, patience);
     let enlisted = match enlist(contact, within, first, stop.as_mut()).await {
         Err(error) if member.or_any && member.after.is_some() && error.slot_is_taken() => {
-            tracing::warn!("{error}; it asks for another slot");
+            if let Some(worker) = member.worker {
+                tracing::warn!("worker {worker}'s slot was taken meanwhile: asking for another one");
+            }
             enlist(contact, within, any, stop).await
         }
         enlisted => enlisted,
@@ -140,8 +142,8 @@ async fn beside<T>(clients: &[Client], said: &Register, registering: impl Future
     }
 }
 
-/// Opens a session at all servers. Where one does not take it, or `stop` comes first, the others are told that it is over: they would wait for
-/// it until its lease has run out.
+/// Opens a session at all servers. Where one does not take it, or `stop` comes first, the others are told that it is
+/// over: they would wait for it until its lease has run out.
 async fn enlist(
     contact: &Contact,
     within: (FrameLimits, Duration),
