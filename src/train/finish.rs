@@ -61,11 +61,7 @@ pub(super) async fn finish(
         divergence = seen.judge(watch.epoch(&view), parameters, &final_scores);
     }
     watch.tell_what_did_not_happen();
-    if end == RunEnd::Done && parameters.is_some() {
-        watch.seat.tell_done().await;
-    }
-    // The servers end when their last observer has left; one that is gone needs no goodbye.
-    watch.seat.leave().await.ok();
+    say_goodbye(&watch.seat, end == RunEnd::Done && parameters.is_some()).await;
     let threads = threads(&watch.seat, &watch.job.blueprint.config);
     drop(watch.seat);
     if let Some(cluster) = watch.cluster.take() {
@@ -110,6 +106,15 @@ pub(super) async fn finish(
         record(&watch.job, &folder, path)?;
     }
     Ok(end)
+}
+
+/// Leaves the servers, which end when their last observer has.
+async fn say_goodbye(seat: &Seat, has_read_the_model: bool) {
+    if has_read_the_model {
+        seat.tell_done().await;
+    }
+    // One that is gone needs no goodbye.
+    seat.leave().await.ok();
 }
 
 /// What threads without a server did.

@@ -83,7 +83,9 @@ pub async fn join(
     let enlisted = match enlist(contact, within, first, stop.as_mut()).await {
         Err(error) if member.or_any && member.after.is_some() && error.slot_is_taken() => {
             if let Some(worker) = member.worker {
-                tracing::warn!("worker {worker}'s slot was taken meanwhile: asking for another one");
+                tracing::warn!(
+                    "worker {worker}'s slot was taken meanwhile: asking for another one"
+                );
             }
             enlist(contact, within, any, stop).await
         }
