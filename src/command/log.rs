@@ -56,16 +56,16 @@ pub(super) fn start() -> Result<()> {
 /// Levels in the words of [`EnvFilter`], which would take a word that it does not know for a part of the program of which
 /// everything is to be told, and of the others nothing.
 fn levels(text: &str) -> Result<EnvFilter> {
-    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
     let is_known = |word: &str| match word.rsplit_once('=') {
         Some((part, level)) => !part.is_empty() && is_level(level),
         None => is_level(word),
     };
-    let mut words = text.split(',').map(str::trim);
-    if let Some(word) = words.find(|word| !is_known(word)) {
+    let words: Vec<&str> = text.split(',').map(str::trim).collect();
+    if let Some(word) = words.iter().find(|word| !is_known(word)) {
         bail!("{LEVELS}: expected {EXPECTED}, found `{word}`");
     }
-    match EnvFilter::try_new(text) {
+    match EnvFilter::try_new(words.join(",")) {
         Ok(levels) => Ok(levels),
         Err(error) => bail!("{LEVELS}: expected {EXPECTED}, found `{text}` ({error})"),
     }
