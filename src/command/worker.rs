@@ -121,8 +121,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
         }
         Err(error) => return Err(error),
     };
-    process.record("index", place.worker.0);
-    say(&format!("worker {} of job {}", place.worker, config.name));
+    tell_place(&process, &place, config);
     let mut recorder = match &arguments.record {
         None => None,
         Some(folder) => Some(Recorder::create(folder, place.worker.0)?),
@@ -149,6 +148,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Ending> {
             };
             let patience = config.limits.retry_total_seconds.duration();
             next = runtime.block_on(register(&contact, &job, back, (patience, &stop)))?;
+            if let Some(place) = next.as_ref().filter(|place| place.worker != worker) {
+                tell_place(&process, place, config);
+            }
         }
     }
     if let Some(recorder) = recorder {
@@ -216,6 +218,12 @@ fn resolve_with_rows(
     ));
     let rows = import_rows(&path, hash)?;
     Ok(resolve_fetched(config, rows)?)
+}
+
+/// Says which worker this process is from now on.
+fn tell_place(process: &tracing::Span, place: &Place, config: &JobConfig) {
+    process.record("index", place.worker.0);
+    say(&format!("worker {} of job {}", place.worker, config.name));
 }
 
 /// What this process says of itself when it first joins.

@@ -199,7 +199,11 @@ fn a_worker_whose_slot_was_taken_while_it_was_away_takes_another_one() {
     wait_for("another one in its slot", || state_of_slot(0) == "active");
     signal(pid, Signal::SIGCONT);
     wait_for("the first one elsewhere", || state_of_slot(1) == "active");
-    for child in [paused, newcomer, server] {
+    let paused = output_of(paused);
+    assert!(paused.status.success(), "{}", stderr(&paused));
+    let words = stdout(&paused);
+    assert!(words.contains("worker 1 of job steady\n"), "{words}");
+    for child in [newcomer, server] {
         let output = output_of(child);
         assert!(output.status.success(), "{}", stderr(&output));
     }
